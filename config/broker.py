@@ -1,0 +1,159 @@
+"""The two brokers: RabbitMQ, and the one inside the process for the embedded mode.
+
+Both read only messages that Tillkeeper could have sent. With the stock decoder a malformed body can block a queue for
+ever, kill worker threads one by one, or lose the job; here every one of them becomes a dead letter and blocks nobody.
+"""
+
+import json
+from collections import defaultdict, deque
+from queue import Full
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import dramatiq
+from dramatiq.broker import MessageProxy
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.common import current_millis
+from dramatiq.encoder import JSONEncoder, MessageData
+from dramatiq.errors import DecodeError
+from dramatiq.middleware import Middleware, SkipMessage
+
+MAX_MESSAGE_BYTES = 65_536
+"""A message carries a few row ids, some 300 bytes; retries add a traceback of at most 30 frames."""
+
+MAX_DELAY_MS = 10 * 60 * 1000
+"""Delayed messages sit unacknowledged in a worker's memory; nothing here waits longer than a retry does."""
+
+IN_MEMORY_MESSAGES = 10_000
+"""So many messages may wait per queue inside the process; the rows they point at are safe in the database."""
+
+CONNECTION = {
+    "heartbeat": "10",  # seconds; never 0, or a worker that was cut off silently stays cut off for ever
+    "blocked_connection_timeout": "10",
+    "connection_attempts": "1",
+    "socket_timeout": "2",
+    "stack_timeout": "4",
+}
+"""Sent along in the broker's URL unless it says otherwise."""
+
+_FIELDS = {
+    "queue_name": str,
+    "actor_name": str,
+    "args": list,
+    "kwargs": dict,
+    "options": dict,
+    "message_id": str,
+    "message_timestamp": int,
+}
+
+_OPTIONS = {"retries": int, "requeue_timestamp": int, "traceback": str, "eta": int}
+"""Dramatiq's own notes on retries and delays. Any other option could change what an actor may do; of a wrong type, it
+breaks a middleware, and the job is lost silently.
+"""
+
+
+class StrictEncoder(JSONEncoder):
+    """JSON messages with exactly Dramatiq's fields, each of its type, with ids for arguments.
+
+    The error never repeats the body: it may hold anything, and it would stand in the log.
+    """
+
+    def decode(self, data: bytes) -> MessageData:
+        """Raises DecodeError for everything that Tillkeeper cannot have sent."""
+        problem = f"a body of {len(data)} bytes is no message of ours"
+        try:
+            message = self._parse(data)
+        except (ValueError, RecursionError):
+            raise DecodeError(problem, b"", None) from None
+        if not _well_formed(message):
+            raise DecodeError(problem, b"", None)
+        return cast(MessageData, message)
+
+    def _parse(self, data: bytes) -> Any:
+        if len(data) > MAX_MESSAGE_BYTES:
+            raise ValueError("too long")
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+
+
+class Rabbitmq(RabbitmqBroker):
+    """RabbitMQ; refuses a message that names another queue than the one it was read from."""
+
+    def __init__(self, *, url: str, middleware: list[Middleware] | None = None) -> None:
+        super().__init__(url=with_defaults(url), confirm_delivery=True, middleware=middleware)
+
+    @property
+    def consumer_class(self) -> type:
+        """Stock consumers, with the check of the queue name in front."""
+        return _only_of_this_queue(super().consumer_class)
+
+
+class InMemory(StubBroker):
+    """The broker of the embedded mode: queues of bounded length inside this process."""
+
+    def __init__(self, middleware: list[Middleware] | None = None) -> None:
+        super().__init__(middleware)
+        self.dead_letters_by_queue = defaultdict(lambda: cast(list[MessageProxy], deque(maxlen=100)))
+
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+        """Raises queue.Full where nobody has been reading for long; the sender drops the nudge and counts it."""
+        if self.queues[message.queue_name].qsize() >= IN_MEMORY_MESSAGES:
+            raise Full
+        return super().enqueue(message, delay=delay)
+
+
+class DropStale(Middleware):
+    """Drops messages older than the actor's `max_age` (milliseconds).
+
+    Unlike Dramatiq's own AgeLimit it acknowledges them: a nudge that came too late is no failure, and after an hour
+    without workers it would fill the dead letters with thousands of them.
+    """
+
+    actor_options = {"max_age"}
+
+    def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
+        max_age = broker.get_actor(message.actor_name).options.get("max_age")
+        if max_age is not None and current_millis() - message.message_timestamp >= max_age:
+            raise SkipMessage("too old")
+
+
+def with_defaults(url: str) -> str:
+    """The broker's URL with the connection's timeouts filled in where it does not name them."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=urlencode({**CONNECTION, **dict(parse_qsl(parts.query))})))
+
+
+def _only_of_this_queue(consumer: type) -> type:
+    """A message that names another queue would be acknowledged there, which kills the worker's thread."""
+
+    class OnlyOfThisQueue(consumer):  # type: ignore[misc]
+        def __next__(self) -> MessageProxy | None:
+            message: MessageProxy | None = super().__next__()
+            if message is None or message.queue_name == self.queue_name:
+                return message
+            self.logger.error("A message for queue %r was found in %r.", message.queue_name[:64], self.queue_name)
+            self.nack(message)
+            return None
+
+    return OnlyOfThisQueue
+
+
+def _well_formed(message: Any) -> bool:
+    return (
+        isinstance(message, dict)
+        and message.keys() == _FIELDS.keys()
+        and all(type(message[name]) is kind for name, kind in _FIELDS.items())
+        and all(type(value) in (int, str, type(None)) for value in (*message["args"], *message["kwargs"].values()))
+        and _well_formed_options(message["options"])
+    )
+
+
+def _well_formed_options(options: dict[str, Any]) -> bool:
+    """A delay is measured from now: the message's own time of sending may lie in the year 2500 as well."""
+    known = all(type(value) is _OPTIONS.get(name) for name, value in options.items())
+    latest = current_millis() + MAX_DELAY_MS
+    return known and options.get("retries", 0) >= 0 and options.get("eta", 0) <= latest
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,343 @@
+"""The idea of the house: the database is the truth; a message only says *look now*.
+
+Every piece of slow work is a property of a row. Its **due column** holds the time of the next look:
+
+* `NULL`: nothing is left to do;
+* in the future: not yet, or somebody is on it;
+* now or earlier: whoever comes first may claim it.
+
+To **claim** a row is to move its due time ahead, by a lease or to the next appointment. So one column is schedule,
+lease, retry and rescue at once: there is no "processing" state and nobody to free what a dead worker held; its rows
+come due again by themselves. The time written by the claim is also the fencing token: an outcome is written only where
+the due column still holds it (`holding`), else the claim was lost and the late finisher changes nothing.
+
+`claims` counts the claims since the last outcome and is committed before the work starts. A row that is due with
+claims left over is one whose worker did not come back. A broker's retry counter never sees a killed process; this does.
+
+Due times are compared with the database's clock, never with the clock of the worker. A process that is about to end
+claims nothing any more.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from django.db import connections, models, router, transaction
+from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from config.ending import ending
+from config.logging import about
+
+R = TypeVar("R", bound="DueRow")
+
+log = logging.getLogger(__name__)
+
+DEATHS_ALLOWED = 3
+"""So many workers may die on a row before a person must look at it (as Sidekiq does with its poison pills)."""
+
+
+class ClaimLost(Exception):
+    """The due column no longer holds what this worker wrote: somebody else has the row, or finished it."""
+
+
+class DueRow(models.Model):
+    """A row that carries slow work; the name of its due column is the business of its `Due`."""
+
+    claims = models.PositiveSmallIntegerField(default=0, editable=False)
+    """Claims since the last outcome. Set by the claim, cleared by the outcome."""
+
+    errors = models.PositiveSmallIntegerField("consecutive errors", default=0, editable=False)
+    """Set by `put_off`, cleared by every other outcome."""
+
+    asked_by = models.CharField(max_length=16, default="", blank=True, editable=False)
+    """Who asked for a look since the last claim; empty: nobody, the appointment stands. Cleared by the claim; if it is
+    set again while the work goes on, the outcome makes the row due at once."""
+
+    due_since: datetime
+    """On a claimed row object: when it came due. Not stored."""
+
+    class Meta:
+        abstract = True
+
+    @property
+    def died_too_often(self) -> bool:
+        """Has this row taken so many workers with it that a person must look?"""
+        return self.claims > DEATHS_ALLOWED
+
+
+@dataclass(frozen=True)
+class Due(Generic[R]):
+    """One kind of slow work: the rows of `model` whose `column` says when to look next.
+
+    A claim holds for the `lease`, which must be longer than the longest job. A worker that dies costs one lease.
+    """
+
+    model: type[R]
+    column: str
+    lease: timedelta
+
+    def claim_batch(self, limit: int, only: Q | None = None, order: str = "") -> list[R]:
+        """Claim up to `limit` due rows, those that waited longest first; rows that others hold are passed over.
+
+        `order` names another column to go by, with a minus for the greatest first.
+
+        Rows whose last worker did not come back are left to `claim_left_over`: whatever killed it must not take a
+        whole batch with it again.
+        """
+        return self._claim(Q(claims=0) & (only or Q()), limit, order)
+
+    def claim_left_over(self, only: Q | None = None) -> R | None:
+        """Claim one due row whose last worker did not come back, to be worked on alone."""
+        return _first(self._claim(Q(claims__gt=0) & (only or Q()), 1))
+
+    def claim_one(self, pk: int) -> R | None:
+        """Claim this row if it is due; None if it is not, or if somebody is on it."""
+        return _first(self._claim(Q(pk=pk), 1))
+
+    def work_off(self, limit: int, work: Callable[[R], object], only: Q | None = None) -> int:
+        """Claim due rows and work on them one by one; returns how many: `limit` means that there may be more.
+
+        A row that fails holds up no other: the failure is logged, and the row comes due again after its lease. Rows
+        that a dead worker left come last, each claimed only when it is its turn.
+        """
+        claimed = self.claim_batch(limit, only)
+        for row in claimed:
+            self.work_on(row, work)
+        left_over = 0
+        while left_over < limit and (row_left := self.claim_left_over(only)):
+            self.work_on(row_left, work)
+            left_over += 1
+        return max(len(claimed), left_over)
+
+    def work_on(self, row: R, work: Callable[[R], object]) -> bool:
+        """Work on one claimed row; failures are logged and claims that were lost meanwhile are left alone.
+
+        Says whether an outcome was written.
+        """
+        noun = self.model._meta.model_name or ""
+        with about(**{noun: row.pk}):
+            try:
+                work(row)
+            except ClaimLost:
+                log.info("claim.lost")
+            except Exception:
+                log.exception("work.failed")
+            else:
+                return True
+        return False
+
+    @contextmanager
+    def holding(self, row: R) -> Iterator[R]:
+        """A transaction with the claimed row locked and read afresh, for writing the outcome.
+
+        Raises ClaimLost, and writes nothing, if the due column no longer holds what the claim wrote.
+        """
+        with transaction.atomic(using=self.database):
+            held = self.lock_held([row])
+            if not held:
+                raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
+            yield held[0]
+
+    def lock_held(self, rows: Sequence[R]) -> list[R]:
+        """Lock those of the claimed rows that are still held, read afresh, always in the order of their keys.
+
+        Must run inside a transaction.
+        """
+        token = {row.pk: self.due_time(row) for row in rows}
+        locked = self._rows().select_for_update(of=("self",)).filter(pk__in=token).order_by("pk")
+        return [row for row in locked if self.due_time(row) == token[row.pk]]
+
+    def prolong(self, row: R) -> None:
+        """Hold a claimed row for another lease, for work that goes step by step.
+
+        Raises ClaimLost if it is no longer held. Inside a transaction it is the fence for what the step writes.
+        """
+        held = self._rows().filter(pk=row.pk, **{self.column: self.due_time(row)})
+        until = database_now(self.database) + self.lease
+        if not held.update(**{self.column: until}):
+            raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
+        setattr(row, self.column, until)
+
+    def snooze(self, row: R, after: timedelta) -> None:
+        """The answer was "not yet": look again later; no attempt is counted. The caller saves the row."""
+        self._finish(row, after, errors=0)
+
+    def leave(self, row: R, after: timedelta) -> None:
+        """Nothing was learnt about this row: look again later; its count of errors stays. The caller saves the row."""
+        self._finish(row, after, errors=row.errors)
+
+    def put_off(self, row: R, after: timedelta) -> None:
+        """It failed: look again later; a consecutive error is counted. The caller saves the row."""
+        self._finish(row, after, errors=row.errors + 1)
+
+    def done(self, row: R) -> None:
+        """Nothing is left to do. The caller saves the row."""
+        self._finish(row, None, errors=0)
+
+    def finish(self, row: R, done_at: str | None = None, **outcome: Any) -> None:
+        """Nothing is left to do: write that and the outcome in one statement, for work that is done by the thousand.
+
+        `done_at` names a column for the time of it. Raises ClaimLost, and writes nothing, if the due column no longer
+        holds what the claim wrote.
+        """
+        connection = connections[self.database]
+        held_until = connection.ops.adapt_datetimefield_value(self.due_time(row))
+        with connection.cursor() as cursor:
+            cursor.execute(self._finish_sql(done_at, *outcome), [*outcome.values(), row.pk, held_until])
+            if not cursor.rowcount:
+                raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
+
+    def release(self, rows: Sequence[R]) -> int:
+        """Give back claimed rows that nobody began to work on: due as they were, the claim not counted.
+
+        Returns how many of them were still held.
+        """
+        if not rows:
+            return 0
+        column = self._quoted(self.column)
+        triples = [(row.pk, self.due_time(row), row.due_since) for row in rows]
+        return self._update_each(
+            f"{column} = batch.column3, claims = claims - 1", triples, f"AND {column} = batch.column2"
+        )
+
+    @property
+    def fields(self) -> list[str]:
+        """The columns that an outcome writes, for `save(update_fields=…)`."""
+        return [self.column, "claims", "errors", "asked_by"]
+
+    def snooze_all(self, rows: Sequence[R], until: Sequence[datetime]) -> int:
+        """The answer "not yet" for many claimed rows in one statement; returns how many of them were still held."""
+        column = self._quoted(self.column)
+        sooner = f"CASE WHEN asked_by <> '' THEN {self._now_sql} ELSE batch.column3 END"
+        outcome = f"{column} = {sooner}, claims = 0, errors = 0"
+        triples = [(row.pk, self.due_time(row), moment) for row, moment in zip(rows, until, strict=True)]
+        return self._update_each(outcome, triples, f"AND {column} = batch.column2")
+
+    def make_due(self, rows: Q, asked_by: str) -> int:
+        """Move the next look to now, for rows that have one; returns how many there were.
+
+        Where somebody is looking already, another look follows that one: a claim is never taken away, so a flood of
+        requests cannot keep an answer from being written.
+        """
+        sooner = Case(When(Q(claims=0, **{f"{self.column}__gt": Now()}), then=Now()), default=F(self.column))
+        waiting = self._rows().filter(rows, **{f"{self.column}__isnull": False})
+        return waiting.update(**{self.column: sooner}, asked_by=asked_by)
+
+    def due(self, now: datetime) -> QuerySet[R]:
+        """The rows that are due, those that waited longest first. `now` is the database's."""
+        return self._rows().filter(**{f"{self.column}__lte": now}).order_by(self.column)
+
+    def due_time(self, row: R) -> datetime | None:
+        """What the due column of this row object holds."""
+        value: datetime | None = getattr(row, self.column)
+        return value
+
+    @property
+    def database(self) -> str:
+        """The alias of the database that is written to."""
+        return router.db_for_write(self.model)
+
+    def _rows(self) -> QuerySet[R]:
+        return self.model._default_manager.using(self.database)
+
+    def _claim(self, only: Q, limit: int, order: str = "") -> list[R]:
+        """Lock, move and count in one short transaction; the slow part comes after it."""
+        if ending.is_set():
+            return []
+        with transaction.atomic(using=self.database):
+            now = database_now(self.database)
+            rows = self._lock_due(only, limit, order, now)
+            if rows:
+                self._move_ahead(rows, now + self.lease)
+        return rows
+
+    def _lock_due(self, only: Q, limit: int, order: str, now: datetime) -> list[R]:
+        """SQLite has no row locks and needs none: its transactions here begin IMMEDIATE, one writer at a time."""
+        skip_locked = connections[self.database].features.has_select_for_update_skip_locked
+        due = self.due(now).filter(only).order_by(order or self.column)
+        return list(due.select_for_update(of=("self",), skip_locked=skip_locked)[:limit])
+
+    def _move_ahead(self, rows: Sequence[R], held_until: datetime) -> None:
+        """Write the lease to the rows and to their objects, which keep who asked for this look and since when."""
+        claimed = self._rows().filter(pk__in=[row.pk for row in rows])
+        claimed.update(**{self.column: held_until}, claims=F("claims") + 1, asked_by="")
+        for row in rows:
+            row.due_since = getattr(row, self.column)
+            row.claims += 1
+            setattr(row, self.column, held_until)
+
+    def _finish(self, row: R, after: timedelta | None, errors: int) -> None:
+        now = database_now(self.database)
+        wait = timedelta(0) if row.asked_by and after is not None else after
+        setattr(row, self.column, None if wait is None else now + wait)
+        row.claims, row.errors = 0, errors
+        row.asked_by = "" if wait is None else row.asked_by
+
+    @cache  # noqa: B019 (a Due lives as long as its process)
+    def _finish_sql(self, done_at: str | None, *names: str) -> str:
+        moment = [f"{self._quoted(done_at)} = {self._now_sql}"] if done_at else []
+        columns = [f"{self._quoted(name)} = %s" for name in names]
+        table, key, column = map(
+            self._quoted, (self.model._meta.db_table, self.model._meta.pk.column or "", self.column)
+        )
+        return (
+            f"UPDATE {table} SET {', '.join([*columns, *moment])}, "  # noqa: S608 (our own names, no values)
+            f"{column} = NULL, claims = 0, errors = 0, asked_by = '' WHERE {key} = %s AND {column} = %s"
+        )
+
+    def _update_each(self, outcome: str, triples: list[tuple[Any, ...]], held: str) -> int:
+        """One UPDATE for many rows, joined with what each of them needs: `batch.column1` is the key.
+
+        Django's own bulk_update builds a CASE per row and column, about ten times the work for a batch of fifty.
+        """
+        connection = connections[self.database]
+        cast = "CAST(%s AS timestamptz)" if connection.vendor == "postgresql" else "%s"
+        table, key = self._quoted(self.model._meta.db_table), self._quoted(self.model._meta.pk.column or "")
+        values = ", ".join([f"(%s, {cast}, {cast})"] * len(triples))
+        sql = (
+            f"UPDATE {table} SET {outcome} FROM (VALUES {values}) AS batch "  # noqa: S608 (our own names, no values)
+            f"WHERE {table}.{key} = batch.column1 {held}"
+        )
+        adapt = connection.ops.adapt_datetimefield_value
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [value for pk, *moments in triples for value in (pk, *map(adapt, moments))])
+            return int(cursor.rowcount)
+
+    def _quoted(self, name: str) -> str:
+        return connections[self.database].ops.quote_name(name)
+
+    @property
+    def _now_sql(self) -> str:
+        postgresql = connections[self.database].vendor == "postgresql"
+        return "statement_timestamp()" if postgresql else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+
+
+def backoff(errors: int, first: timedelta, longest: timedelta) -> timedelta:
+    """Double the wait with every consecutive error, up to a limit.
+
+    >>> [int(backoff(n, timedelta(seconds=5), timedelta(seconds=60)).total_seconds()) for n in range(6)]
+    [5, 10, 20, 40, 60, 60]
+    """
+    doubled: timedelta = first * 2 ** min(errors, 32)
+    return min(doubled, longest)
+
+
+def database_now(using: str = "default") -> datetime:
+    """The database's clock, which every due time is compared with; SQLite's is that of this process."""
+    connection = connections[using]
+    if connection.vendor == "sqlite":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def _first(rows: Sequence[R]) -> R | None:
+    return rows[0] if rows else None

@@ -1,0 +1,169 @@
+"""Typed readers for settings that come from the environment.
+
+A wrong value stops the start with one sentence that names the setting, shows the value and says what to
+write instead. A secret may also come from a file: `SECRET_KEY_FILE=/run/secrets/key` stands for `SECRET_KEY`.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+YES = {"1", "true", "yes", "on"}
+NO = {"0", "false", "no", "off"}
+
+
+class WrongSetting(SystemExit):
+    """A setting cannot be used; the message says which, why, and what to write instead.
+
+    It ends the process with its message and status 1, wherever settings are read: nobody should have to find
+    the sentence at the end of a traceback.
+    """
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The value as it stands, without the white space around it."""
+    value = _raw(name)
+    if value is not None:
+        return value
+    if default is None:
+        refuse(name, None, "it has no default; write a value")
+    return default
+
+
+def kept_secret(path: Path, random_bytes: int) -> str:
+    """A random secret of this machine's own, made at the first start and kept in a file only its owner can read."""
+    path.touch(mode=0o600)
+    with path.open("r+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # two processes may start at once
+        secret = file.read().strip()
+        if not secret:
+            secret = secrets.token_urlsafe(random_bytes)
+            file.write(secret)
+    return secret
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """One of the allowed words."""
+    value = text(name, default)
+    if value not in allowed:
+        refuse(name, value, f"write one of {', '.join(allowed)}")
+    return value
+
+
+def flag(name: str, default: bool) -> bool:
+    """Yes or no, in the usual spellings."""
+    value = text(name, "yes" if default else "no").lower()
+    if value not in YES | NO:
+        refuse(name, value, "write yes or no")
+    return value in YES
+
+
+def integer(name: str, default: int, *, at_least: int = 0, at_most: int | None = None) -> int:
+    """A whole number within its bounds."""
+    return int(_number(name, default, at_least, at_most, int, "a whole number"))
+
+
+def seconds(name: str, default: float, *, at_least: float = 0.0, at_most: float | None = None) -> float:
+    """A time in seconds; parts of a second are allowed."""
+    return _number(name, default, at_least, at_most, float, "a number of seconds")
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A list, separated by commas."""
+    return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
+
+
+def addresses(name: str) -> list[str]:
+    """E-mail addresses, separated by commas; none by default."""
+    found = words(name)
+    if wrong := next((word for word in found if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", word)), None):
+        refuse(name, wrong, "write addresses like ann@example.com, separated by commas")
+    return list(dict.fromkeys(found))
+
+
+def networks(name: str) -> list[str]:
+    """Networks like 192.0.2.0/24 or single addresses, separated by commas; none by default."""
+    found = words(name)
+    for word in found:
+        try:
+            ip_network(word)
+        except ValueError:
+            refuse(name, word, "write networks like 192.0.2.0/24 or 2001:db8::/32, separated by commas")
+    return found
+
+
+def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+    """An address with one of the schemes and a host; empty where the default is empty.
+
+    A password in it is never shown, not even where the address cannot be read.
+    """
+    value = text(name, default)
+    if value and not _is_address(value, schemes):
+        refuse(name, _without_password(value), f"write an address like {schemes[0]}://host")
+    return value.rstrip("/") if value.startswith("http") else value
+
+
+def time_zone(name: str, default: str) -> str:
+    """A name of the time zone database, like Europe/Berlin."""
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        refuse(name, value, "write a time zone like UTC or Europe/Berlin")
+    return value
+
+
+def refuse(name: str, value: str | None, instead: str) -> NoReturn:
+    """Stop the start, naming the setting and what to write instead."""
+    found = "is not set" if value is None else f"is {value!r}"
+    raise WrongSetting(f"The setting {name} {found}: {instead}.")
+
+
+def _raw(name: str) -> str | None:
+    """The value of NAME, or the content of the file that NAME_FILE points at; empty counts as not set."""
+    value, path = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
+    if value and path:
+        refuse(f"{name}_FILE", path, f"{name} is set too; keep one of them")
+    if not path:
+        return value or None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        refuse(f"{name}_FILE", path, f"it cannot be read ({error.__class__.__name__}); write the path of a text file")
+
+
+def _number(
+    name: str, default: float, at_least: float, at_most: float | None, kind: Callable[[str], float], noun: str
+) -> float:
+    value = text(name, str(default))
+    bounds = f"from {at_least}" + (f" to {at_most}" if at_most is not None else "")
+    try:
+        number = kind(value)
+    except ValueError:
+        refuse(name, value, f"write {noun} {bounds}")
+    # The comparison is spelled so that "nan" fails it.
+    if not (at_least <= number <= (at_most if at_most is not None else float(10**12))):
+        refuse(name, value, f"write {noun} {bounds}")
+    return number
+
+
+def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        host, _port = parts.hostname, parts.port  # both raise ValueError where they make no sense
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(host or parts.scheme == "sqlite")
+
+
+def _without_password(value: str) -> str:
+    """Everything before the last @ may be a password that was written down wrongly."""
+    _, at, rest = value.rpartition("@")
+    return f"***@{rest}" if at else value

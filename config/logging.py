@@ -1,0 +1,107 @@
+"""Logs: one event per line, with the ids one searches for.
+
+An event has a constant name (`payment.succeeded`) and its data in fields (`extra={"payment": 17}`), ids and not
+objects. In production a line is one JSON object, in development a sentence to read. The order, payment and message that
+a thread is busy with are added to everything it logs meanwhile (`about`).
+"""
+
+import contextvars
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+_about: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("about", default=MappingProxyType({}))
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
+_LONG = {"message"}
+_COLOURS = {"WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
+_PLAIN = "\033[0m"
+
+
+@contextmanager
+def about(**ids: Any) -> Iterator[None]:
+    """Add these ids to everything that is logged inside the block."""
+    token = _about.set({**_about.get(), **ids})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """The data of this event, then the ids of the work at hand."""
+    own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return own | {name: value for name, value in _about.get().items() if name not in own}
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: `at` (UTC), `level`, `event`, `logger`, the fields, and the traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+        }
+        line |= {name: value for name, value in fields_of(record).items() if name not in line}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class Readable(logging.Formatter):
+    """`12:30:05 payment.succeeded  payment=17 order=…`; if something is wrong the level stands before the event.
+
+    For a person who watches: the message ids, which only a search needs, are left out.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        fields = " ".join(
+            f"{name}={_one_line(value)}" for name, value in fields_of(record).items() if name != "message"
+        )
+        line = f"{clock} {self._coloured(record)}  {fields}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+    def _coloured(self, record: logging.LogRecord) -> str:
+        level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
+        event = f"{level + _one_line(record.getMessage()):<24}"
+        colour = _COLOURS.get(record.levelname, "") if sys.stderr.isatty() else ""
+        return f"{colour}{event}{_PLAIN}" if colour else event
+
+
+def configuration(style: str, level: str) -> dict[str, Any]:
+    """Django's LOGGING: everything to standard error in one style; libraries speak only when something is wrong."""
+    formatter = {"json": "config.logging.JsonLines", "readable": "config.logging.Readable"}[style]
+    quiet = ("dramatiq", "pika", "periodiq", "waitress", "urllib3", "django.server")
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": formatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            **{name: {"level": "WARNING"} for name in quiet},
+            "django": {"handlers": [], "level": "WARNING", "propagate": True},
+            # A wrong address or a sold-out product is the visitor's business; 5xx are ours.
+            "django.request": {"level": "ERROR"},
+            # It tells of every message that was too old; after an hour without workers those are thousands.
+            "dramatiq.worker.WorkerThread": {"level": "ERROR"},
+            # pika tells every step of a refused connection; who publishes or consumes says it once.
+            "pika": {"level": "CRITICAL"},
+        },
+    }
+
+
+def _one_line(value: Any) -> str:
+    """A value as one printable word: line breaks and control characters from outside must not forge a line."""
+    text = str(value)
+    if all(character.isprintable() for character in text) and " " not in text:
+        return text
+    return text if text.isprintable() and '"' not in text and "=" not in text else json.dumps(text, ensure_ascii=True)

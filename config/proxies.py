@@ -1,0 +1,57 @@
+"""Who sent a request, as far as our own proxies vouch for it.
+
+Every proxy appends to X-Forwarded-For the address that connected to it; what stands further left was sent along, by
+anybody. So the header is read from the right, for as long as the one who wrote is a proxy of ours.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+
+def sender(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The right-most address that is no proxy of ours; empty where our own proxy wrote what is no address.
+
+    `remote` is who connected to us, empty for a socket in the file system, which only a proxy on this machine reaches.
+
+    >>> from ipaddress import ip_network
+    >>> sender("10.0.0.9", "203.0.113.7, 198.51.100.2, 10.0.0.5", [ip_network("10.0.0.0/8")])
+    '198.51.100.2'
+    """
+    found = _written(remote)
+    if not (trusted and forwarded_for):
+        return found
+    for hop in reversed(forwarded_for.split(",")):
+        if found and not _is_trusted(found, trusted):
+            break
+        found = _written(hop)
+        if not found:
+            break
+    return found
+
+
+def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
+    address = _address(text)
+    return address is not None and any(address in network for network in trusted)
+
+
+def _written(hop: str) -> str:
+    address = _address(hop.strip())
+    return str(address) if address else ""
+
+
+def _address(text: str) -> Address | None:
+    """Some proxies add a port, as in `192.0.2.1:4711` and `[2001:db8::1]:4711`; IPv4 may come dressed as IPv6, and IPv6
+    with the name of our own network card, as in `fe80::1%eth0`.
+    """
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
