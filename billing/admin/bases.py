@@ -1,0 +1,155 @@
+"""What the lists and pages of the admin have in common."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from config.paging import FirstPages
+
+if TYPE_CHECKING:
+    AnyAdmin = admin.ModelAdmin[Any]
+    AnyInline = admin.TabularInline[Any, Any]
+else:
+    # Django's classes take a model in brackets only for the type checker.
+    AnyAdmin = admin.ModelAdmin
+    AnyInline = admin.TabularInline
+
+MOST_AT_ONCE = 500
+"""An action works on so many rows at the most: it is one request, and somebody waits for it."""
+
+
+class NothingByHand:
+    """Rows that programs write: they can be looked at, and neither added nor changed nor deleted."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class AnyAddress(ChangeList):
+    """A list that no address can break: PostgreSQL has no texts with a NUL in them."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
+        if any("\0" in text for text in request.GET.values()):
+            raise IncorrectLookupParameters
+        return super().get_queryset(request, *args, **options)
+
+
+class NewestFirst(AnyAddress):
+    """Whatever else the address asks for: sorting a large table by a column reads all of it."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
+        return ["-pk"]
+
+
+class SturdyList(AnyAdmin):
+    """A list with filters on texts, and pages that may be named by one."""
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return AnyAddress
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """No row is named by a NUL, which PostgreSQL would not even take in a question."""
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
+
+class ReadOnlyAdmin(NothingByHand, SturdyList):
+    """A list and pages without a save button."""
+
+
+class ReadOnlyInline(NothingByHand, AnyInline):
+    """Rows of another table, for reading."""
+
+    extra = 0
+    show_change_link = True
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """All of them; times that the database writes are shown only when they are named here."""
+        return self.fields
+
+
+class LargeTable(SturdyList):
+    """A list that is there at once, also over a million rows.
+
+    So nothing is counted to its end, the newest row comes first and no column sorts, filters have no counts, and the
+    search looks whole words up in an index: what `named` says.
+    """
+
+    paginator = FirstPages
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    sortable_by = ()
+    list_per_page = 50
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return NewestFirst
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        for word in search_term.split():
+            queryset = queryset.filter(self.named(word))
+        return queryset, False
+
+    def named(self, word: str) -> Q:
+        """The rows that somebody may mean by this word; each part of it has an index."""
+        return Q(pk=number_in(word))
+
+    def few_enough(self, request: HttpRequest, queryset: QuerySet[Any]) -> bool:
+        """May an action work on so many rows? If not, say so."""
+        few = len(queryset[: MOST_AT_ONCE + 1].values_list("pk")) <= MOST_AT_ONCE
+        if not few:
+            problem = f"Nothing was done: please choose {MOST_AT_ONCE} rows at the most."
+            self.message_user(request, problem, messages.ERROR)
+        return few
+
+
+class NeedsAPerson(admin.SimpleListFilter):
+    """The rows that go on only if a person looks at them."""
+
+    title = "who is to look"
+    parameter_name = "person"
+    trouble: ClassVar[Q]
+    """What makes a row one of them; it has a partial index."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "A person must look")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(self.trouble) if self.value() == "yes" else queryset
+
+
+def link_to_row(model: type[Model], key: object, text: object) -> SafeString:
+    """To the page of one row."""
+    return format_html('<a href="{}">{}</a>', reverse(_address(model, "change"), args=[key]), text)
+
+
+def link_to_search(model: type[Model], word: str, text: object) -> SafeString:
+    """To the rows of a list that a word finds."""
+    address = f"{reverse(_address(model, 'changelist'))}?{urlencode({'q': word})}"
+    return format_html('<a href="{}">{}</a>', address, text)
+
+
+def number_in(word: str) -> int | None:
+    """The word as the number of a row; None, which no row has, if it cannot be one."""
+    return int(word) if word.isdecimal() and len(word) <= 18 else None
+
+
+def _address(model: type[Model], page: str) -> str:
+    return f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"

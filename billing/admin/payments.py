@@ -1,0 +1,259 @@
+"""What an operator sees of payments: everything, and nothing that can be changed by hand.
+
+A payment moves by what its provider says. So an operator has one lever, "Look now", which asks the provider; and for
+money that waits for a person there are ways out (`billing.admin.ways_out`), each with a form that asks why.
+"""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.safestring import SafeString
+
+from billing import callbacks, payments
+from billing.admin.bases import (
+    LargeTable,
+    NeedsAPerson,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    link_to_row,
+    link_to_search,
+    number_in,
+)
+from billing.admin.filters import CameFilter
+from billing.admin.ways_out import WaysOut
+from billing.admin.ways_out_of_payments import OF_PAYMENTS, OF_REFUNDS
+from billing.models import AskedBy, Callback, Difference, Payment, PaymentEvent, Refund
+from billing.refunds import REFUNDS
+
+NEWEST = 50
+"""So many callbacks stand on the page of a payment; how many come is not for us to say."""
+
+
+class AccountFilter(admin.SimpleListFilter):
+    """The accounts there are; asking the table which ones it has would read all of it."""
+
+    title = "account"
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in sorted(settings.PAYMENT_ACCOUNTS)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(account=self.value()) if self.value() in settings.PAYMENT_ACCOUNTS else queryset
+
+
+class PaymentNeedsAPerson(NeedsAPerson):
+    trouble = ~Q(attention="")
+
+
+class RefundNeedsAPerson(NeedsAPerson):
+    trouble = ~Q(attention="")
+
+
+class EventInline(ReadOnlyInline):
+    model = PaymentEvent
+    fields = ("at", "source", "target", "raw_status", "found_by", "settle_after")
+
+
+class CallbackInline(ReadOnlyInline):
+    model = Callback
+    fields = ("received_at", "event", "outcome", "repeats", "process_after")
+    verbose_name_plural = f"callbacks (the newest {NEWEST})"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Without the bodies, of up to 64 KiB each."""
+        rows = super().get_queryset(request).defer("body")
+        key = number_in(request.resolver_match.kwargs.get("object_id", "")) if request.resolver_match else None
+        return rows.filter(pk__in=rows.filter(payment_id=key).order_by("-pk").values("pk")[:NEWEST])
+
+
+class RefundInline(ReadOnlyInline):
+    model = Refund
+    fields = ("amount", "status", "wanted_by", "why", "created_at", "ended_at")
+
+    def amount(self, refund: Refund) -> str:
+        return str(refund.amount)
+
+
+@admin.register(Payment)
+class PaymentAdmin(WaysOut, LargeTable, ReadOnlyAdmin):
+    """Payments, and the way to ask about them at once."""
+
+    list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
+    list_filter = (PaymentNeedsAPerson, "status", "attention", "created_at", CameFilter, AccountFilter)
+    search_fields = ("reference", "provider_ref")
+    search_help_text = "In full: the reference, the provider's id, or the number of the payment."
+    fields = (
+        "paid_for", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
+        "attention_note", "errors", "claims", "account", "provider_ref", "pay_url", "created_at", "window_ends_at",
+        "call_off_asked_at", "next_check_at", "ended_at", "received", "left", "decided_by", "decided_why", "offers",
+    )  # fmt: skip
+    readonly_fields = ("paid_for", "amount", "received", "left", "offers")
+    inlines = (EventInline, RefundInline, CallbackInline)
+    actions = ("look_now", "refund")
+    ways_out = OF_PAYMENTS
+
+    @admin.display(description="reference")
+    def paid_for(self, payment: Payment) -> str | SafeString:
+        """What the reference names, where the shop has said in which list to look for it."""
+        name = settings.PAYMENT_REFERENCE_MODEL
+        if name and self.admin_site.is_registered(apps.get_model(name)):
+            return link_to_search(apps.get_model(name), payment.reference, payment.reference)
+        return payment.reference
+
+    def amount(self, payment: Payment) -> str:
+        return str(payment.amount)
+
+    @admin.display(description="received")
+    def received(self, payment: Payment) -> str:
+        return str(payment.received or "nothing")
+
+    @admin.display(description="not given back")
+    def left(self, payment: Payment) -> str:
+        return str(payment.left or "nothing")
+
+    def named(self, word: str) -> Q:
+        """The accounts are named because the index of the providers' ids begins with them."""
+        at_provider = Q(account__in=sorted(settings.PAYMENT_ACCOUNTS), provider_ref=word)
+        return super().named(word) | Q(reference=word) | at_provider
+
+    def has_look_permission(self, request: HttpRequest) -> bool:
+        """Nobody changes a payment by hand; who may make it move is who was given "change payment"."""
+        return request.user.has_perm("billing.change_payment")
+
+    @admin.action(description="Look now", permissions=["look"])
+    def look_now(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
+        """Make the selected payments due and say how many there were; those that came to their end are left alone."""
+        if not self.few_enough(request, queryset):
+            return
+        chosen = list(queryset)
+        looked = sum(self._look_at(request, payment) for payment in chosen)
+        ended = len(chosen) - looked
+        if looked:
+            self.message_user(request, f"Payments the provider is asked about now: {looked}.", messages.SUCCESS)
+        if ended:
+            self.message_user(request, f"Payments whose outcome is known already: {ended}.", messages.WARNING)
+
+    def has_refund_permission(self, request: HttpRequest) -> bool:
+        """Who may start a refund may add one, as Django calls it."""
+        return request.user.has_perm("billing.add_refund")
+
+    @admin.action(description="Refund…", permissions=["refund"])
+    def refund(self, request: HttpRequest, queryset: QuerySet[Payment]) -> HttpResponse | None:
+        """To the form; each refund has one of its own."""
+        chosen = list(queryset[:2])
+        if len(chosen) == 1:
+            return HttpResponseRedirect(self._address(chosen[0], "refund"))
+        self.message_user(request, "Please choose one payment: each refund has a reason of its own.", messages.WARNING)
+        return None
+
+    def _look_at(self, request: HttpRequest, payment: Payment) -> bool:
+        with transaction.atomic():
+            looked = payments.look_at(payment, AskedBy.OPERATOR)
+            if looked:
+                self.log_change(request, payment, "Asked the provider.")
+        return looked
+
+
+class AboutPayment(LargeTable, ReadOnlyAdmin):
+    """Rows that belong to a payment are found by what names it."""
+
+    search_fields = ("payment__reference", "payment__provider_ref")
+    search_help_text = PaymentAdmin.search_help_text
+
+    def named(self, word: str) -> Q:
+        """The payments are looked up first: a search over two tables at once would use no index."""
+        named = PaymentAdmin(Payment, self.admin_site).named(word)
+        return Q(payment_id__in=list(Payment.objects.filter(named).values_list("pk", flat=True)[:NEWEST]))
+
+    @admin.display(description="payment")
+    def about(self, row: PaymentEvent | Callback | Refund | Difference) -> str | SafeString:
+        """Where there is one: a callback may be about nothing we know."""
+        if row.payment_id is None:
+            return self.get_empty_value_display()
+        return link_to_row(Payment, row.payment_id, f"payment {row.payment_id}")
+
+
+@admin.register(Refund)
+class RefundAdmin(WaysOut, AboutPayment):
+    """Money on its way back. A refund begins at its payment."""
+
+    list_display = ("id", "about", "amount", "status", "attention", "wanted_by", "next_check_at", "created_at")
+    list_filter = (RefundNeedsAPerson, "status", "attention", "created_at")
+    list_select_related = ("payment",)
+    fields = (
+        "about", "amount", "status", "raw_status", "reason", "attention", "attention_note", "wanted_by", "why",
+        "provider_ref", "errors", "claims", "created_at", "sent_at", "next_check_at", "ended_at", "offers",
+    )  # fmt: skip
+    readonly_fields = ("about", "amount", "offers")
+    actions = ("look_now",)
+    ways_out = OF_REFUNDS
+
+    def amount(self, refund: Refund) -> str:
+        return str(refund.amount)
+
+    def has_look_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.add_refund")
+
+    @admin.action(description="Look now", permissions=["look"])
+    def look_now(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:
+        """Make the selected refunds due and say how many there were."""
+        if not self.few_enough(request, queryset):
+            return
+        chosen = Q(pk__in=list(queryset.values_list("pk", flat=True)))
+        looked = REFUNDS.make_due(chosen, AskedBy.OPERATOR)
+        self.message_user(request, f"Refunds the provider is asked about now: {looked}.", messages.SUCCESS)
+
+
+@admin.register(PaymentEvent)
+class PaymentEventAdmin(AboutPayment):
+    """Every arrow that a payment followed."""
+
+    list_display = ("id", "about", "refund", "source", "target", "raw_status", "found_by", "at", "settle_after")
+    list_select_related = ("refund__payment",)  # a refund is named with its currency
+    list_filter = ("target", "found_by", "at")
+    fields = ("about", "refund", "source", "target", "raw_status", "found_by", "at", "settle_after", "errors", "claims")
+    readonly_fields = ("about",)
+
+
+@admin.register(Callback)
+class CallbackAdmin(AboutPayment):
+    """What providers posted."""
+
+    list_display = ("id", "account", "event", "outcome", "about", "repeats", "received_at")
+    list_filter = ("outcome", "received_at", AccountFilter)
+    fields = (
+        "account", "event", "outcome", "about", "repeats", "sender", "received_at", "process_after", "replayed_at",
+        "replayed_by", "digest", "posted",
+    )  # fmt: skip
+    readonly_fields = ("about", "posted")
+    actions = ("replay",)
+
+    @admin.display(description="body")
+    def posted(self, callback: Callback) -> str:
+        """As it came, whatever it was; the page escapes it."""
+        return bytes(callback.body).decode(errors="backslashreplace")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The list does without the bodies, of up to 64 KiB each."""
+        return super().get_queryset(request).defer("body")
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """As for looking at payments: who was given "change callback"."""
+        return request.user.has_perm("billing.change_callback")
+
+    @admin.action(description="Process again", permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[Callback]) -> None:
+        """As if they had just come, forged ones too: all that can happen is a question to the provider."""
+        if not self.few_enough(request, queryset):
+            return
+        by = request.user.get_username()
+        replayed = [row for row in queryset.order_by("pk") if callbacks.replay(row.pk, by)]
+        for row in replayed:
+            self.log_change(request, row, "Processed again.")
+        self.message_user(request, f"Callbacks that are processed again now: {len(replayed)}.", messages.SUCCESS)

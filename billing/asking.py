@@ -1,0 +1,22 @@
+"""Asking a provider without ever raising: whatever happens is an outcome."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from billing.errors import ProviderError
+
+A = TypeVar("A")
+
+log = logging.getLogger(__name__)
+
+
+def outcome_of(question: Callable[[], A], account: str) -> A | ProviderError:
+    """The answer, or why there is none; a bug in an adapter is an error like any other. Touches no database."""
+    try:
+        return question()
+    except ProviderError as error:
+        return error
+    except Exception as error:
+        log.exception("provider.adapter_failed", extra={"account": account})
+        return ProviderError(f"the adapter failed ({type(error).__name__})")

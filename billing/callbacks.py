@@ -1,0 +1,165 @@
+"""Callbacks: stored before anything else, answered at once, and never believed.
+
+What a callback says about a payment is only a reason to ask the provider, so a forged, repeated, late or reordered one
+costs a question and changes nothing.
+"""
+
+import hashlib
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from billing import payments
+from billing.errors import BadAnswer, Forged
+from billing.looks import CHECKS
+from billing.models import AskedBy, Callback, Payment
+from billing.providers import Hint, Post, provider_of
+from config.due import Due, backoff, database_now
+from config.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+CALLBACKS = Due(Callback, "process_after", lease=CHECKS.lease + timedelta(seconds=2))
+BATCH = 50
+
+PATIENCE = (timedelta(seconds=5), timedelta(seconds=60))
+"""A callback about a payment that we do not know is tried again so much later, and then it is of an unknown payment."""
+
+FIRST_WAIT = timedelta(seconds=5)
+"""After a look that brought no answer; doubled with each."""
+
+
+def receive(account: str, post: Post) -> Callback:
+    """Store a callback and ask for a look at it; a repeat of one that is stored already is only counted.
+
+    One that is forged is kept, for a person to see, and asks for nothing. If it comes again and then has a signature
+    that fits, because a wrong secret of ours was put right, it counts.
+    """
+    digest = hashlib.sha256(post.body).hexdigest()
+    first = {"body": post.body, "sender": post.sender or None, "process_after": database_now()}
+    callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
+    if not new:
+        Callback.objects.filter(pk=callback.pk).update(repeats=F("repeats") + 1)
+    if not new and callback.outcome != Callback.Outcome.FORGED:
+        return callback
+    if _is_forged(account, post):
+        _set_aside(callback)
+    else:
+        _ask_for_a_look(callback)
+    return callback
+
+
+def replay(callback_id: int, by: str) -> bool:
+    """Process a stored callback as if it had just come, whatever became of it; False if there is none.
+
+    A forged one too: what a callback says is never believed, so all that can happen is a question to the provider.
+    """
+    stored = Callback.objects.filter(pk=callback_id)
+    done = stored.exclude(outcome=Callback.Outcome.WAITING)
+    done.update(outcome=Callback.Outcome.WAITING, process_after=database_now(), claims=0, errors=0)
+    if not stored.update(replayed_at=Now(), replayed_by=by[:150]):
+        return False
+    CALLBACKS.make_due(Q(pk=callback_id), AskedBy.OPERATOR)
+    log.info("callback.replayed", extra={"callback": callback_id, "by": by})
+    nudge("process_payment_callback", callback_id)
+    return True
+
+
+def process(callback_id: int) -> bool:
+    """Process one stored callback now; False if it is not due or somebody is on it."""
+    callback = CALLBACKS.claim_one(callback_id)
+    if callback is not None:
+        CALLBACKS.work_on(callback, _process)
+    return callback is not None
+
+
+def process_due() -> int:
+    """Process what nudges have missed; returns how many there were."""
+    return CALLBACKS.work_off(BATCH, _process)
+
+
+def _is_forged(account: str, post: Post) -> bool:
+    try:
+        provider_of(account).verify(post)
+    except Forged as error:
+        log.warning("callback.forged", extra={"account": account, "sender": post.sender, "error": str(error)})
+        return True
+    return False
+
+
+def _set_aside(callback: Callback) -> None:
+    """A sweep may have been quicker; then one needless question was asked, and nothing else happened."""
+    forged = {"outcome": Callback.Outcome.FORGED, "process_after": None}
+    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.WAITING, claims=0).update(**forged):
+        callback.outcome = Callback.Outcome.FORGED
+
+
+def _ask_for_a_look(callback: Callback) -> None:
+    """What cannot be read is finished at once, so that the sender can be told."""
+    waiting = {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
+    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**waiting):
+        callback.outcome = Callback.Outcome.WAITING
+    if _hint(callback) is None:
+        process(callback.pk)
+        callback.refresh_from_db(fields=["outcome"])
+    else:
+        nudge("process_payment_callback", callback.pk)
+
+
+def _process(callback: Callback) -> None:
+    hint = _hint(callback)
+    _look_for(callback, hint, _find(callback.account, hint) if hint else None)
+
+
+def _look_for(callback: Callback, hint: Hint | None, payment: Payment | None) -> None:
+    if callback.died_too_often:
+        log.error("callback.given_up", extra={"account": callback.account})
+        _finish(callback, Callback.Outcome.GIVEN_UP)
+    elif hint is None:
+        _finish(callback, Callback.Outcome.MALFORMED)
+    elif payment is None:
+        _wait_for_its_payment(callback, hint)
+    elif payments.look_at(payment, AskedBy.CALLBACK) or payments.look_again(payment, AskedBy.CALLBACK):
+        _finish(callback, Callback.Outcome.LOOKED, event=hint.event, payment=payment)
+    else:
+        _put_off(callback, backoff(callback.errors, FIRST_WAIT, timedelta(seconds=settings.ATTENTION_INTERVAL_S)))
+
+
+def _wait_for_its_payment(callback: Callback, hint: Hint) -> None:
+    """It may have overtaken the answer that tells us the provider's id, and carry nothing else: wait for that."""
+    if callback.errors < len(PATIENCE):
+        _put_off(callback, PATIENCE[callback.errors])
+    else:
+        log.warning("callback.unknown_payment", extra={"account": callback.account})
+        _finish(callback, Callback.Outcome.UNKNOWN_PAYMENT, event=hint.event)
+
+
+def _hint(callback: Callback) -> Hint | None:
+    try:
+        return provider_of(callback.account).read_callback(bytes(callback.body))
+    except BadAnswer as error:
+        log.warning("callback.malformed", extra={"account": callback.account, "error": str(error)})
+        return None
+
+
+def _find(account: str, hint: Hint) -> Payment | None:
+    """By the provider's id, or by our reference where the callback overtook the answer that told us the id."""
+    own = Payment.objects.filter(account=account)
+    by_reference = Q(reference=hint.reference, provider_ref="")
+    return own.filter(provider_ref=hint.provider_ref).first() or own.filter(by_reference).order_by("-id").first()
+
+
+def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", payment: Payment | None = None) -> None:
+    with CALLBACKS.holding(callback) as held:
+        held.outcome, held.event, held.payment = outcome, event, payment
+        CALLBACKS.done(held)
+        held.save()
+
+
+def _put_off(callback: Callback, wait: timedelta) -> None:
+    with CALLBACKS.holding(callback) as held:
+        CALLBACKS.put_off(held, wait)
+        held.save()

@@ -1,0 +1,47 @@
+"""Facts go up: what happened to a payment is a row for the shop, written in the transaction that made it so."""
+
+import logging
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from billing.models import AskedBy, Payment, PaymentEvent, Refund
+from billing.states import RefundStatus, Status
+from config.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+
+def tell_of_payment(payment: Payment, source: Status, found_by: AskedBy, now: datetime) -> None:
+    """The payment followed an arrow. Must run in the transaction that moved it."""
+    PaymentEvent.objects.create(
+        payment=payment,
+        source=source,
+        target=payment.status,
+        raw_status=payment.raw_status,
+        found_by=found_by,
+        settle_after=now,
+    )
+    _announce(f"payment.{payment.status}", payment, payment.reason, found_by)
+
+
+def tell_of_refund(refund: Refund, source: RefundStatus, found_by: AskedBy, now: datetime) -> None:
+    """A refund of the payment followed an arrow. Must run in the transaction that moved it."""
+    PaymentEvent.objects.create(
+        payment=refund.payment,
+        refund=refund,
+        source=source,
+        target=refund.status,
+        raw_status=refund.raw_status,
+        found_by=found_by,
+        settle_after=now,
+    )
+    _announce(f"refund.{refund.status}", refund.payment, refund.reason, found_by, refund=refund.pk)
+
+
+def _announce(event: str, payment: Payment, reason: str, found_by: AskedBy, **about: int) -> None:
+    fields = {"payment": payment.pk, "order": payment.reference, "found_by": found_by.value, **about}
+    fields |= {"reason": reason} if reason else {}
+    transaction.on_commit(lambda: log.info(event, extra=fields))
+    nudge(settings.PAYMENT_SETTLING_ACTOR)

@@ -1,0 +1,57 @@
+"""What a provider posted to us."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from billing.models.payment import Payment
+from config.due import DueRow
+
+
+class Callback(DueRow):
+    """A provider's callback, stored before anything in it was believed. It is a reason to look, never a fact."""
+
+    class Outcome(models.TextChoices):
+        """What became of it."""
+
+        WAITING = "waiting", "waiting"
+        LOOKED = "looked", "the payment was made due"
+        UNKNOWN_PAYMENT = "unknown_payment", "no such payment"
+        MALFORMED = "malformed", "it cannot be read"
+        FORGED = "forged", "it is not the provider's"
+        GIVEN_UP = "given_up", "workers did not come back from looking at it"
+
+    account = models.CharField(max_length=32)
+    body = models.BinaryField(max_length=65_536)
+    sender = models.GenericIPAddressField(null=True, blank=True, help_text="As far as our own proxies vouch for it.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the body: a repeat is the same callback.")
+    repeats = models.PositiveIntegerField(default=0)
+    event = models.CharField(max_length=200, blank=True)
+    outcome = models.CharField(max_length=16, choices=Outcome.choices, default=Outcome.WAITING)
+    payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="callbacks")
+    received_at = models.DateTimeField(db_default=Now(), editable=False)
+    replayed_at = models.DateTimeField(null=True, blank=True, help_text="When an operator had it processed again.")
+    replayed_by = models.CharField(max_length=150, default="", db_default="", blank=True)
+    process_after = models.DateTimeField(null=True, blank=True, help_text="The due column.")
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "digest"], name="callback_stored_once"),
+            models.CheckConstraint(
+                condition=Q(outcome="waiting", process_after__isnull=False)
+                | (~Q(outcome="waiting") & Q(process_after__isnull=True)),
+                name="callback_is_due_until_processed",
+            ),
+        ]
+        indexes: ClassVar = [
+            # process_payment_callback, the sweep that finds lost nudges
+            models.Index(fields=["process_after"], condition=Q(process_after__isnull=False), name="callback_due"),
+            # prune_history
+            models.Index(fields=["received_at"], name="callback_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"callback {self.pk} for {self.account}: {self.event or self.outcome}"

@@ -1,0 +1,48 @@
+"""What happened to a payment."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from billing.models.payment import AskedBy, Payment
+from billing.models.refund import Refund
+from billing.states import Status
+from config.due import DueRow
+
+
+class PaymentEvent(DueRow):
+    """One arrow that a payment, or a refund of it, followed: history, and the hand-over to the shop, in one row.
+
+    Written in the transaction that moved it. The shop claims it by `settle_after` and looks at the payment and its
+    refunds *as they are then*; the event only says that there is something to see.
+    """
+
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="events")
+    refund = models.ForeignKey(
+        Refund, models.PROTECT, null=True, blank=True, related_name="events", help_text="Empty: it was the payment."
+    )
+    source = models.CharField(max_length=12, choices=Status.choices)
+    target = models.CharField(max_length=12, choices=Status.choices)
+    raw_status = models.CharField(max_length=200, blank=True)
+    found_by = models.CharField(max_length=16, choices=AskedBy.choices)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    settle_after = models.DateTimeField(null=True, blank=True, help_text="The due column: the shop has yet to see it.")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["payment", "target"], condition=Q(refund__isnull=True), name="event_each_state_once"
+            ),
+            models.UniqueConstraint(fields=["refund", "target"], name="event_each_refund_state_once"),
+        ]
+        indexes: ClassVar = [
+            # the actor that PAYMENT_SETTLING_ACTOR names
+            models.Index(fields=["settle_after"], condition=Q(settle_after__isnull=False), name="event_due"),
+        ]
+
+    def __str__(self) -> str:
+        noun = f"refund {self.refund_id} of payment" if self.refund_id else "payment"
+        return f"{noun} {self.payment_id}: {self.source} → {self.target}"

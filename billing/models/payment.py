@@ -1,0 +1,174 @@
+"""A payment, from the wish to pay to its known outcome."""
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+
+from billing.money import Money
+from billing.states import ENDS, OPEN, Status, check_arrow
+from config.due import DueRow
+
+
+class AskedBy(models.TextChoices):
+    """Whose question brought an answer."""
+
+    SCHEDULE = "schedule", "schedule"
+    CHECKOUT = "checkout", "checkout"
+    CALLBACK = "callback", "callback"
+    RETURN = "return", "customer's return"
+    OPERATOR = "operator", "operator"
+    CUSTOMER = "customer", "customer, who called it off"
+    RECONCILIATION = "reconciliation", "reconciliation"
+
+
+class Attention(models.TextChoices):
+    """Why a person must look. The payment is still looked at, slowly; this is never the same as failed."""
+
+    NONE = "", "none"
+    ERRORS = "errors", "the provider gave no usable answer so many times in a row"
+    REFUSED = "refused", "the provider refuses to answer"
+    MISMATCH = "mismatch", "amount, currency or reference are not ours"
+    UNKNOWN_STATUS = "unknown_status", "the provider uses a status we do not know"
+    WINDOW_OVER = "window_over", "it is to be called off and the provider still keeps it open"
+    WORKERS_LOST = "workers_lost", "workers did not come back from looking at it"
+    KEY_FORGOTTEN = "key_forgotten", "it was sent so long ago that to repeat it might do it twice"
+    REFUNDS_DIFFER = "refunds_differ", "the provider gave back another sum than we know of"
+
+
+def new_idempotency_key() -> str:
+    """128 random bits as hex: fits every provider's rules for such keys."""
+    return uuid.uuid4().hex
+
+
+class Payment(DueRow):
+    """What a customer was asked to pay, where, and what became of it.
+
+    `reference` is the shop's own name for what is being paid (an order's public id); billing never looks behind it.
+    `received_…` stays empty where exactly the amount came, or nothing.
+    """
+
+    account = models.CharField(max_length=32, help_text="Our contract with a provider: a name in PAYMENT_ACCOUNTS.")
+    provider_ref = models.CharField(max_length=200, blank=True, help_text="The provider's id; empty until it is known.")
+    reference = models.CharField(max_length=64, db_index=True)
+    idempotency_key = models.CharField(max_length=64, unique=True, default=new_idempotency_key, editable=False)
+    amount_minor = models.BigIntegerField("amount in minor units")
+    currency = models.CharField(max_length=3)
+    description = models.CharField(max_length=128)
+    return_url = models.URLField(max_length=500)
+    received_minor = models.BigIntegerField(
+        "received in minor units", null=True, blank=True, help_text="What came, if a person must, or did, decide on it."
+    )
+    received_currency = models.CharField(max_length=3, default="", db_default="", blank=True)
+    refunds_minor = models.BigIntegerField(
+        "refunds in minor units", default=0, db_default=0, editable=False, help_text="Given back, or on its way."
+    )
+    pay_url = models.URLField(max_length=500, blank=True, help_text="Where the customer pays; told by the provider.")
+
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.CREATED)
+    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own word.")
+    reason = models.CharField(max_length=200, blank=True, help_text="The provider's reason for it.")
+    attention = models.CharField(max_length=16, choices=Attention.choices, default=Attention.NONE, blank=True)
+    attention_note = models.CharField(max_length=200, blank=True)
+    found_by = models.CharField(max_length=16, choices=AskedBy.choices, blank=True, help_text="Who found the outcome.")
+    decided_by = models.CharField(
+        max_length=150,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Who decided on money that was not what we asked for.",
+    )
+    decided_why = models.CharField(max_length=200, default="", db_default="", blank=True)
+
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    window_ends_at = models.DateTimeField(help_text="Until then the customer may pay.")
+    call_off_asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the customer called it off; from then on every look tries to."
+    )
+    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when to ask next.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(refunds_minor__gte=0, refunds_minor__lte=Coalesce("received_minor", "amount_minor")),
+                name="payment_not_refunded_twice",
+            ),
+            models.CheckConstraint(
+                condition=Q(received_minor__isnull=True, received_currency="")
+                | (Q(received_minor__gt=0) & ~Q(received_currency="")),
+                name="payment_received_in_a_currency",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="succeeded") | Q(received_minor__isnull=True) | Q(received_currency=F("currency")),
+                name="payment_succeeds_in_its_currency",
+            ),
+            models.CheckConstraint(condition=Q(status__in=sorted(Status)), name="payment_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(OPEN), next_check_at__isnull=False, ended_at__isnull=True)
+                | Q(status__in=sorted(ENDS), next_check_at__isnull=True, ended_at__isnull=False),
+                name="payment_is_due_until_its_end",
+            ),
+            models.UniqueConstraint(
+                fields=["reference"], condition=Q(status__in=sorted(OPEN)), name="payment_one_open_per_reference"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "provider_ref"],
+                condition=~Q(provider_ref=""),
+                name="payment_provider_ref_is_unique",
+            ),
+        ]
+        indexes: ClassVar = [
+            # check_pending_payments, slow track: those that waited longest.
+            models.Index(
+                fields=["account", "next_check_at"], condition=Q(next_check_at__isnull=False), name="payment_due"
+            ),
+            # check_pending_payments, fast track: the youngest payments, without reading past a backlog of old ones.
+            models.Index(
+                fields=["account", "created_at"], condition=Q(next_check_at__isnull=False), name="payment_open_by_age"
+            ),
+            # The admin's list of those that a person must look at.
+            models.Index(fields=["-id"], condition=~Q(attention=""), name="payment_needs_a_person"),
+            # reconcile_payments: an account's payments of one day
+            models.Index(fields=["account", "created_at"], name="payment_by_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"payment {self.pk} of {self.amount} ({self.status})"
+
+    @property
+    def amount(self) -> Money:
+        """What the customer was asked to pay."""
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def received(self) -> Money | None:
+        """What the provider took, as far as is known: what we asked for, something else, or nothing (None)."""
+        if self.received_minor is not None:
+            return Money(self.received_minor, self.received_currency)
+        return self.amount if self.status == Status.SUCCEEDED else None
+
+    @property
+    def left(self) -> Money | None:
+        """What of it no refund holds; None if nothing was received."""
+        received = self.received
+        return Money(received.minor - self.refunds_minor, received.currency) if received else None
+
+    @property
+    def is_open(self) -> bool:
+        """Is the outcome still unknown?"""
+        return self.status in OPEN
+
+    def is_to_be_called_off(self, now: datetime) -> bool:
+        """Is the time to pay over, or does the customer not want to pay any more?"""
+        return self.call_off_asked_at is not None or self.window_ends_at <= now
+
+    def move(self, status: Status) -> None:
+        """Follow an arrow, in memory. Raises ForbiddenArrow if there is none."""
+        check_arrow(Status(self.status), status)
+        self.status = status

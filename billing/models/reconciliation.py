@@ -1,0 +1,104 @@
+"""What came of comparing our payments with a provider's own."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from billing.models.payment import Payment
+from config.due import DueRow
+
+
+class Reconciliation(DueRow):
+    """One day (in UTC) of one account, compared in both directions, as often as it takes."""
+
+    account = models.CharField(max_length=32)
+    day = models.DateField(help_text="In UTC.")
+    reconcile_after = models.DateTimeField(null=True, blank=True, help_text="The due column.")
+    compared_at = models.DateTimeField(null=True, blank=True, help_text="When it was last compared to the end.")
+    listed = models.BooleanField(
+        default=True, help_text="No: the provider has no list, so each payment of ours was asked about."
+    )
+    there = models.PositiveIntegerField("payments there", default=0)
+    here = models.PositiveIntegerField("payments here", default=0)
+    foreign = models.PositiveIntegerField(
+        "payments of others", default=0, help_text="With money; in an account that others use too."
+    )
+    error = models.CharField(max_length=200, blank=True, help_text="Why it could not be compared to the end.")
+
+    class Meta:
+        ordering: ClassVar = ["-day", "account"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "day"], name="reconciliation_once_a_day"),
+            models.CheckConstraint(
+                condition=Q(compared_at__isnull=False) | Q(reconcile_after__isnull=False),
+                name="reconciliation_is_due_until_compared",
+            ),
+        ]
+        indexes: ClassVar = [
+            # reconcile_payments
+            models.Index(
+                fields=["reconcile_after"], condition=Q(reconcile_after__isnull=False), name="reconciliation_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} on {self.day}"
+
+
+class Difference(models.Model):
+    """Something about one payment that the provider and we do not agree on."""
+
+    class Kind(models.TextChoices):
+        """What it is about."""
+
+        UNKNOWN = "unknown", "there and not here, with money"
+        MISSING = "missing", "here and not there"
+        STATUS = "status", "the states differ"
+        AMOUNT = "amount", "amount or currency differ"
+        REFERENCE = "reference", "the references differ"
+        REFUNDS = "refunds", "the sums that went back differ"
+
+    class State(models.TextChoices):
+        """What became of it."""
+
+        OPEN = "open", "to be looked at again"
+        MENDED = "mended", "they agree now"
+        PARKED = "parked", "a person must decide"
+        RESOLVED = "resolved", "a person has decided"
+
+    reconciliation = models.ForeignKey(Reconciliation, models.PROTECT, related_name="differences")
+    account = models.CharField(max_length=32)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="differences")
+    provider_ref = models.CharField(max_length=200)
+    reference = models.CharField(max_length=200, blank=True, help_text="As the provider has it, if it has the payment.")
+    ours = models.CharField("what we have", max_length=200, blank=True)
+    theirs = models.CharField("what they have", max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    found_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_found_at = models.DateTimeField(help_text="The last time that they were seen to differ.")
+    decided_by = models.CharField(max_length=150, blank=True)
+    why = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            # Not per day: a payment made here before midnight and there after it is seen by two of them.
+            models.UniqueConstraint(fields=["account", "kind", "provider_ref"], name="difference_noted_once"),
+            models.CheckConstraint(
+                condition=~Q(state="resolved") | (~Q(decided_by="") & ~Q(why="")),
+                name="difference_resolved_by_somebody",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["state"], condition=Q(state__in=["open", "parked"]), name="difference_that_stands"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_ref}: {self.get_kind_display()}"
+
+
+STANDING = (Difference.State.OPEN, Difference.State.PARKED)
+"""States of differences that are not done with."""

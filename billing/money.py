@@ -1,0 +1,61 @@
+"""Amounts of money: whole minor units and a currency, never a float."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+# So short that Decimal's 28 digits are never rounded.
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+LARGEST_MINOR = 10**15 - 1
+"""An amount beyond this could not be read back from a provider's answer; providers have limits of their own."""
+
+# ISO 4217, list one: every other currency in use has two decimals.
+_WITHOUT_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())  # noqa: SIM905
+_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in minor units (cents, kopecks, whole yen) of a currency (three capital letters of ISO 4217)."""
+
+    minor: int
+    currency: str
+
+    @classmethod
+    def parse(cls, value: str, currency: str) -> "Money":
+        """Read "12.50" exactly. Raises ValueError for anything but a decimal the currency can hold."""
+        if not (isinstance(value, str) and _DECIMAL.fullmatch(value)):
+            raise ValueError("an amount is a decimal string like 12.50")
+        if not (isinstance(currency, str) and _CURRENCY.fullmatch(currency)):
+            raise ValueError("a currency is three capital letters")
+        minor = Decimal(value).scaleb(decimals(currency))
+        if minor != minor.to_integral_value() or abs(minor) > LARGEST_MINOR:
+            raise ValueError(f"{currency} has {decimals(currency)} decimals, and no amount is that large")
+        return cls(int(minor), currency)
+
+    @property
+    def value(self) -> str:
+        """The amount as a decimal string: "12.50"; "1250" for a currency without decimals."""
+        places = decimals(self.currency)
+        return f"{Decimal(self.minor).scaleb(-places):.{places}f}"
+
+    def __add__(self, other: "Money") -> "Money":
+        """Raises ValueError for two currencies."""
+        if self.currency != other.currency:
+            raise ValueError(f"{self.currency} and {other.currency} make no sum")
+        return Money(self.minor + other.minor, self.currency)
+
+    def __mul__(self, quantity: int) -> "Money":
+        return Money(self.minor * quantity, self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.currency}"
+
+
+def decimals(currency: str) -> int:
+    """How many digits stand behind the point."""
+    if currency in _WITHOUT_DECIMALS:
+        return 0
+    return 3 if currency in _THREE_DECIMALS else 2

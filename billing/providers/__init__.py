@@ -1,0 +1,40 @@
+"""The providers, one file each; to add one, write the file and add a line here."""
+
+from functools import cache
+
+from django.conf import settings
+
+from billing.providers.base import Account, Answer, Capturing, Hint, Post, Provider, RefundAnswer
+from billing.providers.paypal import PayPal
+from billing.providers.sandbox import Sandbox
+from billing.providers.stripe import Stripe
+from billing.providers.yookassa import YooKassa
+
+REGISTRY: dict[str, type[Provider]] = {
+    "sandbox": Sandbox,
+    "yookassa": YooKassa,
+    "stripe": Stripe,
+    "paypal": PayPal,
+}
+
+__all__ = [
+    "REGISTRY",
+    "Account",
+    "Answer",
+    "Capturing",
+    "Hint",
+    "Post",
+    "Provider",
+    "RefundAnswer",
+    "provider_of",
+]
+
+
+@cache
+def provider_of(account: str) -> Provider:
+    """The adapter for this account, with this process's pool of connections for it.
+
+    Raises KeyError for an account that PAYMENT_ACCOUNTS does not name.
+    """
+    options = settings.PAYMENT_ACCOUNTS[account]
+    return REGISTRY[options["provider"]](Account(account, options))

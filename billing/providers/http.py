@@ -1,0 +1,253 @@
+"""The HTTP client that all providers share.
+
+Pooled connections, one wall-clock deadline for the whole call, a bounded answer, no redirects, no hidden retries, no
+proxies from the environment. The `timeout` of requests is no deadline: it starts anew with every byte, so a peer that
+drips held a call with `timeout=1` for 6 s. Here every read from the socket gets only the time that is left.
+"""
+
+import base64
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import requests
+from django.conf import settings
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util.ssl_ import create_urllib3_context
+
+from billing.errors import (
+    BadAnswer,
+    DeadlinePassed,
+    NotFound,
+    Refused,
+    StoredFailure,
+    Unavailable,
+    Unreachable,
+    WrongCredentials,
+)
+
+CHUNK_BYTES = 65_536
+
+Fields = Mapping[str, Any]
+"""Of a form: texts, numbers, and again fields or lists of them."""
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What a provider says of an error of its own, in our words."""
+
+    code: str = ""
+    """Its short word for it, never a text: that may quote our request."""
+    retry_after_s: float | None = None
+    undecided: bool = False
+    """A 4xx that is no definite no: the same request may be repeated."""
+    stored: bool = False
+    """A 5xx that is kept under our idempotency key: repeating the request would only bring it back."""
+
+
+def read_complaint(status: int, headers: Mapping[str, str], body: dict[str, Any]) -> Complaint:
+    """`{"error": {"code": …}}`, and the header Retry-After."""
+    error = body.get("error")
+    return Complaint(word(error.get("code") if isinstance(error, dict) else None), retry_after_s(headers))
+
+
+class ProviderClient:
+    """Calls one provider's API; safe to share between threads.
+
+    Every call ends within `PAYMENT_API_TIMEOUT_S`, with the JSON object that was answered or with a ProviderError.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: dict[str, str],
+        read_complaint: Callable[[int, Mapping[str, str], dict[str, Any]], Complaint] = read_complaint,
+    ) -> None:
+        self._base_url = base_url
+        self._read_complaint = read_complaint
+        self._headers = {"Accept": "application/json", "User-Agent": "Tillkeeper", **headers}
+        self._adapter = _DeadlineAdapter(pool_maxsize=settings.PAYMENT_CHECK_CONCURRENCY, max_retries=0)
+
+    def get(
+        self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """GET an object."""
+        return self._call(requests.Request("GET", self._base_url + path, self._with(headers), params=query))
+
+    def post(self, path: str, body: dict[str, Any] | None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """POST an object as JSON, or nothing at all where `body` is None."""
+        return self._call(requests.Request("POST", self._base_url + path, self._with(headers), json=body))
+
+    def post_form(self, path: str, fields: Fields, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """POST a form; fields within fields are written `outer[inner]`, those of a list `outer[0]`."""
+        return self._call(requests.Request("POST", self._base_url + path, self._with(headers), data=_flat(fields)))
+
+    def _with(self, headers: Mapping[str, str] | None) -> dict[str, str]:
+        return {**self._headers, **(headers or {})}
+
+    def _call(self, request: requests.Request) -> dict[str, Any]:
+        try:
+            with _deadline(settings.PAYMENT_API_TIMEOUT_S):
+                status, headers, body = self._exchange(request.prepare())
+        except (TimeoutError, requests.Timeout, ReadTimeoutError) as error:
+            raise DeadlinePassed(f"no whole answer within {settings.PAYMENT_API_TIMEOUT_S:g} s") from error
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise Unreachable(f"no connection, or it broke ({type(error).__name__})") from error
+        if not 200 <= status < 300:
+            self._raise(status, headers, body)
+        return read_json(body)
+
+    def _raise(self, status: int, headers: Mapping[str, str], body: bytes) -> NoReturn:
+        """408, 425, 429 and 5xx leave the outcome unknown; any other 4xx is a definite no, or else it says so."""
+        try:
+            complaint = self._read_complaint(status, headers, read_json(body))
+        except BadAnswer:
+            complaint = Complaint(retry_after_s=retry_after_s(headers))
+        text = f"HTTP {status} {complaint.code}".rstrip()
+        if status >= 500 or status in (408, 425, 429) or complaint.undecided:
+            raise (StoredFailure if complaint.stored else Unavailable)(text, complaint.retry_after_s)
+        if status < 400:
+            raise BadAnswer(f"HTTP {status}: redirects are not followed")
+        raise {401: WrongCredentials, 403: WrongCredentials, 404: NotFound}.get(status, Refused)(text)
+
+    def _exchange(self, request: requests.PreparedRequest) -> tuple[int, Any, bytes]:
+        """Send through the adapter itself: a Session would follow redirects and read the environment."""
+        proxy = settings.PAYMENT_API_PROXY
+        response = self._adapter.send(
+            request, stream=True, timeout=_time_left(), proxies={"http": proxy, "https": proxy} if proxy else {}
+        )
+        whole = False
+        try:
+            body = _read_bounded(response, settings.PAYMENT_API_MAX_BYTES)
+            whole = True
+        finally:
+            # A connection with half an answer in it must not go back into the pool.
+            response.raw.release_conn() if whole else response.raw.close()
+        return response.status_code, response.headers, body
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """A JSON object. Raises BadAnswer for anything else; never repeats the body, it may hold personal data."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadAnswer(f"a body of {len(body)} bytes is not JSON") from None
+    if not isinstance(value, dict):
+        raise BadAnswer("the JSON is not an object")
+    return value
+
+
+def _read_bounded(response: requests.Response, limit: int) -> bytes:
+    parts, length = [], 0
+    for part in response.raw.stream(CHUNK_BYTES, decode_content=False):
+        length += len(part)
+        if length > limit:
+            raise BadAnswer(f"the answer is longer than {limit} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def word(value: object) -> str:
+    """A provider's short code, if it is one."""
+    return value[:64] if isinstance(value, str) and value.replace("_", "").isalnum() else ""
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds only: the date form of the header would need the provider's clock to be right."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() and len(value) < 6 else None
+
+
+def basic(user: str, password: str) -> str:
+    """The header Authorization for a name and a password (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _flat(fields: Fields) -> list[tuple[str, str]]:
+    """Names and values in their order."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in fields.items():
+        inner = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(inner, Mapping):
+            pairs += [
+                (f"{name}[{first}]{bracket}{rest}", text)
+                for key, text in _flat({str(key): each for key, each in inner.items()})
+                for first, bracket, rest in [key.partition("[")]
+            ]
+        else:
+            pairs.append((name, str(value)))
+    return pairs
+
+
+# --- the deadline --------------------------------------------------------------------------------------------------
+
+_call = threading.local()
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Everything this thread reads from a provider inside the block must be there in time."""
+    _call.ends_at = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        del _call.ends_at
+
+
+def _time_left() -> float:
+    """Raises TimeoutError when the time is used up."""
+    left: float = _call.ends_at - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline has passed")
+    return left
+
+
+class _DeadlineSocket(socket.socket):
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_time_left())
+        return super().recv_into(*args, **kwargs)
+
+
+class _DeadlineTLSSocket(ssl.SSLSocket):
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_time_left())
+        return super().recv_into(*args, **kwargs)
+
+
+class _DeadlineConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        plain = super()._new_conn()
+        timeout = plain.gettimeout()
+        watched = _DeadlineSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
+        watched.settimeout(timeout)
+        return watched
+
+
+class _DeadlineTLSConnection(HTTPSConnection):
+    def connect(self) -> None:
+        self.ssl_context = self.ssl_context or create_urllib3_context()
+        self.ssl_context.sslsocket_class = _DeadlineTLSSocket
+        super().connect()
+
+
+class _DeadlinePool(HTTPConnectionPool):
+    ConnectionCls = _DeadlineConnection
+
+
+class _DeadlineTLSPool(HTTPSConnectionPool):
+    ConnectionCls = _DeadlineTLSConnection
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _DeadlinePool, "https": _DeadlineTLSPool}

@@ -1,0 +1,322 @@
+"""PayPal, Orders v2.
+
+Its contracts are checkout_orders_v2.json, payments_payment_v2.json and reporting_transactions_v1.json in
+https://github.com/paypal/paypal-rest-api-specifications (commit ec4d8f36); pages are named beside what they say.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from billing.errors import BadAnswer, DeadlinePassed, NotFound, Refused, Unavailable, WrongCredentials
+from billing.money import Money
+from billing.providers.base import Account, Answer, Hint, Post, RefundAnswer
+from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
+from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
+from billing.states import RefundStatus, Status
+
+if TYPE_CHECKING:
+    from billing.models import Payment, Refund
+
+ORDERS = {  # order_status; COMPLETED says nothing about money, its capture does
+    "CREATED": Status.PENDING,
+    "SAVED": Status.PENDING,
+    "PAYER_ACTION_REQUIRED": Status.PENDING,
+    "APPROVED": Status.AUTHORIZED,  # the buyer has agreed, and no money has moved
+    "VOIDED": Status.CANCELED,
+}
+
+CAPTURES = {  # capture_status
+    "COMPLETED": Status.SUCCEEDED,
+    "PARTIALLY_REFUNDED": Status.SUCCEEDED,
+    "REFUNDED": Status.SUCCEEDED,
+    "PENDING": Status.PENDING,
+    "DECLINED": Status.FAILED,
+    "FAILED": Status.FAILED,
+}
+
+REFUND_STATUSES = {  # refund_status
+    "PENDING": RefundStatus.PENDING,
+    "COMPLETED": RefundStatus.SUCCEEDED,
+    "CANCELLED": RefundStatus.CANCELED,
+    "FAILED": RefundStatus.FAILED,
+}
+
+TRANSACTIONS = {"S": Status.SUCCEEDED, "V": Status.SUCCEEDED, "P": Status.PENDING, "D": Status.FAILED}
+
+# "This currency does not support decimals": https://developer.paypal.com/api/rest/reference/currency-codes/
+WITHOUT_DECIMALS = frozenset({"HUF", "TWD"})
+
+TOKEN_MARGIN_S = 60
+"""A token is fetched anew so long before its end."""
+
+
+class PayPal:
+    """Money moves only when we capture what the buyer has approved, so an order nobody captured is an unpaid one.
+
+    Its callbacks are not verified. Both ways PayPal documents (https://developer.paypal.com/api/rest/webhooks/rest) ask
+    the network while it waits for our answer, for a certificate or at verify-webhook-signature; the order itself, asked
+    for with our own token, proves more than either.
+    """
+
+    lapse: timedelta | None = None
+    signature_headers: tuple[str, ...] = ()
+
+    def __init__(self, account: Account) -> None:
+        self._http = ProviderClient(account.options["url"], {}, _read_complaint)
+        self._token = _Token(self._http, basic(account.options["client_id"], account.options["client_secret"]))
+
+    def create(self, payment: "Payment") -> Answer:
+        unit = {
+            "reference_id": "default",
+            "custom_id": payment.reference,
+            "description": payment.description or payment.reference,
+            "amount": _as_json(payment.amount),
+        }
+        experience = {
+            "return_url": payment.return_url,
+            "cancel_url": payment.return_url,
+            "user_action": "PAY_NOW",
+            "shipping_preference": "NO_SHIPPING",
+        }
+        body = {
+            "intent": "CAPTURE",
+            "purchase_units": [unit],
+            "payment_source": {"paypal": {"experience_context": experience}},
+        }
+        return _answer(self._post("/v2/checkout/orders", body, payment.idempotency_key))
+
+    def status(self, provider_ref: str) -> Answer:
+        return _answer(self._order(provider_ref))
+
+    def capture(self, provider_ref: str, idempotency_key: str) -> Answer:
+        """The second call. If it is refused, the order tells why: captured already, or the buyer must choose anew."""
+        path = f"/v2/checkout/orders/{provider_ref}/capture"
+        try:
+            return _answer(self._post(path, {}, f"{idempotency_key}-capture"))
+        except (WrongCredentials, NotFound):
+            raise
+        except Refused:
+            return self.status(provider_ref)
+
+    def cancel(self, provider_ref: str) -> Answer:
+        """There is no such call, and no need of one: what we do not capture is never paid, and lapses by itself."""
+        answer = self.status(provider_ref)
+        if answer.raw_status not in ORDERS:
+            raise Refused(f"the order is {answer.raw_status}")
+        return replace(answer, status=Status.CANCELED)
+
+    def refund(self, refund: "Refund") -> RefundAnswer:
+        capture = _capture(self._order(refund.payment.provider_ref))
+        if capture is None:
+            raise Refused("the order has no capture")
+        path = f"/v2/payments/captures/{text(capture, 'id')}/refund"
+        return _refund_answer(self._post(path, {"amount": _as_json(refund.amount)}, refund.idempotency_key))
+
+    def refund_status(self, refund: "Refund") -> RefundAnswer:
+        return _refund_answer(self._get(f"/v2/payments/refunds/{refund.provider_ref}"))
+
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+        """Payments that moved money; PayPal lists no others, and these up to three hours late.
+
+        31 days at the most. Raises WrongCredentials for an account without the permission to search transactions.
+        """
+        query = {
+            "start_date": _moment(start),
+            "end_date": _moment(end),
+            "fields": "transaction_info",
+            "page_size": "500",
+            "page": "1",
+        }
+        while True:
+            found = self._get("/v1/reporting/transactions", query)
+            infos = [part(each, "transaction_info") for each in objects(found, "transaction_details")]
+            yield from (_transaction_answer(info) for info in infos if _is_payment(info, start, end))
+            pages = found.get("total_pages")
+            if not isinstance(pages, int) or int(query["page"]) >= pages:
+                return
+            query["page"] = str(int(query["page"]) + 1)
+
+    def verify(self, post: Post) -> None:
+        """See above."""
+
+    def read_callback(self, body: bytes) -> Hint:
+        """An order, or a capture, which names its order (related_ids). What is about neither is about no payment."""
+        event = read_json(body)
+        what = part(event, "resource")
+        order = text_or_nothing(part(part(what, "supplementary_data"), "related_ids"), "order_id")
+        units = what.get("purchase_units")
+        unit = units[0] if isinstance(units, list) and units and isinstance(units[0], dict) else what
+        return Hint(order or text(what, "id"), text_or_nothing(unit, "custom_id"), text(event, "event_type"))
+
+    def _order(self, provider_ref: str) -> Json:
+        return self._get(f"/v2/checkout/orders/{provider_ref}")
+
+    def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
+        token = self._token.get()
+        try:
+            return self._http.get(path, query, {"Authorization": f"Bearer {token}"})
+        except WrongCredentials as error:
+            raise self._unless_expired(token, error) from error
+
+    def _post(self, path: str, body: Json, key: str) -> Json:
+        """The whole object comes back, not only its id; repeats with the same key do nothing twice."""
+        token = self._token.get()
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "PayPal-Request-Id": key,
+            "Prefer": "return=representation",
+        }
+        try:
+            return self._http.post(path, body, headers)
+        except WrongCredentials as error:
+            raise self._unless_expired(token, error) from error
+
+    def _unless_expired(self, token: str, error: WrongCredentials) -> Unavailable | WrongCredentials:
+        """401: the token is not taken any more, and the next call fetches another. 403 is a definite no."""
+        if not str(error).startswith("HTTP 401"):
+            return error
+        self._token.forget(token)
+        return Unavailable("the access token is no longer taken")
+
+
+class _Token:
+    """The access token of one account, for all threads of the process.
+
+    "Rather than generate an OAuth 2.0 access token for each transaction, cache tokens":
+    https://developer.paypal.com/api/rest/reference/rate-limiting. One thread fetches; the others wait for it, for the
+    length of a call at the most.
+    """
+
+    def __init__(self, http: ProviderClient, authorization: str) -> None:
+        self._http, self._authorization = http, authorization
+        self._lock = threading.Lock()
+        self._value, self._ends_at = "", 0.0
+
+    def get(self) -> str:
+        """Raises ProviderError if none can be had."""
+        if not self._lock.acquire(timeout=settings.PAYMENT_API_TIMEOUT_S):
+            raise DeadlinePassed("somebody else is fetching the access token")
+        try:
+            if time.monotonic() >= self._ends_at:
+                self._fetch()
+            return self._value
+        finally:
+            self._lock.release()
+
+    def forget(self, value: str) -> None:
+        """It was refused. Somebody may have fetched another meanwhile."""
+        with self._lock:
+            if self._value == value:
+                self._ends_at = 0.0
+
+    def _fetch(self) -> None:
+        """https://developer.paypal.com/api/rest/authentication/"""
+        form, headers = {"grant_type": "client_credentials"}, {"Authorization": self._authorization}
+        answer = self._http.post_form("/v1/oauth2/token", form, headers)
+        lasts_s, value = answer.get("expires_in"), answer.get("access_token")
+        if not (isinstance(lasts_s, int) and isinstance(value, str) and value.isascii() and value.isprintable()):
+            raise BadAnswer("there is no access token in the answer")
+        self._value, self._ends_at = value, time.monotonic() + lasts_s - TOKEN_MARGIN_S
+
+
+def _answer(order: Json) -> Answer:
+    """An order of ours has one unit, and a capture once its money was asked for."""
+    raw_status, unit, capture = text(order, "status"), _unit(order), _capture(order)
+    links = {link.get("rel"): link for link in objects(order, "links")} if "links" in order else {}
+    amount = money(unit if capture is None else capture, "amount", "currency_code")
+    if capture is not None:
+        raw_status = f"{raw_status}/{text(capture, 'status')}"
+    return Answer(
+        status=ORDERS.get(raw_status) if capture is None else CAPTURES.get(text(capture, "status")),
+        raw_status=raw_status,
+        provider_ref=text(order, "id"),
+        amount=amount,
+        reference=text_or_nothing(unit, "custom_id"),
+        reason=text_or_nothing(part(capture or {}, "status_details"), "reason"),
+        pay_url=address(links.get("payer-action") or links.get("approve") or {}, "href"),
+        refunded_minor=sum(_refunds(unit)),
+    )
+
+
+def _unit(order: Json) -> Json:
+    unit = next(objects(order, "purchase_units"), None)
+    if unit is None:
+        raise BadAnswer("the order has no purchase unit")
+    return unit
+
+
+def _capture(order: Json) -> Json | None:
+    """The one that brought money, if there is one, else the last."""
+    payments = part(_unit(order), "payments")
+    captures = list(objects(payments, "captures")) if "captures" in payments else []
+    paid = (each for each in captures if CAPTURES.get(str(each.get("status"))) == Status.SUCCEEDED)
+    return next(paid, captures[-1] if captures else None)
+
+
+def _refunds(unit: Json) -> Iterator[int]:
+    payments = part(unit, "payments")
+    for refund in objects(payments, "refunds") if "refunds" in payments else ():
+        if refund.get("status") == "COMPLETED":
+            yield money(refund, "amount", "currency_code").minor
+
+
+def _refund_answer(refund: Json) -> RefundAnswer:
+    raw_status = text(refund, "status")
+    return RefundAnswer(
+        status=REFUND_STATUSES.get(raw_status),
+        raw_status=raw_status,
+        provider_ref=text(refund, "id"),
+        amount=money(refund, "amount", "currency_code"),
+        reason=text_or_nothing(part(refund, "status_details"), "reason"),
+    )
+
+
+def _is_payment(info: Json, start: datetime, end: datetime) -> bool:
+    """T00…: a payment between accounts; what was paid to us, not by us. PayPal's end is inclusive, ours is not.
+
+    https://developer.paypal.com/docs/integration/direct/transaction-search/transaction-event-codes/
+    """
+    received = not str(part(info, "transaction_amount").get("value")).startswith("-")
+    begun = datetime.fromisoformat(text(info, "transaction_initiation_date"))
+    return received and str(info.get("transaction_event_code")).startswith("T00") and start <= begun < end
+
+
+def _transaction_answer(info: Json) -> Answer:
+    """The order's id, where PayPal refers to it; the transaction's own otherwise."""
+    raw_status = text(info, "transaction_status")
+    of_order = info.get("paypal_reference_id_type") == "ODR"
+    return Answer(
+        status=TRANSACTIONS.get(raw_status),
+        raw_status=raw_status,
+        provider_ref=text(info, "paypal_reference_id" if of_order else "transaction_id"),
+        amount=money(info, "transaction_amount", "currency_code"),
+        reference=text_or_nothing(info, "custom_field"),
+    )
+
+
+def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:
+    """`{"name": …, "details": [{"issue": …}]}`; 409 is "a previous call for the given resource is in progress"."""
+    details = body.get("details")
+    first = details[0] if isinstance(details, list) and details and isinstance(details[0], dict) else {}
+    code = word(first.get("issue")) or word(body.get("name")) or word(body.get("error"))
+    return Complaint(code, retry_after_s(headers), undecided=status == 409)
+
+
+def _as_json(amount: Money) -> dict[str, str]:
+    """Raises Refused for what PayPal cannot take; nothing is ever rounded."""
+    value = amount.value
+    if amount.currency in WITHOUT_DECIMALS:
+        value, _, parts = value.partition(".")
+        if int(parts):
+            raise Refused(f"PayPal does not take {amount}")
+    return {"currency_code": amount.currency, "value": value}
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

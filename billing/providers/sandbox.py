@@ -1,0 +1,116 @@
+"""The sandbox: the provider that ships with the project (`billing/sandbox/` is its server and its contract)."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from billing.money import Money
+from billing.providers import signatures
+from billing.providers.base import Account, Answer, Hint, Post, RefundAnswer
+from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
+from billing.providers.http import ProviderClient, read_json
+from billing.states import RefundStatus, Status
+
+if TYPE_CHECKING:
+    from billing.models import Payment, Refund
+
+STATUSES = {
+    "pending": Status.PENDING,
+    "authorized": Status.AUTHORIZED,
+    "succeeded": Status.SUCCEEDED,
+    "canceled": Status.CANCELED,
+    "expired": Status.EXPIRED,
+    "failed": Status.FAILED,
+}
+
+REFUND_STATUSES = {
+    "pending": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+}
+
+
+class Sandbox:
+    """JSON over HTTP, amounts as decimal strings, `Idempotency-Key` on everything that is created."""
+
+    lapse: timedelta | None = None
+    signature_headers: tuple[str, ...] = ("sandbox-signature",)
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._http = ProviderClient(account.options["url"], {"Authorization": f"Bearer {account.options['api_key']}"})
+
+    def create(self, payment: "Payment") -> Answer:
+        body = {
+            "amount": _as_json(payment.amount),
+            "reference": payment.reference,
+            "description": payment.description,
+            "return_url": payment.return_url,
+            "callback_url": f"{settings.SHOP_URL}/callbacks/{self._account.name}/",
+        }
+        return _answer(self._http.post("/v1/payments", body, {"Idempotency-Key": payment.idempotency_key}))
+
+    def status(self, provider_ref: str) -> Answer:
+        return _answer(self._http.get(f"/v1/payments/{provider_ref}"))
+
+    def cancel(self, provider_ref: str) -> Answer:
+        return _answer(self._http.post(f"/v1/payments/{provider_ref}/cancel", {}))
+
+    def refund(self, refund: "Refund") -> RefundAnswer:
+        path = f"/v1/payments/{refund.payment.provider_ref}/refunds"
+        body = {"amount": _as_json(refund.amount)}
+        return _refund_answer(self._http.post(path, body, {"Idempotency-Key": refund.idempotency_key}))
+
+    def refund_status(self, refund: "Refund") -> RefundAnswer:
+        return _refund_answer(self._http.get(f"/v1/refunds/{refund.provider_ref}"))
+
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+        query = {"created_from": start.isoformat(), "created_to": end.isoformat()}
+        while True:
+            page = self._http.get("/v1/payments", query)
+            yield from map(_answer, objects(page, "payments"))
+            if not page.get("next"):
+                return
+            query["after"] = text(page, "next")
+
+    def verify(self, post: Post) -> None:
+        header, secret = post.headers.get("sandbox-signature", ""), self._account.options["callback_secret"]
+        signatures.verify(header, post.body, secret, time.time(), settings.CALLBACK_SIGNATURE_TOLERANCE_S)
+
+    def read_callback(self, body: bytes) -> Hint:
+        event = read_json(body)
+        payment = part(event, "payment")
+        return Hint(text(payment, "id"), text(payment, "reference"), text(event, "type"))
+
+
+def _answer(payment: Json) -> Answer:
+    """Parse at the border. Raises BadAnswer where a field is missing or makes no sense."""
+    raw_status = text(payment, "status")
+    return Answer(
+        status=STATUSES.get(raw_status),
+        raw_status=raw_status,
+        provider_ref=text(payment, "id"),
+        amount=money(payment, "amount"),
+        reference=text(payment, "reference"),
+        reason=text_or_nothing(payment, "reason"),
+        pay_url=address(payment, "pay_url"),
+        refunded_minor=money(payment, "refunded_amount").minor if "refunded_amount" in payment else 0,
+    )
+
+
+def _refund_answer(refund: Json) -> RefundAnswer:
+    raw_status = text(refund, "status")
+    return RefundAnswer(
+        status=REFUND_STATUSES.get(raw_status),
+        raw_status=raw_status,
+        provider_ref=text(refund, "id"),
+        amount=money(refund, "amount"),
+        reason=text_or_nothing(refund, "reason"),
+    )
+
+
+def _as_json(money: Money) -> dict[str, str]:
+    return {"value": money.value, "currency": money.currency}

@@ -1,0 +1,24 @@
+"""Signatures of callbacks that are an HMAC over the time and the body, as Stripe made them common."""
+
+import hashlib
+import hmac
+
+from billing.errors import Forged
+
+
+def verify(header: str, body: bytes, secret: str, now: float, tolerance_s: float) -> None:
+    """Check a header like `t=1700000000,v1=5257…`: HMAC-SHA256 over `<t>.<body>`, in hex.
+
+    There may be several `v1`, while a secret is replaced. Raises Forged where none fits, or where the time is further
+    than `tolerance_s` seconds from `now` (Unix seconds): whoever recorded a callback may not send it again later.
+    """
+    fields = [part.strip().partition("=") for part in header.split(",")]
+    moment = next((value for name, _, value in fields if name == "t"), "")
+    if not (moment.isascii() and moment.isdecimal() and len(moment) < 12):
+        raise Forged("the signature has no time")
+    wanted = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    given = [value.encode(errors="replace") for name, _, value in fields if name == "v1"]
+    if not any(hmac.compare_digest(wanted.encode(), each) for each in given):
+        raise Forged("the signature does not fit")
+    if abs(now - int(moment)) > tolerance_s:
+        raise Forged(f"the signature is {now - int(moment):.0f} s old")

@@ -1,0 +1,160 @@
+"""YooKassa, API v3.
+
+Its contract is https://yookassa.ru/developers/api/yookassa-openapi-specification.yaml (read in the edition of a public
+copy; where a rule stands elsewhere, the page is named beside it). Every amount is a decimal string; its currencies all
+have two decimals, or as many as ISO 4217 says.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from billing.errors import Forged
+from billing.money import Money
+from billing.providers.base import Account, Answer, Hint, Post, RefundAnswer
+from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
+from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
+from billing.states import RefundStatus, Status
+
+if TYPE_CHECKING:
+    from billing.models import Payment, Refund
+
+# PaymentStatus in the contract. `canceled` is told apart by its reason, below.
+STATUSES = {
+    "pending": Status.PENDING,
+    "waiting_for_capture": Status.AUTHORIZED,
+    "succeeded": Status.SUCCEEDED,
+    "canceled": Status.FAILED,
+}
+
+# PaymentCancellationDetails.reason; the other sixteen of its twenty words say that the payment was refused.
+# https://yookassa.ru/developers/payment-acceptance/after-the-payment/declined-payments
+CANCELLATIONS = {
+    "canceled_by_merchant": Status.CANCELED,
+    "expired_on_confirmation": Status.EXPIRED,
+    "expired_on_capture": Status.EXPIRED,
+    "deal_expired": Status.EXPIRED,
+}
+
+REFUND_STATUSES = {
+    "pending": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "canceled": RefundStatus.CANCELED,
+}
+
+
+class YooKassa:
+    """Payments of one stage: the money is taken as soon as the customer has agreed.
+
+    Its callbacks are not signed. That the payment is asked for with our own key is the proof; the networks they come
+    from (https://yookassa.ru/developers/using-api/webhooks) may be checked besides, `<ACCOUNT>_CALLBACK_NETWORKS`.
+    """
+
+    signature_headers: tuple[str, ...] = ()
+
+    def __init__(self, account: Account) -> None:
+        options = account.options
+        self.lapse: timedelta | None = timedelta(seconds=float(options["lapse_s"]))
+        self._networks = [ip_network(each) for each in options["callback_networks"].split(",") if each]
+        authorization = basic(options["shop_id"], options["secret_key"])
+        self._http = ProviderClient(options["url"], {"Authorization": authorization}, _read_complaint)
+
+    def create(self, payment: "Payment") -> Answer:
+        body = {
+            "amount": _as_json(payment.amount),
+            "capture": True,  # its default is false: the money would be held, and let go again after some days
+            "confirmation": {"type": "redirect", "return_url": payment.return_url},
+            "description": payment.description,
+            "metadata": {"reference": payment.reference},
+        }
+        return _answer(self._http.post("/payments", body, _once(payment.idempotency_key)))
+
+    def status(self, provider_ref: str) -> Answer:
+        return _answer(self._http.get(f"/payments/{provider_ref}"))
+
+    def cancel(self, provider_ref: str) -> Answer:
+        """Only from `waiting_for_capture`. The contract has no body here, and a fresh key: an old no is no answer."""
+        return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, _once(uuid.uuid4().hex)))
+
+    def refund(self, refund: "Refund") -> RefundAnswer:
+        body = {"payment_id": refund.payment.provider_ref, "amount": _as_json(refund.amount)}
+        return _refund_answer(self._http.post("/refunds", body, _once(refund.idempotency_key)))
+
+    def refund_status(self, refund: "Refund") -> RefundAnswer:
+        return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
+
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+        query = {"created_at.gte": _moment(start), "created_at.lt": _moment(end), "limit": "100"}
+        while True:
+            page = self._http.get("/payments", query)
+            yield from map(_answer, objects(page, "items"))
+            if not page.get("next_cursor"):
+                return
+            query["cursor"] = text(page, "next_cursor")
+
+    def verify(self, post: Post) -> None:
+        if self._networks and not any(_is_in(post.sender, network) for network in self._networks):
+            raise Forged("it came from outside the networks in CALLBACK_NETWORKS")
+
+    def read_callback(self, body: bytes) -> Hint:
+        event = read_json(body)
+        what, name = part(event, "object"), text(event, "event")
+        own_id = "payment_id" if name.startswith("refund.") else "id"
+        return Hint(text(what, own_id), text_or_nothing(part(what, "metadata"), "reference"), name)
+
+
+def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:
+    """The schema Error; `retry_after` is in milliseconds and stands in the body."""
+    wait_ms = body.get("retry_after")
+    wait_s = wait_ms / 1000 if isinstance(wait_ms, int) and 0 <= wait_ms < 10**8 else retry_after_s(headers)
+    return Complaint(word(body.get("code")), wait_s)
+
+
+def _answer(payment: Json) -> Answer:
+    raw_status = text(payment, "status")
+    reason = text_or_nothing(part(payment, "cancellation_details"), "reason")
+    status = STATUSES.get(raw_status)
+    return Answer(
+        status=CANCELLATIONS.get(reason, status) if raw_status == "canceled" else status,
+        raw_status=raw_status,
+        provider_ref=text(payment, "id"),
+        amount=money(payment, "amount"),
+        reference=text_or_nothing(part(payment, "metadata"), "reference"),
+        reason=reason,
+        pay_url=address(part(payment, "confirmation"), "confirmation_url"),
+        refunded_minor=money(payment, "refunded_amount").minor if "refunded_amount" in payment else 0,
+    )
+
+
+def _refund_answer(refund: Json) -> RefundAnswer:
+    raw_status = text(refund, "status")
+    return RefundAnswer(
+        status=REFUND_STATUSES.get(raw_status),
+        raw_status=raw_status,
+        provider_ref=text(refund, "id"),
+        amount=money(refund, "amount"),
+        reason=text_or_nothing(part(refund, "cancellation_details"), "reason"),
+    )
+
+
+def _as_json(amount: Money) -> dict[str, str]:
+    return {"value": amount.value, "currency": amount.currency}
+
+
+def _once(key: str) -> dict[str, str]:
+    """Required on every POST, and kept for a day: https://yookassa.ru/developers/using-api/interaction-format"""
+    return {"Idempotence-Key": key}
+
+
+def _moment(moment: datetime) -> str:
+    """ISO 8601 in UTC, as in the contract's example 2018-07-18T10:51:18.139Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _is_in(sender: str, network: object) -> bool:
+    try:
+        return ip_address(sender) in network  # type: ignore[operator]
+    except ValueError:
+        return False

@@ -1,0 +1,311 @@
+"""Money that goes back: wanted once, sent with one key however often, followed until it is known what became of it.
+
+`payment.refunds_minor` counts what refunds hold, open and succeeded ones, and changes only under the payment's lock
+together with them. So nobody can give back more than came, and what a refund held that failed is free again.
+Locks are taken in the order refund, payment.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, Sum, prefetch_related_objects
+from django.db.models.functions import Now
+
+from billing import accounts, breaker, tracks
+from billing.asking import outcome_of
+from billing.attention import call_for_attention, count_error, park
+from billing.errors import NotNow, ProviderError, Unavailable, is_definite_no
+from billing.facts import tell_of_refund
+from billing.models import AskedBy, Attention, Payment, Refund
+from billing.money import Money
+from billing.providers import RefundAnswer, provider_of
+from billing.states import REFUND_ARROWS, REFUND_OPEN, RefundStatus
+from config.due import Due, database_now
+from config.logging import about
+from config.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 1.0
+"""So long a refund waits for its turn at the account; then it is put off."""
+
+REFUNDS = Due(Refund, "next_check_at", lease=timedelta(seconds=3 * settings.PAYMENT_API_TIMEOUT_S + PATIENCE_S + 2))
+"""Three requests at the most (Stripe, after a failure it has stored), and a write."""
+
+BY_PROVIDER = "provider"
+"""Wanted by somebody in the provider's own pages; here it is only noted."""
+
+GIVEN_UP_FROM = frozenset({Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST})
+"""Only where it does not find out by itself what became of it may a person say so."""
+
+
+class CannotRefund(Exception):
+    """Nothing was given back; the message says why, for whoever asked."""
+
+
+# --- wanted ----------------------------------------------------------------------------------------------------------
+
+
+def start(payment_id: int, amount: Money | None, *, wanted_by: str, why: str, key: str) -> Refund:
+    """Give back so much of what came, or all that is left of it (None).
+
+    The same key gives the same refund, whatever has become of it: a form that is sent twice gives back once. Raises
+    CannotRefund if nothing came, or less than that is left, or the key belongs to something else.
+    """
+    with transaction.atomic(using=REFUNDS.database):
+        payment = Payment.objects.select_for_update().get(pk=payment_id)
+        known = Refund.objects.select_related("payment").filter(idempotency_key=key).first()
+        if known is not None:
+            return _same(known, payment, amount)
+        refund = _hold(payment, _checked(payment, amount), wanted_by, why, idempotency_key=key)
+        nudge("follow_refund", refund.pk)
+    log.info("refund.wanted", extra={"refund": refund.pk, "order": payment.reference, "amount": str(refund.amount)})
+    return refund
+
+
+def key_for(payment: Payment, rule: str) -> str:
+    """The key of the one refund that a rule wants of a payment; no other installation has the same."""
+    return hashlib.sha256(f"{rule}:{payment.idempotency_key}".encode()).hexdigest()[:32]
+
+
+def look_now(payment: Payment, asked_by: AskedBy) -> bool:
+    """Ask for a look at the open refunds of this payment; False if it has none."""
+    ids = list(Refund.objects.filter(payment=payment, status__in=REFUND_OPEN).values_list("pk", flat=True))
+    if ids:
+        REFUNDS.make_due(Q(pk__in=ids), asked_by)
+    for refund_id in ids:
+        nudge("follow_refund", refund_id)
+    return bool(ids)
+
+
+def give_up(refund_id: int, by: str, why: str) -> Refund:
+    """A person has made sure, at the provider, that it was not carried out: what it held is free again.
+
+    Raises CannotRefund unless it is one that will not find out by itself.
+    """
+    with transaction.atomic(using=REFUNDS.database):
+        refund = Refund.objects.select_for_update().get(pk=refund_id)
+        if refund.attention not in GIVEN_UP_FROM or not refund.is_open:
+            raise CannotRefund("It is still being followed, or it has ended: there is nothing to decide.")
+        source = RefundStatus(refund.status)
+        refund.reason = f"given up by {by}: {why}"[:200]
+        refund.move(RefundStatus.FAILED)
+        _end(refund)
+        refund.save()
+        tell_of_refund(refund, source, AskedBy.OPERATOR, database_now(REFUNDS.database))
+    return refund
+
+
+# --- noticed ---------------------------------------------------------------------------------------------------------
+
+
+def notice(payment_id: int, refunded_minor: int) -> Refund | None:
+    """The provider says how much of this payment went back; what did not go through us becomes a refund here.
+
+    Returns that refund, or None where the books agree, or may agree as soon as the open refunds are through.
+    """
+    with transaction.atomic(using=REFUNDS.database):
+        return notice_held(Payment.objects.select_for_update().get(pk=payment_id), refunded_minor)
+
+
+def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
+    """The same for a payment that is locked already. Another sum than the books can hold calls for a person."""
+    succeeded = _succeeded_minor(payment)
+    external = refunded_minor - payment.refunds_minor
+    left = payment.left
+    if refunded_minor < succeeded or left is None or external > left.minor:
+        _books_differ(payment, refunded_minor, succeeded)
+    elif external > 0:
+        return _note_external(payment, external)
+    elif refunded_minor > succeeded:
+        look_now(payment, AskedBy.SCHEDULE)
+    return None
+
+
+# --- followed --------------------------------------------------------------------------------------------------------
+
+
+def accounts_with_due_refunds() -> list[str]:
+    """The accounts whose providers somebody should ask about a refund now."""
+    due = REFUNDS.due(database_now(REFUNDS.database)).order_by("payment__account")
+    return list(due.values_list("payment__account", flat=True).distinct())
+
+
+def follow_due(account: str, seconds: float) -> int:
+    """Follow the account's due refunds one by one, for `seconds` at the most; returns how many there were.
+
+    Each is claimed when it is its turn: a provider that hangs takes time, and no claim runs out in a queue.
+    """
+    ends_at, followed = time.monotonic() + seconds, 0
+    for refund in _due(Q(payment__account=account)):
+        REFUNDS.work_on(refund, _follow)
+        followed += 1
+        if time.monotonic() >= ends_at:
+            break
+    return followed
+
+
+def follow_one(refund_id: int) -> bool:
+    """Follow this refund now; False if it is not due, or somebody is on it."""
+    refund = REFUNDS.claim_one(refund_id)
+    return refund is not None and REFUNDS.work_on(refund, _follow)
+
+
+def _due(own: Q) -> Iterator[Refund]:
+    while claimed := REFUNDS.claim_batch(1, own):
+        yield claimed[0]
+    while left_over := REFUNDS.claim_left_over(own):
+        yield left_over
+
+
+def _follow(refund: Refund) -> None:
+    if refund.died_too_often and refund.attention != Attention.WORKERS_LOST:
+        park(REFUNDS, refund)
+    elif refund.is_past_repeating(database_now(REFUNDS.database)):
+        _stop_repeating(refund)
+    else:
+        _record(refund, _ask(refund))
+
+
+def _ask(refund: Refund) -> RefundAnswer | ProviderError:
+    """Send it, again and again with the same key, until the provider has an id for it; then ask by that."""
+    prefetch_related_objects([refund], "payment")
+    account = refund.payment.account
+    if not accounts.permit(account, wait_s=PATIENCE_S, urgent=False):
+        return NotNow("the account may not be called now")
+    provider = provider_of(account)
+    call = provider.refund_status if refund.provider_ref else provider.refund
+    if not refund.provider_ref:
+        Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=Now())
+    with about(payment=refund.payment_id, order=refund.payment.reference):
+        found = outcome_of(partial(call, refund), account)
+    breaker.note(account, [found])
+    return found
+
+
+def _record(refund: Refund, found: RefundAnswer | ProviderError) -> None:
+    """Change the refund, if it is still held, by what was found; write the event if it followed an arrow."""
+    with REFUNDS.holding(refund) as held:
+        source, now = RefundStatus(held.status), database_now(REFUNDS.database)
+        not_its_fault = isinstance(found, ProviderError) and accounts.is_to_blame(held.payment.account, found)
+        if isinstance(found, RefundAnswer):
+            _take_answer(held, found)
+        elif not not_its_fault:
+            _take_error(held, found)
+        if not held.is_open:
+            _end(held)
+        elif isinstance(found, ProviderError):
+            retry_after_s = found.retry_after_s if isinstance(found, Unavailable) else None
+            put_off = REFUNDS.leave if not_its_fault else REFUNDS.put_off
+            put_off(held, tracks.error_wait(held, retry_after_s))
+        else:
+            REFUNDS.snooze(held, tracks.refund_wait(held, now))
+        held.save()
+        if held.status != source:
+            tell_of_refund(held, source, AskedBy(refund.asked_by or AskedBy.SCHEDULE), now)
+
+
+def _take_answer(refund: Refund, answer: RefundAnswer) -> None:
+    """Compare, then believe; its id at the provider is kept in any case, so that it is never sent again."""
+    problem = _mismatch(refund, answer)
+    refund.provider_ref = refund.provider_ref or answer.provider_ref
+    if problem:
+        return call_for_attention(refund, Attention.MISMATCH, problem)
+    refund.raw_status, refund.reason = answer.raw_status, answer.reason
+    if answer.status is None:
+        return call_for_attention(refund, Attention.UNKNOWN_STATUS, f"the provider says {answer.raw_status!r}")
+    refund.attention, refund.attention_note = Attention.NONE, ""
+    if answer.status in REFUND_ARROWS[RefundStatus(refund.status)]:
+        refund.move(answer.status)
+    return None
+
+
+def _take_error(refund: Refund, error: ProviderError) -> None:
+    """Only a definite no to sending it decides anything: it never began."""
+    log.warning("refund.no_answer", extra={"refund": refund.pk, "outcome": error.outcome, "error": str(error)})
+    if not refund.provider_ref and is_definite_no(error):
+        refund.reason = str(error)[:200]
+        refund.move(RefundStatus.FAILED)
+    else:
+        count_error(refund, error)
+
+
+def _stop_repeating(refund: Refund) -> None:
+    with REFUNDS.holding(refund) as held:
+        note = "whether it was carried out is not known: compare with the provider's own list"
+        call_for_attention(held, Attention.KEY_FORGOTTEN, note)
+        REFUNDS.snooze(held, timedelta(seconds=settings.ATTENTION_INTERVAL_S))
+        held.save()
+
+
+def _mismatch(refund: Refund, answer: RefundAnswer) -> str | None:
+    if refund.provider_ref and answer.provider_ref != refund.provider_ref:
+        return "the provider answered about another refund"
+    return f"the provider has {answer.amount}, we sent {refund.amount}" if answer.amount != refund.amount else None
+
+
+# --- the sums --------------------------------------------------------------------------------------------------------
+
+
+def _checked(payment: Payment, amount: Money | None) -> Money:
+    left = payment.left
+    if payment.is_open or left is None:
+        raise CannotRefund("No money has come with this payment, or it is not decided yet whether it is accepted.")
+    wanted = amount or left
+    if wanted.currency != left.currency:
+        raise CannotRefund(f"What came was {left.currency}, and only that can go back.")
+    if not 0 < wanted.minor <= left.minor:
+        raise CannotRefund(f"{left} can be given back at the most, not {wanted}.")
+    return wanted
+
+
+def _same(known: Refund, payment: Payment, amount: Money | None) -> Refund:
+    if known.payment_id != payment.pk or amount not in (None, known.amount):
+        raise CannotRefund("This form was used already, for another refund. Please open it anew.")
+    return known
+
+
+def _hold(payment: Payment, amount: Money, wanted_by: str, why: str, **facts: object) -> Refund:
+    """Write the refund and what it holds; the payment is locked."""
+    payment.refunds_minor += amount.minor
+    payment.save(update_fields=["refunds_minor"])
+    row = {"amount_minor": amount.minor, "wanted_by": wanted_by[:150], "why": why[:200]}
+    return Refund.objects.create(payment=payment, **{"next_check_at": database_now(REFUNDS.database), **row, **facts})
+
+
+def _end(refund: Refund) -> None:
+    """Nothing is left to do; what did not go back is free again."""
+    REFUNDS.done(refund)
+    refund.ended_at = database_now(REFUNDS.database)
+    refund.attention, refund.attention_note = Attention.NONE, ""
+    refund.payment = Payment.objects.select_for_update().get(pk=refund.payment_id)
+    if refund.status != RefundStatus.SUCCEEDED:
+        refund.payment.refunds_minor -= refund.amount_minor
+        refund.payment.save(update_fields=["refunds_minor"])
+
+
+def _note_external(payment: Payment, minor: int) -> Refund:
+    currency = payment.received_currency or payment.currency
+    now = database_now(REFUNDS.database)
+    ended = {"status": RefundStatus.SUCCEEDED, "next_check_at": None, "ended_at": now}
+    refund = _hold(payment, Money(minor, currency), BY_PROVIDER, "found in the provider's books", **ended)
+    tell_of_refund(refund, RefundStatus.CREATED, AskedBy.SCHEDULE, now)
+    return refund
+
+
+def _succeeded_minor(payment: Payment) -> int:
+    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
+    return done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
+
+
+def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
+    currency = payment.received_currency or payment.currency
+    note = f"the provider gave back {Money(theirs, currency)}, we know of {Money(ours, currency)}"
+    call_for_attention(payment, Attention.REFUNDS_DIFFER, note)
+    payment.save(update_fields=["attention", "attention_note"])

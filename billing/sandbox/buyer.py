@@ -1,0 +1,69 @@
+"""The buyer's side: the page behind `pay_url`, and a list for the person at the keyboard."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from billing.sandbox import pages
+from billing.sandbox.ledger import ACTIONS
+from billing.sandbox.messages import Answer, Refused, Request, json_answer
+from billing.sandbox.payment import PENDING, Payment
+from billing.sandbox.sandbox import Sandbox
+
+# Payments on the front page, newest first.
+LISTED = 50
+
+# No script, no asset from elsewhere. There is no form-action: browsers apply it to the redirect to the shop as well.
+PAGE_HEADERS = (
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+)
+
+
+def front_page(sandbox: Sandbox, _request: Request) -> Answer:
+    return page_answer(200, pages.front(sandbox.ledger.all()[: -LISTED - 1 : -1]))
+
+
+def health(_sandbox: Sandbox, _request: Request) -> Answer:
+    return json_answer(200, {"status": "ok"})
+
+
+def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Answer:
+    try:
+        return payment_page(sandbox.ledger.find(payment_id))
+    except Refused:
+        return page_answer(404, pages.notice("No such payment", "Please go back to the shop and start again."))
+
+
+def press_button(sandbox: Sandbox, request: Request, payment_id: str) -> Answer:
+    """Does what the buyer wants, then 303 back to the shop, unless the buyer would rather close the tab.
+
+    A second press finds a finished payment and is shown that instead.
+    """
+    form = {name: values[-1] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
+    if form.get("action") not in ACTIONS:
+        return page_answer(422, pages.notice("Unknown button", "Please go back and choose one of the buttons."))
+    try:
+        payment = sandbox.ledger.act(payment_id, form["action"])
+    except Refused:
+        return pay_page(sandbox, request, payment_id)
+    if form.get("stay") == "1" or not payment.return_url:
+        return page_answer(200, pages.closing(payment))
+    return Answer(303, headers=(("Location", way_back(payment)),))
+
+
+def payment_page(payment: Payment) -> Answer:
+    is_open = payment.status == PENDING
+    return page_answer(200, pages.choice(payment) if is_open else pages.finished(payment, way_back(payment)))
+
+
+def way_back(payment: Payment) -> str:
+    """The shop's return address with the payment's id added to its query; empty when the shop gave none."""
+    if not payment.return_url:
+        return ""
+    parts = urlsplit(payment.return_url)
+    query = f"{parts.query}&payment={payment.id}" if parts.query else f"payment={payment.id}"
+    return parts._replace(query=query).geturl()
+
+
+def page_answer(status: int, page: str) -> Answer:
+    return Answer(status, page.encode(), "text/html; charset=utf-8", PAGE_HEADERS)

@@ -1,0 +1,212 @@
+"""Payments and refunds: what may happen to them, and who is told.
+
+Reading takes no lock: the books are plain dictionaries of immutable objects. Every change happens inside
+`Storage.together`, is written down first and seen by readers after that.
+"""
+
+import heapq
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import islice
+
+from billing.sandbox.messages import Refused
+from billing.sandbox.payment import AUTHORIZED, CANCELED, EXPIRED, FAILED, PENDING, SUCCEEDED, Money, Payment, Refund
+from billing.sandbox.storage import Storage
+
+# What each button on the buyer's page leads to: status and reason.
+ACTIONS = {
+    "pay": (SUCCEEDED, ""),
+    "cancel": (CANCELED, "canceled_by_buyer"),
+    "decline": (FAILED, "card_declined"),
+    "authorize": (AUTHORIZED, ""),
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An idempotency key and what the request behind it asked for, as a fingerprint."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which payments to list: `created_from` is included, `created_to` is not; `after` is the last id already seen."""
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    reference: str = ""
+    after: str = ""
+    limit: int = 100
+
+    def fits(self, payment: Payment) -> bool:
+        return (
+            (not self.reference or payment.reference == self.reference)
+            and (self.created_from is None or payment.created_at >= self.created_from)
+            and (self.created_to is None or payment.created_at < self.created_to)
+        )
+
+
+class Ledger:
+    """`on_change` is called inside the transaction of every change of status, with the new version."""
+
+    refunds_start_as = SUCCEEDED
+
+    def __init__(self, storage: Storage, on_change: Callable[[Payment], None]) -> None:
+        self._storage, self._on_change = storage, on_change
+        self._payments = {key: Payment.from_record(record) for key, record in storage.load("payment").items()}
+        self._refunds = {key: Refund.from_record(record) for key, record in storage.load("refund").items()}
+        self._claims = storage.load("claim")
+        self._expiries = [(each.expires_at, each.id) for each in self._payments.values() if each.status == PENDING]
+        heapq.heapify(self._expiries)
+
+    def create(self, claim: Claim, draft: Payment) -> tuple[Payment, bool]:
+        """The payment and whether it is new. A repeated key answers with the payment as it is now."""
+        with self._storage.together():
+            known = self._claimed(claim)
+            if known is None:
+                self._keep(draft)
+                self._remember(claim, draft.id)
+                heapq.heappush(self._expiries, (draft.expires_at, draft.id))
+                return draft, True
+        return self.find(known), False
+
+    def find(self, payment_id: str) -> Payment:
+        """The payment as it is now; one whose window is over expires at the look. Refuses an unknown id."""
+        payment = self._known(payment_id)
+        return self._expire(payment_id) if payment.is_overdue(datetime.now(UTC)) else payment
+
+    def search(self, search: Search) -> tuple[list[Payment], str | None]:
+        """One page, oldest first, and the id to go on after (None on the last page)."""
+        payments = list(self._payments.values())
+        if search.after:
+            payments = payments[payments.index(self._known(search.after)) + 1 :]
+        page = list(islice(filter(search.fits, payments), search.limit + 1))
+        more = len(page) > search.limit
+        return [self.find(each.id) for each in page[: search.limit]], page[search.limit - 1].id if more else None
+
+    def all(self) -> list[Payment]:
+        return list(self._payments.values())
+
+    def cancel(self, payment_id: str) -> Payment:
+        """By the shop. Money that has moved is not canceled but refunded."""
+        self.find(payment_id)
+        with self._storage.together():
+            payment = self._known(payment_id)
+            if payment.status in (PENDING, AUTHORIZED):
+                return self._move(payment, CANCELED, "canceled_by_merchant")
+        if payment.status != CANCELED:
+            raise Refused(409, "not_cancelable", f"The payment is {payment.status} and cannot be canceled.")
+        return payment
+
+    def act(self, payment_id: str, action: str) -> Payment:
+        """The buyer pressed a button. Only an open payment listens; any other is refused with 409."""
+        self.find(payment_id)
+        with self._storage.together():
+            payment = self._known(payment_id)
+            if payment.status != PENDING:
+                raise Refused(409, "not_open", f"The payment is already {payment.status}.")
+            return self._move(payment, *ACTIONS[action])
+
+    def force(self, payment_id: str, status: str, reason: str = "", amount: Money | None = None) -> Payment:
+        """Any status from any status, for drills: a late success, another sum, a provider that changes its mind."""
+        with self._storage.together():
+            payment = self._known(payment_id)
+            same = payment.status == status and amount in (None, payment.amount)
+            return payment if same else self._move(payment, status, reason, amount)
+
+    def refund(self, claim: Claim, payment_id: str, amount: Money) -> tuple[Refund, bool]:
+        """The refund and whether it is new. All refunds of a payment together never exceed what was paid."""
+        with self._storage.together():
+            if known := self._claimed(claim):
+                return self._refunds[known], False
+            refund = self._give_back(self._known(payment_id), amount)
+            self._remember(claim, refund.id)
+            return refund, True
+
+    def refund_by_hand(self, payment_id: str, amount: Money) -> Refund:
+        """Somebody of the shop gives money back in our own pages; the shop's program does not hear of it."""
+        with self._storage.together():
+            return self._give_back(self._known(payment_id), amount)
+
+    def force_refund(self, refund_id: str, status: str, reason: str = "") -> Refund:
+        """Any status from any status, for drills; what the buyer has of the payment follows."""
+        with self._storage.together():
+            refund = self.find_refund(refund_id)
+            moved = refund.moved(status, reason)
+            payment = self._known(refund.payment_id)
+            self._keep(replace(payment, refunded=payment.refunded - refund.given + moved.given))
+            return self._keep_refund(moved)
+
+    def refunds(self) -> list[Refund]:
+        return list(self._refunds.values())
+
+    def find_refund(self, refund_id: str) -> Refund:
+        if refund := self._refunds.get(refund_id):
+            return refund
+        raise Refused(404, "not_found", "There is no such refund.")
+
+    def expire_due(self, now: datetime) -> None:
+        """Expires every pending payment whose window is over, so that its shop gets a callback unasked."""
+        while self._expiries and self._expiries[0][0] <= now:
+            with self._storage.together():
+                _, payment_id = heapq.heappop(self._expiries)
+            if self._payments[payment_id].is_overdue(now):
+                self._expire(payment_id)
+
+    def _known(self, payment_id: str) -> Payment:
+        if payment := self._payments.get(payment_id):
+            return payment
+        raise Refused(404, "not_found", "There is no such payment.")
+
+    def _expire(self, payment_id: str) -> Payment:
+        with self._storage.together():
+            payment = self._known(payment_id)  # again, under the lock: somebody else may have been quicker
+            return self._move(payment, EXPIRED, "not_paid_in_time") if payment.status == PENDING else payment
+
+    def _give_back(self, payment: Payment, amount: Money) -> Refund:
+        held = sum(each.holds for each in self._refunds.values() if each.payment_id == payment.id)
+        check_refund(payment, amount, Decimal(held))
+        refund = Refund(f"re_{secrets.token_urlsafe(16)}", payment.id, amount, self.refunds_start_as)
+        self._keep(replace(payment, refunded=payment.refunded + refund.given))
+        return self._keep_refund(refund)
+
+    def _keep_refund(self, refund: Refund) -> Refund:
+        self._storage.put("refund", refund.id, refund.to_record())
+        self._refunds[refund.id] = refund
+        return refund
+
+    def _move(self, payment: Payment, status: str, reason: str, amount: Money | None = None) -> Payment:
+        moved = self._keep(payment.moved(status, reason, amount))
+        self._on_change(moved)
+        return moved
+
+    def _keep(self, payment: Payment) -> Payment:
+        self._storage.put("payment", payment.id, payment.to_record())
+        self._payments[payment.id] = payment
+        return payment
+
+    def _claimed(self, claim: Claim) -> str | None:
+        """The id that this key made before; refuses a key that was used for something else."""
+        known = self._claims.get(claim.key)
+        if known and known["fingerprint"] != claim.fingerprint:
+            raise Refused(409, "idempotency_conflict", "This Idempotency-Key was used with another request.")
+        return str(known["made"]) if known else None
+
+    def _remember(self, claim: Claim, made: str) -> None:
+        record = {"fingerprint": claim.fingerprint, "made": made}
+        self._storage.put("claim", claim.key, record)
+        self._claims[claim.key] = record
+
+
+def check_refund(payment: Payment, amount: Money, held: Decimal) -> None:
+    if payment.status != SUCCEEDED:
+        raise Refused(409, "not_refundable", f"The payment is {payment.status}; only a paid one can be refunded.")
+    if amount.currency != payment.amount.currency:
+        raise Refused(422, "invalid_request", f"amount.currency must be {payment.amount.currency}.")
+    if held + amount.decimal > payment.amount.decimal:
+        raise Refused(409, "too_much", "Refunds together must not exceed what was paid.")

@@ -1,0 +1,62 @@
+"""The durable copy: small JSON records in one SQLite table. The fast copy lives in the objects that use it."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from billing.sandbox.messages import Json
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS record (kind TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, id))"
+
+
+class Storage:
+    """Records by kind and id, kept in the order in which they first came. `None` keeps them in memory only."""
+
+    def __init__(self, database: str | Path | None = None) -> None:
+        if database is not None:
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
+        self._lock, self._closed = threading.RLock(), False
+        self._db = sqlite3.connect(database or ":memory:", check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # survives the death of the process, if not of the machine
+        self._db.execute(SCHEMA)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """The one lock and one transaction of the whole sandbox: everything written inside is kept, or nothing is.
+
+        Do not nest: the inner end would commit half of the outer work.
+        """
+        with self._lock:
+            if self._closed:
+                raise Closed
+            with self._db:
+                yield
+
+    def put(self, kind: str, record_id: str, body: Json) -> None:
+        """Only inside `together`."""
+        self._db.execute(
+            "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+            (kind, record_id, json.dumps(body)),
+        )
+
+    def drop(self, kind: str, record_id: str) -> None:
+        """Only inside `together`."""
+        self._db.execute("DELETE FROM record WHERE kind = ? AND id = ?", (kind, record_id))
+
+    def load(self, kind: str) -> dict[str, Json]:
+        rows = self._db.execute("SELECT id, body FROM record WHERE kind = ? ORDER BY rowid", (kind,))
+        return {record_id: json.loads(body) for record_id, body in rows}
+
+    def close(self) -> None:
+        """Waits for whoever is writing; threads that come later get `Closed`."""
+        with self._lock:
+            self._closed = True
+            self._db.close()
+
+
+class Closed(Exception):
+    """The sandbox has stopped; a thread that was still busy cannot write any more."""
