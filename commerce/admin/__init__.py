@@ -1,0 +1,25 @@
+"""What the shopkeeper sees and may change: goods, a few things of an order, and the mails that went out."""
+
+from django.contrib import admin
+
+from commerce.admin.catalogue import DeliveryMethodAdmin, ProductAdmin, SellerAdmin
+from commerce.admin.notifications import NotificationAdmin
+from commerce.admin.orders import OrderAdmin
+from commerce.admin.people import CartAdmin
+from commerce.admin.reports import DailyReportAdmin
+from commerce.admin.reviews import ReviewAdmin
+
+__all__ = [
+    "CartAdmin",
+    "DailyReportAdmin",
+    "DeliveryMethodAdmin",
+    "NotificationAdmin",
+    "OrderAdmin",
+    "ProductAdmin",
+    "ReviewAdmin",
+    "SellerAdmin",
+]
+
+admin.site.site_header = "Till Coffee"
+admin.site.site_title = "Till Coffee"
+admin.site.index_title = "Behind the counter"

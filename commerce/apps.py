@@ -1,0 +1,12 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+
+class CommerceConfig(AppConfig):
+    name = "commerce"
+    verbose_name = "Shop"
+
+    def ready(self) -> None:
+        """Connects what happens at a login."""
+        from commerce import visitors  # noqa: F401

@@ -1,0 +1,130 @@
+"""Charts as SVG, drawn here: a page with one needs no script, and it prints.
+
+Sizes are percentages across and pixels down, without a viewBox: a chart is as wide as its place, and its letters stay
+as large as those around it. Colours are classes of reports.css, for light, dark and paper. Each chart has a title and a
+description for those who cannot see it, and stands beside a table with the same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+TOP, BOTTOM = 14, 22
+"""Pixels above the highest bar, and below the lowest, where the labels are."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One kind of bar: its name, the class that colours it, and its values."""
+
+    name: str
+    css: str
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a whole."""
+
+    name: str
+    css: str
+    value: int
+
+
+def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: int = 200, every: int = 1) -> SafeString:
+    """Upright bars, side by side for several series; every so many labels are written below."""
+    ceiling = nice_ceiling(max((value for one in series for value in one.values), default=0))
+    base, room = height - BOTTOM, height - BOTTOM - TOP
+    drawn = [
+        _bar(one, slot, number, value, value / ceiling * room, base, len(labels), len(series), labels[slot])
+        for number, one in enumerate(series)
+        for slot, value in enumerate(one.values)
+        if value
+    ]
+    return _svg(
+        title, _spoken(labels, series), height, [*_grid(ceiling, base, room), *drawn, *_below(labels, every, height)]
+    )
+
+
+def stacked(title: str, parts: Sequence[Part], height: int = 28) -> SafeString:
+    """One bar from left to right, in parts; nothing but its ground if there are none."""
+    total, left, drawn = sum(part.value for part in parts), 0.0, []
+    for part in parts:
+        if part.value:
+            width = part.value / total * 100
+            drawn.append(_rect(part.css, left, 0, width, height, f"{part.name}: {part.value}"))
+            left += width
+    spoken = ", ".join(f"{part.name}: {part.value}" for part in parts)
+    return _svg(title, spoken, height, drawn, "chart whole")
+
+
+def nice_ceiling(highest: float) -> float:
+    """The least of 1, 2, 4, 6, 10, 20, 40, … that is not below it: halves of it are whole numbers where they can be.
+
+    >>> [nice_ceiling(n) for n in (0, 1, 3, 7, 11, 45, 999)]
+    [1, 1, 4, 10, 20, 60, 1000]
+    """
+    power = 1
+    while True:
+        for step in (1, 2, 4, 6):
+            if highest <= step * power:
+                return step * power
+        power *= 10
+
+
+def _bar(
+    one: Series, slot: int, number: int, value: float, tall: float, base: int, slots: int, beside: int, label: str
+) -> SafeString:
+    wide = 100 / slots
+    width = wide * 0.8 / beside
+    tall = max(tall, 2)
+    return _rect(
+        one.css, wide * (slot + 0.1) + width * number, base - tall, width, tall, f"{label}: {value:g} {one.name}"
+    )
+
+
+def _rect(css: str, x: float, y: float, width: float, height: float, hint: str) -> SafeString:
+    return format_html(
+        '<rect class="{}" x="{}%" y="{}" width="{}%" height="{}"><title>{}</title></rect>',
+        css, f"{x:.3f}", f"{y:.1f}", f"{width:.3f}", f"{height:.1f}", hint,
+    )  # fmt: skip
+
+
+def _grid(ceiling: float, base: int, room: int) -> list[SafeString]:
+    """Lines at the top, the middle and the bottom, with their values; a middle that is no whole number has none."""
+    lines = []
+    for value in (0.0, ceiling / 2, ceiling):
+        y = f"{base - value / ceiling * room + 0.5:.1f}"
+        lines.append(format_html('<line class="grid" x1="0" x2="100%" y1="{}" y2="{}"/>', y, y))
+        if value and value == int(value):
+            lines.append(format_html('<text class="scale" x="0" y="{}" dy="-3">{}</text>', y, f"{value:g}"))
+    return lines
+
+
+def _below(labels: Sequence[str], every: int, height: int) -> list[SafeString]:
+    return [
+        format_html('<text x="{}%" y="{}">{}</text>', f"{100 / len(labels) * (slot + 0.5):.3f}", height - 6, label)
+        for slot, label in enumerate(labels)
+        if slot % every == 0
+    ]
+
+
+def _spoken(labels: Sequence[str], series: Sequence[Series]) -> str:
+    """For each series its sum and its highest bar; the table says the rest."""
+    sentences = []
+    for one in series:
+        highest = max(one.values, default=0)
+        peak = f", {labels[list(one.values).index(highest)]}: {highest:g}" if highest else ""
+        sentences.append(f"{one.name}: {sum(one.values):g}{peak}")
+    return "; ".join(sentences)
+
+
+def _svg(title: str, description: str, height: int, drawn: Sequence[SafeString], css: str = "chart") -> SafeString:
+    """`role=img` and a label: screen readers take it as one picture."""
+    label = f"{title}. {description}" if description else title
+    return format_html(
+        '<svg class="{}" role="img" aria-label="{}" width="100%" height="{}" focusable="false">{}</svg>',
+        css, label, height, format_html_join("", "{}", ((part,) for part in drawn)),
+    )  # fmt: skip

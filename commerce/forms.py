@@ -1,0 +1,190 @@
+"""What customers fill in."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm, BaseUserCreationForm
+from django.contrib.auth.models import User
+from django.core.validators import MaxLengthValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from commerce.carts import MOST_OF_ONE
+from commerce.delivery import Offer
+from commerce.orders import Wishes
+
+if TYPE_CHECKING:
+    AnyUserCreationForm = BaseUserCreationForm[User]
+else:
+    # Django's class takes a model in brackets only for the type checker.
+    AnyUserCreationForm = BaseUserCreationForm
+
+
+class AddForm(forms.Form):
+    """How many more of a product."""
+
+    quantity = forms.IntegerField(min_value=1, max_value=MOST_OF_ONE, required=False)
+
+
+class QuantityForm(forms.Form):
+    """How many of a product; none takes it out of the cart."""
+
+    product = forms.IntegerField(min_value=1, max_value=models.BigIntegerField.MAX_BIGINT)
+    quantity = forms.IntegerField(min_value=0, max_value=MOST_OF_ONE)
+
+
+class CheckoutForm(forms.Form):
+    """Who orders, where it goes and how. No price is taken from it: it only tells which total the customer had seen.
+
+    Whoever sends no `delivery` at all gets the first offer, as the page itself suggests; whoever sends one must name
+    one of the offers.
+    """
+
+    email = forms.EmailField(
+        label=_("E-mail"),
+        max_length=254,
+        help_text=_("We send the confirmation there."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email"}),
+    )
+    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    address = forms.CharField(
+        label=_("Delivery address"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
+    )
+    delivery = forms.TypedChoiceField(
+        label=_("Delivery"),
+        coerce=int,
+        empty_value=None,
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": _("Please choose how the goods should reach you."),
+            "invalid_choice": _("This way of delivery is not offered any more; please choose again."),
+        },
+    )
+
+    def __init__(self, *args: Any, offers: Sequence[Offer], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offers = offers
+        field = self.fields["delivery"]
+        field.choices = [(offer.method.pk, offer.method.title) for offer in offers]  # type: ignore[attr-defined]
+        field.required = "delivery" in self.data
+
+    @property
+    def contact(self) -> list[forms.BoundField]:
+        """What is typed in."""
+        return [self[name] for name in ("email", "name", "address")]
+
+    @property
+    def chosen(self) -> str:
+        """The delivery that is marked on the page; one that is not offered marks none."""
+        first = str(self.offers[0].method.pk) if self.offers else ""
+        return str(self.data.get("delivery", first))
+
+    @property
+    def customer(self) -> dict[str, str]:
+        """Who orders, once the form is valid."""
+        return {field.name: self.cleaned_data[field.name] for field in self.contact}
+
+    @property
+    def wishes(self) -> Wishes:
+        """How, and which total the page had shown for it, once the form is valid."""
+        delivery_id = self.cleaned_data["delivery"]
+        return Wishes(delivery_id, self.data.get(f"shown-{delivery_id}" if delivery_id else "shown", ""))
+
+
+class ParagraphsField(forms.CharField):
+    """A text of several lines; browsers send two characters for a line break and count one."""
+
+    def to_python(self, value: Any) -> str:
+        text: str = super().to_python(value) or ""
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class ReviewForm(forms.Form):
+    """What a customer thinks of a product. The stars are enough."""
+
+    rating = forms.TypedChoiceField(
+        label=_("Your rating"),
+        coerce=int,
+        choices=[
+            (5, _("5 stars: very good")),
+            (4, _("4 stars: good")),
+            (3, _("3 stars: all right")),
+            (2, _("2 stars: poor")),
+            (1, _("1 star: bad")),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Please choose the stars.")},
+    )
+    text = ParagraphsField(
+        label=_("What should others know?"),
+        required=False,
+        help_text=_("You may leave this empty."),
+        widget=forms.Textarea(attrs={"rows": 6, "dir": "auto"}),
+    )
+    name = forms.CharField(
+        label=_("Your name"),
+        max_length=100,
+        help_text=_("Everybody will see it under your review. A first name is enough, or any other."),
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        text = self.fields["text"]
+        text.validators.append(MaxLengthValidator(settings.REVIEW_MAX_CHARS))
+        text.widget.attrs["maxlength"] = settings.REVIEW_MAX_CHARS
+
+
+class LoginForm(AuthenticationForm):
+    """Customers have their address for a name; people of the shop, who log in here too, may have another one."""
+
+    error_messages = {
+        "invalid_login": _("No account has this e-mail address and password. Capital letters in the password count."),
+        "inactive": _("This account is closed."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("E-mail")
+        self.fields["username"].widget.attrs |= {"autocomplete": "username", "inputmode": "email"}
+        self.fields["password"].label = _("Password")
+
+    def clean_username(self) -> str:
+        """As `SignUpForm` stored it."""
+        name: str = self.cleaned_data["username"]
+        return name.lower() if "@" in name else name
+
+
+class SignUpForm(AnyUserCreationForm):
+    """A new account. The address is also the name to log in with, in small letters."""
+
+    email = forms.EmailField(
+        label=_("E-mail"),
+        max_length=150,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
+    )
+    first_name = forms.CharField(
+        label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+
+    class Meta:
+        model = User
+        fields = ("email", "first_name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].label, self.fields["password2"].label = _("Password"), _("Password, once more")
+        self.fields["password1"].help_text = _("At least 8 characters, and none of the passwords everybody knows.")
+        self.fields["password2"].help_text = ""
+
+    def clean_email(self) -> str:
+        """One account per address, however it is written."""
+        email: str = self.cleaned_data["email"].lower()
+        if User.objects.filter(username=email).exists():
+            raise forms.ValidationError(_("There is an account with this address. Please log in."), code="taken")
+        self.instance.username = email
+        return email

@@ -1,0 +1,75 @@
+"""What a visitor has put aside. A cart reserves nothing: stock is taken when the order is placed."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from billing.money import Money
+from commerce.models.product import Product
+
+
+class Obstacle(models.TextChoices):
+    """Why a line of a cart cannot be ordered as it is."""
+
+    NONE = "", "none"
+    NOT_SOLD = "not_sold", "the shop does not sell it any more"
+    SOLD_OUT = "sold_out", "nothing is left"
+    TOO_FEW = "too_few", "fewer are left than wanted"
+
+
+class Cart(models.Model):
+    """What one visitor has put aside: a customer's own, or an anonymous one whose id the session knows."""
+
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+", db_index=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True, help_text="The last time somebody put in or took out something.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["customer"], condition=Q(customer__isnull=False), name="cart_one_per_customer"
+            ),
+        ]
+        indexes: ClassVar = [
+            # cleanup_old_carts: the oldest first, and on from where the last batch ended.
+            models.Index(fields=["changed_at", "id"], name="cart_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"cart {self.pk}"
+
+
+class CartItem(models.Model):
+    """So many of one product."""
+
+    cart = models.ForeignKey(Cart, models.CASCADE, related_name="items")
+    product = models.ForeignKey(Product, models.CASCADE, related_name="+")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cart", "product"], name="cart_item_once_per_product"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="cart_item_quantity_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.product}"
+
+    @property
+    def total(self) -> Money:
+        """At the catalogue's price of now."""
+        return self.product.price * self.quantity
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """What is in the way of ordering this line, by the stock of now."""
+        if not self.product.for_sale:
+            return Obstacle.NOT_SOLD
+        if not self.product.stock:
+            return Obstacle.SOLD_OUT
+        return Obstacle.TOO_FEW if self.product.stock < self.quantity else Obstacle.NONE

@@ -1,0 +1,81 @@
+"""What a customer says about a product, and whether the shop shows it.
+
+    waiting ───▶ published ◀──▶ rejected
+       ▲                           │
+       └───────────────────────────┘
+         the customer wrote it anew
+
+Only a published one is shown and counted, and only the customer of a delivered order writes one.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from commerce.models.order import Order
+from commerce.models.product import Product
+
+WORST, BEST = 1, 5
+
+
+class Review(models.Model):
+    """One customer about one product of one order.
+
+    `changed_at` says which text it is: a moderator decides about the one that was on the screen, and about no other.
+    """
+
+    class Status(models.TextChoices):
+        """Where it is."""
+
+        WAITING = "waiting", "waiting"
+        PUBLISHED = "published", "published"
+        REJECTED = "rejected", "rejected"
+
+    # The unique pair below is an index that begins with the order.
+    order = models.ForeignKey(Order, models.CASCADE, related_name="reviews", db_index=False)
+    product = models.ForeignKey(Product, models.PROTECT, related_name="reviews", db_index=False)
+    rating = models.PositiveSmallIntegerField(validators=[MinValueValidator(WORST), MaxValueValidator(BEST)])
+    text = models.TextField(blank=True)
+    name = models.CharField(max_length=100, help_text="As the customer wants to be called.")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(help_text="When the customer wrote it, for the last time.")
+    moderated_at = models.DateTimeField(null=True, blank=True)
+    moderated_by = models.CharField(max_length=150, blank=True, help_text="Who of the shop decided.")
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "product"], name="review_once"),
+            models.CheckConstraint(condition=Q(rating__range=(WORST, BEST)), name="review_rating_is_known"),
+            models.CheckConstraint(
+                condition=Q(status="waiting", moderated_at__isnull=True)
+                | Q(status__in=["published", "rejected"], moderated_at__isnull=False),
+                name="review_waits_until_moderated",
+            ),
+        ]
+        indexes: ClassVar = [
+            # A product's page: the average out of the index alone, and the last ones in its order.
+            models.Index(fields=["product", "status", "id", "rating"], name="review_of_product"),
+        ]
+
+    def __str__(self) -> str:
+        return f"review {self.pk} ({self.status})"
+
+    @property
+    def is_published(self) -> bool:
+        """Does everybody see it, and may nobody change it any more?"""
+        return self.status == self.Status.PUBLISHED
+
+    def write(self, rating: int, text: str, name: str, now: datetime) -> None:
+        """What the customer says, in memory; it waits for a moderator, whatever was decided about an earlier text."""
+        self.rating, self.text, self.name, self.changed_at = rating, text, name, now
+        self.status, self.moderated_at, self.moderated_by = self.Status.WAITING, None, ""
+
+    def moderate(self, status: Status, by: str, now: datetime) -> None:
+        """What the shop decided, in memory."""
+        self.status, self.moderated_at, self.moderated_by = status, now, by

@@ -1,0 +1,156 @@
+"""What the shop need not keep: carts that nobody has come back to.
+
+A shop has millions of them, and the shop goes on while they are tidied away. So: the carts of a batch are looked for
+without a lock, locked all at once, looked at again, and deleted, in one short transaction whose size follows the
+machine. No more than one batch is ever in memory. Nothing is remembered between batches but where the last one ended,
+so a run that is cut off costs nothing: the next one starts with the oldest cart that is left.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from billing import payments
+from commerce.models import Cart, Order, OrderStatus
+from config.due import database_now
+from config.ending import ending
+
+log = logging.getLogger(__name__)
+
+ANONYMOUS_CARTS_KEPT = timedelta(days=settings.CART_RETENTION_DAYS)
+CUSTOMERS_CARTS_KEPT = timedelta(days=settings.CUSTOMER_CART_RETENTION_DAYS)
+"""Since somebody put something in or took something out. Reading a cart does not count."""
+
+BATCH_LOCKS_S = 0.025
+"""A batch is sized to hold its locks for so long: an eighth of the 200 ms that nobody may have to wait."""
+
+STATEMENT_LIMIT_MS = 60
+"""PostgreSQL breaks a statement off that takes longer, on a machine that stumbles; a smaller batch is tried then."""
+
+BROKEN_OFF = "57014"
+"""PostgreSQL's code for it, `query_canceled`."""
+
+SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 10, 100, 2_000
+
+TELL_EVERY_S = 5.0
+
+
+def cleanup_old_carts(seconds: float) -> bool:
+    """Delete old carts for `seconds` at the most; True if it did not come to the end and should be called again.
+
+    A cart is old when nobody has changed it for ANONYMOUS_CARTS_KEPT, or CUSTOMERS_CARTS_KEPT if it is a customer's.
+
+    However old, it stays as long as there is money or an open payment behind it, that is, while an order placed from it
+
+    * awaits payment, or has a payment whose outcome is not known;
+    * has a payment that succeeded, and ended no longer ago than the cart's own retention time;
+    * carries a note for a person: until somebody has sorted it out, nothing about it is thrown away.
+    """
+    started = time.monotonic()
+    deleted, told_at, finished = 0, started, True
+    for batch in _batches():
+        deleted += batch
+        now = time.monotonic()
+        if now - told_at >= TELL_EVERY_S:
+            told_at = now
+            log.info("carts.cleaning", extra={"deleted": deleted, "seconds": round(now - started, 1)})
+        if ending.is_set() or now - started >= seconds:
+            finished = False
+            break
+    log.info(
+        "carts.cleaned",
+        extra={"deleted": deleted, "seconds": round(time.monotonic() - started, 1), "finished": finished},
+    )
+    return not finished
+
+
+def _batches() -> Iterator[int]:
+    """Delete batch after batch, and say how many carts each of them was.
+
+    Between two of them the others have the database for as long as the last one had it: SQLite lets one writer in at a
+    time, and does not queue them.
+    """
+    now = database_now()
+    for carts in (_anonymous(now), _customers(now)):
+        size, last = FIRST_BATCH, None
+        while found := _next_keys(carts, last, size):
+            last = found[-1]
+            started = time.monotonic()
+            deleted = _delete_in_time(carts, [key for _, key in found])
+            took = time.monotonic() - started
+            size = _next_size(len(found), took)
+            yield deleted
+            ending.wait(took)
+
+
+def _anonymous(now: datetime) -> QuerySet[Cart]:
+    return _old(Q(customer__isnull=True), now - ANONYMOUS_CARTS_KEPT)
+
+
+def _customers(now: datetime) -> QuerySet[Cart]:
+    return _old(Q(customer__isnull=False), now - CUSTOMERS_CARTS_KEPT)
+
+
+def _old(whose: Q, kept_since: datetime) -> QuerySet[Cart]:
+    """Carts last changed before that moment, without the ones that `cleanup_old_carts` spares."""
+    orders = Order.objects.filter(cart=OuterRef("pk"))
+    unsettled = orders.filter(Q(status=OrderStatus.AWAITING_PAYMENT) | ~Q(attention_note=""))
+    with_money = orders.filter(Exists(payments.open_or_paid_since(OuterRef("public_id"), kept_since)))
+    return Cart.objects.filter(whose, ~Exists(unsettled), ~Exists(with_money), changed_at__lt=kept_since)
+
+
+def _next_keys(carts: QuerySet[Cart], last: tuple[datetime, int] | None, size: int) -> list[tuple[datetime, int]]:
+    """The next ones in the order of the index `cart_by_age`, found without a lock."""
+    if last:
+        changed_at, key = last
+        later = Q(changed_at__gt=changed_at) | Q(changed_at=changed_at, pk__gt=key)
+        carts = carts.filter(later, changed_at__gte=changed_at)
+    return list(carts.order_by("changed_at", "pk").values_list("changed_at", "pk")[:size])
+
+
+def _delete_in_time(carts: QuerySet[Cart], keys: list[int]) -> int:
+    """Delete them in one transaction, or in several if the machine is too slow for that at the moment."""
+    try:
+        return _delete(carts, keys)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != BROKEN_OFF or len(keys) <= SMALLEST_BATCH:
+            raise
+    log.info("carts.batch_broken_off", extra={"size": len(keys)})
+    half = len(keys) // 2
+    return _delete_in_time(carts, keys[:half]) + _delete_in_time(carts, keys[half:])
+
+
+def _delete(carts: QuerySet[Cart], keys: list[int]) -> int:
+    """Delete those of them that still are what they were; a cart that somebody is using is left to its user.
+
+    Django's own delete takes the items along, and makes orders forget where they came from.
+    """
+    skip_locked = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        _limit_statements()
+        locked = carts.filter(pk__in=keys).select_for_update(of=("self",), skip_locked=skip_locked).order_by("pk")
+        still_old = list(locked.values_list("pk", flat=True))
+        Cart.objects.filter(pk__in=still_old).delete()
+    return len(still_old)
+
+
+def _limit_statements() -> None:
+    """For this transaction; SQLite has nothing of the kind."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_LIMIT_MS)])
+
+
+def _next_size(size: int, took_s: float) -> int:
+    """As many as fit into BATCH_LOCKS_S at the pace of the last batch, at the most twice as many as that was.
+
+    >>> [_next_size(200, took_s) for took_s in (0.0, 0.01, 0.025, 0.05, 10.0)]
+    [400, 400, 200, 100, 10]
+    """
+    fitting = int(size * BATCH_LOCKS_S / max(took_s, 1e-6))
+    return min(max(fitting, SMALLEST_BATCH), 2 * size, LARGEST_BATCH)

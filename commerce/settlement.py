@@ -1,0 +1,97 @@
+"""Settlement: what happened to payments becomes what happens to orders.
+
+Each payment event is settled in one transaction, which locks the event, the order and the payment, in that order, and
+looks at the payment, and at what went back of it, *as it is now*. So it does not matter in which order events are
+settled, or how often.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Sum
+
+from billing import payments
+from billing.models import Payment, PaymentEvent, Refund
+from billing.states import RefundStatus, Status
+from commerce import late_money, notifications, orders, stock
+from commerce.models import Order, OrderStatus
+from commerce.orders import give_up
+from config.due import Due, database_now
+
+log = logging.getLogger(__name__)
+
+SETTLEMENTS = Due(PaymentEvent, "settle_after", lease=timedelta(seconds=30))
+BATCH = 50
+
+
+def settle_due() -> int:
+    """Settle the payment events that are due; returns how many were claimed: a full batch means there may be more."""
+    return SETTLEMENTS.work_off(BATCH, _settle)
+
+
+def _settle(event: PaymentEvent) -> None:
+    with SETTLEMENTS.holding(event) as held:
+        reference = Payment.objects.values_list("reference", flat=True).get(pk=held.payment_id)
+        order = Order.objects.select_for_update().filter(public_id=reference).first()
+        payment = Payment.objects.select_for_update().get(pk=held.payment_id)
+        if order is not None:
+            _apply(payment, order)
+            if order.paid_with_id == payment.pk:
+                _count_refunds(payment, order)
+            if held.refund is not None:
+                _take_refund(held.refund, order)
+        SETTLEMENTS.done(held)
+        held.save(update_fields=SETTLEMENTS.fields)
+
+
+def _apply(payment: Payment, order: Order) -> None:
+    """What the payment's state, as it is now, means for the order."""
+    match payment.status:
+        case Status.SUCCEEDED:
+            _take_money(payment, order)
+        case Status.CANCELED if _may_end(order):
+            give_up(order, OrderStatus.CANCELED)
+        case Status.EXPIRED | Status.FAILED if payment.call_off_asked_at and _may_end(order):
+            # It came to nothing by itself before it could be called off; the customer wanted no other.
+            give_up(order, OrderStatus.CANCELED)
+        case Status.EXPIRED if _may_end(order) and order.pay_before <= database_now():
+            give_up(order, OrderStatus.EXPIRED)
+        # After a failed payment the customer may try again until the order expires.
+
+
+def _take_money(payment: Payment, order: Order) -> None:
+    """Money that somebody wanted to give back was decided on, even if that failed: a person is told of it then."""
+    if order.awaits_payment:
+        orders.mark_paid(order, payment)
+    elif order.paid_with_id != payment.pk and not Refund.objects.filter(payment=payment).exists():
+        late_money.decide(payment, order)
+
+
+def _take_refund(refund: Refund, order: Order) -> None:
+    """Whatever the money was for, the customer hears that it went back, and a person that it did not."""
+    if refund.status == RefundStatus.SUCCEEDED:
+        notifications.queue_money_back(order, refund)
+    elif not refund.is_open:
+        reason = refund.reason or refund.raw_status
+        orders.call_for_attention(order, f"refund {refund.pk} of {refund.amount} did not go through: {reason}")
+
+
+def _count_refunds(payment: Payment, order: Order) -> None:
+    """What has gone back of the order's money, as it is now; all of it undoes the order.
+
+    The goods are on the shelf again then, unless they were delivered: those the customer has, and whether they come
+    back, and fit to be sold, is for a person to see.
+    """
+    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
+    order.refunded_minor = done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
+    if order.is_paid and payment.received and order.refunded_minor >= payment.received.minor:
+        if order.delivered_at is None:
+            stock.give_back(order)
+        order.refund(database_now())
+        transaction.on_commit(lambda: log.info("order.refunded", extra={"order": order.public_id}))
+    order.save(update_fields=["status", "refunded_minor", "refunded_at"])
+
+
+def _may_end(order: Order) -> bool:
+    return order.awaits_payment and not payments.money_may_come(order.public_id)

@@ -1,0 +1,18 @@
+"""What is for sale, and how it is found."""
+
+from django.db.models import Case, QuerySet, Value, When
+from django.db.models.functions import Coalesce, NullIf
+
+from commerce.models import FOR_SALE, Product
+from commerce.search import words
+
+PER_PAGE = 12
+
+
+def for_sale(query: str, language: str | None) -> QuerySet[Product]:
+    """What is for sale with every word of the query in either language; sold-out products last, then by name."""
+    found = Product.objects.filter(FOR_SALE)
+    for word in words(query):
+        found = found.filter(search_text__contains=word)
+    name = Coalesce(NullIf("name_ru", Value("")), "name") if language == "ru" else "name"
+    return found.order_by(Case(When(stock=0, then=1), default=0), name, "pk")

@@ -1,0 +1,105 @@
+/* Keeps the order page up to date. It asks, and shows the block of the state it is told; it decides nothing. */
+"use strict";
+
+(() => {
+  const FAST_MS = 500;
+  const SLOW_MS = 3000;
+  const FAST_FOR_MS = 120000;
+  const ANSWER_WITHIN_MS = 10000;
+
+  const page = document.querySelector("[data-state-url]");
+  if (!page) return;
+
+  const announcement = page.querySelector("[data-announce]");
+  const opened = performance.now();
+  let timer = 0;
+  let question = null; // the AbortController of the request under way
+
+  showLocalTimes();
+  if (page.dataset.final === "true") return;
+  document.addEventListener("visibilitychange", () => (document.hidden ? pause() : ask()));
+  window.addEventListener("pageshow", (event) => event.persisted && ask());
+  window.addEventListener("online", ask);
+  if (!document.hidden) later();
+
+  function later() {
+    clearTimeout(timer);
+    if (page.dataset.final === "true" || document.hidden) return;
+    timer = setTimeout(ask, performance.now() - opened < FAST_FOR_MS ? FAST_MS : SLOW_MS);
+  }
+
+  function pause() {
+    clearTimeout(timer);
+    if (question) question.abort();
+  }
+
+  async function ask() {
+    if (question || page.dataset.final === "true") return;
+    clearTimeout(timer);
+    const mine = (question = new AbortController());
+    const deadline = setTimeout(() => mine.abort(), ANSWER_WITHIN_MS);
+    try {
+      const answer = await fetch(page.dataset.stateUrl, {
+        cache: "no-store",
+        headers: { Accept: "application/json" },
+        signal: mine.signal,
+      });
+      if (answer.ok) show(await answer.json());
+    } catch {
+      // No network, a server that restarts, an answer that is no JSON: the next question may fare better.
+    } finally {
+      clearTimeout(deadline);
+      question = null;
+      later();
+    }
+  }
+
+  function show({ state, final }) {
+    if (typeof state !== "string") return;
+    if (state !== page.dataset.state) change(state);
+    page.dataset.final = String(final === true);
+  }
+
+  function change(state) {
+    const next = page.querySelector(`[data-block="${CSS.escape(state)}"]`);
+    if (!next) {
+      location.reload(); // a newer shop has a state that this page does not know
+      return;
+    }
+    const focusWasInside = Boolean(document.activeElement.closest("[data-block]"));
+    for (const block of page.querySelectorAll("[data-block]")) {
+      block.hidden = block !== next;
+      delete block.dataset.status;
+    }
+    next.dataset.status = page.dataset.state = state;
+    document.title = next.dataset.title;
+    const heading = next.querySelector("h1");
+    if (focusWasInside) heading.focus();
+    else announcement.textContent = heading.textContent;
+    retellHistory();
+  }
+
+  /* What has happened is told by the server, in its words; without an answer the old story stays. */
+  async function retellHistory() {
+    const old = page.querySelector(".history");
+    try {
+      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      const told = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".history");
+      if (old && told && answer.ok) old.replaceWith(told);
+      showLocalTimes();
+    } catch {
+      // The next change of state, or a reload, tells it.
+    }
+  }
+
+  /* The server writes its own time zone; the customer knows another one. */
+  function showLocalTimes() {
+    const today = new Date().toDateString();
+    for (const element of document.querySelectorAll("time[data-local]:not([title])")) {
+      const moment = new Date(element.dateTime);
+      const day = moment.toDateString() === today ? {} : { dateStyle: "medium" };
+      element.title = element.textContent;
+      element.textContent = moment.toLocaleString(document.documentElement.lang, { ...day, timeStyle: "short" });
+    }
+  }
+})();

@@ -1,0 +1,63 @@
+"""Addresses of the shop."""
+
+from datetime import date
+
+from django.urls import include, path, register_converter
+from django.urls.converters import StringConverter
+
+from commerce import accounts, report_views, review_views, views
+
+
+class PublicId(StringConverter):
+    """What `secrets.token_urlsafe` makes; anything else is no order and need not reach the database."""
+
+    regex = "[A-Za-z0-9_-]{1,32}"
+
+
+class Day(StringConverter):
+    """A day that is in the calendar, like 2026-03-29."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:  # type: ignore[override]
+        """Raises ValueError, which makes it another address, for 31 February."""
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:  # type: ignore[override]
+        return value.isoformat()
+
+
+class Signed(StringConverter):
+    """What `django.core.signing` makes."""
+
+    regex = "[A-Za-z0-9_:-]{1,200}"
+
+
+register_converter(PublicId, "order")
+register_converter(Day, "day")
+register_converter(Signed, "signed")
+
+urlpatterns = [
+    path("", views.catalogue, name="catalogue"),
+    path("products/<slug:slug>/", views.product, name="product"),
+    path("cart/", views.cart, name="cart"),
+    path("cart/add/", views.add_to_cart, name="cart-add"),
+    path("cart/change/", views.change_cart, name="cart-change"),
+    path("checkout/", views.checkout, name="checkout"),
+    path("orders/<order:public_id>/", views.order, name="order"),
+    path("orders/<order:public_id>/state.json", views.order_state, name="order-state"),
+    path("orders/<order:public_id>/return/", views.order_return, name="order-return"),
+    path("orders/<order:public_id>/pay/", views.pay, name="order-pay"),
+    path("account/", accounts.account, name="account"),
+    path("account/login/", accounts.LogIn.as_view(), name="login"),
+    path("account/logout/", accounts.LogOut.as_view(), name="logout"),
+    path("account/new/", accounts.SignUp.as_view(), name="sign-up"),
+    path("orders/<order:public_id>/cancel/", views.cancel, name="order-cancel"),
+    path("orders/<order:public_id>/receipt/", views.receipt, name="order-receipt"),
+    path("reviews/<signed:token>/", review_views.review, name="review"),
+    path("reports/", report_views.report_list, name="reports"),
+    path("reports/<day:day>/", report_views.report, name="report"),
+    path("reports/<day:day>.csv", report_views.report_file, name="report-csv"),
+    path("reports.csv", report_views.reports_file, name="reports-csv"),
+    path("language/", include("django.conf.urls.i18n")),
+]

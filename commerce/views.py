@@ -1,0 +1,231 @@
+"""The pages of the shop. They say what to do; `carts`, `orders` and `billing.payments` do it."""
+
+from contextlib import suppress
+from typing import TypeVar
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.paginator import InvalidPage, Page, Paginator
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from billing import payments
+from billing.models import AskedBy, Payment
+from commerce import carts, delivery, orders, ratings, shelf, visitors
+from commerce.errors import CannotOrder
+from commerce.forms import AddForm, CheckoutForm, QuantityForm
+from commerce.models import FOR_SALE, Order, Product
+from commerce.search import LONGEST_QUERY
+from commerce.timeline import for_customer
+
+LAST_ORDER = "last_order"
+
+M = TypeVar("M", bound=Model)
+
+
+@require_safe
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """What is for sale, or what of it was looked for, page by page. A page that is not there is not found."""
+    query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
+    pages = Paginator(shelf.for_sale(query, get_language()), shelf.PER_PAGE)
+    shown = _page_of(pages, request)
+    page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
+    return render(request, "commerce/catalogue.html", {**page, "rated": ratings.with_ratings(list(shown))})
+
+
+@require_safe
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    """All there is to say about one product, and what customers say, page by page."""
+    shown = get_object_or_404(Product, FOR_SALE, slug=slug)
+    [(_shown, rating)] = ratings.with_ratings([shown])
+    page = {"product": shown, "most": min(shown.stock, carts.MOST_OF_ONE), "in_cart": visitors.in_cart(request)}
+    said = {"rating": rating, "reviews": _page_of(ratings.published(shown), request)}
+    return render(request, "commerce/product.html", {**page, **said})
+
+
+@require_POST
+def add_to_cart(request: HttpRequest) -> HttpResponse:
+    """Some more of a product; one, if the form does not say how many."""
+    chosen = get_object_or_404(Product, FOR_SALE, pk=_whole_number(request.POST.get("product")))
+    form = AddForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("That quantity cannot be ordered."))
+        return redirect(chosen)
+    quantity = form.cleaned_data["quantity"] or 1
+    try:
+        carts.add(visitors.cart_for_writing(request), chosen, quantity)
+    except carts.CartGone:  # tidied away in this very moment
+        carts.add(visitors.cart_for_writing(request), chosen, quantity)
+    messages.success(request, _("“%(product)s” is in your cart.") % {"product": chosen.title})
+    return redirect("cart")
+
+
+@never_cache
+@require_safe
+def cart(request: HttpRequest) -> HttpResponse:
+    """What the visitor has put aside."""
+    items = carts.items(visitors.cart(request))
+    total = carts.total(items)
+    page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
+    delivery_costs = any(offer.method.price_minor for offer in delivery.offers(total))
+    return render(request, "commerce/cart.html", {**page, "delivery_costs": delivery_costs})
+
+
+@require_POST
+def change_cart(request: HttpRequest) -> HttpResponse:
+    """Another quantity of one product."""
+    form, visitors_cart = QuantityForm(request.POST), visitors.cart(request)
+    if form.is_valid() and visitors_cart:
+        with suppress(carts.CartGone):  # the page that follows shows what is there
+            carts.set_quantity(visitors_cart, form.cleaned_data["product"], form.cleaned_data["quantity"])
+    else:
+        messages.error(request, _("That quantity cannot be ordered."))
+    return redirect("cart")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def checkout(request: HttpRequest) -> HttpResponse:
+    """The form, and the order that comes of it; the customer is sent on to the provider's page."""
+    visitors_cart, buyer = visitors.cart(request), visitors.customer(request)
+    items = carts.items(visitors_cart)
+    total = carts.total(items)
+    form = CheckoutForm(request.POST or None, initial=_known_of(buyer), offers=delivery.offers(total))
+    if visitors_cart is None or not items:
+        return _nothing_to_order(request)
+    if request.method != "POST" and not carts.can_be_ordered(items):
+        messages.error(request, _("Something in your cart cannot be had as it is. Please change what is marked."))
+        return redirect("cart")
+    if request.method == "POST" and form.is_valid():
+        try:
+            order, payment = orders.place(visitors_cart, _customer(form, buyer), form.wishes)
+        except CannotOrder as error:
+            form.add_error(None, str(error))
+        else:
+            request.session[LAST_ORDER] = order.public_id
+            return _send_to_provider(order.public_id, payments.introduce(payment))
+    page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
+    return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
+
+
+@never_cache
+@require_safe
+def order(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The order and where its payment stands; the page follows it by itself."""
+    shown, payment = _order(public_id), payments.latest(public_id)
+    page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
+    return render(request, "commerce/order.html", {**page, "history": for_customer(shown), **_state(shown, payment)})
+
+
+@never_cache
+@require_safe
+def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
+    """What was paid, to print or to keep; there is none before the money is here."""
+    shown = get_object_or_404(Order.objects.select_related("paid_with"), public_id=public_id, paid_with__isnull=False)
+    return render(request, "commerce/receipt.html", {"order": shown, "lines": shown.lines.all()})
+
+
+@never_cache
+@require_safe
+def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
+    """What the order page asks for while it is open. `state` changes when the page should show something else."""
+    shown = _order(public_id)
+    return JsonResponse(_state(shown, payments.latest(public_id)))
+
+
+@require_safe
+def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Where the provider sends the customer back to: a reason to look, and nothing more."""
+    shown = _order(public_id)
+    if shown.awaits_payment:
+        payments.look_now(public_id, AskedBy.RETURN)
+    return redirect("order", public_id)
+
+
+@require_POST
+def pay(request: HttpRequest, public_id: str) -> HttpResponse:
+    """On to the provider's page: of the payment that is open, or of a new one if the last one failed."""
+    _order(public_id)
+    try:
+        started = orders.pay_again(public_id)
+    except payments.PaymentUnresolved:
+        return _send_to_provider(public_id, payments.latest(public_id))
+    if started is None:
+        messages.error(request, _("This order cannot be paid any more."))
+        return redirect("order", public_id)
+    return _send_to_provider(public_id, payments.introduce(started))
+
+
+@require_POST
+def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The customer does not want it any more; the page shows what comes of it."""
+    _order(public_id)
+    if not orders.cancel(public_id):
+        messages.error(request, _("This order cannot be cancelled any more."))
+    return redirect("order", public_id)
+
+
+def _send_to_provider(public_id: str, payment: Payment | None) -> HttpResponse:
+    """To the page where one pays; to the order if the provider has not told it yet: the background will ask again."""
+    if payment and payment.is_open and payment.pay_url and not payment.call_off_asked_at:
+        return redirect(payment.pay_url)
+    return redirect("order", public_id)
+
+
+def _state(order: Order, payment: Payment | None) -> dict[str, str | bool]:
+    """One word for what the customer should see and do.
+
+    `paid`, `delivered`, `canceled`, `expired`, `refunded`: the end. Before that: `pay` (the provider's page is waiting
+    for the customer), `checking` (the outcome is not known), `try_again` (this payment came to nothing, another may be
+    started), `canceling` (the customer called it off, and the provider has not confirmed that yet).
+    """
+    if not order.awaits_payment:
+        return {"state": order.status, "final": True}
+    if payment and payment.call_off_asked_at and payment.status != "succeeded":
+        return {"state": "canceling", "final": False}
+    if payment is None or not payment.is_open:
+        # A payment that succeeded is about to be settled.
+        return {"state": "checking" if payment and payment.status == "succeeded" else "try_again", "final": False}
+    ready = payment.status == "pending" and payment.pay_url and not payment.attention
+    return {"state": "pay" if ready else "checking", "final": False}
+
+
+def _nothing_to_order(request: HttpRequest) -> HttpResponse:
+    """A second click on "order" finds the cart empty: the order it wants to see is the one the first click placed."""
+    last = request.session.get(LAST_ORDER)
+    if request.method == "POST" and last:
+        return redirect("order", last)
+    messages.error(request, _("Your cart is empty."))
+    return redirect("cart")
+
+
+def _customer(form: CheckoutForm, account: User | None) -> orders.Customer:
+    return orders.Customer(**form.customer, language=get_language() or "en", account=account)
+
+
+def _known_of(account: User | None) -> dict[str, str]:
+    """What a customer who is logged in need not write again."""
+    return {"email": account.email, "name": account.first_name} if account else {}
+
+
+def _order(public_id: str) -> Order:
+    return get_object_or_404(Order, public_id=public_id)
+
+
+def _page_of(pages: "Paginator[M]", request: HttpRequest) -> "Page[M]":
+    """The page that was asked for, the first one by default. One that is not there is not found."""
+    try:
+        return pages.page(_whole_number(request.GET.get("page", "1")))
+    except InvalidPage:
+        raise Http404 from None
+
+
+def _whole_number(value: str | None) -> int:
+    if value is None or not value.isdecimal() or len(value) > 18:
+        raise Http404
+    return int(value)
