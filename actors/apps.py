@@ -1,0 +1,24 @@
+"""The Django app."""
+
+from importlib import import_module
+
+import dramatiq
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+class ActorsConfig(AppConfig):
+    name = "actors"
+    default_auto_field = "django.db.models.BigAutoField"  # as the migrations have it, whatever the project prefers
+    verbose_name = "Background work"
+
+    def ready(self) -> None:
+        """Declare every actor in every process: whoever nudges one must know its queue."""
+        for module in settings.ACTOR_MODULES:
+            import_module(module)
+        if settings.PAYMENT_SETTLING_ACTOR not in dramatiq.get_broker().get_declared_actors():
+            raise ImproperlyConfigured(
+                f"PAYMENT_SETTLING_ACTOR is {settings.PAYMENT_SETTLING_ACTOR!r}, but no module of ACTOR_MODULES "
+                "declares an actor of that name: correct one of the two settings."
+            )

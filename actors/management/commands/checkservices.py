@@ -1,0 +1,19 @@
+"""Are the database and the broker there? Asked before web and worker start."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from actors.startup import services_problems
+
+
+class Command(BaseCommand):
+    help = "Checks that the database answers and is up to date, and that RabbitMQ answers; says what to do if not."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--without-broker", action="store_true", help="for the web, which does not need it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        problems = services_problems(broker=not options["without_broker"])
+        if problems:
+            raise CommandError("\n".join(problems))

@@ -1,0 +1,42 @@
+"""The embedded mode: the whole of Tillkeeper in one process, with nothing but Python and SQLite."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from actors import embedded, staff
+from actors.stopping import stop_signal
+from config.health import database_problem
+
+
+class Command(BaseCommand):
+    help = "Runs web, workers, scheduler and the sandbox provider in this process, until Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.BROKER_URL:
+            raise CommandError("BROKER_URL is set, but this mode has its own broker. Unset it, or use `make worker`.")
+        if problem := database_problem():
+            raise CommandError(problem)
+        told = stop_signal()
+        try:
+            with embedded.everything():
+                self._welcome()
+                told.get()
+                self.stdout.write("Stopping: running jobs end, everything else waits in the database.")
+        except OSError as error:
+            raise CommandError(f"An address cannot be used ({error}); change SHOP_URL or SANDBOX_URL.") from error
+
+    def _welcome(self) -> None:
+        """Where to look, and who may log in."""
+        self.stdout.write(f"\n  Shop      {settings.SHOP_URL}/")
+        self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {staff.login()}")
+        self.stdout.write(
+            f"  Sandbox   {settings.PAYMENT_ACCOUNTS['sandbox']['url']}/   (the payment provider; play the buyer there)"
+        )
+        self.stdout.write(f"  Mails     {_where_mails_go()}\n\n  Ctrl-C ends it; nothing is lost.\n\n")
+        self.stdout.flush()
+
+
+def _where_mails_go() -> str:
+    return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}" if settings.EMAIL_HOST else f"{settings.EMAIL_FILE_PATH}/"

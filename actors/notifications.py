@@ -1,0 +1,36 @@
+"""Mails."""
+
+import dramatiq
+
+from actors.queues import ROUTINE
+from commerce import notifications
+from commerce.models import Notification
+from config.nudges import nudge
+
+BATCH = 500
+"""Mails over one connection. Exim takes 1,000 by default; of those that take fewer, each hang-up puts one mail off."""
+
+
+@dramatiq.actor(**ROUTINE)
+def send_order_confirmation(order_id: int) -> None:
+    """The order's confirmation, now."""
+    notifications.send_for(order_id, Notification.Kind.ORDER_CONFIRMATION)
+
+
+@dramatiq.actor(**ROUTINE)
+def send_seller_notification(order_id: int) -> None:
+    """To each seller of the order, now."""
+    notifications.send_for(order_id, Notification.Kind.SELLER_NOTIFICATION)
+
+
+@dramatiq.actor(**ROUTINE)
+def send_review_reminder(order_id: int) -> None:
+    """The order's review reminder, now."""
+    notifications.send_for(order_id, Notification.Kind.REVIEW_REMINDER)
+
+
+@dramatiq.actor(**ROUTINE)
+def send_pending_emails() -> None:
+    """Every due mail; a full batch means that there may be more."""
+    if notifications.send_due(BATCH) >= BATCH:
+        nudge("send_pending_emails")

@@ -1,0 +1,85 @@
+"""Payments: asked about until their outcome is known."""
+
+import logging
+from datetime import date
+
+import dramatiq
+from django.conf import settings
+
+from actors.queues import ROUTINE, URGENT
+from billing import callbacks, checks, reconciliation, refunds
+from billing.errors import CannotReconcile
+from config.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 20.0
+"""One working-off ends after so long; the next tick goes on. Well below the actors' time limit."""
+
+RECONCILE_S = 120.0
+"""One message begins no further day after so long. A day that takes longer than the actors' time limit has to be
+compared by hand, where there is none.
+"""
+
+
+@dramatiq.actor(**URGENT)
+def check_pending_payments(account: str | None = None) -> None:
+    """The sweep: every account's due payments, each in its own lane."""
+    if account is not None:
+        checks.check_due(account, SWEEP_S)
+        return
+    for name in checks.accounts_with_due_payments():
+        nudge("check_pending_payments", name)
+
+
+@dramatiq.actor(**URGENT)
+def check_payment(payment_id: int) -> None:
+    """One payment, now: a callback, a returning customer or an operator gave a reason."""
+    checks.check_one(payment_id)
+
+
+@dramatiq.actor(**URGENT)
+def process_payment_callback(callback_id: int) -> None:
+    """One stored callback: make its payment due."""
+    callbacks.process(callback_id)
+
+
+@dramatiq.actor(**URGENT)
+def process_waiting_callbacks() -> None:
+    """The sweep for callbacks whose nudge was lost."""
+    callbacks.process_due()
+
+
+@dramatiq.actor(**ROUTINE)
+def follow_refunds(account: str | None = None) -> None:
+    """The sweep: every account's due refunds, so that a provider that hangs holds up no other's."""
+    if account is not None:
+        refunds.follow_due(account, SWEEP_S)
+        return
+    for name in refunds.accounts_with_due_refunds():
+        nudge("follow_refunds", name)
+
+
+@dramatiq.actor(**ROUTINE)
+def follow_refund(refund_id: int) -> None:
+    """One refund, now: somebody has just wanted it, or a callback gave a reason."""
+    refunds.follow_one(refund_id)
+
+
+@dramatiq.actor(**ROUTINE)
+def reconcile_payments(day: str | None = None) -> None:
+    """The sweep over the days that are over; or one day (like 2026-03-29, in UTC) of every account, now."""
+    if day is not None:
+        return _reconcile_day(day)
+    if reconciliation.reconcile_due(RECONCILE_S):
+        nudge("reconcile_payments")
+    return None
+
+
+def _reconcile_day(day: str) -> None:
+    """A day that cannot be compared will not become one by trying again."""
+    for account in settings.PAYMENT_ACCOUNTS:
+        try:
+            reconciliation.reconcile(account, date.fromisoformat(day))
+        except (ValueError, CannotReconcile) as error:
+            log.error("reconciliation.refused", extra={"day": day[:32], "error": str(error)})

@@ -1,0 +1,25 @@
+"""Queues, named by how long one may wait in them, and what the actors of each have in common.
+
+Times are milliseconds, as Dramatiq wants them. Expected trouble is written on the row, with its own next look; Retries
+and TimeLimit are the second net, for a bug or a lost database connection.
+"""
+
+from typing import Any
+
+URGENT: dict[str, Any] = {
+    "queue_name": "urgent",  # a customer is waiting
+    "max_retries": 2,
+    "min_backoff": 500,
+    "max_backoff": 5_000,
+    "time_limit": 60_000,
+    "max_age": 60_000,
+}
+
+ROUTINE: dict[str, Any] = {
+    "queue_name": "routine",  # minutes do not matter
+    "max_retries": 2,
+    "min_backoff": 5_000,
+    "max_backoff": 60_000,
+    "time_limit": 10 * 60_000,
+    "max_age": 10 * 60_000,
+}

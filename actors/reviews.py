@@ -1,0 +1,17 @@
+"""Reviews."""
+
+import dramatiq
+
+from actors.queues import ROUTINE
+from commerce import reviews
+from config.nudges import nudge
+
+REQUEST_S = 300.0
+"""One message asks for so long, half of the actors' time limit; the next message goes on where it stopped."""
+
+
+@dramatiq.actor(**ROUTINE)
+def request_reviews() -> None:
+    """Ask the customers whose orders were delivered some days ago."""
+    if reviews.request_due(REQUEST_S):
+        nudge("request_reviews")
