@@ -1,0 +1,125 @@
+# `make` alone prints what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+# The port at the end of an address like http://127.0.0.1:8000
+port = $(or $(lastword $(subst :, ,$(1))),$(2))
+
+##@ Try it
+
+.PHONY: run
+run: .venv/runtime prepared ## The whole shop in one process, on SQLite: web, workers, scheduler, sandbox provider
+	@exec $(MANAGE) runlocal
+
+.PHONY: demo
+demo: .venv/dev ## 60 simulated customers buy through the real pages; SERVICES=1: on PostgreSQL and RabbitMQ
+	@exec $(BIN)/python -m tests.demo $(if $(SERVICES),--services)
+
+##@ Test it
+
+SIDE_BY_SIDE := -m 'not alone' --numprocesses logical --maxprocesses 4
+
+.PHONY: test
+test: .venv/dev ## The whole suite; starts a private PostgreSQL and RabbitMQ, installs them first where it may
+	$(BIN)/python -m tests.stack.programs
+	TEST_DATABASE=sqlite $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/conformance tests/database
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/database tests/system tests/browser
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m alone tests/system
+
+.PHONY: coverage
+coverage: .venv/dev ## Which lines and branches the unit, conformance and database tests reach (it doubles their time)
+	$(BIN)/coverage erase
+	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q tests/unit tests/conformance tests/database
+	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q tests/database
+	$(BIN)/coverage combine -q && $(BIN)/coverage report
+
+.PHONY: check
+check: lint types imports test ## All that CI runs
+
+.PHONY: lint
+lint: .venv/dev ## Style and common mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: .venv/dev ## Type annotations
+	$(BIN)/mypy config billing commerce actors tests
+
+.PHONY: imports
+imports: .venv/dev ## The direction of imports: actors > commerce > billing > config
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: bench
+bench: .venv/dev ## Measure: due payments, two accounts, due mails, the checkout with each kind of broker; CARTS=1000000: the cleanup
+	$(BIN)/python -m tests.bench $(if $(CARTS),--carts $(CARTS))
+
+.PHONY: screenshots
+screenshots: .venv/dev ## A picture of every page, in both languages, phone and desktop: var/screenshots/index.html
+	$(BIN)/python -m tests.screenshots
+
+##@ Work on it: local processes against DATABASE_URL and BROKER_URL
+
+.PHONY: services
+services: .venv/dev ## A local PostgreSQL and RabbitMQ, until Ctrl-C; prints the two settings to export
+	@exec $(BIN)/python -m tests.stack
+
+.PHONY: web
+web: .venv/runtime ## The shop
+	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi --bind 127.0.0.1:$(call port,$(SHOP_URL),8000) --worker-class gthread --threads 8 --no-control-socket
+
+.PHONY: worker
+worker: .venv/runtime ## The workers
+	@$(MANAGE) checkservices && exec $(MANAGE) rundramatiq --processes 1 --skip-logging --worker-shutdown-timeout 30000
+
+.PHONY: scheduler
+scheduler: .venv/runtime ## The scheduler; several may run
+	@exec $(MANAGE) runscheduler
+
+.PHONY: sandbox
+sandbox: .venv/runtime ## The sandbox provider
+	@mkdir -p var && exec $(BIN)/python -m billing.sandbox --port $(call port,$(SANDBOX_URL),8100) --database var/sandbox.sqlite3
+
+.PHONY: migrate
+migrate: .venv/runtime ## Bring the database up to date
+	$(MANAGE) migrate --verbosity 1
+
+.PHONY: shell
+shell: .venv/runtime ## Django's shell
+	@exec $(MANAGE) shell
+
+.PHONY: lock
+lock: .venv/dev ## Resolve the dependencies anew, as far as setup.cfg allows, and write the hashed locks
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python deploy/requirements/lock.py --upgrade
+
+.PHONY: clean
+clean: ## Remove the environment; the shop's data in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage*
+
+.PHONY: help
+help: ## This text
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+
+# --- environments: installed from the hashed locks, anew when a lock changes ---
+
+.PHONY: prepared
+prepared: .venv/runtime
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demoshop --quiet
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/runtime: .venv/bin/python deploy/requirements/runtime.txt
+	@echo "Installing what the shop needs into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements/runtime.txt
+	@touch $@
+
+.venv/dev: .venv/runtime deploy/requirements/dev.txt
+	@echo "Installing what tests and tools need into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements/dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""Measurements: each states what ran, how often, the median and the spread."""

@@ -1,0 +1,17 @@
+"""Every test that asks for `case` runs once for each provider in the registry."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from tests.conformance.cases import CASES, Case
+
+
+@pytest.fixture(params=sorted(CASES))
+def case(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Case]:
+    """The provider, running, and a short patience with it."""
+    settings.PAYMENT_API_TIMEOUT_S = 0.5
+    settings.PAYMENT_API_MAX_BYTES = 60_000
+    with CASES[request.param]() as case:
+        yield case

@@ -1,0 +1,1 @@
+"""Stand-ins for the providers: as strict about requests as their published contracts, over real HTTP."""

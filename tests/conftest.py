@@ -1,0 +1,66 @@
+"""What tests share. Folders say what a test needs: `unit` nothing, `database` a database, `system` the rest."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dramatiq
+import pytest
+from pytest_django.fixtures import Settings
+
+from billing import breaker, checks
+from billing.providers import provider_of
+from billing.sandbox import SandboxServer
+from config.ending import ending
+from config.nudges import publisher
+from tests.shop import Shop, sandbox_account
+
+NEEDS_TRANSACTIONS = ("database", "system")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a database commit for real: what happens after a commit, and in other threads, is what they try."""
+    for item in items:
+        if Path(item.path).parent.name in NEEDS_TRANSACTIONS and not item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db(transaction=True))
+
+
+@pytest.fixture(autouse=True)
+def _no_messages_left() -> Iterator[None]:
+    """Nudges of one test must not reach the next."""
+    yield
+    publisher.flush(timeout_s=2)
+    ending.clear()
+    dramatiq.get_broker().flush_all()
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    """The provider, for all tests of the run."""
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer, settings: Settings) -> Iterator[SandboxServer]:
+    """The provider, well-behaved, and the shop's only one; it sends no callbacks unless told to."""
+    settings.PAYMENT_ACCOUNTS = {"sandbox": sandbox_account(sandbox_server)}
+    _forget_connections()
+    sandbox_server.callbacks(lose_all=True)
+    yield sandbox_server
+    sandbox_server.clear_faults()
+    sandbox_server.end_outage()
+    sandbox_server.refunds_start_as("succeeded")
+    _forget_connections()
+
+
+@pytest.fixture
+def shop(sandbox: SandboxServer) -> Shop:
+    """A shop with something to sell, and hands to do what customers and sweeps do."""
+    return Shop(sandbox)
+
+
+def _forget_connections() -> None:
+    """Adapters and lanes are made once per process, from the settings of that moment."""
+    provider_of.cache_clear()
+    checks.lane.cache_clear()
+    breaker.seen.clear()

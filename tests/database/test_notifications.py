@@ -1,0 +1,791 @@
+"""Mails about orders: written down with the order, sent by a real mail client to a real mail server.
+
+Each order of these tests has one mail, the customer's; the sellers' have their own file.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+
+import dramatiq
+import pytest
+from django.conf import settings as django_settings
+from django.db import IntegrityError, connection
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils.html import escape
+from pytest_django import Settings
+
+from commerce import letters, notifications, settlement, wire
+from commerce.mailserver import breaker
+from commerce.models import Notification, Order
+from config.due import database_now
+from config.ending import ending
+from config.nudges import publisher
+from tests.shop import Shop
+from tests.stack.mail import MailServer
+from tests.threads import at_once
+
+Kind = Notification.Kind
+SENT, QUEUED, GIVEN_UP = Notification.Status.SENT, Notification.Status.QUEUED, Notification.Status.GIVEN_UP
+
+
+@pytest.fixture
+def mail(settings: Settings) -> Iterator[MailServer]:
+    """The shop's mail server."""
+    with MailServer() as server:
+        settings.EMAIL_BACKEND = "commerce.mailserver.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_TIMEOUT = 2
+        breaker.reset()
+        yield server
+    breaker.reset()
+
+
+@pytest.fixture
+def notice(shop: Shop) -> Notification:
+    """The confirmation of an order that was just paid, not sent yet."""
+    return paid(shop).notifications.get()
+
+
+def paid(shop: Shop, **facts: str) -> Order:
+    """A paid order whose customer has these facts."""
+    order, payment = shop.order()
+    Order.objects.filter(pk=order.pk).update(**facts)
+    shop.buyer(payment, "pay")
+    shop.look(payment)
+    settlement.settle_due()
+    Notification.objects.filter(kind=Kind.SELLER_NOTIFICATION).delete()
+    return shop.fresh(order)
+
+
+def text_of(message: EmailMessage, kind: str = "plain") -> str:
+    """One of the two parts of a mail."""
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+def wait_over() -> None:
+    """As if the wait after an error were over."""
+    Notification.objects.filter(send_after__isnull=False).update(send_after=Now())
+
+
+def reminder(shop: Shop) -> Notification:
+    """A review reminder, the only mail there is."""
+    order = paid(shop)
+    Notification.objects.all().delete()
+    notifications.queue_review_reminder(order, list(order.lines.all()))
+    return order.notifications.get()
+
+
+def lease_over() -> None:
+    """As if the time of every claim were over."""
+    Notification.objects.filter(claims__gt=0).update(send_after=F("send_after") - notifications.MAILS.lease)
+
+
+def soon(happens: Callable[[], None]) -> int:
+    """While the first mail is being sent."""
+    time.sleep(0.25)
+    happens()
+    return 0
+
+
+def calls_for_help() -> int:
+    """The messages that bring other threads to the mails."""
+    publisher.flush(timeout_s=2)
+    waiting = dramatiq.get_broker().queues["routine"].queue
+    return sum(dramatiq.Message.decode(data).actor_name == "send_pending_emails" for data in waiting)
+
+
+def state_of(notice: Notification) -> tuple[object, ...]:
+    """Everything that a try may change."""
+    return (notice.status, notice.send_after, notice.claims, notice.errors, notice.error)
+
+
+def wait_s(notice: Notification) -> int:
+    """Seconds until the next try."""
+    assert notice.send_after is not None
+    return round((notice.send_after - database_now()).total_seconds())
+
+
+@contextmanager
+def nothing_can_be_marked_as_sent() -> Iterator[None]:
+    """The database refuses what is written after a mail was accepted."""
+    with connection.cursor() as cursor:
+        cursor.execute(REFUSE_SENT[connection.vendor])
+        try:
+            yield
+        finally:
+            cursor.execute(ALLOW_SENT[connection.vendor])
+
+
+REFUSE_SENT = {
+    "postgresql": "ALTER TABLE commerce_notification ADD CONSTRAINT never_sent CHECK (status <> 'sent')",
+    "sqlite": "CREATE TRIGGER never_sent BEFORE UPDATE ON commerce_notification WHEN NEW.status = 'sent' "
+    "BEGIN SELECT RAISE(ABORT, 'never sent'); END",
+}
+ALLOW_SENT = {
+    "postgresql": "ALTER TABLE commerce_notification DROP CONSTRAINT never_sent",
+    "sqlite": "DROP TRIGGER never_sent",
+}
+
+
+# --- sent once -------------------------------------------------------------------------------------------------------
+
+
+def test_a_mail_is_sent_once(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """However often the sweep and the nudge come by."""
+    notifications.send_due(10)
+    notifications.send_due(10)
+    notifications.send_for(notice.order_id, Notification.Kind.ORDER_CONFIRMATION)
+
+    assert [each.recipients for each in mail.messages] == [("ann@example.com",)]
+    notice = shop.fresh(notice)
+    assert (notice.status, notice.send_after, notice.error, notice.claims) == (SENT, None, "", 0)
+    assert notice.sent_at is not None
+
+
+def test_the_mail_is_the_one_that_was_written_down(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """Subject, text and Message-ID were frozen with the order; what changes afterwards does not change the mail."""
+    Order.objects.update(name="Somebody else", total_minor=1)
+
+    notifications.send_due(10)
+
+    message = mail.messages[0].message
+    assert message["Message-ID"] == notice.message_id
+    assert message["Subject"] == notice.subject
+    assert text_of(message).split() == notice.text.split()
+    assert text_of(message, "html").split() == notice.html.split()
+    assert message["Date"].datetime == notice.queued_at.replace(microsecond=0)
+    assert "Ann" in notice.text
+    assert "4.50 EUR" in notice.subject
+
+
+def test_the_same_mail_is_the_same_bytes(shop: Shop, notice: Notification) -> None:
+    """Whenever, and by whomever, it is put together."""
+    first, second = (wire.as_bytes(letters.message(mail)) for mail in (notice, shop.fresh(notice)))
+
+    assert first == second
+
+
+def test_the_nudge_sends_only_the_mails_of_its_order(shop: Shop, mail: MailServer) -> None:
+    """The others wait for their own nudge, or for the sweep."""
+    first, second = paid(shop, email="first@example.com"), paid(shop, email="second@example.com")
+
+    assert notifications.send_for(second.pk, Notification.Kind.ORDER_CONFIRMATION) == 1
+    assert [each.recipients for each in mail.messages] == [("second@example.com",)]
+
+    assert notifications.send_due(10) == 1
+    assert shop.fresh(first).notifications.get().status == SENT
+
+
+def test_many_senders_at_once_send_each_mail_once(shop: Shop, mail: MailServer) -> None:
+    """Workers share the mails."""
+    addresses = [f"customer{number}@example.com" for number in range(8)]
+    for address in addresses:
+        paid(shop, email=address)
+
+    at_once(*[lambda: notifications.send_due(20)] * 4)
+
+    assert sorted(each.recipients[0] for each in mail.messages) == addresses
+    assert set(Notification.objects.values_list("status", flat=True)) == {SENT}
+
+
+def test_a_batch_has_a_limit(shop: Shop, mail: MailServer) -> None:
+    """The rest waits for the next batch."""
+    for _ in range(3):
+        paid(shop)
+
+    assert notifications.send_due(2) == 2
+    assert len(mail.messages) == 2
+    assert notifications.send_due(2) == 1
+
+
+def test_a_batch_is_carried_by_one_connection(shop: Shop, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many groups it is claimed in."""
+    monkeypatch.setattr(notifications, "GROUP", 2)
+    for _ in range(5):
+        paid(shop)
+
+    assert notifications.send_due(10) == 5
+    assert (len(mail.messages), mail.connections) == (5, 1)
+
+
+def test_a_group_that_takes_too_long_is_given_back(
+    shop: Shop, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail is begun only while its lease covers it; the others wait no longer than if they had not been claimed."""
+    monkeypatch.setattr(notifications, "GROUP_S", 0.3)
+    monkeypatch.setattr(notifications, "BATCH_S", 0.3)
+    notices = [paid(shop).notifications.get() for _ in range(4)]
+    mail.hang(0.2, times=None)
+
+    assert notifications.send_due(10) == 2
+
+    assert [shop.fresh(notice).status for notice in notices] == [SENT, SENT, QUEUED, QUEUED]
+    assert [state_of(shop.fresh(notice)) for notice in notices[2:]] == [state_of(notice) for notice in notices[2:]]
+
+
+def test_a_worker_that_is_to_end_gives_its_group_back(shop: Shop, mail: MailServer) -> None:
+    """The mail under way is finished, the others are for whoever comes next."""
+    first, second = (paid(shop, email=f"{name}@example.com").notifications.get() for name in ("ann", "bert"))
+    mail.hang(0.5, to="ann@example.com")
+
+    at_once(lambda: notifications.send_due(10), lambda: soon(ending.set))
+
+    assert shop.fresh(first).status == SENT
+    assert state_of(shop.fresh(second)) == state_of(second)
+
+
+def test_an_outcome_that_cannot_be_written_ends_the_group(shop: Shop, mail: MailServer) -> None:
+    """Else a database that fails would double the whole group: one mail is in doubt, the others are not begun."""
+    notices = [paid(shop).notifications.get() for _ in range(3)]
+    with nothing_can_be_marked_as_sent():
+        assert notifications.send_due(10) == 1
+
+    assert len(mail.messages) == 1
+    assert [shop.fresh(notice).claims for notice in notices] == [1, 0, 0]
+
+
+def test_more_than_a_group_calls_another_thread(shop: Shop, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which finds less left, and calls nobody."""
+    monkeypatch.setattr(notifications, "GROUP", 2)
+    for _ in range(3):
+        paid(shop)
+
+    notifications.send_due(2)
+    assert calls_for_help() == 1
+    notifications.send_due(2)
+    assert calls_for_help() == 1
+
+
+def test_no_more_connections_than_the_setting_says(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """Whoever comes when all are busy goes home and has changed nothing; a nudge for one order is sent all the same."""
+    busy = [notifications._connections.acquire(blocking=False) for _ in range(django_settings.EMAIL_CONNECTIONS)]
+    try:
+        assert notifications.send_due(10) == 0
+        assert state_of(shop.fresh(notice)) == state_of(notice)
+        assert notifications.send_for(notice.order_id, Kind.ORDER_CONFIRMATION) == 1
+    finally:
+        for _ in busy:
+            notifications._connections.release()
+
+
+def test_a_confirmation_exists_once_per_order_kind_and_recipient(shop: Shop, notice: Notification) -> None:
+    """Asked for twice, it is the same row with the same Message-ID; the database keeps the rule."""
+    notifications.queue_order_confirmation(notice.order)
+
+    assert [each.message_id for each in Notification.objects.all()] == [notice.message_id]
+    with pytest.raises(IntegrityError):
+        Notification.objects.create(
+            order=notice.order,
+            kind=notice.kind,
+            recipient=notice.recipient,
+            subject="again",
+            text="again",
+            message_id="<another@example.com>",
+            send_after=database_now(),
+        )
+
+
+def test_two_orders_have_two_confirmations(shop: Shop) -> None:
+    """The same customer ordered twice."""
+    paid(shop)
+    paid(shop)
+
+    assert len(set(Notification.objects.values_list("message_id", flat=True))) == 2
+
+
+# --- what mail servers say -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reply", ["451 try again later", "421 too busy", "450 mailbox busy", "452 no space"])
+def test_a_temporary_no_is_tried_again(shop: Shop, mail: MailServer, notice: Notification, reply: str) -> None:
+    """4xx is "not now": the mail is put off, and sent when the server has thought better of it."""
+    mail.answer_with(reply)
+    notifications.send_due(10)
+    put_off = shop.fresh(notice)
+    assert (put_off.status, put_off.errors, mail.messages) == (QUEUED, 1, [])
+    assert reply[:3] in put_off.error
+    assert notifications.send_due(10) == 0
+
+    wait_over()
+    notifications.send_due(10)
+
+    assert [each.message["Message-ID"] for each in mail.messages] == [notice.message_id]
+    sent = shop.fresh(notice)
+    assert (sent.status, sent.errors, sent.error) == (SENT, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("reply", "waits"),
+    [
+        ("451 greylisted", [60, 120, 240, 480, 960, 1800, 1800, 1800]),
+        ("421 closing down", [15, 30, 60, 120, 240, 480, 600, 600]),
+    ],
+)
+def test_the_waits_grow(shop: Shop, mail: MailServer, notice: Notification, reply: str, waits: list[int]) -> None:
+    """From a minute to half an hour where the recipient is not ready, from seconds to ten minutes where the server is
+    not: whoever greylists must not be hurried, and whoever restarts is soon back."""
+    mail.answer_with(reply, times=None)
+    seen = []
+    for _ in range(8):
+        breaker.reset()
+        notifications.send_due(10)
+        seen.append(wait_s(shop.fresh(notice)))
+        wait_over()
+
+    assert seen == waits
+
+
+@pytest.mark.parametrize("reply", ["550 no such user", "554 spam", "552 too big"])
+def test_a_definite_no_ends_it_for_a_person_to_see(
+    shop: Shop, mail: MailServer, notice: Notification, reply: str
+) -> None:
+    """5xx about this mail: repeating it would only annoy. The row says what the server said."""
+    mail.answer_with(reply, times=None)
+
+    notifications.send_due(10)
+    wait_over()
+    notifications.send_due(10)
+
+    given_up = shop.fresh(notice)
+    assert (given_up.status, given_up.send_after, given_up.sent_at) == (GIVEN_UP, None, None)
+    assert reply[:3] in given_up.error
+    assert mail.messages == []
+
+
+@pytest.mark.parametrize("reply", ["550 no such user", "451 not now"])
+def test_one_bad_recipient_holds_up_nobody(shop: Shop, mail: MailServer, reply: str) -> None:
+    """Those behind it in the line are sent in the same batch."""
+    orders = [paid(shop, email=f"{name}@example.com") for name in ("ann", "bad", "carl", "dora")]
+    mail.answer_with(reply, to="bad@example.com", times=None)
+
+    assert notifications.send_due(10) == 4
+
+    assert [each.recipients[0][:3] for each in mail.messages] == ["ann", "car", "dor"]
+    assert [order.notifications.get().status == SENT for order in orders] == [True, False, True, True]
+
+
+def test_the_servers_text_is_not_kept(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """It may quote the recipient, or anything else: the code is enough."""
+    mail.answer_with("550 <ann@example.com> owes us money")
+
+    notifications.send_due(10)
+
+    assert "ann@" not in shop.fresh(notice).error
+    assert "money" not in shop.fresh(notice).error
+
+
+# --- what networks do ------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_not_there_changes_no_mail(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """Nobody listens: that is no mail's fault. None is claimed, none waits longer, all go out at the next try."""
+    mail.stop()
+    assert notifications.send_due(10) == 0
+    assert state_of(shop.fresh(notice)) == state_of(notice)
+
+    mail.start()
+    breaker.reset()
+    notifications.send_due(10)
+
+    assert shop.fresh(notice).status == SENT
+    assert len(mail.messages) == 1
+
+
+def test_a_server_that_is_away_is_asked_once_in_a_while(
+    shop: Shop, mail: MailServer, notice: Notification, settings: Settings
+) -> None:
+    """Other threads, and nudges for other orders, need not find out for themselves."""
+    mail.say_at("greeting", *["554 no service"] * 10)
+    for _ in range(5):
+        notifications.send_due(10)
+        notifications.send_for(notice.order_id, Kind.ORDER_CONFIRMATION)
+
+    assert mail.connections == 1
+
+
+@pytest.mark.parametrize("reply", ["554 no service for you", "421 too many connections"])
+def test_a_server_that_greets_with_a_no_loses_no_mail(
+    shop: Shop, mail: MailServer, notice: Notification, reply: str
+) -> None:
+    """Even a 5xx: it is about us, not about the mail."""
+    mail.say_at("greeting", reply)
+    assert notifications.send_due(10) == 0
+    assert state_of(shop.fresh(notice)) == state_of(notice)
+
+    breaker.reset()
+    notifications.send_due(10)
+
+    assert shop.fresh(notice).status == SENT
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("reply", ["421 closing down", "451 try later", "530 log in first"])
+def test_a_no_at_any_stage_delays_one_mail_and_doubles_none(
+    shop: Shop, mail: MailServer, stage: str, reply: str
+) -> None:
+    """The next mail goes out in the same batch: over the same connection if it is still of use."""
+    first, second = (paid(shop, email=f"{name}@example.com").notifications.get() for name in ("ann", "bert"))
+    mail.say_at(stage, reply)
+
+    assert notifications.send_due(10) == 2
+
+    put_off = shop.fresh(first)
+    assert (put_off.status, put_off.errors, put_off.error[-3:]) == (QUEUED, 1, reply[:3])
+    assert shop.fresh(second).status == SENT
+    wait_over()
+    notifications.send_due(10)
+    assert [each.recipients[0][:3] for each in mail.messages] == ["ber", "ann"]
+
+
+@pytest.mark.parametrize(("stage", "reply"), [("RCPT", "550 nobody"), ("DATA", "554 no"), ("MAIL", "552 too big")])
+def test_a_definite_no_at_any_stage_ends_one_mail(shop: Shop, mail: MailServer, stage: str, reply: str) -> None:
+    """The connection is used on."""
+    first, second = (paid(shop, email=f"{name}@example.com").notifications.get() for name in ("ann", "bert"))
+    mail.say_at(stage, reply)
+
+    notifications.send_due(10)
+
+    assert (shop.fresh(first).status, shop.fresh(second).status) == (GIVEN_UP, SENT)
+    assert mail.connections == 1
+
+
+def test_a_sender_whom_the_server_refuses_is_no_fault_of_the_mails(shop: Shop, mail: MailServer) -> None:
+    """After three in a row the batch ends; the others were not touched, and nothing is given up."""
+    notices = [paid(shop, email=f"customer{number}@example.com").notifications.get() for number in range(5)]
+    mail.say_at("MAIL", *["550 bad sender domain"] * 10)
+
+    assert notifications.send_due(10) == 3
+
+    assert [shop.fresh(notice).errors for notice in notices] == [1, 1, 1, 0, 0]
+    assert [shop.fresh(notice).status for notice in notices] == [QUEUED] * 5
+    assert [state_of(shop.fresh(notice)) for notice in notices[3:]] == [state_of(notice) for notice in notices[3:]]
+
+
+def test_a_server_that_breaks_every_connection_ends_the_batch(shop: Shop, mail: MailServer) -> None:
+    """Each try may cost a timeout; after three it is not the mails."""
+    for number in range(5):
+        paid(shop, email=f"customer{number}@example.com")
+    mail.say_at("DATA", *["421 closing down"] * 10)
+
+    assert notifications.send_due(10) == 3
+    assert mail.connections == 3
+
+
+def test_a_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_mail(
+    shop: Shop, mail: MailServer, notice: Notification
+) -> None:
+    """Whether it arrived is not known. Silence would be worse than a second copy, and the Message-ID gives it away."""
+    mail.drop()
+    notifications.send_due(10)
+    assert shop.fresh(notice).status == QUEUED
+
+    wait_over()
+    notifications.send_due(10)
+
+    assert shop.fresh(notice).status == SENT
+    assert [each.message["Message-ID"] for each in mail.messages] == [notice.message_id] * 2
+
+
+def test_after_a_broken_connection_the_others_are_sent_over_a_new_one(shop: Shop, mail: MailServer) -> None:
+    """In the same batch."""
+    for name in ("ann", "bert", "carl"):
+        paid(shop, email=f"{name}@example.com")
+    mail.drop(to="ann@example.com")
+
+    assert notifications.send_due(10) == 3
+
+    statuses = Notification.objects.order_by("id").values_list("status", flat=True)
+    assert list(statuses) == [QUEUED, SENT, SENT]
+
+
+def test_a_server_that_hangs_costs_its_timeout_and_no_more(
+    shop: Shop, mail: MailServer, notice: Notification, settings: Settings
+) -> None:
+    """EMAIL_TIMEOUT bounds the wait for each answer; the mail is put off."""
+    settings.EMAIL_TIMEOUT = 0.4
+    mail.hang(30)
+
+    began = time.monotonic()
+    notifications.send_due(10)
+
+    assert time.monotonic() - began < 2
+    put_off = shop.fresh(notice)
+    assert (put_off.status, put_off.errors) == (QUEUED, 1)
+
+
+def test_a_mail_whose_worker_died_is_sent_after_its_lease(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """It may have been sent, or not: the same mail goes out (again)."""
+    assert notifications.MAILS.claim_one(notice.pk)
+    assert notifications.send_due(10) == 0
+
+    Notification.objects.update(send_after=F("send_after") - notifications.MAILS.lease)
+    notifications.send_due(10)
+
+    assert shop.fresh(notice).status == SENT
+    assert [each.message["Message-ID"] for each in mail.messages] == [notice.message_id]
+
+
+# --- in doubt --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Kind.ORDER_CONFIRMATION, Kind.SELLER_NOTIFICATION])
+def test_a_group_whose_worker_died_is_sent_one_by_one(shop: Shop, mail: MailServer, kind: Kind) -> None:
+    """One of them may have been sent already: a second copy is better than silence."""
+    notices = [paid(shop).notifications.get() for _ in range(3)]
+    Notification.objects.update(kind=kind)
+    assert len(notifications.MAILS.claim_batch(3)) == 3
+    lease_over()
+
+    assert notifications.send_due(10) == 3
+
+    assert sorted(each.message["Message-ID"] for each in mail.messages) == sorted(each.message_id for each in notices)
+
+
+def test_a_left_over_mail_is_claimed_when_it_is_its_turn(shop: Shop, mail: MailServer) -> None:
+    """If the worker dies on a mail before it, that is not counted against it."""
+    left_over = paid(shop).notifications.get()
+    assert notifications.MAILS.claim_one(left_over.pk)
+    lease_over()
+    paid(shop, email="before@example.com")
+    mail.hang(0.8, to="before@example.com")
+    seen: list[int] = []
+
+    at_once(lambda: notifications.send_due(10), lambda: soon(lambda: seen.append(shop.fresh(left_over).claims)))
+
+    assert seen == [1]
+    assert shop.fresh(left_over).status == SENT
+
+
+def test_a_reminder_that_was_only_claimed_is_sent(shop: Shop, mail: MailServer) -> None:
+    """Its worker died on another mail of the group: nothing is in doubt."""
+    notice = reminder(shop)
+    assert notifications.MAILS.claim_one(notice.pk)
+    lease_over()
+
+    notifications.send_due(10)
+
+    assert (shop.fresh(notice).status, len(mail.messages)) == (SENT, 1)
+
+
+def test_a_reminder_in_doubt_is_held(shop: Shop, mail: MailServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Its worker died while it was being sent: a person may look, and nobody is reminded twice."""
+    notice = reminder(shop)
+    assert notifications.MAILS.claim_one(notice.pk)
+    Notification.objects.update(sending_since=Now())
+    lease_over()
+
+    notifications.send_due(10)
+
+    held = shop.fresh(notice)
+    assert (held.status, held.error, held.sending_since) == (
+        GIVEN_UP,
+        "it may have been sent: a worker did not come back",
+        None,
+    )
+    assert (mail.messages, [record.message for record in caplog.records].count("mail.uncertain")) == ([], 1)
+
+
+def test_a_reminder_without_an_answer_is_held(shop: Shop, mail: MailServer) -> None:
+    """The connection broke after the mail was handed over."""
+    notice = reminder(shop)
+    mail.drop()
+
+    notifications.send_due(10)
+    wait_over()
+    notifications.send_due(10)
+
+    held = shop.fresh(notice)
+    assert (held.status, held.error) == (GIVEN_UP, "it may have been sent: the mail server did not answer")
+    assert len(mail.messages) == 1
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_a_reminder_that_was_not_handed_over_is_tried_again(shop: Shop, mail: MailServer, stage: str) -> None:
+    """Up to the end of the mail nothing is in doubt, whatever breaks."""
+    notice = reminder(shop)
+    mail.say_at(stage, "421 closing down")
+
+    notifications.send_due(10)
+    assert (shop.fresh(notice).status, shop.fresh(notice).sending_since) == (QUEUED, None)
+    wait_over()
+    notifications.send_due(10)
+
+    assert shop.fresh(notice).status == SENT
+    assert len(mail.messages) == 1
+
+
+def test_a_mail_on_which_workers_die_is_given_up(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """After three deaths a person must look."""
+    for _ in range(3):
+        assert notifications.MAILS.claim_one(notice.pk)
+        lease_over()
+
+    notifications.send_due(10)
+
+    given_up = shop.fresh(notice)
+    assert (given_up.status, given_up.error) == (GIVEN_UP, "workers did not come back from sending it")
+    assert mail.messages == []
+
+
+def test_whoever_lost_the_claim_does_not_write(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """A worker that slept through its lease: another one has the mail, and its outcome stands."""
+    mail.hang(0.5)
+    at_once(lambda: notifications.send_due(10), lambda: soon(lease_over))
+
+    assert shop.fresh(notice).status == QUEUED
+    notifications.send_due(10)
+    assert shop.fresh(notice).status == SENT
+
+
+# --- mails that cannot be --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [
+        ({"recipient": "ann"}, "the recipient is no e-mail address"),
+        ({"recipient": "ann@example.com\r\nRCPT TO:<eve@example.com>"}, "the recipient is no e-mail address"),
+        ({"recipient": "Ann <ann@example.com>, eve@example.com"}, "the recipient is no e-mail address"),
+        ({"subject": "Paid\r\nBcc: eve@example.com"}, "the subject cannot be a header: it has a line break or a"),
+        ({"subject": "Paid\u2028Bcc: eve@example.com"}, "the subject cannot be a header: it has a line break or a"),
+        ({"message_id": "<a@b>\nBcc: eve@example.com"}, "the Message-ID cannot be a header: it has a line break"),
+    ],
+)
+def test_a_mail_that_no_server_could_take_is_given_up(
+    shop: Shop, mail: MailServer, notice: Notification, facts: dict[str, str], error: str
+) -> None:
+    """At once, with a reason, without a word to the server about it; the mail behind it is sent."""
+    behind = paid(shop).notifications.get()
+    Notification.objects.filter(pk=notice.pk).update(**facts)
+
+    assert notifications.send_due(10) == 2
+
+    given_up = shop.fresh(notice)
+    assert (given_up.status, given_up.send_after) == (GIVEN_UP, None)
+    assert given_up.error.startswith(error)
+    assert shop.fresh(behind).status == SENT
+    assert [each.recipients for each in mail.messages] == [("ann@example.com",)]
+
+
+def test_a_recipient_with_letters_of_their_own_is_written_to(shop: Shop, mail: MailServer) -> None:
+    """A domain is not bound to ASCII."""
+    paid(shop, email="ann@kaffeerösterei.example")
+
+    notifications.send_due(10)
+
+    assert [each.recipients for each in mail.messages] == [("ann@xn--kaffeersterei-omb.example",)]
+
+
+@pytest.mark.parametrize(
+    "name", ["Ann", "Анна Каренина", "مها الأحمد", "🦊 Fox", 'Ann "the Till" O\\Neil', "Söhne, Ann <b>"]
+)
+def test_a_name_stands_in_the_header_as_it_was_given(shop: Shop, mail: MailServer, name: str) -> None:
+    """Encoded where it must be (RFC 2047)."""
+    paid(shop, name=name)
+
+    notifications.send_due(10)
+
+    [to] = mail.messages[0].message["To"].addresses
+    assert (to.display_name, to.addr_spec) == (name, "ann@example.com")
+
+
+def test_texts_of_any_size_are_sent(shop: Shop, mail: MailServer) -> None:
+    """Headers are cut and say so; the text stands whole, however long its lines are."""
+    name, address = "Анна🦊" * 20, "z" * 100_000
+    order = paid(shop)
+    order.name, order.address = name, address
+    Notification.objects.all().delete()
+
+    notifications.queue_order_confirmation(order)
+    notifications.send_due(10)
+
+    [to] = mail.messages[0].message["To"].addresses
+    # Python's parser keeps the space between two encoded words, which mail readers drop (RFC 2047, 6.2).
+    assert to.display_name.replace(" ", "") == name[:59] + "…"
+    assert name in text_of(mail.messages[0].message)
+    assert address in text_of(mail.messages[0].message)
+    assert address in text_of(mail.messages[0].message, "html")
+
+
+# --- what stands in it -----------------------------------------------------------------------------------------------
+
+
+def test_the_mail_speaks_the_language_of_the_order(shop: Shop, mail: MailServer) -> None:
+    """Whoever ordered in Russian is written to in Russian, whatever language the worker speaks."""
+    paid(shop, language="ru")
+    paid(shop, language="en")
+    notifications.send_due(10)
+
+    russian, english = (each.message for each in mail.messages)
+    for part in (russian["Subject"], text_of(russian), text_of(russian, "html")):
+        assert re.search("[а-яё]{4}", part, re.IGNORECASE)
+    for part in (english["Subject"], text_of(english), text_of(english, "html")):
+        assert not re.search("[а-яё]", part, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", ["Анна 🦊", "مها الأحمد", "<b>Ann</b> & Söhne", "Ann\r\nBcc: everybody@example.com"])
+def test_a_name_stands_in_the_text_as_it_was_given(shop: Shop, mail: MailServer, name: str) -> None:
+    """Neither escaped nor taken for a header."""
+    paid(shop, name=name)
+
+    notifications.send_due(10)
+
+    sent = mail.messages[0]
+    assert sent.recipients == ("ann@example.com",)
+    assert sent.message["Bcc"] is None
+    lines = name.splitlines()
+    assert all(line in text_of(sent.message) for line in lines)
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "<b>Ann</b>", '"><img src=x onerror=alert(1)>', "&lt;"])
+def test_a_name_is_text_in_the_html_part_too(shop: Shop, mail: MailServer, name: str) -> None:
+    """Whoever reads the mail sees the name, not what it wants to be."""
+    paid(shop, name=name, address=name)
+
+    notifications.send_due(10)
+
+    html = text_of(mail.messages[0].message, "html")
+    assert html.count(escape(name)) == 2
+    assert name not in html.replace(escape(name), "")
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_kind_is_written_in_every_language(shop: Shop, kind: Kind, language: str) -> None:
+    """Without a word of the other one, but for the name of the shop; nothing is left to fill in."""
+    order = paid(shop, name="Анна", address="Москва") if language == "ru" else paid(shop)
+    letter = letters.write(kind, language, order.name, order, list(order.lines.all()))
+
+    words = re.sub(r"<[^>]*>|https?://\S+|Till Coffee|Espresso|EUR|" + order.public_id, " ", letter.html)
+    for part in (letter.subject.replace("Till Coffee", ""), letter.text.replace("Till Coffee", ""), words):
+        assert bool(re.search("[а-яё]{3}", part, re.IGNORECASE)) == (language == "ru")
+        assert not re.search("[{}]|%[(s]", part)
+    assert language == "en" or not re.search("[a-z]{3}", words, re.IGNORECASE)
+    assert 0 < len(letter.subject) <= letters.SUBJECT_CHARS
+    assert f'<html lang="{language}">' in letter.html
+
+
+def test_a_mail_from_before_there_was_html_is_sent_as_text(shop: Shop, mail: MailServer, notice: Notification) -> None:
+    """It was queued by an older version."""
+    Notification.objects.update(html="", recipient_name="")
+
+    notifications.send_due(10)
+
+    message = mail.messages[0].message
+    assert (message.is_multipart(), message["To"]) == (False, "ann@example.com")
+
+
+def test_the_mail_leads_to_the_order(shop: Shop, mail: MailServer, settings: Settings) -> None:
+    """With the whole address: a mail has no page that it stands on."""
+    settings.SHOP_URL = "https://shop.example.com"
+    order = paid(shop)
+
+    notifications.send_due(10)
+
+    assert f"https://shop.example.com/orders/{order.public_id}/" in text_of(mail.messages[0].message)

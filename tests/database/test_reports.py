@@ -1,0 +1,517 @@
+"""Daily reports: numbers that add up, one row for each day that is over, one mail about each."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+
+import dramatiq
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from billing.states import Status
+from commerce import days, reports, reports_mail
+from commerce.errors import CannotReport
+from commerce.models import DailyReport, Order, OrderStatus
+from commerce.report_numbers import Numbers, Taken
+from config import dates
+from config.dates import span
+from config.due import database_now
+from tests.reporting import DAY, HOUR, MINUTE, MORNING, money_comes, order, product
+from tests.shop import Shop
+from tests.stack.mail import MailServer
+from tests.threads import at_once
+
+State = DailyReport.MailState
+PAID, CANCELED, EXPIRED, OPEN = (
+    OrderStatus.PAID,
+    OrderStatus.CANCELED,
+    OrderStatus.EXPIRED,
+    OrderStatus.AWAITING_PAYMENT,
+)
+MANAGERS = ["ann@example.com", "bob@example.com"]
+
+
+@pytest.fixture
+def mail(settings: Settings) -> Iterator[MailServer]:
+    """The shop's mail server, and managers who want to hear."""
+    with MailServer() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_TIMEOUT = 2
+        settings.REPORT_RECIPIENTS = MANAGERS
+        yield server
+
+
+def yesterday() -> date:
+    """The last day that is over."""
+    return days.last_closed(database_now())
+
+
+def noon(day: date) -> datetime:
+    """In the middle of it."""
+    start, end = days.bounds(day)
+    return start + (end - start) / 2
+
+
+def numbers_of(day: date) -> Numbers:
+    """Built, and read back from the database."""
+    reports.build(day)
+    return DailyReport.objects.get(day=day).figures
+
+
+def fresh(report: DailyReport) -> DailyReport:
+    """As it stands in the database now."""
+    return DailyReport.objects.get(pk=report.pk)
+
+
+def run(actor: str, *arguments: str) -> None:
+    """The actor, as a worker would call it."""
+    dramatiq.get_broker().get_actor(actor).fn(*arguments)
+
+
+# --- a day with everything in it -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scripted_day() -> None:
+    """Every kind of order, and neighbours on both sides that must not be counted."""
+    beans, tea = product("Beans", "EUR", 1000), product("Tea", "RUB", 30_000)
+    order(of=beans, quantity=2, found_by="callback", mail="sent")
+    order(of=beans, found_by="schedule", ended_at=MORNING + 30 * MINUTE, mail="given_up")
+    order(of=tea, quantity=3, found_by="return", ended_at=MORNING + 20 * MINUTE, mail="queued")
+    order(CANCELED)
+    order(CANCELED)
+    order(EXPIRED, ended_at=MORNING + HOUR)
+    order(OPEN)
+    # placed the day before, paid on the day, although it had expired
+    order(at=MORNING - 24 * HOUR, ended_at=MORNING + HOUR, source=Status.EXPIRED, found_by="schedule", mail="sent")
+    # a payment that the bank refused at first is no late money while the order waits
+    order(at=MORNING + HOUR, source=Status.FAILED, found_by="operator", mail="sent")
+    # given up before, and the stock is gone
+    money_comes(order(EXPIRED, at=MORNING - 48 * HOUR), MORNING)
+    # placed on the day, paid on the next
+    order(at=MORNING + 14 * HOUR, ended_at=MORNING + 15 * HOUR)
+    # neighbours
+    order(at=MORNING - 24 * HOUR, mail="sent")
+    order(at=MORNING + 24 * HOUR, mail="sent")
+
+
+@pytest.mark.usefixtures("scripted_day")
+def test_the_numbers_of_a_day_add_up() -> None:
+    """Each of them, as the table in report_numbers says."""
+    numbers = numbers_of(DAY)
+
+    assert (numbers.placed_paid, numbers.placed_canceled, numbers.placed_expired, numbers.placed_open) == (5, 2, 1, 1)
+    assert numbers.placed == 9
+    assert numbers.conversion == pytest.approx(5 / 9)
+    assert numbers.revenue == (Taken("EUR", 4, 3900), Taken("RUB", 1, 90_000))
+    assert numbers.late_taken == (Taken("EUR", 1, 450),)
+    assert numbers.late_waiting == (Taken("EUR", 1, 450),)
+    assert numbers.found_by == {"callback": 1, "schedule": 2, "return": 1, "operator": 1}
+    assert [(sold.name, sold.quantity, str(sold.money)) for sold in numbers.products] == [
+        ("Beans", 3, "30.00 EUR"),
+        ("Tea", 3, "900.00 RUB"),
+        ("Espresso", 2, "9.00 EUR"),
+    ]
+    assert numbers.median_s == 20 * 60
+    assert (numbers.mails_sent, numbers.mails_given_up, numbers.mails_waiting) == (3, 1, 1)
+    assert [(hour.label, hour.placed, hour.paid) for hour in numbers.hours if hour.placed or hour.paid] == [
+        ("09", 7, 2),
+        ("10", 1, 3),
+        ("23", 1, 0),
+    ]
+
+
+def test_revenue_is_what_the_goods_and_their_delivery_cost() -> None:
+    """Delivery that was free, or is not paid for yet, is in no sum; products never have a share of it."""
+    beans, tea = product("Beans", "EUR", 1000), product("Tea", "RUB", 30_000)
+    order(of=beans, delivery_minor=490)
+    order(of=beans, quantity=2, delivery_minor=510)
+    order(of=beans)
+    order(OPEN, of=beans, delivery_minor=490)
+    order(of=tea, delivery_minor=25_000)
+
+    numbers = numbers_of(DAY)
+
+    assert numbers.revenue == (Taken("EUR", 3, 5000), Taken("RUB", 1, 55_000))
+    assert numbers.delivery == (Taken("EUR", 2, 1000), Taken("RUB", 1, 25_000))
+    goods = {taken.currency: taken.minor for taken in numbers.revenue}
+    goods = {taken.currency: goods[taken.currency] - taken.minor for taken in numbers.delivery}
+    assert goods == {sold.currency: sold.minor for sold in numbers.products}
+
+
+@pytest.mark.usefixtures("scripted_day")
+def test_revenue_is_the_sum_over_the_orders_that_were_paid() -> None:
+    """Over all days together nothing is missing and nothing is counted twice."""
+    found = [numbers_of(day) for day in span(DAY - 2 * dates.DAY, DAY + dates.DAY)]
+
+    totals = sum(taken.minor for numbers in found for taken in numbers.revenue)
+    assert totals == sum(Order.objects.filter(status=PAID).values_list("total_minor", flat=True))
+    assert sum(numbers.placed for numbers in found) == Order.objects.count()
+    assert sum(numbers.late for numbers in found) == 2
+
+
+@pytest.mark.parametrize(("minutes", "median"), [([5], 5), ([9, 1], 5), ([1, 2, 60], 2), ([1, 2, 4, 60], 3)])
+def test_the_median_is_the_middle(minutes: list[int], median: int) -> None:
+    """Or the mean of the two in the middle."""
+    for number in minutes:
+        order(ended_at=MORNING + number * MINUTE)
+
+    assert numbers_of(DAY).median_s == median * 60
+
+
+def test_counting_takes_as_many_queries_for_many_orders_as_for_one() -> None:
+    """The database counts."""
+    order()
+    with CaptureQueriesContext(
+        connection,
+    ) as one:
+        reports.build(DAY)
+    for _ in range(20):
+        order(found_by="return")
+        order(CANCELED)
+    with CaptureQueriesContext(connection) as many:
+        reports.rebuild(DAY)
+
+    assert len(many) <= len(one) + 1 <= 30
+
+
+def test_an_order_that_really_went_through_the_shop_is_counted(shop: Shop) -> None:
+    """By the code that places, asks and settles, today; so the day is moved, not the clock."""
+    _, payment = shop.order()
+    shop.buyer(payment, "pay")
+    shop.sweep_now(payment)
+    _, late = shop.order()
+    shop.let_time_pass(4000)
+    shop.sweep_now(late)
+    Order.objects.update(placed_at=Now() - dates.DAY, ended_at=Now() - dates.DAY)
+
+    numbers = numbers_of(yesterday())
+
+    assert (numbers.placed, numbers.paid, numbers.placed_expired) == (2, 1, 1)
+    assert numbers.found_by == {"operator": 1}
+
+
+# --- which days ------------------------------------------------------------------------------------------------------
+
+
+def test_every_missing_day_is_built() -> None:
+    """From the first order to yesterday, days without orders and gaps included, oldest first, and nothing twice."""
+    order(at=noon(yesterday() - 5 * dates.DAY))
+    reports.build(yesterday() - 3 * dates.DAY)
+
+    assert reports.build_missing(database_now()) == 5
+    assert reports.build_missing(database_now()) == 0
+
+    built = DailyReport.objects.order_by("day").values_list("day", flat=True)
+    assert list(built) == span(yesterday() - 5 * dates.DAY, yesterday())
+
+
+def test_many_missing_days_are_built_in_batches() -> None:
+    """The oldest first."""
+    order(at=noon(yesterday() - 9 * dates.DAY))
+
+    assert [reports.build_missing(database_now(), limit=4) for _ in range(4)] == [4, 4, 2, 0]
+
+
+def test_nothing_missing_costs_two_queries() -> None:
+    """The sweep comes by every five minutes."""
+    order(at=noon(yesterday()))
+    now = database_now()
+    reports.build_missing(now)
+
+    with CaptureQueriesContext(connection) as queries:
+        reports.build_missing(now)
+
+    assert len(queries) == 2
+
+
+def test_a_shop_without_orders_has_no_reports() -> None:
+    """And nothing fails."""
+    run("generate_daily_report")
+    run("send_daily_reports")
+
+    assert not DailyReport.objects.exists()
+    with pytest.raises(CannotReport, match="There is no order yet"):
+        reports.build(yesterday())
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 400])
+def test_a_day_that_is_not_over_has_no_report(ahead: int) -> None:
+    """Today included; the message about it is dropped with a word in the log, not tried again."""
+    order(at=noon(yesterday()))
+    day = yesterday() + (1 + ahead) * dates.DAY
+
+    with pytest.raises(CannotReport, match="is not over yet in UTC"):
+        reports.build(day)
+    run("generate_daily_report", day.isoformat())
+    assert not DailyReport.objects.exists()
+
+
+@pytest.mark.parametrize("day", ["yesterday", "", "2026-02-30", "9999-12-31", "0001-01-01", "1" * 5000])
+def test_a_message_about_no_day_changes_nothing(day: str) -> None:
+    """Anybody may have written it."""
+    order(at=noon(yesterday()))
+
+    run("generate_daily_report", day)
+
+    assert not DailyReport.objects.exists()
+
+
+def test_a_message_may_name_the_day() -> None:
+    """Then only that one is built."""
+    order(at=noon(yesterday() - 3 * dates.DAY))
+
+    run("generate_daily_report", (yesterday() - dates.DAY).isoformat())
+
+    assert [report.day for report in DailyReport.objects.all()] == [yesterday() - dates.DAY]
+
+
+def test_two_builders_at_once_give_one_row() -> None:
+    """The second one gets the row of the first."""
+    order()
+
+    built = at_once(*[lambda: reports.build(DAY).pk] * 4)
+
+    assert len(set(built)) == DailyReport.objects.count() == 1
+
+
+def test_a_report_stays_as_it_was_until_it_is_built_again() -> None:
+    """Then it knows what has come since; what was mailed stays mailed."""
+    waiting = order(OPEN)
+    built = reports.build(DAY)
+    DailyReport.objects.update(mail_state=State.SENT, built_at=Now() - dates.DAY)
+    waiting.delete()
+    order()
+    assert numbers_of(DAY).placed_open == 1
+
+    reports.rebuild(DAY)
+
+    report = fresh(built)
+    assert (report.figures.placed_open, report.figures.paid, report.mail_state) == (0, 1, State.SENT)
+    assert database_now() - report.built_at < timedelta(minutes=1)
+
+
+# --- clocks that change ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "first", "hours"),
+    [
+        ("Europe/Moscow", date(2026, 3, 29), datetime(2026, 3, 28, 21, 0, tzinfo=UTC), 24),
+        ("America/New_York", date(2026, 3, 8), datetime(2026, 3, 8, 5, 0, tzinfo=UTC), 23),
+        ("America/New_York", date(2025, 11, 2), datetime(2025, 11, 2, 4, 0, tzinfo=UTC), 25),
+        ("Asia/Kolkata", date(2026, 3, 29), datetime(2026, 3, 28, 18, 30, tzinfo=UTC), 24),
+    ],
+)
+def test_an_order_counts_on_the_shops_day(
+    settings: Settings, zone: str, day: date, first: datetime, hours: int
+) -> None:
+    """Its first and last second belong to it, and those around it do not; each hour has its own place."""
+    settings.TIME_ZONE = zone
+    last = first + hours * HOUR - timedelta(seconds=1)
+    for moment in (first, last, first - timedelta(seconds=1), last + timedelta(seconds=1)):
+        order(at=moment, ended_at=moment)
+    order(at=first + 90 * MINUTE, ended_at=first + 90 * MINUTE)
+
+    numbers = numbers_of(day)
+
+    assert (numbers.placed, numbers.paid) == (3, 3)
+    assert [number for number, hour in enumerate(numbers.hours) if hour.placed] == [0, 1, hours - 1]
+    assert numbers_of(day - dates.DAY).placed == numbers_of(day + dates.DAY).placed == 1
+
+
+# --- the mail --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def due(mail: MailServer) -> DailyReport:
+    """The report of yesterday, whose mail is due."""
+    order(at=noon(yesterday()), of=product("<b>Beans & =1+1</b>", "EUR", 1234))
+    report = reports.build(yesterday())
+    assert report.mail_state == State.QUEUED
+    return report
+
+
+def test_the_mail_goes_to_all_managers_once(mail: MailServer, due: DailyReport) -> None:
+    """However often the sweep comes by."""
+    for _ in range(3):
+        run("send_daily_reports")
+
+    assert [sent.recipients for sent in mail.messages] == [tuple(MANAGERS)]
+    report = fresh(due)
+    assert (report.mail_state, report.mail_after, report.claims, report.mail_error) == (State.SENT, None, 0, "")
+    assert report.mailed_at is not None
+
+
+def test_the_mail_says_the_same_three_times(mail: MailServer, due: DailyReport) -> None:
+    """As text, as bars, and as a file."""
+    reports_mail.send_due()
+
+    message = mail.messages[0].message
+    assert "1 order paid, 12.34 EUR" in str(message["Subject"])
+    text = message.get_body(("plain",))
+    html = message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert "Revenue: 12.34 EUR" in text.get_content()
+    assert "1 × <b>Beans & =1+1</b>, 12.34 EUR" in text.get_content()
+    assert "&lt;b&gt;Beans &amp; =1+1&lt;/b&gt;" in html.get_content()
+    assert re.search(r"width:100%;height:12px;background:#2a47b8", html.get_content())
+    assert f"/reports/{due.day}/" in html.get_content()
+    [file] = message.iter_attachments()
+    assert file.get_filename() == f"report-{due.day}.csv"
+    assert "revenue,,1,12.34,EUR" in file.get_content()
+
+
+def test_many_senders_at_once_send_it_once(mail: MailServer, due: DailyReport) -> None:
+    """One of them claims it."""
+    at_once(*[reports_mail.send_due] * 4)
+
+    assert len(mail.messages) == 1
+
+
+def test_what_a_dead_worker_left_is_held(mail: MailServer, due: DailyReport) -> None:
+    """It may have arrived, so nobody sends it again; a person sees that."""
+    assert reports_mail.REPORT_MAILS.claim_one(due.pk)
+    DailyReport.objects.update(mail_after=Now())
+
+    reports_mail.send_due()
+
+    assert mail.messages == []
+    assert (fresh(due).mail_state, fresh(due).mail_after) == (State.UNCERTAIN, None)
+    assert not reports_mail.queue(fresh(due))
+
+
+def test_a_mail_whose_answer_was_lost_is_held(mail: MailServer, due: DailyReport) -> None:
+    """The server took it, and nobody heard of it."""
+    mail.drop()
+
+    reports_mail.send_due()
+    reports_mail.send_due()
+
+    assert len(mail.messages) == 1
+    assert fresh(due).mail_state == State.UNCERTAIN
+
+
+def test_a_mail_server_that_is_down_puts_it_off(mail: MailServer, due: DailyReport) -> None:
+    """Ever more seldom, until it is back."""
+    mail.stop()
+    for wait_s in (60, 120):
+        reports_mail.send_due()
+        report = fresh(due)
+        assert report.mail_after is not None
+        assert (report.mail_after - database_now()).total_seconds() == pytest.approx(wait_s, abs=10)
+        DailyReport.objects.update(mail_after=Now())
+    mail.start()
+
+    reports_mail.send_due()
+
+    assert (fresh(due).mail_state, len(mail.messages)) == (State.SENT, 1)
+
+
+@pytest.mark.parametrize(("reply", "state"), [("451 later", State.QUEUED), ("554 never", State.GIVEN_UP)])
+def test_a_definite_no_is_believed(mail: MailServer, due: DailyReport, reply: str, state: str) -> None:
+    """Later is later, never is for a person to see."""
+    mail.answer_with(reply)
+
+    reports_mail.send_due()
+
+    assert (fresh(due).mail_state, mail.messages) == (state, [])
+    assert fresh(due).mail_error == f"SMTPDataError {reply[:3]}"
+
+
+def test_history_is_not_mailed(mail: MailServer) -> None:
+    """The first start in an old shop builds years of reports."""
+    order(at=noon(yesterday() - 9 * dates.DAY))
+
+    run("generate_daily_report")
+
+    assert [sent.message["Message-ID"][8:18] for sent in mail.messages] == [
+        str(day) for day in span(yesterday() - 2 * dates.DAY, yesterday())
+    ]
+
+
+def test_without_managers_nobody_is_written_to(settings: Settings) -> None:
+    """The reports are there all the same."""
+    settings.REPORT_RECIPIENTS = []
+    order(at=noon(yesterday()))
+
+    run("generate_daily_report")
+
+    assert DailyReport.objects.get().mail_state == State.NONE
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def command(*arguments: str) -> str:
+    """`manage.py report …`: what it printed."""
+    printed = StringIO()
+    call_command("report", *arguments, stdout=printed)
+    return printed.getvalue()
+
+
+def test_the_command_builds_what_is_missing() -> None:
+    """And says so, a line for each day; then there is nothing left to do."""
+    order(at=noon(yesterday() - dates.DAY))
+
+    assert command() == f"{yesterday() - dates.DAY}  placed 1  paid 1\n{yesterday()}  placed 0  paid 0\n"
+    assert command() == "Every closed day has its report.\n"
+
+
+def test_the_command_rebuilds_many_days_with_a_bar() -> None:
+    """On a terminal one line moves."""
+
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    order(at=noon(yesterday() - 3 * dates.DAY))
+    reports.build_missing(database_now())
+    order(at=noon(yesterday()))
+    terminal = Terminal()
+
+    call_command("report", "--from", str(yesterday() - dates.DAY), "--rebuild", stdout=terminal)
+
+    shown = terminal.getvalue()
+    assert shown.count("\r") == 2
+    assert shown.count("\n") == 1
+    assert f"[{'#' * 30}] 2/2  {yesterday()}  placed 1" in shown
+
+
+def test_the_command_mails_what_was_never_mailed(mail: MailServer) -> None:
+    """And never the same twice."""
+    order(at=noon(yesterday() - 20 * dates.DAY))
+    day = str(yesterday() - 20 * dates.DAY)
+
+    assert "mail sent" in command("--day", day, "--mail")
+    assert "mail sent" in command("--day", day, "--mail", "--rebuild")
+    assert len(mail.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--day", "2999-01-01"], "2999-01-01 is not over yet in UTC; the last day with a report is"),
+        (["--day", "2026-02-30"], "'2026-02-30' is no day: write one like 2026-03-29."),
+        (["--day", "1999-01-01"], "1999-01-01 is before the shop's first order"),
+        (["--from", "2026-03-03", "--to", "2026-03-02"], "--from 2026-03-03 is after --to 2026-03-02"),
+        (["--to", "2026-03-02"], "Write --from too"),
+        (["--day", "2026-03-02", "--to", "2026-03-03"], "Write either --day or --from and --to"),
+        (["--mail"], "REPORT_RECIPIENTS is empty"),
+    ],
+)
+def test_the_command_says_what_is_wrong(arguments: list[str], sentence: str) -> None:
+    """In a sentence, with an exit status that is not 0."""
+    order()
+
+    with pytest.raises(CommandError, match=sentence.replace("(", r"\(")) as refused:
+        command(*arguments)
+    assert refused.value.returncode == 1
+    assert not DailyReport.objects.exists()

@@ -1,0 +1,224 @@
+"""The scheduler: each tick fires once, whoever runs and whoever was away."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import dramatiq
+import pytest
+from django.db import connection, connections
+from pytest_django import Settings
+
+from actors import ticks
+from actors.models import Tick
+from actors.periods import Every
+from actors.schedule import entries
+from actors.scheduler import Scheduler
+from config.due import database_now
+from config.nudges import publisher
+from tests.threads import at_once
+
+DAILY, HOURLY = "check_pending_payments", "prune_history"
+
+
+def fired() -> Counter[str]:
+    """How often each actor was nudged since the last look."""
+    publisher.flush(timeout_s=5)
+    broker = dramatiq.get_broker()
+    messages: Counter[str] = Counter()
+    for queue in broker.queues.values():
+        while not queue.empty():
+            messages[dramatiq.Message.decode(queue.get_nowait()).actor_name] += 1
+            queue.task_done()
+    return messages
+
+
+@pytest.fixture
+def seldom(settings: Settings) -> timedelta:
+    """Payments are checked so seldom that the latest tick is older than its window; returns how long ago it was."""
+    now = database_now()
+    ages = {seconds: now - Every(seconds).latest(now) for seconds in (3_600, 2_700, 1_800)}
+    settings.PAYMENT_CHECK_INTERVAL_S = max(ages, key=lambda seconds: ages[seconds])
+    age = ages[settings.PAYMENT_CHECK_INTERVAL_S]
+    if age < timedelta(seconds=60):  # all three start with the hour
+        settings.PAYMENT_CHECK_INTERVAL_S, age = 3_456, now - Every(3_456).latest(now)
+    return age
+
+
+@contextmanager
+def running(scheduler: Scheduler) -> Iterator[None]:
+    """The scheduler's loop, in a thread of its own."""
+
+    def loop() -> None:
+        try:
+            scheduler.loop()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=loop, name="scheduler", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        scheduler.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """At most 10 s."""
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def rename_ticks(old: str, new: str) -> None:
+    """Take the ledger away, or bring it back."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+def test_a_tick_is_fired_once() -> None:
+    """Several wake-ups within the same second, or minute, or hour, are one tick."""
+    scheduler, now = Scheduler(), database_now()
+    for _ in range(5):
+        scheduler.schedule()
+
+    nudges = fired()
+    # Daily ticks are caught up for some hours, so the time of day decides which of them are due.
+    assert set(nudges) == {entry.actor for entry in entries() if entry.period.latest(now) >= now - entry.catch_up}
+    assert nudges == Counter(Tick.objects.values_list("schedule", flat=True))
+
+
+def test_two_schedulers_fire_each_tick_once() -> None:
+    """As many nudges as ticks, with both of them awake at the same moments."""
+    one, two, three = Scheduler(), Scheduler(), Scheduler()
+    for _ in range(10):
+        at_once(one.schedule, two.schedule, three.schedule)
+        time.sleep(0.11)
+
+    nudges = fired()
+    assert nudges == Counter(Tick.objects.values_list("schedule", flat=True))
+    assert nudges[HOURLY] <= 2
+    assert set(Tick.objects.values_list("fired_by", flat=True)) <= {one.name, two.name, three.name}
+
+
+def test_a_restarted_scheduler_does_not_repeat_a_tick() -> None:
+    """The ledger remembers what the process has forgotten."""
+    Scheduler().schedule()
+    before = fired()
+
+    Scheduler().schedule()
+
+    assert before[HOURLY] == 1
+    assert fired()[HOURLY] == 0
+
+
+def test_a_tick_that_was_missed_within_its_window_is_caught_up_once() -> None:
+    """The hourly pruning, however long ago its minute was, is done by the first scheduler that comes."""
+    Scheduler().schedule()
+    assert fired()[HOURLY] == 1
+
+    scheduler = Scheduler()
+    Tick.objects.filter(schedule=HOURLY).delete()
+    for _ in range(3):
+        scheduler.schedule()
+
+    assert fired()[HOURLY] == 1
+
+
+def test_of_many_missed_ticks_only_the_latest_is_caught_up() -> None:
+    """After a day's absence the work is done once: a sweep finds everything that is due anyway."""
+    long_ago = database_now() - timedelta(days=1)
+    Tick.objects.create(schedule=HOURLY, due_at=long_ago, fired_by="a scheduler of yesterday")
+
+    Scheduler().schedule()
+
+    assert fired()[HOURLY] == 1
+    assert Tick.objects.filter(schedule=HOURLY).count() == 2
+
+
+def test_a_tick_older_than_its_window_is_gone(seldom: timedelta) -> None:
+    """What should have come long ago does not come now."""
+    assert seldom > timedelta(seconds=15)
+    scheduler = Scheduler()
+
+    scheduler.schedule()
+
+    assert fired()[DAILY] == 0
+    assert not Tick.objects.filter(schedule=DAILY).exists()
+
+
+def test_pruning_keeps_what_could_still_be_caught_up() -> None:
+    """Forgetting a tick within its window would fire it again."""
+    scheduler = Scheduler()
+    scheduler.schedule()
+    fired()
+    ticks.prune()
+
+    Scheduler().schedule()
+
+    assert fired()[HOURLY] == 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "age", "kept"),
+    [
+        ("settle_orders", timedelta(minutes=59), True),
+        ("settle_orders", timedelta(minutes=61), False),
+        (HOURLY, timedelta(hours=2), True),
+        (HOURLY, timedelta(days=89), True),
+        (HOURLY, timedelta(days=91), False),
+    ],
+)
+def test_ticks_are_kept_for_their_retention_time(schedule: str, age: timedelta, kept: bool) -> None:
+    """An hour of the frequent ones, three months of the others."""
+    Tick.objects.create(schedule=schedule, due_at=database_now() - age, fired_by="somebody")
+
+    assert ticks.prune() == (0 if kept else 1)
+
+    assert Tick.objects.exists() == kept
+
+
+def test_no_retention_time_is_shorter_than_a_window() -> None:
+    """Whatever is entered into the table of the schedule."""
+    assert all(entry.catch_up < ticks.KEPT_SELDOM for entry in entries())
+
+
+def test_only_who_enters_a_tick_first_may_fire_it() -> None:
+    """The ledger's unique key decides; each due time is a tick of its own."""
+    now = database_now()
+    assert ticks.take({HOURLY: now}, "first") == [HOURLY]
+    assert ticks.take({HOURLY: now}, "second") == []
+    assert ticks.take({HOURLY: now + timedelta(hours=1)}, "second") == [HOURLY]
+
+
+def test_the_loop_survives_a_database_that_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """It says so, waits, and goes on when the database is back."""
+    table = Tick._meta.db_table
+    rename_ticks(table, "away")
+    try:
+        scheduler = Scheduler()
+        with running(scheduler):
+            wait_until(lambda: "scheduler.no_database" in caplog.messages)
+            assert not fired()
+            rename_ticks("away", table)
+            wait_until(lambda: Tick.objects.exists())
+    finally:
+        if table not in connection.introspection.table_names():
+            rename_ticks("away", table)
+    assert fired()
+
+
+def test_the_loop_ends_soon_after_it_was_told_to() -> None:
+    """A stop does not wait for the next tick."""
+    scheduler = Scheduler()
+    with running(scheduler):
+        wait_until(lambda: Tick.objects.exists())
+        began = time.monotonic()
+        scheduler.stop()
+    assert time.monotonic() - began < 1

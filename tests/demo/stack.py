@@ -1,0 +1,225 @@
+"""The two shops: everything in one process as `make run` starts it, and every part for itself as in production."""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from tests.stack.mail import MailServer
+from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.postgres import Postgres
+from tests.stack.processes import Program
+from tests.stack.rabbitmq import RabbitMQ
+from tests.stack.server import StartError
+
+HOME = Path(__file__).resolve().parents[2]
+
+SHORT_TIMES = {
+    "PAYMENT_WINDOW_S": "14",
+    "FAST_TRACK_INTERVAL_S": "2",
+    "PAYMENT_API_TIMEOUT_S": "2",
+    "PAYMENT_ERROR_BACKOFF_LIMIT_S": "4",
+    "ATTENTION_INTERVAL_S": "5",
+    "EMAIL_TIMEOUT_S": "3",
+}
+"""The only difference from the shop that people run: nobody wants to watch an order for an hour until it expires."""
+
+FORGETFUL = {"lose_every": 3, "duplicate_every": 4, "late_every": 5, "late_s": 2.0}
+"""The provider's rule for callbacks."""
+
+INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH")
+"""Nothing else of the caller's environment reaches the shop: a developer's settings are not for the demo."""
+
+READY_WITHIN_S = 40.0
+STOP_WITHIN_S = 6.0
+
+WORKERS = 2
+
+
+class Interrupted(Exception):
+    """Somebody asked the demo to stop."""
+
+
+@dataclass
+class Wish:
+    """Whether somebody asked the demo to stop. A signal sets it in the middle of anything, so no lock may be in it."""
+
+    to_stop: bool = False
+
+    def heed(self) -> None:
+        """Raises Interrupted if somebody asked."""
+        if self.to_stop:
+            raise Interrupted
+
+
+@dataclass
+class Stack:
+    """A shop, and what one needs to visit and to watch it."""
+
+    wish: Wish
+    mail: MailServer
+    directory: Path
+    shop_url: str = field(default_factory=lambda: f"http://{LOOPBACK}:{free_port()}")
+    sandbox_url: str = field(default_factory=lambda: f"http://{LOOPBACK}:{free_port()}")
+    settings: dict[str, str] = field(default_factory=dict)
+    programs: list[Program] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.settings |= {
+            **SHORT_TIMES,
+            "VAR_DIR": str(self.directory),
+            "SHOP_URL": self.shop_url,
+            "SANDBOX_URL": self.sandbox_url,
+            "EMAIL_HOST": LOOPBACK,
+            "EMAIL_PORT": str(self.mail.port),
+        }
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start a part of the shop; all of them are stopped together."""
+        self.programs.append(self._program(name, *arguments).start())
+
+    def manage(self, *arguments: str) -> None:
+        """Run a management command to its end. Raises StartError if it fails."""
+        with self._program(f"manage.py {arguments[0]}", "manage.py", *arguments) as command:
+            self.wait_until(lambda: not command.alive, f"{command.name} ended")
+            if command.wait(0):
+                raise StartError(f"{command.name} failed:\n{command.last_lines()}")
+
+    def wait_until_open(self) -> None:
+        """Return once the shop and the provider answer. Raises StartError if a part ends instead."""
+        self.wait_until(lambda: self.dead() or self._is_open(), "the shop answered")
+        if dead := self.dead():
+            raise StartError(f"{dead[0].name} ended at once:\n{dead[0].last_lines()}")
+
+    def wait_until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait with some patience. Raises StartError when it has run out, Interrupted when somebody asked to stop."""
+        try:
+            wait_until(lambda: self.wish.to_stop or condition(), what, READY_WITHIN_S)
+        except TimeoutError as silence:
+            raise StartError(f"{silence}\n{self.last_words()}") from None
+        self.wish.heed()
+
+    def make_forgetful(self) -> None:
+        """From now on the provider loses, repeats and delays callbacks."""
+        requests.post(f"{self.sandbox_url}/control/callbacks", json=FORGETFUL, timeout=5).raise_for_status()
+
+    def stop(self) -> None:
+        """Ask all programs at once, so that they end side by side; who does not, and children left behind, are killed.
+
+        Each is asked once: to Dramatiq a second request means "drop everything".
+        """
+        give_up_at = time.monotonic() + STOP_WITHIN_S
+        alive = [program for program in self.programs if program.alive]
+        for program in alive:
+            program.send(signal.SIGTERM)
+        for program in alive:
+            try:
+                program.wait(max(0.0, give_up_at - time.monotonic()))
+            except TimeoutError:
+                print(f"demo: {program.name} did not stop within {STOP_WITHIN_S:g} s and is killed", file=sys.stderr)
+        for program in self.programs:
+            program.kill()
+
+    def dead(self) -> list[Program]:
+        """The parts that ended by themselves."""
+        return [program for program in self.programs if not program.alive]
+
+    def last_words(self) -> str:
+        """The end of every part's log."""
+        dead = self.dead()
+        heads = [f"--- {program.name}{' (ended by itself)' if program in dead else ''}" for program in self.programs]
+        return "\n".join(f"{head}\n{part.last_lines()}" for head, part in zip(heads, self.programs, strict=True))
+
+    def _program(self, name: str, *arguments: str) -> Program:
+        """One of our own programs, with the shop's settings."""
+        return Program(name, [sys.executable, *arguments], self._environment(), HOME, self.directory / f"{name}.log")
+
+    def _environment(self) -> Mapping[str, str]:
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return {**inherited, "PYTHONUNBUFFERED": "1", **self.settings}
+
+    def _is_open(self) -> bool:
+        return _answers(f"{self.shop_url}/readyz") and _answers(f"{self.sandbox_url}/healthz")
+
+
+@contextmanager
+def embedded(stock: int, wish: Wish) -> Iterator[Stack]:
+    """Everything in one process, on SQLite."""
+    with _empty_stack(wish) as stack:
+        _fill(stack, stock)
+        stack.start("runlocal", "manage.py", "runlocal")
+        stack.wait_until_open()
+        yield stack
+
+
+@contextmanager
+def services(stock: int, wish: Wish) -> Iterator[Stack]:
+    """PostgreSQL, RabbitMQ, and each part of the shop as a process of its own."""
+    with Postgres() as postgres, _starting_rabbitmq() as rabbitmq, _empty_stack(wish) as stack:
+        stack.settings["DATABASE_URL"] = postgres.create_database("tillkeeper")
+        _fill(stack, stock)
+        stack.wait_until(rabbitmq.done, "RabbitMQ had started")
+        stack.settings["BROKER_URL"] = rabbitmq.result().url
+        _start_parts(stack)
+        stack.wait_until_open()
+        yield stack
+
+
+@contextmanager
+def _empty_stack(wish: Wish) -> Iterator[Stack]:
+    """A mail server, and a directory for everything else; in the end nothing runs and nothing is left."""
+    with tempfile.TemporaryDirectory(prefix="tillkeeper-demo-") as directory, MailServer() as mail:
+        stack = Stack(wish, mail, Path(directory))
+        try:
+            yield stack
+        finally:
+            stack.stop()
+
+
+@contextmanager
+def _starting_rabbitmq() -> Iterator["Future[RabbitMQ]"]:
+    """It takes the longest to start, so the database is filled meanwhile."""
+    rabbitmq, aside = RabbitMQ(), ThreadPoolExecutor(1)
+    try:
+        yield aside.submit(rabbitmq.start)
+    finally:
+        rabbitmq.close()  # it is not waited for if it has not started yet,
+        aside.shutdown()
+        rabbitmq.close()  # and not forgotten if it started in this very moment
+
+
+def _fill(stack: Stack, stock: int) -> None:
+    """A database that is up to date, and goods on the shelf."""
+    stack.manage("migrate", "--verbosity", "0")
+    stack.manage("demoshop", "--quiet", "--stock", str(stock))
+
+
+def _start_parts(stack: Stack) -> None:
+    """Web, workers, scheduler and provider, each a process of its own."""
+    shop, sandbox = urlsplit(stack.shop_url), urlsplit(stack.sandbox_url)
+    gunicorn = ("-m", "gunicorn", "config.wsgi", "--worker-class", "gthread", "--threads", "8", "--no-control-socket")
+    worker = ("manage.py", "rundramatiq", "--processes", "1", "--threads", "8", "--skip-logging")
+    database = str(stack.directory / "sandbox.sqlite3")
+    stack.start("sandbox", "-m", "billing.sandbox", "--port", str(sandbox.port), "--database", database)
+    stack.start("web", *gunicorn, "--bind", shop.netloc, "--worker-tmp-dir", str(stack.directory))
+    for number in range(1, WORKERS + 1):
+        stack.start(f"worker-{number}", *worker)
+    stack.start("scheduler", "manage.py", "runscheduler")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with requests.Session() as http:
+            http.trust_env = False
+            return http.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False

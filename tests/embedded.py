@@ -1,0 +1,52 @@
+"""The embedded shop as `make run` starts it, on free ports and thrown away; used by browser and system tests."""
+
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+from tests.stack.ports import free_port, wait_until
+from tests.stack.processes import Program
+
+ROOT = Path(__file__).parent.parent
+NOT_OURS = ("DATABASE_URL", "LOG_STYLE")
+
+
+class Embedded:
+    """Addresses and data stay the same from start to start."""
+
+    def __init__(self, var: Path, mail_port: int, **settings: str) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.sandbox_url = f"http://127.0.0.1:{free_port()}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name not in NOT_OURS},
+            "VAR_DIR": str(var),
+            "SHOP_URL": self.url,
+            "SANDBOX_URL": self.sandbox_url,
+            "EMAIL_PORT": str(mail_port),
+            **settings,
+        }
+        self.program = self.manage("runlocal")
+
+    def prepare(self) -> None:
+        """The database and something to sell."""
+        for command in (["migrate", "-v0"], ["demoshop", "--quiet"]):
+            with self.manage(*command) as program:
+                assert program.wait(60) == 0, program.output()
+
+    def start(self) -> None:
+        """Start, and return once it serves pages."""
+        self.program.start()
+        wait_until(lambda: self._answers() or not self.program.alive, "the shop answered", 30)
+        assert self.program.alive, self.program.output()
+
+    def manage(self, *command: str) -> Program:
+        """One of Django's commands, with this shop's settings."""
+        return Program(command[0], [sys.executable, "manage.py", *command], self.environment, cwd=ROOT)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False

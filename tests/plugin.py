@@ -1,0 +1,66 @@
+"""Settings of the test run, made before Django reads its own.
+
+`TEST_DATABASE=postgres` runs the tests on a private PostgreSQL that is started here and thrown away; otherwise they run
+on SQLite. Nothing of a developer's environment reaches the tests.
+"""
+
+import atexit
+import os
+import tempfile
+
+import pytest
+
+from tests.stack.postgres import Postgres
+
+OURS = (
+    "DATABASE_URL",
+    "BROKER_URL",
+    "SHOP_URL",
+    "SECRET_KEY",
+    "PRODUCTION",
+    "EMAIL_",
+    "PAYMENT_",
+    "SANDBOX_",
+    "YOOKASSA_",
+    "STRIPE_",
+    "PAYPAL_",
+    "LOG_",
+    "REPORT_",
+    "REVIEW_",
+    "TRUSTED_",
+    "CALLBACK_",
+    "RECONCILIATION_",
+)
+
+_started: dict[str, Postgres] = {}
+_var = tempfile.TemporaryDirectory(prefix="tillkeeper-test-")
+atexit.register(_var.cleanup)  # pytest's own hook for the end is not called in the processes of xdist
+
+
+def pytest_configure() -> None:
+    """A run that was asked for PostgreSQL must not pass on anything else."""
+    from django.db import connection
+
+    wanted = "postgresql" if os.environ.get("TEST_DATABASE") == "postgres" else "sqlite"
+    if connection.vendor != wanted:
+        raise pytest.UsageError(f"the tests were to run on {wanted}, but Django has {connection.vendor}")
+
+
+def postgres() -> Postgres:
+    """The cluster of this run, started when it is first needed."""
+    if "cluster" not in _started:
+        _started["cluster"] = Postgres().start()
+        atexit.register(_started["cluster"].close)
+    return _started["cluster"]
+
+
+def _prepare_environment() -> None:
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        del os.environ[name]
+    os.environ |= {"VAR_DIR": _var.name, "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": "9", "LOG_STYLE": "json"}
+    if os.environ.get("TEST_DATABASE") == "postgres":
+        os.environ["DATABASE_URL"] = postgres().url_of("tillkeeper")
+
+
+# When this module is imported, because every hook of ours would run after pytest-django has set Django up.
+_prepare_environment()

@@ -1,0 +1,330 @@
+"""A picture of every page, in both languages, on phone and desktop: `make screenshots`, or python -m tests.screenshots.
+
+The embedded shop runs on free ports, orders are brought into each of their states through the real pages and the real
+provider, and Chromium looks at everything. The pictures, and an index.html with all of them, go to var/screenshots/.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.demo.pages import Page as Form
+from tests.embedded import ROOT, Embedded
+from tests.stack.mail import MailServer
+from tests.stack.ports import wait_until
+from tests.stack.programs import find_chromium
+
+TARGET = ROOT / "var" / "screenshots"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+LANGUAGES = {"en": "en-GB", "ru": "ru-RU"}
+BUTTONS = {"pay": "", "checking": "authorize", "try_again": "decline", "paid": "pay", "canceled": "cancel"}
+"""What the buyer presses on the provider's page to bring an order into each state; one more only lets time pass."""
+
+CUSTOMERS = {
+    "en": {"email": "ann@example.com", "name": "Ann O'Nym", "address": "1 Main Street\nSpringfield"},
+    "ru": {"email": "anna@example.com", "name": "Анна Петрова", "address": "ул. Садовая, 12, кв. 7\nСанкт-Петербург"},
+}
+
+
+SAID = (
+    (5, "Ann", "Keeps the coffee warm while I answer mails.\n\nSurvived the dishwasher, and me."),
+    (4, "مريم", "كوب جميل، لكن اليد تصبح ساخنة قليلاً."),
+    (5, "Анна ☕", "Подарила маме, теперь нужна вторая."),
+    (3, "Pneumonoultramicroscopicsilicovolcanoconiosis", "Blau" + "grau" * 30),
+)
+"""What customers say about the mug."""
+
+BY_HAND = """
+import json
+from commerce import orders, review_links, reviews
+from commerce.models import Order, Product, Review
+mug, blend = (Product.objects.get(slug=slug).pk for slug in ("enamel-mug", "house-blend"))
+for public_id, (rating, name, text) in json.loads({said!r}):
+    key = Order.objects.get(public_id=public_id).pk
+    orders.mark_delivered(key, "sam")
+    review = reviews.write(review_links.Subject(key, mug), rating, text, name)
+    reviews.moderate(review.pk, review.changed_at, Review.Status.PUBLISHED, "sam")
+first = Order.objects.get(public_id=json.loads({said!r})[0][0]).pk
+reviews.write(review_links.Subject(first, blend), 2, "Too dark for me.", "Ann")
+links = {{"form": (key, blend), "published": (key, mug), "waiting": (first, blend), "over": (key, 0)}}
+print(json.dumps({{name: review_links.address(review_links.Subject(*pair)) for name, pair in links.items()}}))
+"""
+"""What the shop's people do; prints a link for each state of the review page."""
+
+GIVE_BACK = """
+from uuid import uuid4
+from billing import refunds
+from billing.models import Payment
+payment = Payment.objects.get(reference={public_id!r})
+refunds.start(payment.pk, None, wanted_by="sam", why="broken on arrival", key=uuid4().hex)
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A window, and the colours its owner likes."""
+
+    name: str
+    width: int
+    height: int
+    dark: bool = False
+
+
+BEHIND_THE_COUNTER = (Look("desktop", 1280, 900), Look("desktop-dark", 1280, 900, dark=True))
+LOOKS = (Look("phone", 390, 844), Look("phone-dark", 390, 844, dark=True), Look("desktop", 1280, 900))
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order of one customer, and where it is paid."""
+
+    public_id: str
+    pay_url: str
+
+
+def main() -> None:
+    """Take every picture anew."""
+    started = time.monotonic()
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for old in TARGET.glob("*.png"):
+        old.unlink()
+    with tempfile.TemporaryDirectory(prefix="tillkeeper-") as var, _shop(Path(var)) as shop:
+        orders = {language: _orders(shop, language) for language in LANGUAGES}
+        for language in LANGUAGES:
+            orders[language]["refunded"] = _refund(shop, language)
+        links = {language: _review(shop, orders[language], language) for language in LANGUAGES}
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+            for language in LANGUAGES:
+                for look in LOOKS:
+                    _take(browser, shop, language, look, orders[language], links[language])
+            for look in BEHIND_THE_COUNTER:
+                _take_admin(browser, shop, look, orders["en"]["paid"])
+            browser.close()
+    taken = _write_index()
+    print(f"{taken} pictures in {time.monotonic() - started:.0f} s: {TARGET.relative_to(ROOT)}/index.html")
+
+
+@contextmanager
+def _shop(var: Path) -> Iterator[Embedded]:
+    with MailServer() as mail:
+        shop = Embedded(var, mail.port, FAST_TRACK_INTERVAL_S="1")
+        shop.prepare()
+        try:
+            yield shop
+        finally:
+            shop.program.kill()
+
+
+def _orders(shop: Embedded, language: str) -> dict[str, Order]:
+    """An order in each state. Only the first of them has so little time to pay that it is over now."""
+    shop.program.kill()
+    shop.environment["PAYMENT_WINDOW_S"] = "2"
+    shop.start()
+    orders = {"expired": _place(shop, language)}
+    _wait_for(shop, orders, "expired")
+    shop.program.kill()
+    shop.environment["PAYMENT_WINDOW_S"] = "3600"
+    shop.start()
+    for state, button in BUTTONS.items():
+        orders[state] = _place(shop, language)
+        if button:
+            requests.post(orders[state].pay_url, {"action": button, "stay": "1"}, timeout=10).raise_for_status()
+    for state in BUTTONS:
+        _wait_for(shop, orders, state)
+    return orders
+
+
+def _review(shop: Embedded, orders: dict[str, Order], language: str) -> dict[str, str]:
+    """Deliver some orders and let their customers speak; one of them becomes the order that is shown as delivered."""
+    delivered = [_place(shop, language) for _ in SAID]
+    for order in delivered:
+        requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
+    for order in delivered:
+        _wait_for(shop, {"paid": order}, "paid")
+    said = json.dumps([(order.public_id, words) for order, words in zip(delivered, SAID, strict=True)])
+    with shop.manage("shell", "-v0", "-c", BY_HAND.format(said=said)) as program:
+        assert program.wait(60) == 0, program.output()
+        links: dict[str, str] = json.loads(program.last_lines(1))
+    orders["delivered"] = delivered[-1]
+    return links
+
+
+def _refund(shop: Embedded, language: str) -> Order:
+    """An order whose money has gone back."""
+    order = _place(shop, language)
+    requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
+    _wait_for(shop, {"paid": order}, "paid")
+    with shop.manage("shell", "-v0", "-c", GIVE_BACK.format(public_id=order.public_id)) as program:
+        assert program.wait(60) == 0, program.output()
+    _wait_for(shop, {"refunded": order}, "refunded")
+    return order
+
+
+def _place(shop: Embedded, language: str) -> Order:
+    visitor = _visitor(language)
+    _fill_cart(shop, visitor)
+    page = Form(visitor.get(f"{shop.url}/checkout/", timeout=10)).forms_with("email")[0]
+    answer = visitor.post(page.action, page.values | CUSTOMERS[language], timeout=10)
+    return Order(Form(answer).facts["Shop reference"], answer.url)
+
+
+def _visitor(language: str) -> requests.Session:
+    visitor = requests.Session()
+    visitor.trust_env = False
+    visitor.headers["Accept-Language"] = language
+    return visitor
+
+
+def _fill_cart(shop: Embedded, visitor: requests.Session) -> None:
+    for slug, quantity in (("enamel-mug", "2"), ("house-blend", "1"), ("moka-pot", "1")):
+        form = Form(visitor.get(f"{shop.url}/products/{slug}/", timeout=10)).forms_with("quantity")[0]
+        # Placing orders must not empty the shelf: what is scarce is ordered by nobody.
+        if slug != "moka-pot":
+            visitor.post(form.action, form.values | {"quantity": quantity}, timeout=10).raise_for_status()
+
+
+def _wait_for(shop: Embedded, orders: dict[str, Order], state: str) -> None:
+    address = f"{shop.url}/orders/{orders[state].public_id}/state.json"
+    wait_until(lambda: requests.get(address, timeout=10).json()["state"] == state, f"an order was {state}", 30)
+
+
+def _take(
+    browser: Browser, shop: Embedded, language: str, look: Look, orders: dict[str, Order], links: dict[str, str]
+) -> None:
+    context = browser.new_context(
+        locale=LANGUAGES[language],
+        viewport={"width": look.width, "height": look.height},
+        color_scheme="dark" if look.dark else "light",
+        reduced_motion="reduce",
+    )
+    camera = _Camera(context, f"{language}-{look.name}")
+    _take_shelf(camera, shop)
+    _take_purchase(camera, shop, language)
+    camera.shoot("provider", orders["pay"].pay_url)
+    for state, order in orders.items():
+        camera.shoot(f"order-{state}", f"{shop.url}/orders/{order.public_id}/")
+    camera.shoot("receipt", f"{shop.url}/orders/{orders['paid'].public_id}/receipt/")
+    _take_reviews(camera, links)
+    context.close()
+
+
+def _take_shelf(camera: "_Camera", shop: Embedded) -> None:
+    found = {"en": "mug", "ru": "кружка"}[camera.name[:2]]
+    camera.shoot("catalogue", f"{shop.url}/")
+    camera.shoot("catalogue-page-2", f"{shop.url}/?page=2")
+    camera.shoot("search", f"{shop.url}/?q={found}")
+    camera.shoot("search-nothing", f"{shop.url}/?q=zzz")
+    for slug in ("enamel-mug", "moka-pot", "decaf"):
+        camera.shoot(f"product-{slug}", f"{shop.url}/products/{slug}/")
+    camera.shoot("not-found", f"{shop.url}/nothing")
+    camera.shoot("cart-empty", f"{shop.url}/cart/")
+
+
+def _take_purchase(camera: "_Camera", shop: Embedded, language: str) -> None:
+    page = camera.page
+    for slug in ("enamel-mug", "moka-pot"):
+        page.goto(f"{shop.url}/products/{slug}/")
+        page.locator("form.add button").click()
+    camera.shoot("cart-after-adding")
+    camera.shoot("cart", f"{shop.url}/cart/")
+    camera.shoot("checkout", f"{shop.url}/checkout/")
+    page.locator("form#checkout").evaluate("form => { form.noValidate = true }")
+    page.locator("[name=name]").fill(CUSTOMERS[language]["name"])
+    page.locator("[name=email]").fill("ann@")
+    page.locator("form#checkout button[type=submit]").click()
+    camera.shoot("checkout-errors")
+
+
+def _take_reviews(camera: "_Camera", links: dict[str, str]) -> None:
+    for state, link in links.items():
+        camera.shoot(f"review-{state}", link)
+    page = camera.page
+    page.goto(links["form"])
+    page.locator("form#review").evaluate("form => { form.noValidate = true }")
+    page.locator("form#review button[type=submit]").click()
+    camera.shoot("review-errors")
+
+
+def _take_admin(browser: Browser, shop: Embedded, look: Look, order: Order) -> None:
+    """What operators see: the lists, an order with its story, and a question before something is decided."""
+    context = browser.new_context(
+        viewport={"width": look.width, "height": look.height}, color_scheme="dark" if look.dark else "light"
+    )
+    camera, admin = _Camera(context, look.name), f"{shop.url}/admin/"
+    _log_in(camera.page, admin, (Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip())
+    for model in ("billing/payment", "billing/paymentevent", "commerce/order", "commerce/notification"):
+        camera.shoot(f"admin-{model.replace('/', '-')}", f"{admin}{model}/")
+    camera.shoot("admin", admin)
+    for model in ("billing/payment", "commerce/order"):
+        camera.page.goto(f"{admin}{model}/?q={order.public_id}")
+        camera.page.locator("#result_list th a").first.click()
+        camera.shoot(f"admin-{model.replace('/', '-')}-page")
+    camera.page.goto(f"{admin}commerce/order/")
+    camera.page.locator("#action-toggle").check()
+    camera.page.locator("select[name=action]").select_option("cancel")
+    camera.page.locator(".actions button[name=index]").click()
+    camera.shoot("admin-decision")
+    context.close()
+
+
+def _log_in(page: Page, admin: str, password: str) -> None:
+    page.goto(admin)
+    page.locator("[name=username]").fill("operator")
+    page.locator("[name=password]").fill(password)
+    page.locator("[type=submit]").click()
+
+
+class _Camera:
+    """Takes whole pages, and names the pictures by what is on them."""
+
+    def __init__(self, context: BrowserContext, name: str) -> None:
+        self.name, self.page = name, context.new_page()
+
+    def shoot(self, what: str, address: str | None = None) -> None:
+        """The page at the address; without one, the page that is open."""
+        if address:
+            self.page.goto(address)
+        self.page.screenshot(path=TARGET / f"{what}-{self.name}.png", full_page=True)
+        _assert_nothing_sticks_out(self.page, what)
+
+
+def _assert_nothing_sticks_out(page: Page, what: str) -> None:
+    wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wider <= 0, f"{what} is {wider} px wider than its window"
+
+
+def _write_index() -> int:
+    """All pictures on one page, in the order of their names; returns how many there are."""
+    names = [picture.name for picture in sorted(TARGET.glob("*.png"))]
+    figures = "\n".join(
+        f'<figure><a href="{escape(name)}"><img src="{escape(name)}" alt="" loading="lazy"></a>'
+        f"<figcaption>{escape(name[:-4])}</figcaption></figure>"
+        for name in names
+    )
+    (TARGET / "index.html").write_text(INDEX.replace("FIGURES", figures))
+    return len(names)
+
+
+INDEX = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Till Coffee, page by page</title>
+<style>
+body { margin: 1.5rem; font: 14px system-ui, sans-serif; background: #999; }
+main { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: start; }
+figure { margin: 0; } img { display: block; height: 420px; width: auto; } figcaption { margin-top: .25rem; }
+</style></head><body><main>
+FIGURES
+</main></body></html>
+"""
+
+
+if __name__ == "__main__":
+    main()

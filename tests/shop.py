@@ -1,0 +1,129 @@
+"""A shop for tests: real rows, the real provider over real HTTP, and the verbs of customers and sweeps."""
+
+import json
+from datetime import timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from django.db.models import F, Model, Q
+
+from billing import callbacks, checks, payments, refunds
+from billing.looks import CHECKS
+from billing.models import AskedBy, Callback, Payment, Refund
+from billing.money import Money
+from billing.providers import Post
+from billing.sandbox import SandboxServer
+from billing.sandbox.callbacks import signature
+from commerce import carts, notifications, orders, settlement
+from commerce.models import Cart, Order, Product, Seller
+
+CUSTOMER = orders.Customer(email="ann@example.com", name="Ann", address="1 Main Street", language="en")
+
+
+SECRET = "sandbox-secret"
+
+M = TypeVar("M", bound=Model)
+
+
+def sandbox_account(server: SandboxServer) -> dict[str, str]:
+    """What PAYMENT_ACCOUNTS says of an account at this server."""
+    return {"provider": "sandbox", "url": server.url, "api_key": server.api_key, "callback_secret": SECRET}
+
+
+def signed(body: bytes, secret: str = SECRET) -> Post:
+    """The body as the provider would post it, now."""
+    return Post(body, {"sandbox-signature": signature(secret, body)}, "127.0.0.1")
+
+
+class Shop:
+    """Says in one line what a test is about."""
+
+    def __init__(self, sandbox: SandboxServer) -> None:
+        self.sandbox = sandbox
+
+    def seller(self, login: str = "roastery", **facts: object) -> Seller:
+        """Somebody who sells; the same one for the same login."""
+        return Seller.objects.get_or_create(
+            email=f"{login}@sellers.example.com", defaults={"name": login.title(), **facts}
+        )[0]
+
+    def product(
+        self, slug: str = "espresso", *, stock: int = 10, price_minor: int = 450, seller: Seller | None = None
+    ) -> Product:
+        """Something to buy."""
+        owner = seller or self.seller()
+        return Product.objects.create(slug=slug, name=slug.title(), price_minor=price_minor, stock=stock, seller=owner)
+
+    def cart(self, *products: Product, quantity: int = 1) -> Cart:
+        """A cart with so many of each product; of an espresso if none is named."""
+        cart = Cart.objects.create()
+        for product in products or (Product.objects.first() or self.product(),):
+            carts.add(cart, product, quantity)
+        return cart
+
+    def order(self, *products: Product, quantity: int = 1) -> tuple[Order, Payment]:
+        """An order whose payment the provider knows."""
+        order, payment = orders.place(self.cart(*products, quantity=quantity), CUSTOMER)
+        return order, payments.introduce(payment)
+
+    def buyer(self, payment: Payment, action: str) -> None:
+        """What the buyer does on the provider's page: pay, cancel, decline or authorize."""
+        self.sandbox.act(payment.provider_ref, action)
+
+    def paid(self, *products: Product, quantity: int = 1) -> tuple[Order, Payment]:
+        """An order that is paid and settled."""
+        order, payment = self.order(*products, quantity=quantity)
+        self.buyer(payment, "pay")
+        self.sweep_now(payment)
+        return self.fresh(order), self.fresh(payment)
+
+    def refund(self, payment: Payment, value: str = "", key: str = "") -> Refund:
+        """An operator gives back so much, or all that is left; not yet followed."""
+        amount = Money.parse(value, payment.currency) if value else None
+        return refunds.start(payment.pk, amount, wanted_by="olga", why="cold coffee", key=key or uuid4().hex)
+
+    def follow(self, refund: Refund) -> Refund:
+        """Follow it now, however far off the next appointment is."""
+        refunds.REFUNDS.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
+        refunds.follow_one(refund.pk)
+        return self.fresh(refund)
+
+    def look(self, payment: Payment) -> Payment:
+        """Ask the provider now, as the sweep would, however far off the next appointment is."""
+        CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+        checks.check_one(payment.pk)
+        return self.fresh(payment)
+
+    def sweep(self) -> None:
+        """Everything that the schedule would do, until nothing is due any more."""
+        for _ in range(20):
+            done = callbacks.process_due() + checks.check_due("sandbox", 5) + refunds.follow_due("sandbox", 5)
+            if not done + settlement.settle_due() + orders.expire_due() + notifications.send_due(100):
+                return
+
+    def sweep_now(self, payment: Payment) -> None:
+        """The sweep, with this payment due."""
+        CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+        self.sweep()
+
+    def callback(self, payment: Payment, event: str = "payment.succeeded") -> bytes:
+        """The body of a callback about the payment, as the provider would send it."""
+        about = {"id": payment.provider_ref, "reference": payment.reference}
+        return json.dumps({"id": f"evt_{payment.pk}", "type": event, "payment": about}).encode()
+
+    def receive(self, payment: Payment, event: str = "payment.succeeded") -> Callback:
+        """The provider's callback arrives."""
+        return callbacks.receive("sandbox", signed(self.callback(payment, event)))
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Shift every appointment and deadline into the past, as if the test had slept."""
+        gap = timedelta(seconds=seconds)
+        Payment.objects.update(created_at=F("created_at") - gap, window_ends_at=F("window_ends_at") - gap)
+        Payment.objects.filter(next_check_at__isnull=False).update(next_check_at=F("next_check_at") - gap)
+        Order.objects.update(pay_before=F("pay_before") - gap)
+        Order.objects.filter(expires_at__isnull=False).update(expires_at=F("expires_at") - gap)
+
+    @staticmethod
+    def fresh(row: M) -> M:
+        """The row as it stands in the database now."""
+        return type(row)._default_manager.get(pk=row.pk)

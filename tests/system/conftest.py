@@ -1,0 +1,30 @@
+"""One house for all tests; each finds it tidy, and says which parts shall run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.house import House
+
+
+@pytest.fixture(scope="session")
+def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with House(tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+@pytest.fixture
+def house(_house: House) -> House:
+    """The house, with an honest provider that tells everything, no mails, and no messages that nobody wants."""
+    _house.provider.clear_faults()
+    _house.provider.callbacks()
+    _house.mail.clear()
+    _house.purge()
+    return _house
+
+
+@pytest.fixture
+def full_house(house: House) -> House:
+    """Everything runs."""
+    house.run("web", "worker", "scheduler")
+    return house

@@ -1,0 +1,353 @@
+"""The house as its users run it: web, worker and scheduler as processes of the operating system.
+
+They stand between a private PostgreSQL, a private RabbitMQ, the sandbox provider and a mail server. What came of an
+order is read from the database, from the shop's pages, and from the books that the provider and the mail server keep:
+those know nothing of the code under test.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pika
+import psycopg
+import requests
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+
+from billing.sandbox import SandboxServer
+from tests.stack.mail import MailServer
+from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.postgres import Postgres
+from tests.stack.processes import Program
+from tests.stack.rabbitmq import RabbitMQ
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = [sys.executable, str(ROOT / "manage.py")]
+QUEUES = ("urgent", "urgent.DQ", "urgent.XQ", "routine", "routine.DQ", "routine.XQ")
+
+FAST_TRACK_INTERVAL_S = 2
+PAYMENT_API_TIMEOUT_S = 2
+
+START_S = 40.0
+"""Ten times what a process needs to start on a quiet machine with two processors."""
+
+SETTLE_S = 30.0
+"""Patience until an order that was paid is shown, settled and mailed; the claim of a dead worker is part of it."""
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An order as its customer knows it: the shop's id, the provider's page, and how long the button took."""
+
+    public_id: str
+    provider_ref: str
+    email: str
+    seconds: float
+
+
+class House:
+    """Starts services once, and the parts that a test asks for; a context manager that leaves nothing behind."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.postgres, self.rabbitmq = Postgres(), RabbitMQ()
+        self.mail, self.provider = MailServer(), SandboxServer()
+        self.url = f"http://{LOOPBACK}:{free_port()}"
+        self._parts: dict[str, Program] = {}
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
+        """The database is prepared while the broker starts."""
+        for service in (self.mail, self.provider, self.postgres):
+            self._exits.enter_context(service)
+        with ThreadPoolExecutor(1) as aside:
+            broker = aside.submit(self._exits.enter_context, self.rabbitmq)
+            self.postgres.create_database("shop")
+            self.manage("migrate", "--verbosity", "0", check=True)
+            self.sql(PRODUCT)
+            broker.result()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for part in self._parts.values():
+            part.kill()
+        self._exits.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of every part."""
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "VAR_DIR": str(self.directory),
+            "DATABASE_URL": self.postgres.url_of("shop"),
+            "BROKER_URL": self.rabbitmq.url,
+            "SHOP_URL": self.url,
+            "SANDBOX_URL": self.provider.url,
+            "EMAIL_HOST": LOOPBACK,
+            "EMAIL_PORT": str(self.mail.port),
+            "EMAIL_TIMEOUT_S": "1",
+            "SECRET_KEY": "only-for-tests-" * 5,
+            "LOG_STYLE": "json",
+            "FAST_TRACK_INTERVAL_S": str(FAST_TRACK_INTERVAL_S),
+            "PAYMENT_API_TIMEOUT_S": str(PAYMENT_API_TIMEOUT_S),
+            "PAYMENT_WINDOW_S": "600",
+        }
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    def run(self, *names: str) -> None:
+        """Let exactly these parts run: `web`, `worker`, `scheduler`, with a number behind it for a further one."""
+        with ThreadPoolExecutor() as aside:
+            list(aside.map(self._stop, [name for name in self._parts if name not in names]))
+        self.start(*names)
+
+    def start(self, *names: str) -> None:
+        """Start those of the parts that do not run, side by side, and wait until all of them are at work."""
+        started = [name for name in names if not self.part(name).alive]
+        for name in started:
+            self.part(name).start()
+        for name in started:
+            self._wait_until_at_work(name)
+
+    def part(self, name: str) -> Program:
+        """The process, running or not."""
+        if name not in self._parts:
+            command = COMMANDS[name.rstrip("0123456789")](self)
+            self._parts[name] = Program(name, command, self.environment, ROOT, self.directory / f"{name}.log")
+        return self._parts[name]
+
+    def manage(
+        self, *words: str, changes: Mapping[str, str | None] | None = None, check: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a management command to its end, with changes in its environment (None: not set)."""
+        env = {name: value for name, value in {**self.environment, **(changes or {})}.items() if value is not None}
+        return subprocess.run(
+            [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=60, check=check
+        )
+
+    def pids(self) -> dict[str, int]:
+        """The parts that run, and which processes they are."""
+        return {name: part.pid for name, part in self._parts.items() if part.alive}
+
+    def worker_threads(self, name: str = "worker") -> int:
+        """Threads of the worker's processes."""
+        return sum(process.num_threads() for process in self.part(name).members())
+
+    def _stop(self, name: str) -> None:
+        self.part(name).stop()
+
+    def _wait_until_at_work(self, name: str) -> None:
+        """Looks from outside: the web answers, the worker consumes; of the scheduler only its word is to be had."""
+        if name.startswith("scheduler"):
+            return self.part(name).wait_for_output('"scheduler.started"', START_S)
+        look = self._web_answers if name.startswith("web") else self._worker_consumes
+        wait_until(lambda: look() or not self.part(name).alive, f"{name} was at work", START_S)
+        assert self.part(name).alive, f"{name} ended instead of starting:\n{self.part(name).last_lines()}"
+        return None
+
+    def _worker_consumes(self) -> bool:
+        return all(self.consumers(queue) for queue in QUEUES if not queue.endswith("XQ"))
+
+    def _web_answers(self) -> bool:
+        try:
+            return http().get(f"{self.url}/healthz", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    # --- customers ---------------------------------------------------------------------------------------------------
+
+    def place(self, orders: int = 1, at_once: int = 4) -> list[Placed]:
+        """Customers order through the pages of the shop, some of them at the same time."""
+        with ThreadPoolExecutor(at_once) as customers:
+            return list(customers.map(lambda _: self.place_one(), range(orders)))
+
+    def place_one(self) -> Placed:
+        """One customer: catalogue, cart, checkout, and on to the provider's page."""
+        email = f"customer-{next(_numbers)}@example.com"
+        with http() as browser:
+            self._put_into_cart(browser)
+            token = csrf_token(browser.get(f"{self.url}/checkout/", timeout=10))
+            form = {"csrfmiddlewaretoken": token, "email": email, "name": "Ann", "address": "1 Main Street"}
+            started = time.perf_counter()
+            answer = browser.post(f"{self.url}/checkout/", data=form, timeout=30, allow_redirects=False)
+            seconds = time.perf_counter() - started
+        assert answer.status_code == 302, answer.text[:500]
+        return self._placed(answer.headers["Location"], email, seconds)
+
+    def pay(self, orders: Sequence[Placed]) -> None:
+        """The buyers press "pay" on the provider's page."""
+        for order in orders:
+            self.provider.act(order.provider_ref, "pay")
+
+    def state(self, order: Placed) -> str:
+        """What the customer's page is told."""
+        with http() as browser:
+            answer = browser.get(f"{self.url}/orders/{order.public_id}/state.json", timeout=10)
+        return str(answer.json()["state"])
+
+    def page(self, path: str) -> requests.Response:
+        """A page of the shop."""
+        with http() as browser:
+            return browser.get(self.url + path, timeout=10)
+
+    def _put_into_cart(self, browser: requests.Session) -> None:
+        catalogue = browser.get(f"{self.url}/", timeout=10)
+        product = re.search(r'name="product"[^>]*value="(\d+)"', catalogue.text)
+        assert product, catalogue.text[:500]
+        form = {"csrfmiddlewaretoken": csrf_token(catalogue), "product": product[1]}
+        assert browser.post(f"{self.url}/cart/add/", data=form, timeout=10).ok
+
+    def _placed(self, location: str, email: str, seconds: float) -> Placed:
+        assert location.startswith(f"{self.provider.url}/pay/"), location
+        provider_ref = location.rpartition("/")[2]
+        [(public_id,)] = self.sql("SELECT public_id FROM commerce_order WHERE email = %s", email)
+        return Placed(public_id, provider_ref, email, seconds)
+
+    # --- what came of it ---------------------------------------------------------------------------------------------
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement in the shop's database; returns its rows."""
+        with psycopg.connect(self.postgres.url_of("shop"), connect_timeout=5) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def wait_until_settled(self, orders: Sequence[Placed], timeout_s: float = SETTLE_S) -> None:
+        """Every one of the orders is paid, and nothing is left to be mailed about it."""
+        wait_until(lambda: self.settled(orders) == len(orders), f"{len(orders)} orders were settled", timeout_s)
+
+    def settled(self, orders: Sequence[Placed]) -> int:
+        """How many of the orders are paid and mailed, by the shop's books."""
+        [(settled,)] = self.sql(SETTLED, [order.public_id for order in orders])
+        return int(settled)
+
+    def assert_paid_and_mailed_once(self, orders: Sequence[Placed]) -> None:
+        """The provider's and the mail server's own books agree: paid, with one confirmation for each."""
+        refs = {payment["id"] for payment in self.provider.payments() if payment["status"] == "succeeded"}
+        assert {order.provider_ref for order in orders} <= refs
+        mails = Counter(recipient for mail in self.mail.messages for recipient in mail.recipients)
+        assert {order.email: mails[order.email] for order in orders} == {order.email: 1 for order in orders}
+
+    def asked(self, order: Placed) -> list[dict[str, Any]]:
+        """What the shop asked the provider about this order's payment, from the provider's journal."""
+        return [entry for entry in self.provider.requests(order.provider_ref) if entry["method"] == "GET"]
+
+    def payment_id(self, order: Placed) -> int:
+        """The key of the order's payment, as messages carry it."""
+        [(key,)] = self.sql("SELECT id FROM billing_payment WHERE reference = %s", order.public_id)
+        return int(key)
+
+    def make_due(self, orders: Sequence[Placed]) -> None:
+        """The time of the payments' next look has come."""
+        ids = [order.public_id for order in orders]
+        self.sql("UPDATE billing_payment SET next_check_at = now() WHERE reference = ANY(%s)", ids)
+
+    # --- the broker --------------------------------------------------------------------------------------------------
+
+    def purge(self) -> None:
+        """Lose every message."""
+        self.rabbitmq.purge(*QUEUES)
+
+    def publish(self, queue: str, body: bytes | dict[str, Any]) -> None:
+        """Put any bytes into a queue, past Dramatiq."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with self.channel() as channel:
+            channel.basic_publish("", queue, data, pika.BasicProperties(delivery_mode=2))
+
+    def take_all(self, queue: str) -> list[dict[str, Any]]:
+        """Every message that waits in the queue, taken out of it."""
+        with self.channel() as channel:
+            bodies = iter(lambda: channel.basic_get(queue, auto_ack=True)[2], None)
+            return [json.loads(body) for body in bodies]
+
+    def consumers(self, queue: str) -> int:
+        """How many consume the queue; 0 if it is not there, or the broker is not."""
+        try:
+            with self.channel() as channel:
+                return int(channel.queue_declare(queue, passive=True).method.consumer_count)
+        except (ChannelClosedByBroker, AMQPError, OSError):
+            return 0
+
+    @contextmanager
+    def channel(self) -> Iterator[BlockingChannel]:
+        """A channel with confirms."""
+        limits = "socket_timeout=2&stack_timeout=5"
+        connection = pika.BlockingConnection(pika.URLParameters(f"{self.rabbitmq.url}?{limits}"))
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            yield channel
+        finally:
+            connection.close()
+
+
+def message(actor: str, *args: Any, age_s: int = 0, **changes: Any) -> dict[str, Any]:
+    """A message as Dramatiq would have sent it so long ago, but for the changes."""
+    return {
+        "queue_name": "urgent",
+        "actor_name": actor,
+        "args": list(args),
+        "kwargs": {},
+        "options": {},
+        "message_id": f"test-{next(_numbers)}",
+        "message_timestamp": int((time.time() - age_s) * 1000),
+        **changes,
+    }
+
+
+def http() -> requests.Session:
+    """A browser without the proxies of this machine."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def csrf_token(page: requests.Response) -> str:
+    """The token of the first form on the page."""
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert page.ok, f"{page.status_code} {page.url}"
+    assert token, page.text[:500]
+    return token[1]
+
+
+def _web(house: House) -> list[str]:
+    bind = house.url.removeprefix("http://")
+    options = ["--bind", bind, "--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(house.directory)]
+    return [sys.executable, "-m", "gunicorn", "config.wsgi", *options]
+
+
+COMMANDS: dict[str, Callable[[House], list[str]]] = {
+    "web": _web,
+    "worker": lambda _: [*MANAGE, "rundramatiq", "--processes", "1", "--threads", "8", "--skip-logging"],
+    "scheduler": lambda _: [*MANAGE, "runscheduler"],
+}
+
+PRODUCT = """
+    WITH seller AS (
+        INSERT INTO commerce_seller (name, email, language, active)
+        VALUES ('Roastery', 'roastery@sellers.example.com', 'en', true) RETURNING id
+    )
+    INSERT INTO commerce_product (slug, name, description, picture, price_minor, currency, stock, active, seller_id)
+    SELECT 'espresso', 'Espresso', '', '', 450, 'EUR', 100000, true, id FROM seller
+"""
+
+SETTLED = """
+    SELECT count(*) FROM commerce_order WHERE public_id = ANY(%s) AND status = 'paid' AND 2 = (
+        SELECT count(*) FROM commerce_notification WHERE order_id = commerce_order.id AND status = 'sent'
+    )
+"""

@@ -1,0 +1,134 @@
+"""The embedded mode: one process, and nothing is lost when it ends."""
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.embedded import Embedded
+from tests.stack.mail import MailServer
+from tests.stack.ports import wait_until
+
+pytestmark = [pytest.mark.django_db(transaction=False), pytest.mark.alone]
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """Where the shop's mails arrive."""
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def shop(mail: MailServer, tmp_path: Path) -> Iterator[Embedded]:
+    """The shop, running."""
+    embedded = Embedded(tmp_path, mail.port, FAST_TRACK_INTERVAL_S="1")
+    embedded.prepare()
+    embedded.start()
+    yield embedded
+    embedded.program.kill()
+
+
+def place_order(shop: Embedded) -> tuple[str, str]:
+    """A customer goes as far as the provider's page; returns the order's id and the address of that page."""
+    visitor = requests.Session()
+    page = visitor.get(shop.url).text
+    product = re.findall(r'name="product" value="(\d+)">\s*<button class="button" type="submit">', page)[0]
+    visitor.post(f"{shop.url}/cart/add/", {"product": product, "csrfmiddlewaretoken": _token(page)}).raise_for_status()
+    form = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
+    page = visitor.get(f"{shop.url}/checkout/").text
+    placed = visitor.post(f"{shop.url}/checkout/", {**form, "csrfmiddlewaretoken": _token(page)}, allow_redirects=False)
+    payment = requests.get(f"{shop.sandbox_url}/control/payments", timeout=5).json()["payments"][-1]
+    return payment["reference"], placed.headers["Location"]
+
+
+def state(shop: Embedded, order: str) -> str:
+    """What the order page shows."""
+    return str(requests.get(f"{shop.url}/orders/{order}/state.json", timeout=5).json()["state"])
+
+
+def is_paid(shop: Embedded, order: str) -> bool:
+    """Does the order page say so?"""
+    return state(shop, order) == "paid"
+
+
+def confirmations(mail: MailServer) -> int:
+    """How many mails came to the customer."""
+    return sum("ann@example.com" in each.recipients for each in mail.messages)
+
+
+def pay(pay_url: str) -> None:
+    """The buyer pays and closes the tab."""
+    requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=5).raise_for_status()
+
+
+def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Embedded, mail: MailServer) -> None:
+    """An order left pending is settled after the restart."""
+    order, pay_url = place_order(shop)
+    started = time.monotonic()
+    shop.program.send(signal.SIGINT)
+    assert shop.program.wait(5) == 0
+    assert time.monotonic() - started < 5
+
+    shop.start()
+    pay(pay_url)
+
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 10)
+    wait_until(lambda: confirmations(mail) == 1, "the confirmation came", 10)
+
+
+def test_ctrl_c_ends_it_within_five_seconds_while_the_provider_hangs(shop: Embedded) -> None:
+    """Calls under way are not waited for longer than that; their payments come due again."""
+    place_order(shop)
+    fault = {"where": "status", "kind": "hang", "hang_s": 30}
+    requests.post(f"{shop.sandbox_url}/control/faults", json=fault, timeout=5).raise_for_status()
+    time.sleep(1.5)  # long enough for a look at the payment to have begun
+    started = time.monotonic()
+
+    shop.program.send(signal.SIGINT)
+
+    assert shop.program.wait(6) == 0
+    assert time.monotonic() - started < 5
+
+
+def test_a_crash_is_followed_by_business_as_usual(shop: Embedded, mail: MailServer) -> None:
+    """Killed in the moment in which the buyer pays: the next start finds out, and mails once."""
+    order, pay_url = place_order(shop)
+    pay(pay_url)
+    shop.program.kill()
+
+    shop.start()
+
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 20)
+    wait_until(lambda: confirmations(mail) >= 1, "the confirmation came", 90)
+    time.sleep(1)
+    assert confirmations(mail) == 1
+
+
+def test_without_callbacks_the_page_knows_within_the_interval_and_two_seconds(shop: Embedded) -> None:
+    """The sweep is the promise."""
+    rule = {"lose_all": True}
+    requests.post(f"{shop.sandbox_url}/control/callbacks", json=rule, timeout=5).raise_for_status()
+    for _ in range(3):
+        order, pay_url = place_order(shop)
+        pay(pay_url)
+        wait_until(partial(is_paid, shop, order), "the order was paid", 1 + 2)
+
+
+def test_with_a_callback_the_page_knows_within_a_second(shop: Embedded) -> None:
+    """The nudge makes it quick."""
+    for _ in range(3):
+        order, pay_url = place_order(shop)
+        pay(pay_url)
+        wait_until(partial(is_paid, shop, order), "the order was paid", 1)
+
+
+def _token(page: str) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert found
+    return found.group(1)

@@ -1,0 +1,104 @@
+"""The documents say what the code does."""
+
+import inspect
+import re
+from pathlib import Path
+
+import dramatiq
+import pytest
+from django.conf import settings
+
+from actors.schedule import entries
+from billing.callbacks import CALLBACKS
+from billing.looks import CHECKS
+from billing.reconciled_day import RECONCILIATIONS
+from billing.refunds import REFUNDS
+from commerce.notifications import MAILS
+from commerce.orders import EXPIRIES
+from commerce.reports_mail import REPORT_MAILS
+from commerce.settlement import SETTLEMENTS
+from config.due import Due, DueRow
+from config.payments import PROVIDER_OPTIONS
+
+ROOT = Path(settings.BASE_DIR)
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+KINDS: list[Due] = [  # type: ignore[type-arg]
+    CHECKS, REFUNDS, CALLBACKS, SETTLEMENTS, MAILS, EXPIRIES, REPORT_MAILS, RECONCILIATIONS,
+]  # fmt: skip
+
+SECOND_ACCOUNT = ("STRIPE_EU", PROVIDER_OPTIONS["stripe"])
+OF_EACH_ACCOUNT = ("RATE_LIMIT_PER_S", "POLLING_POLICY")
+
+
+def due_rows() -> set[type]:
+    """Every model that carries slow work."""
+    return set(DueRow.__subclasses__())
+
+
+def table_of_slow_work() -> str:
+    """The section of the README."""
+    return README.split("## The slow work")[1].split("\n## ")[0]
+
+
+def test_every_kind_of_slow_work_is_known_here() -> None:
+    """Whoever adds one adds it to the table."""
+    assert {kind.model for kind in KINDS} == due_rows()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.model.__name__)
+def test_the_table_of_slow_work_names_each_due_column(kind: Due) -> None:  # type: ignore[type-arg]
+    """By table and column, as the database has them."""
+    noun = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.model.__name__).lower()
+    assert f"| `{noun}.{kind.column}` |" in table_of_slow_work()
+
+
+def test_the_readme_names_every_actor_and_no_other() -> None:
+    """The table is the map of the messages."""
+    actors = set(dramatiq.get_broker().actors)
+    assert actors - set(re.findall(r"`(\w+)`", README)) == set()
+
+
+def test_the_readme_tells_how_often_each_sweep_runs() -> None:
+    """As the schedule has it."""
+    for entry in entries():
+        period = str(entry.period)
+        if period.startswith("every") and entry.actor != "check_pending_payments":
+            assert f"`{entry.actor}`, {period}" in table_of_slow_work(), entry.actor
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_target_that_is_named_exists(document: Path) -> None:
+    """`make something` works."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ((?:[a-z]+ )*[a-z]+)`", document.read_text()))
+    assert {word for words in named for word in words.split()} <= targets
+
+
+def test_every_target_explains_itself() -> None:
+    """`make` alone lists all that one may call."""
+    makefile = (ROOT / "Makefile").read_text()
+    public = set(re.findall(r"^\.PHONY: (\w+)", makefile, re.MULTILINE)) - {"prepared"}
+    assert public == set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_setting_that_is_named_exists(document: Path) -> None:
+    """No setting of the past, no misspelt one."""
+    of_accounts = {
+        f"{account}_{option}"
+        for account, read in [*((name.upper(), read) for name, read in PROVIDER_OPTIONS.items()), SECOND_ACCOUNT]
+        for option in [*re.findall(r"\{prefix\}_(\w+)", inspect.getsource(read)), *OF_EACH_ACCOUNT]
+    }
+    known = (
+        set(dir(settings)) | of_accounts | {"SECRET_KEY_FILE", "SHOP_TIME_ZONE", "DRAMATIQ_BROKER", "NULL", "SERVICES"}
+    )
+    named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", document.read_text()))
+    assert named <= known
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    """Files that the documents point at are there."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        assert (ROOT / target).exists() or (ROOT / "billing/providers" / target).exists(), target

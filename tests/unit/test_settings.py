@@ -1,0 +1,184 @@
+"""A process with a wrong setting does not start: it ends with one line that says what to write."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read_settings(
+    var: Path, code: str = "import config.settings", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """A fresh process with nothing but these settings."""
+    clean = {"PATH": os.environ["PATH"], "VAR_DIR": str(var), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("PRODUCTION", "maybe", "write yes or no"),
+        ("SHOP_URL", "shop.example.com", "write an address like http://host"),
+        ("SHOP_URL", "http://[", "write an address"),
+        ("SECRET_KEY", "short", "at least 50 random characters"),
+        ("SECRET_KEY_FALLBACKS", "short", "write whole earlier keys"),
+        ("DATABASE_URL", "mysql://db/shop", "write an address like postgres://host"),
+        ("DATABASE_URL", "postgres:///shop", "write an address like postgres://host"),
+        ("DATABASE_URL", "postgres://db:port/shop", "write"),
+        ("DATABASE_URL", "postgres://till:hush#hush@db/shop", "write"),
+        ("DATABASE_CONNECT_TIMEOUT_S", "0", "write a whole number from 1"),
+        ("DATABASE_LOCK_TIMEOUT_S", "nan", "write a number of seconds from 1"),
+        ("BROKER_URL", "redis://127.0.0.1", "write an address like amqp://host"),
+        ("PAYMENT_ACCOUNTS", "piggybank", "write accounts like stripe or name:stripe; the providers are sandbox"),
+        ("PAYMENT_ACCOUNTS", "Sandbox:sandbox", "write accounts like"),
+        ("PAYMENT_ACCOUNT", "stripe", "write one of sandbox"),
+        ("PAYMENT_CHECK_INTERVAL_S", "7", "write a number that divides a day"),
+        ("PAYMENT_CHECK_INTERVAL_S", "0.5", "write a whole number from 1 to 3600"),
+        ("FAST_TRACK_INTERVAL_S", "0", "write a number of seconds from 0.5"),
+        ("SLOW_TRACK_INTERVAL_S", "inf", "write a number of seconds from 0.5"),
+        ("PAYMENT_ATTEMPTS_LIMIT", "ten", "write a whole number from 1"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "write networks like 192.0.2.0/24"),
+        ("RECONCILIATION_SHARED_ACCOUNTS", "stripe", "write names of PAYMENT_ACCOUNTS"),
+        ("RECONCILIATION_NIGHTS", "0", "write a whole number from 1"),
+        ("CALLBACK_RETENTION_DAYS", "0", "write a whole number from 1"),
+        ("PAYMENT_API_TIMEOUT_S", "600", "write a number of seconds from 0.1 to 60"),
+        ("REVIEW_REQUEST_AFTER_DAYS", "0", "write a whole number from 1 to 365"),
+        ("REVIEW_REQUEST_UNTIL_DAYS", "7", "write a whole number from 8 to 3650"),
+        ("REVIEW_LINK_VALID_DAYS", "soon", "write a whole number from 1"),
+        ("REVIEW_MAX_CHARS", "-1", "write a whole number from 1"),
+        ("PAYMENT_POLLING_POLICY", "sometimes", "write one of two-track, growing"),
+        ("SANDBOX_POLLING_POLICY", "Growing", "write one of two-track, growing"),
+        ("PROVIDER_RATE_LIMIT_PER_S", "-1", "write a whole number from 0 to 10000"),
+        ("SANDBOX_RATE_LIMIT_PER_S", "fast", "write a whole number from 0 to 10000"),
+        ("PROVIDER_BURST_CALLS", "0.5", "write a whole number from 0 to 1000"),
+        ("PROVIDER_BREAKER_ERRORS", "11", "write a whole number from 1 to 10"),
+        ("PROVIDER_BREAKER_WINDOW_S", "59", "write a number of seconds from 60"),
+        ("PROVIDER_BREAKER_PROBE_S", "0", "write a number of seconds from 0.1"),
+        ("PROVIDER_PAUSE_LIMIT_S", "0", "write a number of seconds from 1"),
+        ("PROVIDER_PATIENCE_S", "60", "write a number of seconds from 0"),
+        ("GROWING_INTERVAL_LIMIT_S", "0", "write a number of seconds from 1"),
+        ("EMAIL_PORT", "65536", "write a whole number from 1 to 65535"),
+        ("LOG_STYLE", "xml", "write one of json, readable"),
+        ("LOG_LEVEL", "loud", "write one of DEBUG, INFO, WARNING, ERROR"),
+        ("SHOP_TIME_ZONE", "Mars/Olympus", "write"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start(tmp_path: Path, name: str, value: str, instead: str) -> None:
+    """Status 1, nothing on standard output, and one line on standard error: no traceback to dig through."""
+    ended = read_settings(tmp_path, **{name: value})
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1, ended.stderr
+    assert lines[0].startswith(f"The setting {name} ")
+    assert instead in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("account", "given", "missing"),
+    [
+        ("yookassa", {}, "YOOKASSA_SHOP_ID"),
+        ("yookassa", {"YOOKASSA_SHOP_ID": "100500"}, "YOOKASSA_SECRET_KEY"),
+        ("stripe", {"STRIPE_SECRET_KEY": "sk"}, "STRIPE_CALLBACK_SECRET"),
+        ("stripe-eu:stripe", {"STRIPE_SECRET_KEY": "sk", "STRIPE_CALLBACK_SECRET": "wh"}, "STRIPE_EU_SECRET_KEY"),
+        ("paypal", {"PAYPAL_CLIENT_ID": "id"}, "PAYPAL_CLIENT_SECRET"),
+    ],
+)
+def test_an_account_needs_its_keys(tmp_path: Path, account: str, given: dict[str, str], missing: str) -> None:
+    """And those of another account are not taken for them."""
+    ended = read_settings(tmp_path, PAYMENT_ACCOUNTS=account, **given)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"The setting {missing} is not set: it has no default; write a value.\n"
+
+
+def test_a_network_has_to_be_one(tmp_path: Path) -> None:
+    """A bit of the host in it, and it would match nothing."""
+    keys = {"YOOKASSA_SHOP_ID": "1", "YOOKASSA_SECRET_KEY": "2", "YOOKASSA_CALLBACK_NETWORKS": "77.75.153.7/25"}
+    ended = read_settings(tmp_path, PAYMENT_ACCOUNTS="yookassa", **keys)
+
+    assert ended.stderr.startswith("The setting YOOKASSA_CALLBACK_NETWORKS is '77.75.153.7/25': write networks like ")
+
+
+def test_the_real_address_is_the_default(tmp_path: Path) -> None:
+    """With the keys, nothing else is needed."""
+    code = "from config.payments import PAYMENT_ACCOUNTS as a; print(*(a[name]['url'] for name in a))"
+    keys = dict.fromkeys(
+        ("YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY", "STRIPE_SECRET_KEY", "STRIPE_CALLBACK_SECRET"), "secret"
+    ) | dict.fromkeys(("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET"), "secret")
+    ended = read_settings(tmp_path, code, PAYMENT_ACCOUNTS="yookassa,stripe,paypal", **keys)
+
+    assert ended.stdout.split() == [
+        "https://api.yookassa.ru/v3",
+        "https://api.stripe.com/v1",
+        "https://api-m.paypal.com",
+    ]
+
+
+def test_production_needs_a_secret_key(tmp_path: Path) -> None:
+    """Only on somebody's own machine there is one without being asked."""
+    ended = read_settings(tmp_path, PRODUCTION="yes")
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The setting SECRET_KEY ")
+
+
+def test_without_any_setting_it_is_the_embedded_mode(tmp_path: Path) -> None:
+    """SQLite, the broker inside the process, mails in a directory."""
+    code = (
+        "from config import settings as s;"
+        "print(s.DATABASES['default']['ENGINE'], s.DRAMATIQ_BROKER['BROKER'], s.EMAIL_BACKEND, s.DEBUG)"
+    )
+    ended = read_settings(tmp_path, code)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.split() == [
+        "django.db.backends.sqlite3",
+        "config.broker.InMemory",
+        "django.core.mail.backends.filebased.EmailBackend",
+        "False",
+    ]
+
+
+def test_the_database_address_is_taken_apart(tmp_path: Path) -> None:
+    """Special characters are written as in every URL."""
+    code = (
+        "from config.settings import DATABASES; d = DATABASES['default'];"
+        "print(d['HOST'], d['PORT'], d['NAME'], d['USER'], d['PASSWORD'])"
+    )
+    ended = read_settings(tmp_path, code, DATABASE_URL="postgres://till:p%40ss%2Fw%23rd@db:5433/sh%20op")
+
+    assert ended.stdout.strip() == "db 5433 sh op till p@ss/w#rd"
+
+
+def test_the_tracks_of_the_seeds(tmp_path: Path) -> None:
+    """Names, meanings and defaults are the user's own."""
+    seeds = {
+        "FAST_TRACK_LIMIT_S": 300,
+        "FAST_TRACK_INTERVAL_S": 5,
+        "SLOW_TRACK_INTERVAL_S": 60,
+        "PAYMENT_ATTEMPTS_LIMIT": 10,
+        "PAYMENT_API_TIMEOUT_S": 3,
+    }
+    ended = read_settings(tmp_path, f"from config import settings; print([vars(settings)[n] for n in {list(seeds)}])")
+
+    assert json.loads(ended.stdout) == list(seeds.values())
+
+
+@pytest.mark.parametrize("name", ["commerce.Painting", "museum.Ticket", "Order", "a.b.c"])
+def test_a_model_that_is_not_there_stops_the_start(settings: Settings, name: str) -> None:
+    """Otherwise the admin's list of payments would be an error page."""
+    settings.PAYMENT_REFERENCE_MODEL = name
+
+    with pytest.raises(ImproperlyConfigured, match=f"PAYMENT_REFERENCE_MODEL is '{name}', but there is no such model"):
+        apps.get_app_config("billing").ready()
