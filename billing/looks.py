@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from billing import accounts, breaker, refunds, tracks
@@ -19,6 +18,7 @@ from billing.attention import call_for_attention, count_error
 from billing.errors import ProviderError, Refused, Unavailable, is_definite_no
 from billing.facts import tell_of_payment
 from billing.models import AskedBy, Attention, Payment
+from billing.pacing import longest_request_s
 from billing.providers import Answer, Capturing, provider_of
 from billing.states import ARROWS, OPEN, UNPAID_ENDS, Status
 from config.due import Due, database_now
@@ -34,7 +34,7 @@ the search for what it left behind, a second try) before the last two. PayPal ne
 another thread's access token, and one's own fetch if that was in vain; with a capture and a status it stays at five.
 """
 
-CHECKS = Due(Payment, "next_check_at", lease=timedelta(seconds=REQUESTS * settings.PAYMENT_API_TIMEOUT_S + 2))
+CHECKS = Due(Payment, "next_check_at", lease=timedelta(seconds=REQUESTS * longest_request_s() + 2))
 
 
 def calls_needed(payment: Payment, now: datetime) -> int:

@@ -24,6 +24,7 @@ from billing.errors import NotNow, ProviderError, Unavailable, is_definite_no
 from billing.facts import tell_of_refund
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
+from billing.pacing import longest_request_s
 from billing.providers import RefundAnswer, provider_of
 from billing.states import REFUND_ARROWS, REFUND_OPEN, RefundStatus
 from config.due import Due, database_now
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 1.0
 """So long a refund waits for its turn at the account; then it is put off."""
 
-REFUNDS = Due(Refund, "next_check_at", lease=timedelta(seconds=3 * settings.PAYMENT_API_TIMEOUT_S + PATIENCE_S + 2))
+REFUNDS = Due(Refund, "next_check_at", lease=timedelta(seconds=3 * longest_request_s() + PATIENCE_S + 2))
 """Three requests at the most (Stripe, after a failure it has stored), and a write."""
 
 BY_PROVIDER = "provider"

@@ -74,7 +74,7 @@ class Hint:
 
 
 class Provider(Protocol):
-    """One account at a provider. Every request takes `PAYMENT_API_TIMEOUT_S` at the most; raises only ProviderError.
+    """One account at a provider. A request takes `pacing.longest_request_s()` at the most; raises only ProviderError.
 
     They run side by side in threads that have no database connection. What is made with an idempotency key may be
     repeated as often as one likes. How many requests a call may need is counted in `billing.looks`.

@@ -34,6 +34,8 @@ from billing.errors import (
     Unreachable,
     WrongCredentials,
 )
+from billing.pacing import pace_of
+from billing.providers.base import Account
 
 CHUNK_BYTES = 65_536
 
@@ -61,18 +63,20 @@ def read_complaint(status: int, headers: Mapping[str, str], body: dict[str, Any]
 
 
 class ProviderClient:
-    """Calls one provider's API; safe to share between threads.
+    """Calls one account's API; safe to share between threads.
 
-    Every call ends within `PAYMENT_API_TIMEOUT_S`, with the JSON object that was answered or with a ProviderError.
+    Every call ends within `PAYMENT_API_TIMEOUT_S`, with the JSON object that was answered or with a ProviderError. At
+    the account's limit it begins a little later, or raises NotNow (`billing.pacing`).
     """
 
     def __init__(
         self,
-        base_url: str,
+        account: Account,
         headers: dict[str, str],
         read_complaint: Callable[[int, Mapping[str, str], dict[str, Any]], Complaint] = read_complaint,
     ) -> None:
-        self._base_url = base_url
+        self._base_url = account.options["url"]
+        self._pace = pace_of(account.name)
         self._read_complaint = read_complaint
         self._headers = {"Accept": "application/json", "User-Agent": "Tillkeeper", **headers}
         self._adapter = _DeadlineAdapter(pool_maxsize=settings.PAYMENT_CHECK_CONCURRENCY, max_retries=0)
@@ -95,6 +99,7 @@ class ProviderClient:
         return {**self._headers, **(headers or {})}
 
     def _call(self, request: requests.Request) -> dict[str, Any]:
+        self._pace.wait()
         try:
             with _deadline(settings.PAYMENT_API_TIMEOUT_S):
                 status, headers, body = self._exchange(request.prepare())

@@ -68,7 +68,7 @@ class PayPal:
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:
-        self._http = ProviderClient(account.options["url"], {}, _read_complaint)
+        self._http = ProviderClient(account, {}, _read_complaint)
         self._token = _Token(self._http, basic(account.options["client_id"], account.options["client_secret"]))
 
     def create(self, payment: "Payment") -> Answer:

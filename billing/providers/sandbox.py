@@ -41,7 +41,7 @@ class Sandbox:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._http = ProviderClient(account.options["url"], {"Authorization": f"Bearer {account.options['api_key']}"})
+        self._http = ProviderClient(account, {"Authorization": f"Bearer {account.options['api_key']}"})
 
     def create(self, payment: "Payment") -> Answer:
         body = {

@@ -67,7 +67,7 @@ class Stripe:
     def __init__(self, account: Account) -> None:
         self._account = account
         headers = {"Authorization": f"Bearer {account.options['secret_key']}", "Stripe-Version": VERSION}
-        self._http = ProviderClient(account.options["url"], headers, _read_complaint)
+        self._http = ProviderClient(account, headers, _read_complaint)
 
     def create(self, payment: "Payment") -> Answer:
         """A 5xx that Stripe keeps under our key would be its answer for a day: it keeps even those.

@@ -59,7 +59,7 @@ class YooKassa:
         self.lapse: timedelta | None = timedelta(seconds=float(options["lapse_s"]))
         self._networks = [ip_network(each) for each in options["callback_networks"].split(",") if each]
         authorization = basic(options["shop_id"], options["secret_key"])
-        self._http = ProviderClient(options["url"], {"Authorization": authorization}, _read_complaint)
+        self._http = ProviderClient(account, {"Authorization": authorization}, _read_complaint)
 
     def create(self, payment: "Payment") -> Answer:
         body = {

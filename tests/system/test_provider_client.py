@@ -22,6 +22,7 @@ from billing.errors import (
     Unreachable,
     WrongCredentials,
 )
+from billing.providers.base import Account
 from billing.providers.http import ProviderClient
 from billing.sandbox import SandboxServer
 
@@ -33,7 +34,7 @@ def client(sandbox: SandboxServer, settings: Settings) -> ProviderClient:
     """A client of the sandbox with a short deadline."""
     settings.PAYMENT_API_TIMEOUT_S = 0.5
     settings.PAYMENT_API_MAX_BYTES = 10_000
-    return ProviderClient(sandbox.url, {"Authorization": f"Bearer {KEY}"})
+    return client_of(sandbox.url, {"Authorization": f"Bearer {KEY}"})
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_the_deadline_holds_over_tls(settings: Settings, monkeypatch: pytest.Mon
     authority = trustme.CA()
     with authority.cert_pem.tempfile() as bundle, _dripping_tls_server(authority) as port:
         monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", bundle)
-        client = ProviderClient(f"https://localhost:{port}", {})
+        client = client_of(f"https://localhost:{port}")
         started = time.monotonic()
         with pytest.raises(DeadlinePassed):
             client.get("/")
@@ -78,7 +79,7 @@ def test_a_server_without_a_certificate_we_trust_is_not_talked_to(settings: Sett
     """Watching the socket must not switch verification off."""
     settings.PAYMENT_API_TIMEOUT_S = 0.5
     with _dripping_tls_server(trustme.CA()) as port, pytest.raises(Unreachable, match="SSLError"):
-        ProviderClient(f"https://localhost:{port}", {}).get("/")
+        client_of(f"https://localhost:{port}").get("/")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_nobody_is_listening(settings: Settings) -> None:
     """A refused connection is an unknown outcome."""
     settings.PAYMENT_API_TIMEOUT_S = 0.5
     with pytest.raises(Unreachable):
-        ProviderClient("http://127.0.0.1:9", {}).get("/")
+        client_of("http://127.0.0.1:9").get("/")
 
 
 def test_calls_share_connections(client: ProviderClient, path: str) -> None:
@@ -161,6 +162,11 @@ def test_secrets_stay_out_of_errors_and_logs(
         assert KEY not in f"{error.value!r} {error.value.__cause__!r}"
 
     assert KEY not in caplog.text
+
+
+def client_of(url: str, headers: dict[str, str] | None = None) -> ProviderClient:
+    """A client of whoever listens there."""
+    return ProviderClient(Account("sandbox", {"url": url}), headers or {})
 
 
 def _connections() -> int:
