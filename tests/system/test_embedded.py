@@ -13,6 +13,7 @@ import requests
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import wait_until
+from tests.stopwatch import assert_quick, seconds_until
 
 pytestmark = [pytest.mark.django_db(transaction=False), pytest.mark.alone]
 
@@ -72,14 +73,15 @@ def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Emb
     order, pay_url = place_order(shop)
     started = time.monotonic()
     shop.program.send(signal.SIGINT)
-    assert shop.program.wait(5) == 0
-    assert time.monotonic() - started < 5
+    assert shop.program.wait(10) == 0
+    ended_s = time.monotonic() - started
 
     shop.start()
     pay(pay_url)
 
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 10)
-    wait_until(lambda: confirmations(mail) == 1, "the confirmation came", 10)
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 20)
+    wait_until(lambda: confirmations(mail) == 1, "the confirmation came", 20)
+    assert_quick(ended_s, 5, "the end")
 
 
 def test_ctrl_c_ends_it_within_five_seconds_while_the_provider_hangs(shop: Embedded) -> None:
@@ -92,8 +94,8 @@ def test_ctrl_c_ends_it_within_five_seconds_while_the_provider_hangs(shop: Embed
 
     shop.program.send(signal.SIGINT)
 
-    assert shop.program.wait(6) == 0
-    assert time.monotonic() - started < 5
+    assert shop.program.wait(10) == 0
+    assert_quick(time.monotonic() - started, 5, "the end")
 
 
 def test_a_crash_is_followed_by_business_as_usual(shop: Embedded, mail: MailServer) -> None:
@@ -117,7 +119,7 @@ def test_without_callbacks_the_page_knows_within_the_interval_and_two_seconds(sh
     for _ in range(3):
         order, pay_url = place_order(shop)
         pay(pay_url)
-        wait_until(partial(is_paid, shop, order), "the order was paid", 1 + 2)
+        assert_quick(seconds_until(partial(is_paid, shop, order), "the order was paid"), 1 + 2, "finding it out")
 
 
 def test_with_a_callback_the_page_knows_within_a_second(shop: Embedded) -> None:
@@ -125,7 +127,7 @@ def test_with_a_callback_the_page_knows_within_a_second(shop: Embedded) -> None:
     for _ in range(3):
         order, pay_url = place_order(shop)
         pay(pay_url)
-        wait_until(partial(is_paid, shop, order), "the order was paid", 1)
+        assert_quick(seconds_until(partial(is_paid, shop, order), "the order was paid"), 1, "showing it")
 
 
 def _token(page: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.bench.outage import Drill, Plan
+from tests.stopwatch import assert_quick
 from tests.system.house import House
 
 LIMIT_PER_S = 60
@@ -16,9 +17,9 @@ def test_an_outage_of_one_provider_is_no_business_of_the_other(house: House) -> 
 
     found = Drill(house, plan).run()
 
-    assert max(found.lags_s["other"]) < 3
     assert found.statuses == {"succeeded": 2 * 80 + 1}
     assert (found.attention, found.due_for_ever) == (0, 0)
     assert found.calls_during < 64 + 10
     for calls in found.busiest_s.values():
-        assert calls <= LIMIT_PER_S + plan.burst + 1 + LIMIT_PER_S // 4  # a thread may be late for its slot
+        assert calls <= LIMIT_PER_S + plan.burst + 1 + LIMIT_PER_S // 4  # what was sent in time may arrive together
+    assert_quick(max(found.lags_s["other"]), 3, "the other's most overdue payment")
