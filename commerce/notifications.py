@@ -64,11 +64,14 @@ def queue_seller_notifications(order: Order) -> None:
     A seller sees their own lines and where they go, and neither the customer's mail address nor the number that opens
     the customer's page.
     """
-    lines = list(order.lines.select_related("product__seller"))
-    for seller in sorted({line.product.seller for line in lines}, key=lambda seller: seller.pk):
-        own = [line for line in lines if line.product.seller_id == seller.pk]
-        _queue(Kind.SELLER_NOTIFICATION, order, seller.email, seller.name, seller.language, own)
+    _queue_for_sellers(Kind.SELLER_NOTIFICATION, order)
     nudge("send_seller_notification", order.pk)
+
+
+def queue_stop_packing(order: Order) -> None:
+    """To each seller of the order: keep these, the money went back before they left. In that transaction."""
+    _queue_for_sellers(Kind.STOP_PACKING, order)
+    nudge("send_pending_emails")
 
 
 def queue_review_reminder(order: Order, lines: Sequence[OrderLine]) -> None:
@@ -82,6 +85,14 @@ def queue_money_back(order: Order, refund: Refund) -> None:
     facts = {"amount": refund.amount, "order_stands": order.is_paid}
     occasion = f"refund {refund.pk}"
     _queue(Kind.MONEY_BACK, order, order.email, order.name, order.language, (), occasion, **facts)
+
+
+def _queue_for_sellers(kind: Kind, order: Order) -> None:
+    """Each is told about their own lines, in their language."""
+    lines = list(order.lines.select_related("product__seller"))
+    for seller in sorted({line.product.seller for line in lines}, key=lambda seller: seller.pk):
+        own = [line for line in lines if line.product.seller_id == seller.pk]
+        _queue(kind, order, seller.email, seller.name, seller.language, own)
 
 
 def _queue(

@@ -80,14 +80,15 @@ def _take_refund(refund: Refund, order: Order) -> None:
 def _count_refunds(payment: Payment, order: Order) -> None:
     """What has gone back of the order's money, as it is now; all of it undoes the order.
 
-    The goods are on the shelf again then, unless they were delivered: those the customer has, and whether they come
-    back, and fit to be sold, is for a person to see.
+    The goods are on the shelf again then, and their sellers keep them, unless they were delivered: those the customer
+    has, and whether they come back, and fit to be sold, is for a person to see.
     """
     done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
     order.refunded_minor = done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
     if order.is_paid and payment.received and order.refunded_minor >= payment.received.minor:
         if order.delivered_at is None:
             stock.give_back(order)
+            notifications.queue_stop_packing(order)
         order.refund(database_now())
         transaction.on_commit(lambda: log.info("order.refunded", extra={"order": order.public_id}))
     order.save(update_fields=["status", "refunded_minor", "refunded_at"])

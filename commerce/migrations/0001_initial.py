@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
                 ('claims', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('errors', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='consecutive errors')),
                 ('asked_by', models.CharField(blank=True, default='', editable=False, max_length=16)),
-                ('kind', models.CharField(choices=[('order_confirmation', 'order confirmation'), ('seller_notification', 'seller notification'), ('review_reminder', 'review reminder'), ('money_back', 'money back')], max_length=32)),
+                ('kind', models.CharField(choices=[('order_confirmation', 'order confirmation'), ('seller_notification', 'seller notification'), ('review_reminder', 'review reminder'), ('money_back', 'money back'), ('stop_packing', 'stop packing')], max_length=32)),
                 ('occasion', models.CharField(blank=True, db_default='', default='', help_text='For kinds of which an order may have several.', max_length=32)),
                 ('recipient', models.EmailField(max_length=254)),
                 ('recipient_name', models.CharField(blank=True, max_length=100)),

@@ -25,6 +25,7 @@ class Notification(DueRow):
         SELLER_NOTIFICATION = "seller_notification", "seller notification"
         REVIEW_REMINDER = "review_reminder", "review reminder"
         MONEY_BACK = "money_back", "money back"
+        STOP_PACKING = "stop_packing", "stop packing"
 
         @property
         def held_if_uncertain(self) -> bool:

@@ -271,6 +271,8 @@ def test_an_order_whose_money_went_back_is_refunded(shop: Shop, delivered: bool)
     assert shop.fresh(espresso).stock == (2 if delivered else 3)
     assert stock_adds_up(espresso, 3)
     assert money_back_mails(order) == 1
+    told = order.notifications.filter(kind=Notification.Kind.STOP_PACKING)
+    assert [mail.recipient for mail in told] == ([] if delivered else [espresso.seller.email])
 
 
 def test_an_order_of_which_a_part_went_back_stays_as_it_is(shop: Shop) -> None:
