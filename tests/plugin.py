@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from tests.stack.postgres import Postgres
+from tests.stack.processes import end_cleanly
 from tests.stopwatch import TooSlow
 
 OURS = (
@@ -42,6 +43,7 @@ def pytest_configure() -> None:
     """A run that was asked for PostgreSQL must not pass on anything else."""
     from django.db import connection
 
+    end_cleanly()
     wanted = "postgresql" if os.environ.get("TEST_DATABASE") == "postgres" else "sqlite"
     if connection.vendor != wanted:
         raise pytest.UsageError(f"the tests were to run on {wanted}, but Django has {connection.vendor}")

@@ -18,7 +18,7 @@ from statistics import median
 from tests.bench import outage
 from tests.stack.ports import LOOPBACK, free_port, wait_until
 from tests.stack.postgres import Postgres
-from tests.stack.processes import Program
+from tests.stack.processes import Program, end_cleanly
 from tests.stack.rabbitmq import RabbitMQ
 from tests.system.house import MANAGE, ROOT, House, http
 
@@ -42,6 +42,7 @@ def main() -> None:
     words.add_argument("--payments", type=int, default=5_000, help="pending at each provider (default 5000)")
     words.add_argument("--mails", type=int, default=10_000, help="due mails per round (default 10000)")
     chosen = words.parse_args()
+    end_cleanly()
     with tempfile.TemporaryDirectory() as var:
         if chosen.carts:
             print_cleanup(measure_cleanup(Path(var), chosen.carts))
