@@ -20,6 +20,8 @@ OURS = (
     "SHOP_URL",
     "SECRET_KEY",
     "PRODUCTION",
+    "ALLOWED_",
+    "HSTS_",
     "EMAIL_",
     "PAYMENT_",
     "SANDBOX_",

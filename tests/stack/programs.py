@@ -1,4 +1,4 @@
-"""Where PostgreSQL, RabbitMQ and Chromium live on this machine; `python -m tests.stack.programs` installs them."""
+"""Where the programs live that we do not bring along; `python -m tests.stack.programs` installs them."""
 
 import fcntl
 import os
@@ -73,9 +73,18 @@ def find_chromium() -> Path:
     raise _missing("Chromium", "chromium")
 
 
+def find_nginx() -> Path:
+    """Return the server; Debian keeps it where only root's path looks."""
+    return (
+        _with("nginx", [*_on_path("nginx"), Path("/usr/sbin"), Path("/usr/local/sbin")], "nginx", "nginx-light")
+        / "nginx"
+    )
+
+
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
+    "nginx": Part("nginx", "nginx-light", find_nginx),
     "chromium": Part("Chromium", "chromium", find_chromium),
 }
 

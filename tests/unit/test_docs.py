@@ -1,6 +1,5 @@
 """The documents say what the code does."""
 
-import inspect
 import re
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from commerce.notifications import MAILS
 from commerce.orders import EXPIRIES
 from commerce.reports_mail import REPORT_MAILS
 from commerce.settlement import SETTLEMENTS
+from config import reference
 from config.due import Due, DueRow
-from config.payments import PROVIDER_OPTIONS
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
@@ -26,9 +25,6 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
 KINDS: list[Due] = [  # type: ignore[type-arg]
     CHECKS, REFUNDS, CALLBACKS, SETTLEMENTS, MAILS, EXPIRIES, REPORT_MAILS, RECONCILIATIONS,
 ]  # fmt: skip
-
-SECOND_ACCOUNT = ("STRIPE_EU", PROVIDER_OPTIONS["stripe"])
-OF_EACH_ACCOUNT = ("RATE_LIMIT_PER_S", "POLLING_POLICY")
 
 
 def due_rows() -> set[type]:
@@ -85,13 +81,11 @@ def test_every_target_explains_itself() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_setting_that_is_named_exists(document: Path) -> None:
     """No setting of the past, no misspelt one."""
-    of_accounts = {
-        f"{account}_{option}"
-        for account, read in [*((name.upper(), read) for name, read in PROVIDER_OPTIONS.items()), SECOND_ACCOUNT]
-        for option in [*re.findall(r"\{prefix\}_(\w+)", inspect.getsource(read)), *OF_EACH_ACCOUNT]
-    }
     known = (
-        set(dir(settings)) | of_accounts | {"SECRET_KEY_FILE", "SHOP_TIME_ZONE", "DRAMATIQ_BROKER", "NULL", "SERVICES"}
+        set(dir(settings))
+        | reference.names()
+        | {one.name for one in reference.of("stripe-eu", "stripe")}
+        | {"SECRET_KEY_FILE", "DRAMATIQ_BROKER", "PROVIDER_OPTIONS", "NULL", "SERVICES"}
     )
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", document.read_text()))
     assert named <= known
