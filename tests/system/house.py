@@ -1,4 +1,5 @@
-"""The house as its users run it: web, worker and scheduler as processes of the operating system.
+"""The house as its users run it: web, worker and scheduler as processes of the operating system, with no more rights
+at the broker than a production has.
 
 They stand between a private PostgreSQL, a private RabbitMQ, the sandbox provider and a mail server. What came of an
 order is read from the database, from the shop's pages, and from the books that the provider and the mail server keep:
@@ -27,6 +28,7 @@ import requests
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
+from actors.rabbitmq import definitions
 from billing.sandbox import SandboxServer
 from tests.stack.mail import MailServer
 from tests.stack.ports import LOOPBACK, free_port, wait_until
@@ -66,6 +68,8 @@ class House:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.postgres, self.rabbitmq = Postgres(), RabbitMQ()
+        self.broker_url = f"amqp://till:s%40cret@{LOOPBACK}:{self.rabbitmq.port}/%2F"
+        self.rabbitmq.load(definitions(self.broker_url))
         self.mail, self.provider = MailServer(), SandboxServer()
         self.url = f"http://{LOOPBACK}:{free_port()}"
         self._parts: dict[str, Program] = {}
@@ -96,7 +100,7 @@ class House:
             "LANG": "C.UTF-8",
             "VAR_DIR": str(self.directory),
             "DATABASE_URL": self.postgres.url_of("shop"),
-            "BROKER_URL": self.rabbitmq.url,
+            "BROKER_URL": self.broker_url,
             "SHOP_URL": self.url,
             "SANDBOX_URL": self.provider.url,
             "EMAIL_HOST": LOOPBACK,
