@@ -59,6 +59,19 @@ bench: .venv/dev ## Measure: due payments, two accounts, due mails, the checkout
 screenshots: .venv/dev ## A picture of every page, in both languages, phone and desktop: var/screenshots/index.html
 	$(BIN)/python -m tests.screenshots
 
+##@ Run it on one host
+
+COMPOSE := docker compose --file deploy/compose/compose.yml
+
+.PHONY: up
+up: .venv/runtime ## Everything in containers: nginx, web, worker, scheduler, services, monitoring; writes its secrets first
+	@$(BIN)/python deploy/compose/make_secrets.py
+	$(COMPOSE) up --detach --build --wait
+
+.PHONY: down
+down: ## Stop it; what it stored stays
+	$(COMPOSE) down
+
 ##@ Work on it: local processes against DATABASE_URL and BROKER_URL
 
 .PHONY: services

@@ -59,7 +59,11 @@ SECRET_KEY = env.secret(
     example="SECRET_KEY_FILE=/run/secrets/key",
 )  # fmt: skip
 if len(SECRET_KEY) < 50:
-    env.refuse("SECRET_KEY", None, "in production write at least 50 random characters, or SECRET_KEY_FILE")
+    env.refuse(
+        "SECRET_KEY",
+        "***" if SECRET_KEY else None,
+        "in production write at least 50 random characters, or SECRET_KEY_FILE",
+    )
 
 SECRET_KEY_FALLBACKS = env.words(
     "SECRET_KEY_FALLBACKS",

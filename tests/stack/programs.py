@@ -81,10 +81,16 @@ def find_nginx() -> Path:
     )
 
 
+def find_compose() -> Path:
+    """Return the program that reads compose files; it needs no engine for that."""
+    return _with("docker-compose", _on_path("docker-compose"), "Docker Compose", "docker-compose") / "docker-compose"
+
+
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
     "nginx": Part("nginx", "nginx-light", find_nginx),
+    "compose": Part("Docker Compose", "docker-compose", find_compose),
     "chromium": Part("Chromium", "chromium", find_chromium),
 }
 

@@ -41,12 +41,13 @@ class RabbitMQ(Server):
 
     def load(self, definitions: Mapping[str, Any]) -> None:
         """At every start, users, rights and policies like these; guest stays, for the tests themselves."""
+        everything = {"user": "guest", "configure": ".*", "read": ".*", "write": ".*"}
         self._definitions = {
             **definitions,
             "users": [*definitions["users"], {"name": "guest", "password": "guest", "tags": "administrator"}],
             "permissions": [
                 *definitions["permissions"],
-                {"user": "guest", "vhost": "/", "configure": ".*", "read": ".*", "write": ".*"},
+                *({**everything, "vhost": host["name"]} for host in definitions["vhosts"]),
             ],
         }
 
