@@ -28,6 +28,11 @@ test: .venv/dev ## The whole suite; starts a private PostgreSQL and RabbitMQ, in
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/database tests/system tests/browser
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m alone tests/system
 
+.PHONY: fuzz
+fuzz: .venv/dev ## Random histories against what always holds, in new orders each time; FUZZ_MINUTES=10 for each database
+	TEST_DATABASE=sqlite FUZZ_MINUTES=$(or $(FUZZ_MINUTES),10) $(BIN)/python -m pytest -q tests/database/test_money_machine.py -k always_holds
+	TEST_DATABASE=postgres FUZZ_MINUTES=$(or $(FUZZ_MINUTES),10) $(BIN)/python -m pytest -q tests/database/test_money_machine.py -k always_holds
+
 .PHONY: coverage
 coverage: .venv/dev ## Which lines and branches the unit, conformance and database tests reach (it doubles their time)
 	$(BIN)/coverage erase

@@ -18,6 +18,7 @@ from commerce.reports_mail import REPORT_MAILS
 from commerce.settlement import SETTLEMENTS
 from config import reference
 from config.due import Due, DueRow
+from tests.money.invariants import INVARIANTS
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
@@ -35,6 +36,14 @@ def due_rows() -> set[type]:
 def table_of_slow_work() -> str:
     """The section of the README."""
     return README.split("## The slow work")[1].split("\n## ")[0]
+
+
+def test_what_always_holds_is_checked_line_by_line() -> None:
+    """Each line of the list is one check of the machine, with the same words and in the same order."""
+    section = README.split("## What always holds")[1].split("\n## ")[0]
+    promised = re.findall(r"^\d\. \*\*(.+?)\.?\*\*", section, re.MULTILINE)
+    checked = [(holds.__doc__ or "").splitlines()[0].rstrip(".") for holds in INVARIANTS]
+    assert promised == checked
 
 
 def test_every_kind_of_slow_work_is_known_here() -> None:
