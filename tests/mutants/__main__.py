@@ -13,40 +13,30 @@ from tests.mutants.trial import WITH_DATABASE, WITHOUT_DJANGO, Reach, Suite, rea
 
 RULES = Suite(("tests/unit/test_arrows.py", "tests/unit/test_money.py"), WITHOUT_DJANGO)
 
-_SUBJECTS = (
-    "looks", "mismatches", "providers_in_looks", "late_money", "account_states", "callbacks", "lanes",
-    "refunds", "refund_pages", "report_refunds", "reconciliation", "orders", "settlement", "timeline",
-    "ways_out", "admin_actions", "carts",
-)  # fmt: skip
 
-VERBS = Suite(
-    (
-        "tests/unit/test_states.py",
-        "tests/unit/test_tracks.py",
-        *(f"tests/database/test_{subject}.py" for subject in _SUBJECTS),
-    ),
-    WITH_DATABASE,
-)
+def _with_database(*subjects: str) -> Suite:
+    return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), WITH_DATABASE)
+
+
+LOOKS = _with_database("looks", "mismatches", "providers_in_looks", "refunds")
+REFUNDS = _with_database("refunds", "mismatches", "late_money")
+SHOPPING = _with_database("looks", "orders", "late_money", "timeline", "carts")
+RECONCILING = _with_database("reconciliation")
 
 MODULES = {
     "billing/states.py": RULES,
     "billing/money.py": RULES,
-    **dict.fromkeys(
-        (
-            "billing/models/payment.py",
-            "billing/models/refund.py",
-            "billing/facts.py",
-            "billing/attention.py",
-            "billing/mismatches.py",
-            "billing/comparing.py",
-            "billing/payments.py",
-            "billing/looks.py",
-            "billing/refunds.py",
-            "billing/differences.py",
-            "billing/reconciled_day.py",
-        ),
-        VERBS,
-    ),
+    "billing/models/payment.py": LOOKS,
+    "billing/models/refund.py": LOOKS,
+    "billing/facts.py": LOOKS,
+    "billing/attention.py": LOOKS,
+    "billing/looks.py": LOOKS,
+    "billing/mismatches.py": REFUNDS,
+    "billing/refunds.py": REFUNDS,
+    "billing/payments.py": SHOPPING,
+    "billing/comparing.py": RECONCILING,
+    "billing/differences.py": RECONCILING,
+    "billing/reconciled_day.py": RECONCILING,
 }
 """The modules that decide about money and states, each with the quick tests it is held to."""
 

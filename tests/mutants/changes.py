@@ -26,6 +26,8 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 
 OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any", "put_off": "leave", "leave": "put_off"}
 
+QUERIES = frozenset({"Q", "filter", "exclude", "get", "update", "save"})
+
 CHOICES = (Path("billing/states.py"), *sorted(Path("billing/models").glob("*.py")))
 
 
@@ -74,7 +76,7 @@ def mutants_of(path: str) -> Iterator[Mutant]:
 
 
 Place = tuple[Any, Any, str, ast.stmt]
-"""A node that may be changed: its holder and its key there (`holder[key]`), the function it is in, and the statement."""
+"""A node that may be changed: its holder and its key there (`holder[key]`), its function, and its statement."""
 
 
 def _below(node: ast.AST, where: str, statement: ast.stmt) -> Iterator[Place]:
@@ -148,9 +150,11 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _changes_of_a_call(call: ast.Call) -> Iterator[ast.AST]:
-    """An argument that was forgotten, or the opposite function."""
-    for place in range(len(call.keywords)):
-        yield _rebuilt(call, keywords=_without(call.keywords, place))
+    """A condition or a column of a query that was forgotten, or the opposite function."""
+    match call.func:
+        case ast.Name(name) | ast.Attribute(attr=name) if name in QUERIES:
+            for place in range(len(call.keywords)):
+                yield _rebuilt(call, keywords=_without(call.keywords, place))
     match call.func:
         case ast.Name(name) if name in OPPOSITES:
             yield _rebuilt(call, func=ast.Name(OPPOSITES[name]))
