@@ -339,6 +339,34 @@ def test_who_decided_and_why_is_kept_as_far_as_there_is_room(shop: Shop) -> None
     assert payment.events.get(target=Status.SUCCEEDED).found_by == "operator"
 
 
+def test_what_was_accepted_is_not_decided_on_again(shop: Shop) -> None:
+    """It is a payment like any other then: it goes back as a refund, and who accepted it stays on the row."""
+    _, payment = takes(shop, "4.51")
+    mismatches.accept(payment.pk, "olga", "fine")
+
+    for verb in (mismatches.accept, mismatches.close):
+        with pytest.raises(CannotDecide):
+            verb(payment.pk, "boris", "")
+    with pytest.raises(CannotDecide):
+        mismatches.give_back(payment.pk, "boris", "", uuid4().hex)
+
+    assert (shop.fresh(payment).decided_by, shop.fresh(payment).refunds_minor) == ("olga", 0)
+
+
+def test_what_has_ended_unpaid_is_not_closed_again(shop: Shop) -> None:
+    """A strange answer about it calls for a person, but there is nothing left to call off."""
+    _, payment = shop.order()
+    shop.buyer(payment, "decline")
+    shop.look(payment)
+    looked = answered(shop, payment, reference="somebody-else")
+    assert (looked.status, looked.attention, looked.received) == (Status.FAILED, Attention.MISMATCH, None)
+
+    with pytest.raises(CannotDecide, match="nothing to close"):
+        mismatches.close(payment.pk, "olga", "")
+
+    assert shop.fresh(payment).status == Status.FAILED
+
+
 def test_only_a_mismatch_without_money_is_closed(shop: Shop) -> None:
     """A payment that merely waits, or that a person must look at for another reason, may still be paid."""
     _, payment = shop.order()

@@ -18,8 +18,8 @@ def _with_database(*subjects: str) -> Suite:
     return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), WITH_DATABASE)
 
 
-LOOKS = _with_database("looks", "mismatches", "providers_in_looks", "refunds")
-REFUNDS = _with_database("refunds", "mismatches", "late_money")
+LOOKS = _with_database("looks", "mismatches", "providers_in_looks", "refunds", "refunds_in_trouble")
+REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches", "late_money")
 SHOPPING = _with_database("looks", "orders", "late_money", "timeline", "carts")
 RECONCILING = _with_database("reconciliation")
 
