@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.db.models import Q
+from pytest_django.fixtures import Settings
 
 from billing import refunds
 from billing.errors import BadAnswer, ProviderError, Unavailable
@@ -198,3 +199,91 @@ def test_a_refund_of_money_in_another_currency_has_that_currency(shop: Shop) -> 
     assert external.amount == Money(100, "USD")
     assert refunds.notice(payment.pk, 451) is None
     assert shop.fresh(payment).attention_note == "the provider gave back 4.51 USD, we know of 1.00 USD"
+
+
+@pytest.mark.parametrize("attention", [Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST])
+def test_what_is_given_up_is_one_refund_and_no_other(shop: Shop, on_its_way: Refund, attention: Attention) -> None:
+    """Another one of the same payment still holds its part."""
+    other = shop.follow(shop.refund(on_its_way.payment, "2.00"))
+    Refund.objects.update(attention=attention)
+
+    refunds.give_up(on_its_way.pk, "olga", "not in their list")
+
+    assert (shop.fresh(on_its_way).status, shop.fresh(other).status) == (RefundStatus.FAILED, RefundStatus.PENDING)
+    assert shop.fresh(other.payment).refunds_minor == 200
+
+
+def test_what_has_ended_is_not_given_up(shop: Shop, on_its_way: Refund) -> None:
+    """The customer has the money, whatever anybody says."""
+    shop.sandbox.force_refund(on_its_way.provider_ref, "succeeded")
+    shop.follow(on_its_way)
+    Refund.objects.update(attention=Attention.WORKERS_LOST)
+
+    with pytest.raises(CannotRefund, match="has ended"):
+        refunds.give_up(on_its_way.pk, "olga", "")
+
+    assert shop.fresh(on_its_way.payment).refunds_minor == 100
+
+
+def test_a_question_is_about_the_refunds_of_one_payment(shop: Shop, on_its_way: Refund) -> None:
+    """Those of another keep their appointments; one without open refunds has nothing to ask about."""
+    _, second = shop.paid()
+    other = shop.follow(shop.refund(second, "1.00"))
+    _, third = shop.paid()
+
+    assert refunds.look_now(on_its_way.payment, AskedBy.CALLBACK)
+    assert not refunds.look_now(third, AskedBy.CALLBACK)
+
+    assert wait(shop.fresh(on_its_way)) <= 0
+    assert shop.fresh(on_its_way).asked_by == AskedBy.CALLBACK
+    assert shop.fresh(other).next_check_at == other.next_check_at
+
+
+def test_what_another_payment_gave_back_is_not_this_ones(shop: Shop, on_its_way: Refund) -> None:
+    """The sums are compared payment by payment, and only with what has certainly gone back."""
+    shop.sandbox.refunds_start_as("succeeded")
+    _, other = shop.paid()
+    shop.follow(shop.refund(other, "3.00"))
+
+    assert refunds.notice(on_its_way.payment_id, 0) is None
+    assert refunds.notice(other.pk, 300) is None
+
+    assert (shop.fresh(on_its_way.payment).attention, shop.fresh(other).attention) == ("", "")
+
+
+def test_the_first_sending_is_the_one_that_counts(shop: Shop) -> None:
+    """From then on the provider keeps the key; a repeat does not move it, and other refunds have their own."""
+    _, payment = shop.paid()
+    shop.sandbox.fault("refund", "lost_answer", times=1)
+    refund, other = shop.refund(payment, "1.00"), shop.refund(payment, "2.00")
+    refund = shop.follow(refund)
+    first = refund.sent_at
+    assert first is not None
+    assert shop.fresh(other).sent_at is None
+
+    refund = shop.follow(refund)
+
+    assert (refund.status, refund.sent_at) == (RefundStatus.SUCCEEDED, first)
+
+
+def test_a_key_is_kept_for_so_long_and_not_a_moment_longer(settings: Settings) -> None:
+    """Then whether it was carried out is for a person to find out; with an id it is simply asked about."""
+    settings.REFUND_KEY_KEPT_S = 3600
+    now = database_now()
+    sent = now - timedelta(hours=1)
+
+    assert Refund(sent_at=sent).is_past_repeating(now)
+    assert not Refund(sent_at=sent + timedelta(microseconds=1)).is_past_repeating(now)
+    assert not Refund(sent_at=sent, provider_ref="re_1").is_past_repeating(now)
+    assert not Refund(sent_at=None).is_past_repeating(now)
+
+
+def test_what_went_back_of_a_payment_that_brought_nothing_calls_for_a_person(shop: Shop) -> None:
+    """There is nothing that a refund of it could be a part of."""
+    _, payment = shop.order()
+
+    assert refunds.notice(payment.pk, 100) is None
+
+    payment = shop.fresh(payment)
+    assert (payment.attention, payment.refunds_minor) == (Attention.REFUNDS_DIFFER, 0)
+    assert payment.attention_note == "the provider gave back 1.00 EUR, we know of 0.00 EUR"
