@@ -287,3 +287,14 @@ def test_what_went_back_of_a_payment_that_brought_nothing_calls_for_a_person(sho
     payment = shop.fresh(payment)
     assert (payment.attention, payment.refunds_minor) == (Attention.REFUNDS_DIFFER, 0)
     assert payment.attention_note == "the provider gave back 1.00 EUR, we know of 0.00 EUR"
+
+
+def test_a_single_unit_that_went_back_elsewhere_is_written_down(shop: Shop, on_its_way: Refund) -> None:
+    """Beside what a refund of ours still holds."""
+    shop.sandbox.force_refund(on_its_way.provider_ref, "succeeded")
+    shop.follow(on_its_way)
+
+    external = refunds.notice(on_its_way.payment_id, 101)
+
+    assert external is not None
+    assert (external.amount_minor, shop.fresh(on_its_way.payment).refunds_minor) == (1, 101)
