@@ -88,7 +88,7 @@ def _below(node: ast.AST, where: str, statement: ast.stmt) -> Iterator[Place]:
             continue
         places: Any = enumerate(value) if isinstance(value, list) else [(field, value)]
         for key, child in list(places):
-            if not isinstance(child, ast.AST) or _is_left_alone(child):
+            if not isinstance(child, ast.AST) or _is_left_alone(child) or _ends_with_nothing(node, child):
                 continue
             inside = child if isinstance(child, ast.stmt) else statement
             if isinstance(child, ast.expr | ast.stmt):
@@ -113,6 +113,12 @@ def _is_left_alone(node: ast.AST) -> bool:
         case ast.Expr(value=ast.Call(func=ast.Name(id="nudge") | ast.Attribute(value=ast.Name(id="log")))):
             return True
     return False
+
+
+def _ends_with_nothing(node: ast.AST, child: ast.AST) -> bool:
+    """Is it the `return None` at the end of a function, which says what would happen anyway?"""
+    last = node.body[-1] if isinstance(node, ast.FunctionDef) else None
+    return child is last and isinstance(child, ast.Return) and ast.unparse(child) == "return None"
 
 
 # --- what ------------------------------------------------------------------------------------------------------------
