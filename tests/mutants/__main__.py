@@ -18,7 +18,7 @@ def _with_database(*subjects: str) -> Suite:
     return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), WITH_DATABASE)
 
 
-LOOKS = _with_database("looks", "mismatches", "providers_in_looks", "refunds", "refunds_in_trouble")
+LOOKS = _with_database("looks", "mismatches", "what_looks_write", "providers_in_looks", "refunds", "refunds_in_trouble")
 REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches", "late_money")
 SHOPPING = _with_database("looks", "orders", "late_money", "timeline", "carts")
 RECONCILING = _with_database("reconciliation")
