@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.changes import Key, Mutant, mutants_of
-from tests.mutants.trial import WITH_DATABASE, WITHOUT_DJANGO, Reach, Suite, reach_of, survives
+from tests.mutants.trial import WITH_DATABASE, WITHOUT_DJANGO, Reach, Suite, check_trials, reach_of, survives
 
 RULES = Suite(("tests/unit/test_arrows.py", "tests/unit/test_money.py"), WITHOUT_DJANGO)
 
@@ -67,6 +67,7 @@ def _arguments() -> Sequence[str]:
 
 def _survivors_of(path: str, reach: Reach, listed: set[Key]) -> list[Mutant]:
     """Those without a reason are printed as soon as they are found."""
+    check_trials(path, reach)
     mutants, survivors, started_at = list(mutants_of(path)), [], time.monotonic()
     for mutant in mutants:
         if _survives(mutant, reach):

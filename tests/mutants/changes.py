@@ -25,12 +25,11 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr, ast.Pow: ast.Mult,
 }  # fmt: skip
 
-OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any", "put_off": "leave", "leave": "put_off"}
+OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 QUERIES = frozenset({"Q", "filter", "exclude", "get", "update", "save"})
 
 CHOICES = (Path("billing/states.py"), *sorted(Path("billing/models").glob("*.py")))
-
 
 Key = tuple[str, str, str, str]
 
@@ -66,8 +65,6 @@ def mutants_of(path: str) -> Iterator[Mutant]:
             holder[key] = ast.copy_location(changed, original)
             source = ast.unparse(tree)
             before, after = _difference(whole, source)
-            if before == after:
-                continue
             lines = frozenset({statement.lineno, *range(original.lineno, (original.end_lineno or 0) + 1)})
             yield Mutant(path, where, before, after, source, lines)
         holder[key] = original
@@ -196,20 +193,14 @@ def _next_word(holder: ast.expr, word: str) -> Iterator[str]:
 @cache
 def _vocabulary() -> dict[str, list[str]]:
     """The members of each TextChoices of billing, read from the text: nothing of the project is imported here."""
-    classes = [
-        node for path in CHOICES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
-    ]
-    return {
-        each.name: [
-            target.id
-            for line in each.body
-            if isinstance(line, ast.Assign)
-            for target in line.targets
-            if isinstance(target, ast.Name)
-        ]
-        for each in classes
-        if any(ast.unparse(base).endswith("TextChoices") for base in each.bases)
-    }
+    texts = (path.read_text() for path in CHOICES)
+    classes = [node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+    choices = [each for each in classes if any(ast.unparse(base).endswith("TextChoices") for base in each.bases)]
+    return {each.name: [name for line in each.body for name in _assigned(line)] for each in choices}
+
+
+def _assigned(line: ast.stmt) -> list[str]:
+    return [ast.unparse(target) for target in line.targets] if isinstance(line, ast.Assign) else []
 
 
 def _rebuilt(node: Any, **fields: object) -> ast.AST:

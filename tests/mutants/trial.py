@@ -5,6 +5,7 @@ the project's own modules. It reads the changed text where the module's file wou
 without migrations and a directory of its own, in memory where there is one.
 """
 
+import ast
 import gc
 import importlib
 import json
@@ -44,6 +45,9 @@ FAILED = frozenset(
     }
 )
 """A test failed, or the changed module could not even be imported. No tests at all would be a mistake of ours."""
+
+OUR_OWN_MISTAKE = 70
+"""The exit code of a copy in which this tool itself failed: nothing must count as noticed because of that."""
 
 PATIENCE_S = 20.0
 """A change that makes a run so much longer than the unchanged one has been noticed."""
@@ -88,6 +92,13 @@ def reach_of(paths: Sequence[str], suite: Suite) -> Reach:
     gc.freeze()
     by_line = {path: {int(line): names for line, names in lines.items()} for path, lines in found["by_line"].items()}
     return Reach(suite, found["seconds"], by_line)
+
+
+def check_trials(path: str, reach: Reach) -> None:
+    """A module that only looks different must survive. Raises if it does not: then trials here prove nothing."""
+    quickest = sorted(reach.seconds, key=lambda test: reach.seconds[test])[:1]
+    if not survives(path, ast.unparse(ast.parse(Path(path).read_text())), quickest, reach):
+        raise SystemExit(f"{path} does not survive unchanged: the trials prove nothing.")
 
 
 def survives(path: str, source: str, tests: Sequence[str], reach: Reach) -> bool:
@@ -146,7 +157,10 @@ def _changed(path: str, source: str, run: Callable[[], int]) -> int:
         return code
 
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]
-    return run()
+    try:
+        return run()
+    except Exception:  # raised before pytest was set up: the change cannot even be imported
+        return int(pytest.ExitCode.INTERNAL_ERROR)
 
 
 # --- the copy itself -------------------------------------------------------------------------------------------------
@@ -164,7 +178,7 @@ def _in_a_copy(work: Callable[[], int], limit_s: float) -> int | None:
 
 def _be_the_copy(work: Callable[[], int], scratch: str) -> None:
     """Silent, and gone afterwards whatever happens: threads that the tests left behind are not waited for."""
-    code = int(pytest.ExitCode.INTERNAL_ERROR)
+    code = OUR_OWN_MISTAKE
     try:
         os.setpgid(0, 0)
         os.environ |= ENVIRONMENT
