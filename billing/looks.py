@@ -178,7 +178,8 @@ def _take_answer(payment: Payment, answer: Answer, should_have_ended: bool) -> N
     problem = _mismatch(payment, answer)
     if problem:
         return _take_mismatch(payment, answer, problem)
-    payment.received_minor, payment.received_currency = None, ""
+    if answer.status == Status.SUCCEEDED or not _is_kept(payment):
+        payment.received_minor, payment.received_currency = None, ""
     payment.provider_ref, payment.raw_status, payment.reason = answer.provider_ref, answer.raw_status, answer.reason
     payment.pay_url = answer.pay_url or payment.pay_url
     if answer.status is None:
@@ -206,10 +207,15 @@ def _is_decided(payment: Payment, answer: Answer) -> bool:
     return decided and answer.status == Status.SUCCEEDED and answer.amount == payment.received
 
 
+def _is_kept(payment: Payment) -> bool:
+    """Does what came count, or go back? Then only other money changes what we know of it, and no mere word."""
+    return payment.status == Status.SUCCEEDED or payment.refunds_minor > 0
+
+
 def _take_mismatch(payment: Payment, answer: Answer, problem: str) -> None:
     """Nothing of it is believed; but what was taken is noted, so that a person may accept it or give it back."""
     same = payment.provider_ref in ("", answer.provider_ref)
-    if answer.status == Status.SUCCEEDED and same and payment.status != Status.SUCCEEDED and not payment.refunds_minor:
+    if answer.status == Status.SUCCEEDED and same and not _is_kept(payment):
         payment.provider_ref = answer.provider_ref
         payment.received_minor, payment.received_currency = answer.amount.minor, answer.amount.currency
     call_for_attention(payment, Attention.MISMATCH, problem)

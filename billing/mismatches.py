@@ -98,6 +98,7 @@ def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
 
 
 def _undecided(payment: Payment) -> Money:
-    if payment.received_minor is None or payment.received is None or payment.status == Status.SUCCEEDED:
+    received = payment.received
+    if received is None or payment.status == Status.SUCCEEDED:
         raise CannotDecide("No money has come that somebody would have to decide on.")
-    return payment.received
+    return received
