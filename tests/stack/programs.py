@@ -1,4 +1,4 @@
-"""Where PostgreSQL, RabbitMQ and Chromium live on this machine; `python -m tests.stack.programs` installs them."""
+"""Where PostgreSQL, RabbitMQ, Chromium and Prometheus live here; `python -m tests.stack.programs` installs them."""
 
 import fcntl
 import os
@@ -67,16 +67,24 @@ def find_epmd() -> Path:
 
 def find_chromium() -> Path:
     """Return the browser."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise _missing("Chromium", "chromium")
+    return _first_on_path("Chromium", "chromium", "chromium", "chromium-browser", "google-chrome")
+
+
+def find_prometheus() -> Path:
+    """Return the server; `find_promtool` is beside it."""
+    return _first_on_path("Prometheus", "prometheus", "prometheus")
+
+
+def find_promtool() -> Path:
+    """Return what checks pages and rules; it comes with Prometheus."""
+    return _first_on_path("promtool", "prometheus", "promtool")
 
 
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
     "chromium": Part("Chromium", "chromium", find_chromium),
+    "prometheus": Part("Prometheus", "prometheus", find_prometheus),
 }
 
 
@@ -118,6 +126,13 @@ def _pg_config() -> list[Path]:
 def _on_path(program: str) -> list[Path]:
     found = shutil.which(program)
     return [Path(found).parent] if found else []
+
+
+def _first_on_path(name: str, package: str, *programs: str) -> Path:
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if found is None:
+        raise _missing(name, package)
+    return Path(found)
 
 
 def _missing(name: str, package: str) -> MissingProgram:
