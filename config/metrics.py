@@ -86,8 +86,8 @@ def reader(source: str) -> Callable[[Callable[[], Iterator[Value]]], Callable[[]
 
 
 def _declare(name: str, kind: str, labels: tuple[str, ...], text: str) -> str:
-    """Raises ValueError for a name that is taken."""
-    if name in CATALOGUE:
+    """Raises ValueError for a name that is taken; to OpenMetrics `mails` and `mails_total` are the same."""
+    if name.removesuffix("_total") in {taken.removesuffix("_total") for taken in CATALOGUE}:
         raise ValueError(f"the series {name} is declared twice")
     CATALOGUE[name] = Series(name, kind, labels, text)
     return name

@@ -26,6 +26,9 @@ BOTH = ("queue_name", "actor_name")
 DURATIONS_MS = (
     *(5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000, 30_000, 60_000, 600_000, 900_000),
 )
+LONGEST_WAIT_S = 86_400
+"""Nothing of ours is worked on that late; a message that says so was forged, and must not spoil the sum."""
+
 GONE_AFTER_MS = 5_000
 """A delayed message that is due for longer is in another worker's hands: the connection to the broker was lost."""
 
@@ -76,7 +79,7 @@ class Prometheus(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         names = _names(broker, message)
         wanted_ms = message.options.get("requeue_timestamp", message.message_timestamp)
-        WAITED.labels(*names).observe(max(0, current_millis() - wanted_ms) / 1000)
+        WAITED.labels(*names).observe(min(max(0.0, (current_millis() - wanted_ms) / 1000), LONGEST_WAIT_S))
         IN_PROGRESS.labels(*names).inc()
         self._began[message.message_id] = time.perf_counter()
 
