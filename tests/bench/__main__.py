@@ -84,21 +84,22 @@ def measure_metrics(var: Path, rounds: int) -> None:
     """The same checks with and without metrics in turn, and pages over 1,000,000 payments on the disk."""
     var.chmod(0o711)  # PostgreSQL is started by root as somebody else
     with Postgres(var / "metrics") as postgres:
-        environment = _environment(var, postgres.create_database("bench"))
+        patience = {"DATABASE_STATEMENT_TIMEOUT_S": "900"}  # for writing down the 1,000,000
+        environment = _environment(var, postgres.create_database("bench")) | patience
         subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], env=environment, cwd=ROOT, check=True)
         with _sandbox(environment):
             wait_until(lambda: _answers(environment["SANDBOX_URL"]), "the sandbox answered", 20)
             command = [sys.executable, "-m", "tests.bench.metrics", str(rounds), "1000000"]
             run = subprocess.run(command, env=environment, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE)
-    found = json.loads(run.stdout)
+    ratios, pages = map(json.loads, run.stdout.splitlines())
     print(f"1,000 due payments, with and without metrics, {rounds} pairs after one to warm up:")
-    costs = [100 * (ratio - 1) for ratio in found["cpu"]]
+    costs = [100 * (ratio - 1) for ratio in ratios]
     _say("CPU per check, on top", costs, "%")
     print(f"  target: at most {METRICS_PERCENT} % in the median: {_reached(median(costs) <= METRICS_PERCENT)}")
     print("The page of the web, with 1,000,000 open payments:")
-    for name, looks in found["looks"].items():
+    for name, looks in pages.items():
         _say(name, looks, "ms")
-    slowest = max(median(looks) for looks in found["looks"].values())
+    slowest = max(median(looks) for looks in pages.values())
     print(f"  target: at most {LOOK_MS} ms in the median: {_reached(slowest <= LOOK_MS)}")
 
 
