@@ -56,6 +56,19 @@ def test_a_page_shows_nothing_that_is_not_in_the_catalogue(busy_house: House, pa
             assert sample.labels.keys() - {"le"} == set(CATALOGUE[name].labels), name
 
 
+def test_what_was_counted_is_shown_without_a_database(busy_house: House) -> None:
+    """What is read is missing then, and the page says so."""
+    busy_house.postgres.kill()
+    try:
+        page = busy_house.metrics("web")
+    finally:
+        busy_house.postgres.start()
+    assert page.sum("tillkeeper_orders_total", event="placed") > 0
+    assert page.labels("tillkeeper_reader_up", "reader") >= {"lag", "schedule", "mails"}
+    assert page.sum("tillkeeper_reader_up") == 0
+    assert not page.labels("tillkeeper_lag_seconds", "work")
+
+
 # --- the truth -------------------------------------------------------------------------------------------------------
 
 
