@@ -92,10 +92,10 @@ def addresses(name: str, **about: Unpack[About]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def networks(name: str, **about: Unpack[About]) -> list[str]:
-    """Networks like 192.0.2.0/24 or single addresses, separated by commas; none by default."""
-    declare(name, "networks, separated by commas", "", about)
-    found = _words(name)
+def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
+    """Networks like 192.0.2.0/24 or single addresses, separated by commas."""
+    declare(name, "networks, separated by commas", default, about)
+    found = _words(name, default)
     for word in found:
         try:
             ip_network(word)

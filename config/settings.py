@@ -1,28 +1,22 @@
 """Every setting of Tillkeeper, read from the environment; without any, this is the embedded mode on SQLite."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from config import env, production
 from config.databases import postgresql, sqlite
 from config.declared import section
 from config.logging import configuration
+from config.monitoring import *  # noqa: F403
 from config.payments import *  # noqa: F403 (settings are settings, wherever they are written down)
 from config.payments import PAYMENT_ACCOUNTS, TRUSTED_PROXIES
+from config.places import BASE_DIR as BASE_DIR
+from config.places import VAR_DIR
 from config.secret_files import kept_secret
 from config.shop import *  # noqa: F403
 from config.shop import DEFAULT_FROM_EMAIL, EMAIL_HOST
 
 section("The web")
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text(
-    "VAR_DIR", str(BASE_DIR / "var"),
-    otherwise="`var` beside the code",
-    help="Where files are kept: static files for the proxy, SQLite and mails of a trial, secrets made for oneself.",
-    wrong="A directory that others can read shows them secrets. One that cannot be written stops the start.",
-    example="/var/lib/tillkeeper",
-))  # fmt: skip
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 PRODUCTION = env.flag(
@@ -233,6 +227,7 @@ DRAMATIQ_BROKER = {
     # "Before" hooks run in this order, "after" hooks in reverse: database connections are cleared last of all, and what
     # skips a message stands behind what counts it.
     "MIDDLEWARE": [
+        "actors.metrics.middleware.Prometheus",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "actors.middleware.AboutMessage",
         "actors.middleware.FinishWhatWasBegun",

@@ -32,6 +32,8 @@ OURS = (
     "REPORT_",
     "REVIEW_",
     "TRUSTED_",
+    "METRICS_",
+    "SCHEDULER_",
     "CALLBACK_",
     "RECONCILIATION_",
 )

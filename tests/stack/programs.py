@@ -67,10 +67,17 @@ def find_epmd() -> Path:
 
 def find_chromium() -> Path:
     """Return the browser."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise _missing("Chromium", "chromium")
+    return _first_on_path("Chromium", "chromium", "chromium", "chromium-browser", "google-chrome")
+
+
+def find_prometheus() -> Path:
+    """Return the server; `find_promtool` is beside it."""
+    return _first_on_path("Prometheus", "prometheus", "prometheus")
+
+
+def find_promtool() -> Path:
+    """Return what checks pages and rules; it comes with Prometheus."""
+    return _first_on_path("promtool", "prometheus", "promtool")
 
 
 def find_nginx() -> Path:
@@ -92,6 +99,7 @@ PARTS = {
     "nginx": Part("nginx", "nginx-light", find_nginx),
     "compose": Part("Docker Compose", "docker-compose", find_compose),
     "chromium": Part("Chromium", "chromium", find_chromium),
+    "prometheus": Part("Prometheus", "prometheus", find_prometheus),
 }
 
 
@@ -133,6 +141,13 @@ def _pg_config() -> list[Path]:
 def _on_path(program: str) -> list[Path]:
     found = shutil.which(program)
     return [Path(found).parent] if found else []
+
+
+def _first_on_path(name: str, package: str, *programs: str) -> Path:
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if found is None:
+        raise _missing(name, package)
+    return Path(found)
 
 
 def _missing(name: str, package: str) -> MissingProgram:
