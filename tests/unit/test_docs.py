@@ -21,7 +21,7 @@ from config.due import Due, DueRow
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy/RUNBOOK.md"]
 KINDS: list[Due] = [  # type: ignore[type-arg]
     CHECKS, REFUNDS, CALLBACKS, SETTLEMENTS, MAILS, EXPIRIES, REPORT_MAILS, RECONCILIATIONS,
 ]  # fmt: skip
