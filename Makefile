@@ -39,9 +39,10 @@ coverage: .venv/dev ## Which lines and branches the unit, conformance and databa
 check: lint types imports test ## All that CI runs
 
 .PHONY: lint
-lint: .venv/dev ## Style and common mistakes
+lint: .venv/dev ## Style, common mistakes, and migrations that would stop a running shop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MANAGE) checkmigrations
 
 .PHONY: types
 types: .venv/dev ## Type annotations
