@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from billing import checks, refunds
 from billing.looks import CHECKS
-from billing.models import Payment
 from billing.refunds import REFUNDS
-from billing.states import OPEN
 from commerce import reports, reviews, settlement
 from commerce.models import DailyReport, Notification
 from commerce.notifications import UNCERTAIN
@@ -40,13 +39,13 @@ def find_out(seconds: float) -> int:
     for kind in (CHECKS, REFUNDS, SETTLEMENTS):
         _free(kind)
     since, until = database_now(), time.monotonic() + seconds
-    while (waiting := _waiting(CHECKS, since) + _waiting(REFUNDS, since)) and time.monotonic() < until:
-        log.info("restored.asking", extra={"waiting": waiting})
+    while (left := _waiting(CHECKS, since) + _waiting(REFUNDS, since)) and time.monotonic() < until:
+        log.info("restored.asking", extra={"left": left})
         _ask_all()
         time.sleep(PAUSE_S)
     while settlement.settle_due() == settlement.BATCH:
         pass
-    return waiting + _failed()
+    return _unknown(CHECKS, since) + _unknown(REFUNDS, since)
 
 
 def write_what_is_due() -> None:
@@ -89,6 +88,8 @@ def _waiting(kind: Due[Any], since: datetime) -> int:
     return kind.due(since).count()
 
 
-def _failed() -> int:
-    """Payments whose last look brought no answer."""
-    return Payment.objects.filter(status__in=sorted(OPEN), errors__gt=0).count()
+def _unknown(kind: Due[Any], since: datetime) -> int:
+    """Rows that nobody has looked at, and those whose last look brought no answer."""
+    rows = kind.model.objects.filter(**{f"{kind.column}__isnull": False})
+    unanswered: int = rows.filter(Q(errors__gt=0) | Q(**{f"{kind.column}__lte": since})).count()
+    return unanswered
