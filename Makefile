@@ -52,9 +52,10 @@ mutants: .venv/dev ## Is every small wrong in the code about money and states no
 check: lint types imports test ## All that CI runs
 
 .PHONY: lint
-lint: .venv/dev ## Style and common mistakes
+lint: .venv/dev ## Style, common mistakes, and migrations that would stop a running shop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MANAGE) checkmigrations
 
 .PHONY: types
 types: .venv/dev ## Type annotations

@@ -149,6 +149,13 @@ class House:
             [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=60, check=check
         )
 
+    def move_to(self, postgres: Postgres, rabbitmq: RabbitMQ) -> None:
+        """Other services from now on, with an empty database; no part may run."""
+        assert not self.pids()
+        self._parts.clear()
+        self.postgres, self.rabbitmq = postgres, rabbitmq
+        postgres.create_database("shop")
+
     def pids(self) -> dict[str, int]:
         """The parts that run, and which processes they are."""
         return {name: part.pid for name, part in self._parts.items() if part.alive}

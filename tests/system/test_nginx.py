@@ -1,12 +1,14 @@
 """nginx as it will be deployed, with gunicorn behind it: what it keeps away, and what it must not lose."""
 
 import re
+import signal
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=False)
 SECRET = "a-secret-of-our-own"
 CALLBACKS_PER_S = 10
 QUEUED = 5 * CALLBACKS_PER_S
+RELOADS = 5
 DATABASE = "behind_nginx"
 STRANGER = "127.0.0.2"
 """A sender that is no proxy of ours, and yet can reach loopback."""
@@ -111,6 +114,10 @@ class Front:
         self.authority.configure_trust(trusting)
         plain = socket.create_connection((LOOPBACK, self.nginx.tls_port), 30, (source, 0))
         return trusting.wrap_socket(plain, server_hostname=server_name)
+
+    def serving(self) -> set[int]:
+        """The processes that answer, without the one that only watches them."""
+        return {process.pid for process in self.web.members()} - {self.web.pid}
 
     def senders(self) -> dict[bytes, str]:
         """The callbacks that the shop has stored, and who sent them."""
@@ -279,6 +286,31 @@ def test_a_burst_of_callbacks_is_slowed_down_and_none_is_lost(fresh: Front) -> N
     for body in [body for body, answer in answers.items() if answer.status_code == 503]:
         wait_until(lambda body=body: fresh.callback(body).status_code == 200, "the repeat was taken", 60)  # type: ignore[misc]
     assert set(bodies) <= set(fresh.senders())
+
+
+def test_a_web_that_is_reloaded_again_and_again_answers_everybody(front: Front) -> None:
+    """Pages and posts at any moment of it: none is lost on a connection that the web is just closing."""
+    done = threading.Event()
+
+    def statuses(ask: Callable[[], requests.Response]) -> Counter[int]:
+        found: Counter[int] = Counter()
+        while not done.is_set():
+            found[ask().status_code] += 1
+        return found
+
+    with ThreadPoolExecutor(4) as customers:
+        pages = [customers.submit(statuses, lambda: front.get("/")) for _ in range(2)]
+        posts = [customers.submit(statuses, lambda: front.post("/cart/change/", b"x")) for _ in range(2)]
+        for _ in range(RELOADS):
+            before = front.serving()
+            front.web.send(signal.SIGHUP)
+            wait_until(lambda before=before: front.serving() and not front.serving() & before, "it was reloaded", 60)  # type: ignore[misc]
+        done.set()
+
+    assert {status for each in pages for status in each.result()} == {200}
+    assert {status for each in posts for status in each.result()} == {403}, (
+        "Django's own answer to a post without a form"
+    )
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
 METRICS = ROOT / "deploy/METRICS.md"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", METRICS]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy/RUNBOOK.md"]
 KINDS: list[Due] = [  # type: ignore[type-arg]
     CHECKS, REFUNDS, CALLBACKS, SETTLEMENTS, MAILS, EXPIRIES, REPORT_MAILS, RECONCILIATIONS,
 ]  # fmt: skip
