@@ -302,3 +302,16 @@ def test_a_single_unit_that_went_back_elsewhere_is_written_down(shop: Shop, on_i
 
     assert external is not None
     assert (external.amount_minor, shop.fresh(on_its_way.payment).refunds_minor) == (1, 101)
+
+
+def test_what_nobody_has_decided_on_is_not_refunded(shop: Shop) -> None:
+    """Money came, but the payment is open: it is accepted or given back first, and the order hears of it."""
+    _, payment = shop.order()
+    shop.sandbox.force(payment.provider_ref, "succeeded", "", {"value": "4.51", "currency": "EUR"})
+    payment = shop.look(payment)
+    assert payment.received == Money(451, "EUR")
+
+    with pytest.raises(CannotRefund, match="not decided yet"):
+        shop.refund(payment, "0.01")
+
+    assert shop.fresh(payment).refunds_minor == 0
