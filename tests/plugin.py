@@ -14,7 +14,7 @@ from tests.stack.postgres import Postgres
 
 OURS = (
     "DATABASE_URL",
-    "BROKER_URL",
+    "BROKER_",
     "SHOP_URL",
     "SECRET_KEY",
     "PRODUCTION",
@@ -30,6 +30,9 @@ OURS = (
     "TRUSTED_",
     "CALLBACK_",
     "RECONCILIATION_",
+    "JOB_",
+    "WORKER_",
+    "RELEASE",
 )
 
 _started: dict[str, Postgres] = {}
