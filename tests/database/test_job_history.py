@@ -31,7 +31,7 @@ def worker(settings: Settings) -> Iterator[dramatiq.Worker]:
     broker = dramatiq.get_broker()
     for queue_letters in broker.dead_letters_by_queue.values():  # type: ignore[attr-defined]
         queue_letters.clear()
-    for queue in broker.queues.values():  # type: ignore[attr-defined]
+    for queue in broker.queues.values():
         queue.queue.clear()
         queue.unfinished_tasks = 0  # a retry that an earlier worker held when it was stopped
     worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=50)
