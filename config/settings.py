@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from config import env, production
 from config.databases import postgresql, sqlite
 from config.declared import section
+from config.jobs import *  # noqa: F403
 from config.logging import configuration
 from config.monitoring import *  # noqa: F403
 from config.payments import *  # noqa: F403 (settings are settings, wherever they are written down)
@@ -231,8 +232,12 @@ DRAMATIQ_BROKER = {
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "actors.middleware.AboutMessage",
         "actors.middleware.FinishWhatWasBegun",
+        "actors.jobs.middleware.Beat",
+        "actors.jobs.middleware.History",
         "periodiq.PeriodiqMiddleware",
+        "config.consumers.HandBackPaused",
         "config.broker.DropStale",
+        "actors.jobs.middleware.Quarantine",
         "dramatiq.middleware.TimeLimit",
         "dramatiq.middleware.Retries",
     ],

@@ -16,7 +16,7 @@ from tests.stopwatch import TooSlow
 
 OURS = (
     "DATABASE_URL",
-    "BROKER_URL",
+    "BROKER_",
     "SHOP_URL",
     "SECRET_KEY",
     "PRODUCTION",
@@ -36,6 +36,9 @@ OURS = (
     "SCHEDULER_",
     "CALLBACK_",
     "RECONCILIATION_",
+    "JOB_",
+    "WORKER_",
+    "RELEASE",
 )
 
 _started: dict[str, Postgres] = {}

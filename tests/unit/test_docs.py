@@ -24,8 +24,7 @@ from tests.money.invariants import INVARIANTS
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
 METRICS = ROOT / "deploy/METRICS.md"
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", METRICS]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy/RUNBOOK.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy/RUNBOOK.md", METRICS]
 KINDS: list[Due] = [  # type: ignore[type-arg]
     CHECKS, REFUNDS, CALLBACKS, SETTLEMENTS, MAILS, EXPIRIES, REPORT_MAILS, RECONCILIATIONS,
 ]  # fmt: skip

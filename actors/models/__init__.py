@@ -1,0 +1,9 @@
+"""What the background work writes about itself."""
+
+from actors.models.job import Job
+from actors.models.pause import Pause
+from actors.models.redelivery import Redelivery
+from actors.models.tick import Tick
+from actors.models.worker import Worker
+
+__all__ = ["Job", "Pause", "Redelivery", "Tick", "Worker"]
