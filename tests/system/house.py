@@ -68,7 +68,7 @@ class House:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.postgres, self.rabbitmq = Postgres(), RabbitMQ()
+        self.postgres, self.rabbitmq = Postgres(), RabbitMQ(plugins=["rabbitmq_prometheus"])
         self.broker_url = f"amqp://till:s%40cret@{LOOPBACK}:{self.rabbitmq.port}/%2F"
         self.rabbitmq.load(definitions(self.broker_url))
         self.mail, self.provider = MailServer(), SandboxServer()
@@ -103,6 +103,7 @@ class House:
             "VAR_DIR": str(self.directory),
             "DATABASE_URL": self.postgres.url_of("shop"),
             "BROKER_URL": self.broker_url,
+            "BROKER_METRICS_URL": self.rabbitmq.prometheus_url.removesuffix("/metrics"),
             "SHOP_URL": self.url,
             "SANDBOX_URL": self.provider.url,
             "EMAIL_HOST": LOOPBACK,

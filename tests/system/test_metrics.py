@@ -241,7 +241,7 @@ def test_the_embedded_shop_has_all_on_one_page(tmp_path: Path) -> None:
             shop.program.stop()
     assert page.names <= CATALOGUE.keys()
     assert page.sum("tillkeeper_reader_up") == len(READERS)
-    assert page.labels("tillkeeper_queue_messages", "queue") == {"urgent", "urgent.DQ", "routine", "routine.DQ"}
+    assert page.labels("tillkeeper_queue_messages", "queue") == {"urgent", "urgent.XQ", "routine", "routine.XQ"}
     assert page.labels("tillkeeper_schedule_overdue_seconds", "schedule") >= {"check_pending_payments"}
     assert not [line for line in complaints(page.text).splitlines() if not line.startswith(DURATION)]
 
