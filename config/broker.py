@@ -11,13 +11,15 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import dramatiq
-from dramatiq.broker import MessageProxy
+from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.common import current_millis
 from dramatiq.encoder import JSONEncoder, MessageData
 from dramatiq.errors import DecodeError
 from dramatiq.middleware import Middleware, SkipMessage
+
+from config.turns import Turns
 
 MAX_MESSAGE_BYTES = 65_536
 """A message carries a few row ids, some 300 bytes; retries add a traceback of at most 30 frames."""
@@ -59,6 +61,11 @@ class StrictEncoder(JSONEncoder):
     The error never repeats the body: it may hold anything, and it would stand in the log.
     """
 
+    def encode(self, data: MessageData) -> bytes:
+        """Without Sentry's notes on what led to what: `decode` knows none of them, and nobody here follows them up."""
+        options = {name: value for name, value in data["options"].items() if name != "_sentry_headers"}
+        return super().encode({**data, "options": options})
+
     def decode(self, data: bytes) -> MessageData:
         """Raises DecodeError for everything that Tillkeeper cannot have sent."""
         problem = f"a body of {len(data)} bytes is no message of ours"
@@ -81,6 +88,13 @@ class Rabbitmq(RabbitmqBroker):
 
     def __init__(self, *, url: str, middleware: list[Middleware] | None = None) -> None:
         super().__init__(url=with_defaults(url), confirm_delivery=True, middleware=middleware)
+        self.turns = Turns()
+        """Of the threads that consume, by queue."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """Connect to the queue, which may take seconds."""
+        self.turns.note(queue_name)
+        return super().consume(queue_name, prefetch, timeout)
 
     @property
     def consumer_class(self) -> type:
@@ -128,6 +142,7 @@ def _only_of_this_queue(consumer: type) -> type:
 
     class OnlyOfThisQueue(consumer):  # type: ignore[misc]
         def __next__(self) -> MessageProxy | None:
+            self.broker.turns.note(self.queue_name)
             message: MessageProxy | None = super().__next__()
             if message is None or message.queue_name == self.queue_name:
                 return message

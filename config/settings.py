@@ -5,6 +5,8 @@ from urllib.parse import unquote, urlsplit
 
 from config import env
 from config.logging import configuration
+from config.monitoring import *  # noqa: F403
+from config.monitoring import RELEASE, SENTRY_DSN
 from config.payments import *  # noqa: F403 (settings are settings, wherever they are written down)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -166,7 +168,9 @@ DRAMATIQ_BROKER = {
     "MIDDLEWARE": [
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "actors.middleware.AboutMessage",
+        "actors.errors.LastAttempt",
         "actors.middleware.FinishWhatWasBegun",
+        "actors.probes.Probes",
         "periodiq.PeriodiqMiddleware",
         "config.broker.DropStale",
         "dramatiq.middleware.TimeLimit",
@@ -248,3 +252,11 @@ REPORT_RECIPIENTS = env.addresses("REPORT_RECIPIENTS")
 LOG_STYLE = env.choice("LOG_STYLE", "json" if PRODUCTION else "readable", ("json", "readable"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = configuration(LOG_STYLE, LOG_LEVEL)
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+if SENTRY_DSN:
+    from config.errors import scrubbing, sentry
+
+    sentry.begin(SENTRY_DSN, RELEASE, scrubbing.secrets_in(globals()))

@@ -29,6 +29,13 @@ OURS = (
     "REPORT_",
     "REVIEW_",
     "TRUSTED_",
+    "METRICS_",
+    "SCHEDULER_",
+    "STALL_",
+    "RELEASE",
+    "ADMIN_",
+    "ERROR_",
+    "SENTRY_",
     "CALLBACK_",
     "RECONCILIATION_",
 )

@@ -104,6 +104,8 @@ class House:
             "EMAIL_TIMEOUT_S": "1",
             "SECRET_KEY": "only-for-tests-" * 5,
             "LOG_STYLE": "json",
+            "METRICS_PORT": "0",
+            "SCHEDULER_METRICS_PORT": "0",
             "FAST_TRACK_INTERVAL_S": str(FAST_TRACK_INTERVAL_S),
             "PAYMENT_API_TIMEOUT_S": str(PAYMENT_API_TIMEOUT_S),
             "PAYMENT_WINDOW_S": "600",
@@ -328,7 +330,7 @@ def csrf_token(page: requests.Response) -> str:
 def _web(house: House) -> list[str]:
     bind = house.url.removeprefix("http://")
     options = ["--bind", bind, "--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(house.directory)]
-    return [sys.executable, "-m", "gunicorn", "config.wsgi", *options]
+    return [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:config.gunicorn", *options]
 
 
 COMMANDS: dict[str, Callable[[House], list[str]]] = {

@@ -5,9 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from actors.probes import watch
 from actors.scheduler import in_background
 from actors.startup import services_problems
 from actors.stopping import stop_signal
+from config.notify import notify
 from config.nudges import publisher
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,8 @@ class Command(BaseCommand):
         told = stop_signal()
         with in_background() as scheduler:
             log.info("scheduler.started", extra={"scheduler": scheduler.name, "entries": len(scheduler.actors)})
+            watch("scheduler", scheduler.signs(), "SCHEDULER_METRICS_PORT")
             told.get()
+            notify("STOPPING=1")
         publisher.flush(timeout_s=1)
         log.info("scheduler.stopped")

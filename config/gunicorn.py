@@ -1,0 +1,54 @@
+"""The web's signs of life for systemd: `gunicorn config.wsgi -c python:config.gunicorn`.
+
+The proof of progress is a request, as a customer would make one: through the listening socket, a thread and Django.
+Every process of the web makes them, and it does not matter which one answers.
+"""
+
+import os
+import socket
+from http.client import HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.signs import Check, Signs
+
+ANSWER_WITHIN_S = 10.0
+
+# gunicorn itself would say READY before one of its processes has loaded the shop.
+if "NOTIFY_SOCKET" in os.environ:
+    os.environ["WEB_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET")
+
+
+def post_worker_init(worker: Any) -> None:
+    """In each process, once it has loaded the shop; it forks no more, so it may have threads."""
+    if "WEB_NOTIFY_SOCKET" in os.environ:
+        os.environ["NOTIFY_SOCKET"] = os.environ["WEB_NOTIFY_SOCKET"]
+        listener = worker.sockets[0]
+        Signs(live={"web": _asks(listener, "/healthz")}, ready={"web": _asks(listener, "/readyz")}).tell("web")
+
+
+def _asks(listener: Any, path: str) -> Check:
+    def check() -> str | None:
+        try:
+            status = _status(listener, path)
+        except OSError as error:
+            return f"{path} does not answer ({error})."
+        return None if status == 200 else f"{path} answers {status}."
+
+    return check
+
+
+def _status(listener: Any, path: str) -> int:
+    """Whatever the socket is: of IPv4, of IPv6, or a file."""
+    with socket.socket(listener.family, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_WITHIN_S)
+        connection.connect(listener.getsockname())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {_host()}\r\nConnection: close\r\n\r\n".encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+        return answer.status
+
+
+def _host() -> str:
+    """One by which the shop may be asked for."""
+    return urlsplit(os.environ.get("SHOP_URL", "")).hostname or "localhost"
