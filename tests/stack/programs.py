@@ -1,4 +1,4 @@
-"""Where PostgreSQL, RabbitMQ and Chromium live on this machine; `python -m tests.stack.programs` installs them."""
+"""Where PostgreSQL, RabbitMQ, systemd and Chromium live here; `python -m tests.stack.programs` installs them."""
 
 import fcntl
 import os
@@ -73,9 +73,15 @@ def find_chromium() -> Path:
     raise _missing("Chromium", "chromium")
 
 
+def find_systemd() -> Path:
+    """Return the program that judges units; systemd need not run."""
+    return _with("systemd-analyze", _on_path("systemd-analyze"), "systemd", "systemd") / "systemd-analyze"
+
+
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
+    "systemd": Part("systemd", "systemd", find_systemd),
     "chromium": Part("Chromium", "chromium", find_chromium),
 }
 

@@ -1,4 +1,4 @@
-"""The web's signs of life for systemd: `gunicorn config.wsgi -c python:config.gunicorn`.
+"""The web's signs of life.
 
 The proof of progress is a request, as a customer would make one: through the listening socket, a thread and Django.
 Every process of the web makes them, and it does not matter which one answers.
@@ -14,17 +14,10 @@ from config.signs import Check, Signs
 
 ANSWER_WITHIN_S = 10.0
 
-# gunicorn itself would say READY before one of its processes has loaded the shop.
-if "NOTIFY_SOCKET" in os.environ:
-    os.environ["WEB_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET")
 
-
-def post_worker_init(worker: Any) -> None:
-    """In each process, once it has loaded the shop; it forks no more, so it may have threads."""
-    if "WEB_NOTIFY_SOCKET" in os.environ:
-        os.environ["NOTIFY_SOCKET"] = os.environ["WEB_NOTIFY_SOCKET"]
-        listener = worker.sockets[0]
-        Signs(live={"web": _asks(listener, "/healthz")}, ready={"web": _asks(listener, "/readyz")}).tell("web")
+def tell(listener: Any) -> None:
+    """From now on tell systemd and the log whether the web serves at this socket of gunicorn's."""
+    Signs(live={"web": _asks(listener, "/healthz")}, ready={"web": _asks(listener, "/readyz")}).tell("web")
 
 
 def _asks(listener: Any, path: str) -> Check:
