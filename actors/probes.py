@@ -26,6 +26,9 @@ from config.signs import Signs
 
 log = logging.getLogger(__name__)
 
+DEFAULT_LIMIT_MS = 600_000
+"""Dramatiq's own, of an actor that names no time limit."""
+
 
 class Probes(Middleware):
     """Watches the worker of a process of its own; the threads of the embedded mode are watched with their web."""
@@ -50,8 +53,8 @@ class Probes(Middleware):
         notify("STATUS=finishing what was begun")
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        limit_s = broker.get_actor(message.actor_name).options["time_limit"] / 1000
-        self.busy[threading.get_ident()] = Busy(message.actor_name, limit_s)
+        limit_ms = broker.get_actor(message.actor_name).options.get("time_limit", DEFAULT_LIMIT_MS)
+        self.busy[threading.get_ident()] = Busy(message.actor_name, limit_ms / 1000)
 
     def after_process_message(
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None

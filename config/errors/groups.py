@@ -48,11 +48,11 @@ class Groups:
         count.left_out = 0
         return telling
 
-    def put_back(self, telling: Telling) -> None:
-        """It could not be told: it is one of those that no mail told of."""
-        count = self._counts.get(telling.group)
-        if count is not None:
-            count.left_out, count.last = count.left_out + telling.left_out + 1, telling.error
+    def put_back(self, telling: Telling, now: float) -> None:
+        """It could not be told: it is one of those that no mail told of, and its group has a mail more to come."""
+        count = self._counts.setdefault(telling.group, _Count(now))
+        count.told = max(0, count.told - 1)
+        count.left_out, count.last = count.left_out + telling.left_out + 1, telling.error
 
     def overdue(self, now: float) -> list[Telling]:
         """Of each group whose hour is over: what was left out in it. The group begins anew."""

@@ -25,6 +25,9 @@ QUEUE_SIZE = 100
 LOOK_EVERY_S = 30.0
 """So often it is looked whether the hour of a group is over."""
 
+LONGEST_CHAIN = 20
+"""So far back it is looked whether an error came of one of the mail server; chains can be circles."""
+
 THREAD = "error-mails"
 
 PAUSE_S = 60.0
@@ -96,13 +99,13 @@ class Postman:
     def _tell(self, telling: Telling) -> None:
         """Whatever goes wrong here is a warning, so no error can come of it."""
         if time.monotonic() < self._quiet_until:
-            return self._groups.put_back(telling)
+            return self._groups.put_back(telling, time.monotonic())
         try:
             _mail(telling, self.dropped).send()
             self.sent, self.dropped = self.sent + 1, 0
         except Exception as error:
             self._quiet_until = time.monotonic() + PAUSE_S
-            self._groups.put_back(telling)
+            self._groups.put_back(telling, time.monotonic())
             log.warning("error_mail.failed", extra={"error": type(error).__name__, "pause_s": PAUSE_S})
         return None
 
@@ -118,10 +121,10 @@ def secrets() -> frozenset[str]:
 
 def _about_mail(error: BaseException | None) -> bool:
     """A mail that says that mails cannot be sent would not be sent either."""
-    while error is not None:
+    for _ in range(LONGEST_CHAIN):
         if isinstance(error, smtplib.SMTPException):
             return True
-        error = error.__cause__ or error.__context__
+        error = error and (error.__cause__ or error.__context__)
     return threading.current_thread().name == THREAD
 
 

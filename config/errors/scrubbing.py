@@ -12,6 +12,9 @@ HIDDEN = "***"
 LONGEST = 200
 """Characters of an exception's words."""
 
+READ = 1_000
+"""Characters that are looked through: nobody waits for patterns over a megabyte."""
+
 SHORTEST_SECRET = 6
 """Shorter values of settings would hide innocent words."""
 
@@ -40,6 +43,7 @@ def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
     line = (text.strip().splitlines() or [""])[0]
     for secret in secrets:
         line = line.replace(secret, HIDDEN)
+    line = line[:READ]
     for pattern in (_QUOTED, _URL, _ADDRESS, _KEY, _LONG_NUMBER):
         line = pattern.sub(HIDDEN, line)
     line = _BRACKETED.sub(f"=({HIDDEN})", line)

@@ -29,7 +29,8 @@ class Supervisor:
         self.main = directory / "supervisord.conf"
         ours = release.root / "etc/supervisor/conf.d/tillkeeper.conf"
         user = f"user={NOBODY}" if os.geteuid() == 0 else ""
-        ours.write_text(MOVED.sub(f"{release.root}/", ours.read_text()).replace("user=tillkeeper", user))
+        for file in (ours, release.etc / "supervisor.env"):
+            file.write_text(MOVED.sub(f"{release.root}/", file.read_text()).replace("user=tillkeeper", user))
         self.main.write_text(MAIN.format(directory=directory, files=ours))
         command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(self.main)]
         environment = {"PATH": os.environ.get("PATH", os.defpath)}
@@ -114,7 +115,7 @@ def test_a_stop_waits_for_what_was_begun(supervisor: Supervisor, shop: House) ->
 
     assert status_of(shop, orders[0]) == "succeeded"
     assert supervisor.states()[URGENT] == "STOPPED"
-    assert "exit status 0; expected" in (supervisor.main.parent / "supervisord.log").read_text()
+    assert "stopped: worker-urgent (exit status 0)" in (supervisor.main.parent / "supervisord.log").read_text()
     shop.provider.clear_faults()
     supervisor.ctl("start", URGENT)
     supervisor.wait_until_ready()

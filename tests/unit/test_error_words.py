@@ -129,15 +129,28 @@ def test_what_was_left_out_is_told_when_the_hour_is_over() -> None:
 
 
 def test_an_error_that_could_not_be_told_is_counted() -> None:
-    """The next mail says so."""
-    groups = Groups(per_hour=2)
+    """The next mail says so; a mail that did not go out takes nobody's place."""
+    groups = Groups(per_hour=1)
     first = groups.take(error_of("ann"), 0)
     assert first
-    groups.put_back(first)
+    groups.put_back(first, 0)
 
     second = groups.take(error_of("ann"), 1)
     assert second
     assert second.left_out == 1
+    assert groups.take(error_of("ann"), 2) is None
+
+
+def test_what_could_not_be_told_when_the_hour_was_over_is_told_after_the_next() -> None:
+    """Nothing is silently left out."""
+    groups = Groups(per_hour=1)
+    for now in range(3):
+        groups.take(error_of("ann"), now)
+    [telling] = groups.overdue(WINDOW_S)
+    groups.put_back(telling, WINDOW_S)
+
+    [again] = groups.overdue(2 * WINDOW_S)
+    assert again.left_out == telling.left_out == 1
 
 
 def test_more_kinds_than_anybody_reads_are_one() -> None:
