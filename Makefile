@@ -94,7 +94,7 @@ services: .venv/dev ## A local PostgreSQL and RabbitMQ, until Ctrl-C; prints the
 
 .PHONY: web
 web: .venv/runtime ## The shop
-	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi -c python:config.gunicorn --bind 127.0.0.1:$(call port,$(SHOP_URL),8000) --worker-class gthread --threads 8 --no-control-socket
+	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi -c deploy/gunicorn.conf.py --bind 127.0.0.1:$(call port,$(SHOP_URL),8000) --worker-class gthread --threads 8 --no-control-socket
 
 .PHONY: worker
 worker: .venv/runtime ## The workers
@@ -115,6 +115,10 @@ migrate: .venv/runtime ## Bring the database up to date
 .PHONY: shell
 shell: .venv/runtime ## Django's shell
 	@exec $(MANAGE) shell
+
+.PHONY: install
+install: .venv/dev ## Lay out a release under DESTDIR (/ for this machine), called RELEASE: code, environment, units
+	@$(BIN)/python deploy/install.py "$(or $(DESTDIR),/)" "$(or $(RELEASE),$(shell git describe --always --dirty))" --python "$(PYTHON)"
 
 .PHONY: lock
 lock: .venv/dev ## Resolve the dependencies anew, as far as setup.cfg allows, and write the hashed locks

@@ -14,13 +14,18 @@ from datetime import datetime
 from queue import Empty, SimpleQueue
 
 import periodiq
+from django.conf import settings
 from django.db import Error, close_old_connections
 
 from actors import ticks
 from actors.metrics.schedule import FIRED
 from actors.schedule import attach
 from config.due import database_now
+from config.health import closing_database_problem
 from config.nudges import nudge
+from config.patience import Patient
+from config.signs import Signs
+from config.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +41,18 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         self.name = uuid.uuid4().hex
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
         self._fired: dict[str, datetime] = {}
+        self.turns = Turns()
+        """Of the `loop`, and of the `ledger`: of each time that it was read and written."""
+        self.turns.note("loop")
 
     def loop(self) -> None:
         """Fire due ticks until `stop` is called. A database that does not answer is waited for."""
         while not self._told_to_stop(within_s=self._wait_s()):
+            self.turns.note("loop")
             close_old_connections()
             try:
                 self.schedule()
+                self.turns.note("ledger")
             except Error as error:
                 log.error("scheduler.no_database", extra={"error": type(error).__name__})
 
@@ -51,6 +61,16 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         that the interrupted thread holds at times.
         """
         self._stop_requests.put(None)
+
+    def signs(self) -> Signs:
+        """Live: the loop comes round. Ready: the ledger was read and written not long ago."""
+        return Signs(
+            live={"loop": lambda: self.turns.problem("loop", settings.STALL_LIMIT_S)},
+            ready={
+                "ledger": lambda: self.turns.problem("ledger", settings.STALL_LIMIT_S),
+                "database": Patient(closing_database_problem),
+            },
+        )
 
     def schedule(self) -> None:
         """One wake-up: the latest due tick of every entry, if nobody has fired it and it is not too old."""

@@ -24,6 +24,7 @@ from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
 from config.consumers import InMemoryConsumer, RabbitmqConsumer
+from config.turns import Turns
 
 MAX_MESSAGE_BYTES = 65_536
 """A message carries a few row ids, some 300 bytes; retries add a traceback of at most 30 frames."""
@@ -65,6 +66,11 @@ class StrictEncoder(JSONEncoder):
     The error never repeats the body: it may hold anything, and it would stand in the log.
     """
 
+    def encode(self, data: MessageData) -> bytes:
+        """Without Sentry's notes on what led to what: `decode` knows none of them, and nobody here follows them up."""
+        options = {name: value for name, value in data["options"].items() if name != "_sentry_headers"}
+        return super().encode({**data, "options": options})
+
     def decode(self, data: bytes) -> MessageData:
         """Raises DecodeError for everything that Tillkeeper cannot have sent."""
         problem = f"a body of {len(data)} bytes is no message of ours"
@@ -90,6 +96,13 @@ class Rabbitmq(RabbitmqBroker):
 
     def __init__(self, *, url: str, middleware: list[Middleware] | None = None) -> None:
         super().__init__(url=with_defaults(url), confirm_delivery=True, middleware=middleware)
+        self.turns = Turns()
+        """Of the threads that consume, by queue."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """Connect to the queue, which may take seconds."""
+        self.turns.note(queue_name)
+        return super().consume(queue_name, prefetch, timeout)
 
     @property
     def consumer_class(self) -> type:

@@ -48,6 +48,7 @@ class RabbitmqConsumer(_RabbitmqConsumer):
         self._rests = False
 
     def __next__(self) -> MessageProxy | None:
+        self.broker.turns.note(self.queue_name)
         if self.queue_name in self.broker.paused:
             self._rest()
             return None

@@ -18,6 +18,7 @@ _UNITS = {
     "_CONCURRENCY": "calls",
     "_CONNECTIONS": "connections",
     "_ERRORS": "errors",
+    "_PER_HOUR": "per hour",
     "_ATTEMPTS_LIMIT": "errors",
 }
 """The unit stands in the name; the longest end that fits counts."""

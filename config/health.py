@@ -1,13 +1,14 @@
 """Two questions for whoever watches a process: does it live, and can it do its work?"""
 
 import logging
-from collections.abc import Callable
 
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+
+from config.signs import Check, problems
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +25,11 @@ def ready(request: HttpRequest) -> HttpResponse:
 
     RabbitMQ is not asked: the web serves customers without it, that is the point of the design.
     """
-    problems = {name: problem for name, check in CHECKS.items() if (problem := check())}
-    for name, problem in problems.items():
+    found = problems(CHECKS)
+    for name, problem in found.items():
         log.error("not_ready", extra={"check": name, "problem": problem})
     # Everybody may ask, so only the names are told; the sentences, with addresses, stand in the log.
-    return JsonResponse({"ready": not problems, "problems": list(problems)}, status=503 if problems else 200)
+    return JsonResponse({"ready": not found, "problems": list(found)}, status=503 if found else 200)
 
 
 def database_problem() -> str | None:
@@ -50,4 +51,12 @@ def database_address() -> str:
     return f"{database['NAME']} at {host}:{database['PORT']}" if host else str(database["NAME"])
 
 
-CHECKS: dict[str, Callable[[], str | None]] = {"database": database_problem}
+def closing_database_problem() -> str | None:
+    """The same, for threads that nobody else closes connections for."""
+    try:
+        return database_problem()
+    finally:
+        connection.close()
+
+
+CHECKS: dict[str, Check] = {"database": database_problem}

@@ -5,12 +5,6 @@ from config.declared import section
 
 section("Jobs")
 
-RELEASE = env.text(
-    "RELEASE", "",
-    help="The version that runs here, for example a commit; workers tell it with every sign of life.",
-    wrong="Old workers beside new ones are not told apart.",
-    example="1.4.2",
-)  # fmt: skip
 WORKER_BEAT_S = env.seconds(
     "WORKER_BEAT_S", 2, at_least=0.5, at_most=60,
     help="So often a worker process writes down what it does, and looks whether a queue was paused.",

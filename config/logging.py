@@ -33,6 +33,11 @@ def about(**ids: Any) -> Iterator[None]:
         _about.reset(token)
 
 
+def ids_at_hand() -> Mapping[str, Any]:
+    """What this thread is busy with, as `about` was told."""
+    return _about.get()
+
+
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """The data of this event, then the ids of the work at hand."""
     own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
@@ -84,8 +89,11 @@ def configuration(style: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": formatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
-        "root": {"handlers": ["stderr"], "level": level},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "lines"},
+            "error_mails": {"class": "config.errors.mails.ErrorMails", "level": "ERROR"},
+        },
+        "root": {"handlers": ["stderr", "error_mails"], "level": level},
         "loggers": {
             **{name: {"level": "WARNING"} for name in quiet},
             "django": {"handlers": [], "level": "WARNING", "propagate": True},

@@ -47,6 +47,18 @@ def current() -> Path | None:
     return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
 
 
+def is_first() -> bool:
+    """Is this the first process of its master that asks? One that serves alone always is."""
+    directory = current()
+    if directory is None:
+        return True
+    try:
+        (directory / "first").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
 def forget(pid: int) -> None:
     """The process has ended: its gauges are over, what it has counted stays counted."""
     from prometheus_client import multiprocess  # later than `begin`

@@ -35,7 +35,7 @@ def serve(host: str, port: int, routes: Mapping[str, Callable[[], Answer]]) -> T
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its base names it so)
             """Somebody looks every few seconds; that is no news."""
 
     server = _Quiet((host, port), Handler)

@@ -8,6 +8,7 @@ from config.declared import section
 from config.jobs import *  # noqa: F403
 from config.logging import configuration
 from config.monitoring import *  # noqa: F403
+from config.monitoring import RELEASE, SENTRY_DSN
 from config.payments import *  # noqa: F403 (settings are settings, wherever they are written down)
 from config.payments import PAYMENT_ACCOUNTS, TRUSTED_PROXIES
 from config.places import BASE_DIR as BASE_DIR
@@ -231,7 +232,9 @@ DRAMATIQ_BROKER = {
         "actors.metrics.middleware.Prometheus",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "actors.middleware.AboutMessage",
+        "actors.errors.LastAttempt",
         "actors.middleware.FinishWhatWasBegun",
+        "actors.probes.Probes",
         "actors.jobs.middleware.Beat",
         "actors.jobs.middleware.History",
         "periodiq.PeriodiqMiddleware",
@@ -296,3 +299,11 @@ if PRODUCTION:
         email_from=DEFAULT_FROM_EMAIL,
         accounts=PAYMENT_ACCOUNTS,
     )
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+if SENTRY_DSN:
+    from config.errors import scrubbing, sentry
+
+    sentry.begin(SENTRY_DSN, RELEASE, scrubbing.secrets_in(globals()))

@@ -34,11 +34,15 @@ OURS = (
     "TRUSTED_",
     "METRICS_",
     "SCHEDULER_",
+    "STALL_",
+    "RELEASE",
+    "ADMIN_",
+    "ERROR_",
+    "SENTRY_",
     "CALLBACK_",
     "RECONCILIATION_",
     "JOB_",
     "WORKER_",
-    "RELEASE",
 )
 
 _started: dict[str, Postgres] = {}

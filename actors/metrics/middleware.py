@@ -19,7 +19,6 @@ from dramatiq.common import current_millis, q_name
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 
-from actors.metrics.serving import serve_page_of_worker
 from config import metrics_files
 from config.metrics import counter, gauge, histogram
 
@@ -78,9 +77,6 @@ class Prometheus(Middleware):
         self._began: dict[str, float] = {}
         self._delayed: dict[str, _Delayed] = {}
         self._delays = threading.Lock()
-
-    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        serve_page_of_worker()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         metrics_files.forget(os.getpid())

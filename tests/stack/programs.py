@@ -93,11 +93,17 @@ def find_compose() -> Path:
     return _with("docker-compose", _on_path("docker-compose"), "Docker Compose", "docker-compose") / "docker-compose"
 
 
+def find_systemd() -> Path:
+    """Return the program that judges units; systemd need not run."""
+    return _with("systemd-analyze", _on_path("systemd-analyze"), "systemd", "systemd") / "systemd-analyze"
+
+
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
     "nginx": Part("nginx", "nginx-light", find_nginx),
     "compose": Part("Docker Compose", "docker-compose", find_compose),
+    "systemd": Part("systemd", "systemd", find_systemd),
     "chromium": Part("Chromium", "chromium", find_chromium),
     "prometheus": Part("Prometheus", "prometheus", find_prometheus),
 }

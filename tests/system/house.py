@@ -356,7 +356,7 @@ def csrf_token(page: requests.Response) -> str:
 def _web(house: House) -> list[str]:
     bind = house.url.removeprefix("http://")
     options = ["--bind", bind, "--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(house.directory)]
-    return [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:config.gunicorn", *options]
+    return [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", str(ROOT / "deploy/gunicorn.conf.py"), *options]
 
 
 COMMANDS: dict[str, Callable[[House], list[str]]] = {

@@ -186,7 +186,7 @@ def test_a_name_that_no_actor_has_is_no_label(worker: House) -> None:
 def test_a_second_worker_with_the_same_port_says_so_and_works(worker: House) -> None:
     """The work is worth more than the page."""
     worker.run("worker", "worker2")
-    wait_until(lambda: '"metrics.no_page"' in worker.part("worker2").output(), "it said so", 30)
+    wait_until(lambda: '"probes.no_port"' in worker.part("worker2").output(), "it said so", 30)
     assert "set another METRICS_PORT" in worker.part("worker2").output()
     wait_until(lambda: worker.consumers("urgent") == 2, "both consumed", 30)
 
@@ -215,7 +215,7 @@ def test_a_worker_that_was_killed_leaves_nothing_to_the_next(worker: House) -> N
 def test_the_processes_of_the_web_are_one_page(house: House) -> None:
     """Whichever of them answers; and what one has counted stays counted when it is killed."""
     address = f"{LOOPBACK}:{free_port()}"
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:config.gunicorn", "--bind", address]
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "deploy/gunicorn.conf.py", "--bind", address]
     with Program("web", [*command, "--workers", "2", "--no-control-socket"], house.environment, ROOT) as web:
         wait_until(lambda: _answers(f"http://{address}/healthz") or not web.alive, "it answered", 40)
         for number in range(20):

@@ -174,7 +174,7 @@ def test_libraries_speak_only_when_something_is_wrong(style: str) -> None:
     """Ours from the chosen level on, to standard error."""
     configured = configuration(style, "INFO")
 
-    assert configured["root"] == {"handlers": ["stderr"], "level": "INFO"}
+    assert configured["root"] == {"handlers": ["stderr", "error_mails"], "level": "INFO"}
     assert {name: logger["level"] for name, logger in configured["loggers"].items()}.items() >= {
         ("dramatiq", "WARNING"),
         ("urllib3", "WARNING"),

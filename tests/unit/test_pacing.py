@@ -1,7 +1,6 @@
 """The gate before the wire: late threads, and second requests, do not go all at once."""
 
 import time
-from itertools import pairwise
 
 import pytest
 from django.test import override_settings
@@ -30,14 +29,12 @@ def test_no_time_holds_more_than_limit_and_burst(arrivals: list[float], burst: i
 
 def test_requests_at_once_are_sent_one_after_the_other() -> None:
     """On a real clock; nobody goes before his time."""
-    pace, starts = Pace("any"), []
+    pace, began = Pace("any"), time.monotonic()
     with override_settings(PROVIDER_RATE_LIMITS_PER_S={"any": LIMIT_PER_S}, PROVIDER_BURST_CALLS=0):
         for _ in range(5):
             pace.wait()
-            starts.append(time.monotonic())
 
-    assert starts[-1] - starts[0] >= 4 / LIMIT_PER_S - 0.001
-    assert all(later >= sooner for sooner, later in pairwise(starts))
+    assert time.monotonic() - began >= 4 / LIMIT_PER_S - 0.001  # clocks are not exact
 
 
 def test_whoever_would_wait_too_long_is_told_so_and_takes_no_turn() -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from actors.metrics.serving import serve_page_of_scheduler
+from actors.probes import watch
 from actors.scheduler import in_background
 from actors.startup import services_problems
 from actors.stopping import stop_signal
+from config.metrics import BROKER
+from config.notify import notify
 from config.nudges import publisher
 
 log = logging.getLogger(__name__)
@@ -22,9 +24,10 @@ class Command(BaseCommand):
         if problems:
             raise CommandError("\n".join(problems))
         told = stop_signal()
-        serve_page_of_scheduler()
         with in_background() as scheduler:
             log.info("scheduler.started", extra={"scheduler": scheduler.name, "entries": len(scheduler.actors)})
+            watch("scheduler", scheduler.signs(), "SCHEDULER_METRICS_PORT", BROKER)
             told.get()
+            notify("STOPPING=1")
         publisher.flush(timeout_s=1)
         log.info("scheduler.stopped")

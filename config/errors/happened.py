@@ -1,0 +1,82 @@
+"""One error as it is told: who met it, of what class, and where; with ids, and without personal data."""
+
+import logging
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from config.errors.scrubbing import ids_of, words_of
+from config.logging import fields_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+NOT_OURS = ("dramatiq", "sentry_sdk", "urllib3.connectionpool")
+"""Loggers that are not listened to: Dramatiq tells of every attempt, and the last one is told by us."""
+
+
+class Group(NamedTuple):
+    """Errors that are one and the same to whoever reads about them."""
+
+    who: str
+    error: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An error; `who` is the actor or the view that met it, else the name of the event."""
+
+    group: Group
+    event: str
+    words: str
+    ids: dict[str, str]
+    frames: list[str]
+
+
+def error_in(record: logging.LogRecord) -> BaseException | None:
+    """The rule: the exception of an error, from a logger that is listened to; None for everything else."""
+    ours = not any(record.name == name or record.name.startswith(f"{name}.") for name in NOT_OURS)
+    return record.exc_info[1] if record.exc_info and record.levelno >= logging.ERROR and ours else None
+
+
+def happened(record: logging.LogRecord, error: BaseException, secrets: Iterable[str] = ()) -> Happened:
+    """What is told about the error of this record."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ids = ids_of(fields_of(record))
+    event = "request.failed" if hasattr(record, "request") else record.getMessage()
+    group = Group(ids.get("actor") or _view(record) or event, type(error).__qualname__, _place(frames))
+    return Happened(group, event, words_of(error, secrets), ids, [str_of(frame) for frame in frames])
+
+
+def str_of(frame: traceback.FrameSummary) -> str:
+    """Like `billing/looks.py:120 look: return ask(payment)`: code, and no values."""
+    return f"{_short(frame.filename)}:{frame.lineno} {frame.name}: {frame.line}"
+
+
+def _view(record: logging.LogRecord) -> str:
+    """By its name, not by the address, which holds ids and signatures."""
+    match = getattr(getattr(record, "request", None), "resolver_match", None)
+    return match.view_name if match else ""
+
+
+def _place(frames: list[traceback.FrameSummary]) -> str:
+    """The innermost line of ours, for a library's own line is the same for many different errors."""
+    ours = [frame for frame in frames if _is_ours(frame.filename)]
+    if not frames:
+        return "nowhere"
+    frame = (ours or frames)[-1]
+    return f"{_short(frame.filename)}:{frame.lineno}"
+
+
+def _is_ours(filename: str) -> bool:
+    path = Path(filename)
+    return path.is_relative_to(ROOT) and "site-packages" not in path.parts
+
+
+def _short(filename: str) -> str:
+    path = Path(filename)
+    if _is_ours(filename):
+        return str(path.relative_to(ROOT))
+    return filename.rpartition("site-packages/")[2]

@@ -1,0 +1,77 @@
+"""Errors for Sentry: ids instead of personal data, and of a job only the last attempt."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import sentry_sdk
+from sentry_sdk.integrations.atexit import AtexitIntegration
+from sentry_sdk.integrations.dedupe import DedupeIntegration
+from sentry_sdk.integrations.django import DjangoIntegration
+from sentry_sdk.integrations.dramatiq import DramatiqIntegration
+from sentry_sdk.integrations.excepthook import ExcepthookIntegration
+from sentry_sdk.integrations.logging import LoggingIntegration, ignore_logger
+from sentry_sdk.integrations.threading import ThreadingIntegration
+from sentry_sdk.types import Event, Hint
+
+from config.errors.happened import NOT_OURS
+from config.errors.scrubbing import ids_of, scrubbed
+from config.logging import ids_at_hand
+
+_TOLD_ABOUT = ("level", "timestamp", "event_id", "platform", "release", "environment", "transaction", "logger", "sdk")
+
+
+def begin(dsn: str, release: str, secrets: set[str], **options: Any) -> None:
+    """Before the broker is made: the integration puts its middleware into each broker that is made from then on.
+
+    Nothing is switched on by itself: what is not named here is not sent.
+    """
+    for name in NOT_OURS:
+        ignore_logger(name)
+        ignore_logger(f"{name}.*")
+    sentry_sdk.init(
+        dsn=dsn,
+        release=release or None,
+        before_send=_cleaner(secrets),
+        default_integrations=False,
+        auto_enabling_integrations=False,
+        integrations=[
+            AtexitIntegration(callback=lambda _pending, _timeout: None),
+            DedupeIntegration(),
+            DjangoIntegration(),
+            DramatiqIntegration(),
+            ExcepthookIntegration(),
+            LoggingIntegration(level=None, event_level=logging.ERROR),
+            ThreadingIntegration(propagate_scope=False),
+        ],
+        max_request_body_size="never",
+        include_local_variables=False,
+        max_breadcrumbs=0,
+        send_default_pii=False,
+        auto_session_tracking=False,
+        trace_propagation_targets=[],  # no headers of ours for the providers
+        **options,
+    )
+
+
+def _cleaner(secrets: set[str]) -> Callable[[Event, Hint], Event | None]:
+    def clean(event: Event, hint: Hint) -> Event | None:
+        """Every attempt comes from the integration; the last one comes from the log once more, and that is sent."""
+        if not hint.get("exc_info") or _mechanism(event) == DramatiqIntegration.identifier:
+            return None
+        told: dict[str, Any] = {name: event[name] for name in _TOLD_ABOUT if name in event}  # type: ignore[literal-required]
+        told["tags"] = ids_of({**event.get("extra", {}), **ids_at_hand()})
+        told["exception"] = {"values": [_exception(value, secrets) for value in event["exception"]["values"]]}
+        return told  # type: ignore[return-value]
+
+    return clean
+
+
+def _mechanism(event: Event) -> str:
+    values = event.get("exception", {}).get("values") or [{}]
+    return str((values[-1].get("mechanism") or {}).get("type", ""))
+
+
+def _exception(value: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
+    """Class, place and code stay; the words are scrubbed, and there are no values of variables."""
+    return {**value, "value": scrubbed(str(value.get("value") or ""), secrets)}

@@ -1,0 +1,149 @@
+"""deploy/supervisor: the configuration, run by supervisor itself, with its paths below a release's root."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.stack.ports import wait_until
+from tests.stack.processes import Program
+from tests.stack.units import MOVED, NOBODY, give_to_nobody
+from tests.system.house import START_S, House, http
+from tests.system.installed import SECRETS, Installed, installed
+from tests.system.test_systemd import IN_FLIGHT_MS, is_asked_about, status_of
+
+URGENT = "tillkeeper:worker-urgent"
+PARTS = {"tillkeeper:web", URGENT, "tillkeeper:worker-routine", "tillkeeper:scheduler"}
+
+
+class Supervisor:
+    """supervisord with our configuration, and supervisorctl."""
+
+    def __init__(self, release: Installed, directory: Path) -> None:
+        self.release = release
+        self.main = directory / "supervisord.conf"
+        ours = release.root / "etc/supervisor/conf.d/tillkeeper.conf"
+        user = f"user={NOBODY}" if os.geteuid() == 0 else ""
+        for file in (ours, release.etc / "supervisor.env"):
+            file.write_text(MOVED.sub(f"{release.root}/", file.read_text()).replace("user=tillkeeper", user))
+        self.main.write_text(MAIN.format(directory=directory, files=ours))
+        command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(self.main)]
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        self.program = Program("supervisord", command, environment, directory, directory / "supervisord.out")
+
+    def ctl(self, *words: str) -> str:
+        """What supervisorctl says."""
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.main), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=150).stdout
+
+    def states(self) -> dict[str, str]:
+        """By name, like RUNNING."""
+        lines = [line.split() for line in self.ctl("status").splitlines()]
+        return {words[0]: words[1] for words in lines if words and words[0] in PARTS}
+
+    def pid(self, name: str) -> int:
+        """Of the process that supervisor has started."""
+        return int(self.ctl("pid", name))
+
+    def wait_until_ready(self) -> None:
+        """All of them run and are ready."""
+        urls = [f"{self.release.url(name)}/readyz" for name in self.release.ports]
+        wait_until(lambda: all(_status(url) == 200 for url in urls), "all were ready", START_S)
+        wait_until(lambda: set(self.states().values()) == {"RUNNING"}, "all were running", START_S, pause_s=1)
+
+
+MAIN = """
+[unix_http_server]
+file={directory}/supervisor.sock
+[supervisord]
+logfile={directory}/supervisord.log
+pidfile={directory}/supervisord.pid
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{directory}/supervisor.sock
+[include]
+files={files}
+"""
+
+
+@pytest.fixture(scope="module")
+def supervisor(_house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """With all of the shop under it."""
+    _house.run()
+    with installed(_house) as release:
+        for path in (release.etc / "secrets", *((release.etc / "secrets") / file for file in SECRETS.values())):
+            give_to_nobody(path)
+        (release.root / "var/lib/tillkeeper").mkdir(parents=True)
+        give_to_nobody(release.root / "var/lib/tillkeeper")
+        found = Supervisor(release, tmp_path_factory.mktemp("supervisor"))
+        with found.program:
+            wait_until(lambda: set(found.states()) == PARTS, "supervisor had read its configuration", START_S, 0.5)
+            found.wait_until_ready()
+            yield found
+            found.program.stop(timeout_s=100)
+
+
+@pytest.fixture
+def shop(supervisor: Supervisor, house: House) -> House:
+    """The house whose parts supervisor runs."""
+    return house
+
+
+def test_an_order_goes_through(supervisor: Supervisor, shop: House) -> None:
+    """Paid, settled, mailed."""
+    orders = shop.place(2)
+    shop.pay(orders)
+    shop.wait_until_settled(orders)
+    shop.assert_paid_and_mailed_once(orders)
+
+
+def test_a_stop_waits_for_what_was_begun(supervisor: Supervisor, shop: House) -> None:
+    """`supervisorctl stop` returns when the worker has ended by itself, and the answer is written down."""
+    shop.provider.callbacks(lose_all=True)
+    orders = shop.place(1)
+    shop.provider.fault("status", "delay", delay_ms=IN_FLIGHT_MS)
+    shop.pay(orders)
+    wait_until(lambda: is_asked_about(shop, orders[0]), "the provider was being asked", 30)
+
+    assert "stopped" in supervisor.ctl("stop", URGENT)
+
+    assert status_of(shop, orders[0]) == "succeeded"
+    assert supervisor.states()[URGENT] == "STOPPED"
+    assert "stopped: worker-urgent (exit status 0)" in (supervisor.main.parent / "supervisord.log").read_text()
+    shop.provider.clear_faults()
+    supervisor.ctl("start", URGENT)
+    supervisor.wait_until_ready()
+
+
+def test_who_crashes_is_started_again(supervisor: Supervisor, shop: House) -> None:
+    """The whole of it: a worker's first process takes its children along."""
+    before = supervisor.pid(URGENT)
+    crashed = [psutil.Process(before), *psutil.Process(before).children(recursive=True)]
+    for process in crashed:
+        process.send_signal(signal.SIGKILL)
+
+    wait_until(lambda: supervisor.pid(URGENT) not in (0, before), "it was started again", START_S, pause_s=0.5)
+    supervisor.wait_until_ready()
+    orders = shop.place(1)
+    shop.pay(orders)
+    shop.wait_until_settled(orders)
+
+
+def test_nobody_runs_as_root(supervisor: Supervisor, shop: House) -> None:
+    """But supervisor itself."""
+    if os.geteuid() == 0:
+        pids = [supervisor.pid(name) for name in PARTS]
+        assert {psutil.Process(pid).username() for pid in pids} == {NOBODY}
+
+
+def _status(url: str) -> int:
+    try:
+        return http().get(url, timeout=10).status_code
+    except OSError:
+        return 0

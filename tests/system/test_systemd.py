@@ -1,0 +1,276 @@
+"""deploy/systemd: judged by systemd's own tools, and run as systemd would run it, by a user who may do nothing."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.stack.ports import wait_until
+from tests.stack.processes import Program
+from tests.stack.programs import find_systemd
+from tests.stack.systemd import Notified, listening
+from tests.stack.units import UNITS, Unit
+from tests.system.house import ROOT, START_S, House, Placed, http
+from tests.system.installed import Installed, installed
+
+SERVICES = (
+    "tillkeeper-web.service",
+    "tillkeeper-worker@urgent.service",
+    "tillkeeper-worker@routine.service",
+    "tillkeeper-scheduler@1.service",
+)
+WORKER = "tillkeeper-worker@urgent.service"
+IN_FLIGHT_MS = 1_500
+
+
+@pytest.fixture(scope="module")
+def release(_house: House) -> Iterator[Installed]:
+    """Laid out once."""
+    with installed(_house) as found:
+        yield found
+
+
+class Running:
+    """A unit that runs, and what it told."""
+
+    def __init__(self, unit: Unit, program: Program, systemd: Notified) -> None:
+        self.unit, self.program, self.systemd = unit, program, systemd
+
+
+@contextmanager
+def running(release: Installed, house: House, *names: str) -> Iterator[dict[str, Running]]:
+    """The units, each of which has said READY."""
+    house.run()
+    parts: dict[str, Running] = {}
+    with ExitStack() as exits:
+        for name in names:
+            unit, systemd = Unit(release.root, name), exits.enter_context(listening())
+            program = exits.enter_context(unit.program(systemd, house.directory / f"{name}.log"))
+            parts[name] = Running(unit, program, systemd)
+        for part in parts.values():
+            part.systemd.wait_for("READY=1", START_S)
+        yield parts
+
+
+# --- systemd's own judgement -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the units in it, and with what they run."""
+    root = tmp_path_factory.mktemp("judged")
+    shutil.copytree(ROOT / "deploy/systemd", root / UNITS)
+    for program in ("opt/tillkeeper/current/.venv/bin/python", "bin/kill"):
+        (root / program).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy("/bin/true", root / program)
+    return root
+
+
+def analyze(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Ask systemd, which need not run."""
+    return subprocess.run([find_systemd(), *words], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["tillkeeper.target", *SERVICES])
+def test_systemd_understands_every_line(judged: Path, name: str) -> None:
+    """No unknown key, no value it would ignore."""
+    done = analyze("verify", f"--root={judged}", "--recursive-errors=no", "--man=no", name)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_a_misspelt_line_would_be_found(judged: Path, tmp_path: Path) -> None:
+    """The check can fail."""
+    root = tmp_path / "root"
+    shutil.copytree(judged, root)
+    unit = root / UNITS / "tillkeeper-web.service"
+    unit.write_text(unit.read_text().replace("MemoryMax=", "MemroyMax="))
+    assert "MemroyMax" in analyze("verify", f"--root={root}", "--recursive-errors=no", "--man=no", SERVICES[0]).stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_is_shut_in(judged: Path, name: str) -> None:
+    """Of 100 points of exposure 20 at the most; without the drop-in it would be more than 90."""
+    done = analyze("security", "--offline=true", f"--root={judged}", "--threshold=20", name)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_a_service_that_is_not_shut_in_would_be_found(judged: Path, tmp_path: Path) -> None:
+    """The check can fail."""
+    root = tmp_path / "root"
+    shutil.copytree(judged, root)
+    shutil.rmtree(root / UNITS / "tillkeeper-.service.d")
+    assert analyze("security", "--offline=true", f"--root={root}", "--threshold=20", WORKER).returncode != 0
+
+
+@pytest.mark.parametrize("name", SERVICES[1:3])
+def test_a_worker_has_time_to_finish_what_it_began(judged: Path, name: str) -> None:
+    """systemd's patience is longer than the worker's own."""
+    unit = Unit(judged, name)
+    found = re.search(r"--worker-shutdown-timeout (\d+)", unit.value("ExecStart"))
+    assert found
+    assert unit.seconds_to_stop >= int(found[1]) / 1000 + 30
+
+
+# --- make install ----------------------------------------------------------------------------------------------------
+
+
+def test_a_release_is_laid_out_whole(release: Installed) -> None:
+    """Code, environment, units and examples; secrets where only root can look."""
+    home = release.root / "opt/tillkeeper/current"
+    assert os.readlink(home) == "releases/1.0"
+    assert (home / "RELEASE").read_text() == "1.0\n"
+    assert not (home / "tests").exists()
+    assert stat.S_IMODE((release.etc / "secrets").stat().st_mode) == 0o700
+    assert str(release.root) not in (home / ".venv/bin/dramatiq").read_text()  # it may be moved
+
+
+def test_a_release_never_changes(release: Installed) -> None:
+    """Neither by a second install; what an operator has written stays."""
+    before = (release.etc / "tillkeeper.env").read_text()
+    done = release.lay_out("1.0")
+    assert done.returncode != 0
+    assert "a release never changes: write another name" in done.stderr
+
+    assert release.lay_out("1.1").returncode == 0
+    assert os.readlink(release.root / "opt/tillkeeper/current") == "releases/1.1"
+    assert (release.etc / "tillkeeper.env").read_text() == before
+
+
+def test_a_release_needs_a_name_that_is_one(release: Installed) -> None:
+    """It becomes a directory."""
+    done = release.lay_out("../elsewhere")
+    assert done.returncode != 0
+    assert "write a name like 1.4.0" in done.stderr
+
+
+def test_make_installs() -> None:
+    """With the words an operator types."""
+    words = ["make", "--dry-run", "install", "DESTDIR=/tmp/root", "RELEASE=1.0", "PYTHON=python3"]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert 'deploy/install.py "/tmp/root" "1.0" --python "python3"' in told
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_shop_runs_by_its_units(release: Installed, house: House) -> None:
+    """Each says READY, answers on its own port, and runs as nobody; an order goes through; each ends by itself."""
+    with running(release, house, *SERVICES) as parts:
+        for name in release.ports:
+            assert http().get(f"{release.url(name)}/readyz", timeout=10).status_code == 200
+        if os.geteuid() == 0:
+            assert {process.username() for part in parts.values() for process in part.program.members()} == {"nobody"}
+        orders = house.place(2)
+        house.pay(orders)
+        house.wait_until_settled(orders)
+        house.assert_paid_and_mailed_once(orders)
+        assert {name: part.unit.stop(part.program) for name, part in parts.items()} == dict.fromkeys(SERVICES, 0)
+
+
+def test_no_secret_stands_in_the_environment(release: Installed, house: House) -> None:
+    """Credentials come as files, which other users cannot read in /proc."""
+    with running(release, house, WORKER) as parts:
+        environment = str(parts[WORKER].program.env)
+        assert house.environment["SECRET_KEY"] not in environment
+        assert house.environment["DATABASE_URL"] not in environment
+        assert parts[WORKER].systemd.silent_s() < float(parts[WORKER].unit.value("WatchdogSec"))
+
+
+@pytest.mark.parametrize("how", [Unit.stop, Unit.reload], ids=["stop", "reload"])
+def test_a_job_under_way_is_finished(release: Installed, house: House, how: Callable[[Unit, Program], object]) -> None:
+    """The worker is told while the provider is being asked: the answer is written down all the same."""
+    with running(release, house, "tillkeeper-web.service", WORKER, "tillkeeper-scheduler@1.service") as parts:
+        worker = parts[WORKER]
+        house.provider.callbacks(lose_all=True)
+        orders = house.place(1)
+        house.provider.fault("status", "delay", delay_ms=IN_FLIGHT_MS)
+        house.pay(orders)
+        wait_until(lambda: is_asked_about(house, orders[0]), "the provider was being asked", 30)
+        pid, told = worker.program.pid, len(worker.systemd.words)
+
+        how(worker.unit, worker.program)
+
+        wait_until(lambda: status_of(house, orders[0]) == "succeeded", "the answer was written down", 20)
+        if how is Unit.reload:
+            wait_until(lambda: "READY=1" in worker.systemd.words[told:], "it was ready again", START_S)
+            assert (worker.program.alive, worker.program.pid) == (True, pid)
+            house.provider.clear_faults()
+            after = house.place(1)
+            house.pay(after)
+            wait_until(lambda: status_of(house, after[0]) == "succeeded", "it works on", 30)
+
+
+def test_the_web_reads_its_code_anew_without_a_refusal(release: Installed, house: House) -> None:
+    """`systemctl reload`: new processes, and whoever asks meanwhile is served."""
+    name = "tillkeeper-web.service"
+    with running(release, house, name) as parts:
+        web = parts[name]
+        before = _children(web.program)
+        web.unit.reload(web.program)
+        answers = []
+
+        def renewed() -> bool:
+            answers.append(_status(house.url))
+            return bool(_children(web.program)) and not _children(web.program) & before
+
+        wait_until(renewed, "new processes took over", START_S)
+        assert set(answers) == {200}
+
+
+@pytest.mark.parametrize("name", [SERVICES[0], WORKER])
+def test_a_reload_brings_the_new_release(house: House, name: str) -> None:
+    """The code to which `current` points: it is not what the first process once loaded."""
+    with installed(house) as release, running(release, house, name) as parts:
+        part = parts[name]
+        assert release.lay_out("2.0").returncode == 0
+        code = release.root / "opt/tillkeeper/releases/2.0/config/signs.py"
+        code.write_text(code.read_text().replace('"STATUS=ready"', '"STATUS=ready by 2.0"'))
+
+        part.unit.reload(part.program)
+
+        part.systemd.wait_for("STATUS=ready by 2.0", START_S)
+        assert part.program.alive
+
+
+def test_a_missing_secret_keeps_a_service_from_starting(release: Installed, house: House) -> None:
+    """With a sentence that says which, and without READY."""
+    house.run()
+    unit = Unit(release.root, WORKER)
+    with listening() as systemd:
+        program = unit.program(systemd, house.directory / "no-secret.log")
+        (release.root / "run/credentials" / WORKER / "secret-key").write_text("")
+        with program:
+            assert program.wait(START_S) != 0
+        assert "SECRET_KEY" in program.output()
+        assert "READY=1" not in systemd.words
+
+
+def is_asked_about(house: House, order: Placed) -> bool:
+    """Claimed, and the provider has the question."""
+    [(claims,)] = house.sql("SELECT claims FROM billing_payment WHERE reference = %s", order.public_id)
+    return bool(claims)
+
+
+def status_of(house: House, order: Placed) -> str:
+    """Of its payment."""
+    [(status,)] = house.sql("SELECT status FROM billing_payment WHERE reference = %s", order.public_id)
+    return str(status)
+
+
+def _children(program: Program) -> set[int]:
+    return {child.pid for child in psutil.Process(program.pid).children()}
+
+
+def _status(url: str) -> int:
+    try:
+        return http().get(f"{url}/healthz", timeout=20).status_code
+    except requests.RequestException:
+        return 0

@@ -1,0 +1,163 @@
+"""Errors: what may be told of them, and how often."""
+
+import logging
+import sys
+
+import pytest
+
+from config.errors.groups import GROUPS, OTHERS, WINDOW_S, Groups
+from config.errors.happened import Group, Happened, error_in, happened
+from config.errors.scrubbing import ids_of, scrubbed, secrets_in
+from config.logging import about
+
+SECRET = "k3y-of-the-shop"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "no order of 'Ann Smith'",
+        'no order of "Ann Smith"',
+        "no order of «Ann Smith»",
+        "no mail to ann.smith@example.com",
+        "no mail to <ann.smith@example.com>",
+        'duplicate key value violates "x"\nDETAIL:  Key (email)=(ann@example.com), Ann Smith, 1 Main Street',
+        "Key (name)=(Ann Smith) already exists",
+        "connection to postgres://ann:smith@db/shop failed",
+        "GET https://example.com/reviews/ann-smith failed",
+        "no token sk_live_4eC39HqLyjWDarjtT1zdp7dc ann-smith-1234567890",
+        f"wrong key {SECRET}",
+        "called +49 170 123 45 67",
+        "invalid literal for int() with base 10: 'Ann Smith",
+    ],
+)
+def test_personal_data_and_keys_are_not_told(words: str) -> None:
+    """Whatever an exception says."""
+    told = scrubbed(words, [SECRET]).lower()
+    for hidden in ("ann", "smith", "main street", "4ec39", SECRET, "123 45"):
+        assert hidden not in told, told
+
+
+def test_what_helps_is_told() -> None:
+    """Numbers, classes and plain words."""
+    assert scrubbed("3 of 12 rows of payment 4711 have no event") == "3 of 12 rows of payment 4711 have no event"
+    assert scrubbed("") == ""
+    assert len(scrubbed("word " * 1000)) < 250
+
+
+def test_only_ids_are_taken_from_an_event() -> None:
+    """Neither sentences nor addresses."""
+    fields = {"payment": 17, "actor": "check_payment", "email": "a@b.example", "text": "Ann Smith", "rows": [1]}
+    assert ids_of(fields) == {"payment": "17", "actor": "check_payment"}
+
+
+def test_secrets_are_found_however_deep() -> None:
+    """By the names of settings."""
+    settings = {
+        "SECRET_KEY": "a" * 50,
+        "DATABASES": {"default": {"PASSWORD": "pass-word", "NAME": "shop-name"}},
+        "PAYMENT_ACCOUNTS": {"stripe": {"secret_key": "sk_live_1"}},
+        "SECRET_KEY_FALLBACKS": ["b" * 50],
+        "EMAIL_HOST_PASSWORD": "",
+    }
+    assert secrets_in(settings) == {"a" * 50, "pass-word", "sk_live_1", "b" * 50}
+
+
+def record_of(logger: str = "config.due", level: int = logging.ERROR) -> logging.LogRecord:
+    """What `log.exception` makes of an error in a library that was called from here."""
+    try:
+        number = int("Ann")
+    except ValueError:
+        made = logging.getLogger(logger)
+        return made.makeRecord(logger, level, "x.py", 1, "work.failed", (), sys.exc_info(), extra={"payment": 17})
+    raise AssertionError(number)
+
+
+def told(record: logging.LogRecord) -> Happened:
+    """As the handlers read it."""
+    error = error_in(record)
+    assert error
+    return happened(record, error)
+
+
+def test_an_error_tells_who_met_it_of_what_class_and_where() -> None:
+    """The actor, if there is one, else the event."""
+    with about(actor="check_payment", message="m-1"):
+        error = told(record_of())
+
+    assert error.group.who == "check_payment"
+    assert error.group.error == "ValueError"
+    assert error.group.place.startswith("tests/unit/test_error_words.py:")
+    assert error.ids == {"payment": "17", "actor": "check_payment", "message": "m-1"}
+    assert error.words == "invalid literal for int() with base 10: ***"
+    assert told(record_of()).group.who == "work.failed"
+
+
+def test_only_errors_with_an_exception_of_loggers_that_are_listened_to_are_told() -> None:
+    """Dramatiq tells of every attempt."""
+    assert error_in(record_of("dramatiq.worker.WorkerThread")) is None
+    assert error_in(record_of(level=logging.WARNING)) is None
+    plain = logging.getLogger("x").makeRecord("x", logging.ERROR, "x.py", 1, "difference.parked", (), None)
+    assert error_in(plain) is None
+
+
+def error_of(who: str) -> Happened:
+    """One of many."""
+    return Happened(Group(who, "ValueError", "a.py:1"), "work.failed", "", {}, [])
+
+
+def test_a_group_is_told_so_often_and_then_counted() -> None:
+    """Others are told all the same."""
+    groups = Groups(per_hour=2)
+    tellings = [groups.take(error_of("ann"), now) for now in range(10)]
+
+    assert [bool(telling) for telling in tellings] == [True, True] + [False] * 8
+    assert groups.take(error_of("bob"), 5)
+
+
+def test_what_was_left_out_is_told_when_the_hour_is_over() -> None:
+    """So the last ones are not lost either."""
+    groups = Groups(per_hour=2)
+    for now in range(10):
+        groups.take(error_of("ann"), now)
+
+    assert groups.overdue(WINDOW_S - 1) == []
+    [telling] = groups.overdue(WINDOW_S)
+    assert telling.left_out == 7  # besides the one that the mail is about: two were told, ten happened
+    assert groups.overdue(2 * WINDOW_S) == []
+    assert groups.take(error_of("ann"), WINDOW_S)
+
+
+def test_an_error_that_could_not_be_told_is_counted() -> None:
+    """The next mail says so; a mail that did not go out takes nobody's place."""
+    groups = Groups(per_hour=1)
+    first = groups.take(error_of("ann"), 0)
+    assert first
+    groups.put_back(first, 0)
+
+    second = groups.take(error_of("ann"), 1)
+    assert second
+    assert second.left_out == 1
+    assert groups.take(error_of("ann"), 2) is None
+
+
+def test_what_could_not_be_told_when_the_hour_was_over_is_told_after_the_next() -> None:
+    """Nothing is silently left out."""
+    groups = Groups(per_hour=1)
+    for now in range(3):
+        groups.take(error_of("ann"), now)
+    [telling] = groups.overdue(WINDOW_S)
+    groups.put_back(telling, WINDOW_S)
+
+    [again] = groups.overdue(2 * WINDOW_S)
+    assert again.left_out == telling.left_out == 1
+
+
+def test_more_kinds_than_anybody_reads_are_one() -> None:
+    """Memory and mails are bounded, whatever happens."""
+    groups = Groups(per_hour=1)
+    tellings = [groups.take(error_of(str(number)), 0) for number in range(GROUPS + 50)]
+
+    assert sum(bool(telling) for telling in tellings) == GROUPS + 1
+    [(telling)] = [telling for telling in groups.overdue(WINDOW_S) if telling.group == OTHERS]
+    assert telling.left_out == 48
