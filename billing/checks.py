@@ -80,8 +80,9 @@ class Lane:
         self._direct = threading.BoundedSemaphore(DIRECT_CALLS)
 
     def look_at(self, due: Payment) -> bool:
-        """Claim, ask and write in the calling thread."""
+        """Claim, ask and write in the calling thread; where too many do that already, the sweep is asked to."""
         if not self._direct.acquire(blocking=False):
+            nudge("check_pending_payments", self.account)
             return False
         try:
             now = database_now()

@@ -187,7 +187,7 @@ def test_a_second_worker_with_the_same_port_says_so_and_works(worker: House) -> 
     """The work is worth more than the page."""
     worker.run("worker", "worker2")
     wait_until(lambda: '"probes.no_port"' in worker.part("worker2").output(), "it said so", 30)
-    assert "set another METRICS_PORT" in worker.part("worker2").output()
+    assert "Set another METRICS_PORT" in worker.part("worker2").output()
     wait_until(lambda: worker.consumers("urgent") == 2, "both consumed", 30)
 
 
