@@ -191,6 +191,15 @@ ACTOR_SCHEDULE = "actors.schedule.entries"
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
 
+# --- the console ----------------------------------------------------------------------------------------------------
+
+CONSOLE_REFRESH_S = env.seconds("CONSOLE_REFRESH_S", 5, at_least=1, at_most=3600)
+"""So often a page of the console that somebody looks at refreshes itself."""
+
+CONSOLE_LATE_S = env.seconds("CONSOLE_LATE_S", 30, at_least=1, at_most=86_400)
+"""Work that has been due for longer, and ticks that nobody has fired for longer, stand on the console's first page."""
+
+
 # --- money --------------------------------------------------------------------------------------------------------
 
 LATE_MONEY_POLICY = env.choice("LATE_MONEY_POLICY", "accept", ("accept", "park", "refund"))

@@ -31,6 +31,7 @@ OURS = (
     "TRUSTED_",
     "CALLBACK_",
     "RECONCILIATION_",
+    "CONSOLE_",
 )
 
 _started: dict[str, Postgres] = {}
