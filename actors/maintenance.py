@@ -3,25 +3,28 @@
 import dramatiq
 
 from actors import ticks
+from actors.jobs.pruning import prune_jobs
 from actors.queues import ROUTINE
 from billing.pruning import prune_callbacks
 from commerce import pruning
 from config.nudges import nudge
 
-CALLBACKS_S, CLEANUP_S = 120.0, 300.0
+CALLBACKS_S, JOBS_S, CLEANUP_S = 120.0, 120.0, 300.0
 """One message tidies up for so long, well within the actors' time limit; the next goes on where it stopped."""
 
 
 @dramatiq.actor(**ROUTINE)
-def prune_history() -> None:
+def prune_history() -> bool:
     """Delete what is older than its named retention time."""
     ticks.prune()
-    if prune_callbacks(CALLBACKS_S):
+    if prune_callbacks(CALLBACKS_S) | prune_jobs(JOBS_S):
         nudge("prune_history")
+    return True
 
 
 @dramatiq.actor(**ROUTINE)
-def cleanup_old_carts() -> None:
+def cleanup_old_carts() -> bool:
     """Delete the carts that nobody has come back to."""
     if pruning.cleanup_old_carts(CLEANUP_S):
         nudge("cleanup_old_carts")
+    return True

@@ -12,25 +12,27 @@ BATCH = 500
 
 
 @dramatiq.actor(**ROUTINE)
-def send_order_confirmation(order_id: int) -> None:
+def send_order_confirmation(order_id: int) -> int:
     """The order's confirmation, now."""
-    notifications.send_for(order_id, Notification.Kind.ORDER_CONFIRMATION)
+    return notifications.send_for(order_id, Notification.Kind.ORDER_CONFIRMATION)
 
 
 @dramatiq.actor(**ROUTINE)
-def send_seller_notification(order_id: int) -> None:
+def send_seller_notification(order_id: int) -> int:
     """To each seller of the order, now."""
-    notifications.send_for(order_id, Notification.Kind.SELLER_NOTIFICATION)
+    return notifications.send_for(order_id, Notification.Kind.SELLER_NOTIFICATION)
 
 
 @dramatiq.actor(**ROUTINE)
-def send_review_reminder(order_id: int) -> None:
+def send_review_reminder(order_id: int) -> int:
     """The order's review reminder, now."""
-    notifications.send_for(order_id, Notification.Kind.REVIEW_REMINDER)
+    return notifications.send_for(order_id, Notification.Kind.REVIEW_REMINDER)
 
 
 @dramatiq.actor(**ROUTINE)
-def send_pending_emails() -> None:
+def send_pending_emails() -> int:
     """Every due mail; a full batch means that there may be more."""
-    if notifications.send_due(BATCH) >= BATCH:
+    tried = notifications.send_due(BATCH)
+    if tried >= BATCH:
         nudge("send_pending_emails")
+    return tried

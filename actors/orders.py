@@ -8,13 +8,15 @@ from config.nudges import nudge
 
 
 @dramatiq.actor(**URGENT)
-def settle_orders() -> None:
+def settle_orders() -> int:
     """Payment events become order states; a full batch means there may be more."""
-    if settlement.settle_due() == settlement.BATCH:
+    settled = settlement.settle_due()
+    if settled == settlement.BATCH:
         nudge("settle_orders")
+    return settled
 
 
 @dramatiq.actor(**ROUTINE)
-def expire_orders() -> None:
+def expire_orders() -> int:
     """Orders nobody paid for in time."""
-    orders.expire_due()
+    return orders.expire_due()

@@ -15,25 +15,29 @@ log = logging.getLogger(__name__)
 
 
 @dramatiq.actor(**ROUTINE)
-def generate_daily_report(day: str | None = None) -> None:
+def generate_daily_report(day: str | None = None) -> int:
     """The report of one closed day (like 2026-03-29), or of every closed day that has none, and their mails."""
-    if day is None:
-        if reports.build_missing(database_now()) == reports.BATCH:
-            nudge("generate_daily_report")
-    else:
-        _build_one(day)
-    reports_mail.send_due()
+    built = _build_missing() if day is None else _build_one(day)
+    return built + reports_mail.send_due()
 
 
 @dramatiq.actor(**ROUTINE)
-def send_daily_reports() -> None:
+def send_daily_reports() -> int:
     """The sweep: what a lost message or another midnight than UTC's left to build, and every due mail."""
-    generate_daily_report.fn()
+    return int(generate_daily_report.fn())
 
 
-def _build_one(day: str) -> None:
+def _build_missing() -> int:
+    built = reports.build_missing(database_now())
+    if built == reports.BATCH:
+        nudge("generate_daily_report")
+    return built
+
+
+def _build_one(day: str) -> int:
     """A day that cannot be reported on will not become one by trying again."""
     try:
         reports.build(date.fromisoformat(day))
     except (ValueError, CannotReport) as error:
         log.error("report.refused", extra={"day": day[:32], "error": str(error)})
+    return 1

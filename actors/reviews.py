@@ -11,7 +11,8 @@ REQUEST_S = 300.0
 
 
 @dramatiq.actor(**ROUTINE)
-def request_reviews() -> None:
+def request_reviews() -> bool:
     """Ask the customers whose orders were delivered some days ago."""
     if reviews.request_due(REQUEST_S):
         nudge("request_reviews")
+    return True

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 
+from actors.jobs import pauses
 from actors.models import Tick
 from actors.schedule import table
 
@@ -15,10 +16,16 @@ KEPT_SELDOM = timedelta(days=90)
 
 
 def take(due: Mapping[str, datetime], scheduler: str) -> list[str]:
-    """Enter due ticks (schedule → due time) into the ledger; returns the schedules in which this one was first."""
-    ticks = [Tick(schedule=schedule, due_at=due_at, fired_by=scheduler) for schedule, due_at in due.items()]
+    """Enter due ticks (schedule → due time) into the ledger; returns the schedules that this one may fire: those in
+    which it was first, and which are not paused. A tick of a paused entry is used up by that.
+    """
+    resting = pauses.paused(pauses.SCHEDULE)
+    ticks = [
+        Tick(schedule=schedule, due_at=due_at, fired_by=scheduler, paused=schedule in resting)
+        for schedule, due_at in due.items()
+    ]
     Tick.objects.bulk_create(ticks, ignore_conflicts=True)
-    mine = Tick.objects.filter(fired_by=scheduler, schedule__in=due, due_at__gte=min(due.values()))
+    mine = Tick.objects.filter(fired_by=scheduler, schedule__in=due, due_at__gte=min(due.values()), paused=False)
     return [schedule for schedule, due_at in mine.values_list("schedule", "due_at") if due[schedule] == due_at]
 
 

@@ -30,17 +30,16 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=1)
 """After a provider's error."""
 
 
-def reconcile_due(seconds: float) -> bool:
+def reconcile_due(seconds: float) -> int:
     """Write down the days that are over, and compare those that are due, one by one; none is begun after so long.
 
-    Returns True if there may be more.
+    Returns how many were compared: unless it was none, there may be more.
     """
-    ends_at = time.monotonic() + seconds
+    ends_at, compared = time.monotonic() + seconds, 0
     plan(database_now())
-    while RECONCILIATIONS.work_off(1, _work):
-        if time.monotonic() >= ends_at:
-            return True
-    return False
+    while time.monotonic() < ends_at and (worked_on := RECONCILIATIONS.work_off(1, _work)):
+        compared += worked_on
+    return compared
 
 
 def plan(now: datetime) -> int:

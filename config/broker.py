@@ -5,19 +5,25 @@ ever, kill worker threads one by one, or lose the job; here every one of them be
 """
 
 import json
-from collections import defaultdict, deque
+import time
+from collections import Counter, defaultdict, deque
+from functools import partial
 from queue import Full
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import dramatiq
-from dramatiq.broker import MessageProxy
-from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.brokers.rabbitmq import DEAD_MESSAGE_TTL, RabbitmqBroker
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.common import current_millis
+from dramatiq.common import current_millis, dq_name, xq_name
 from dramatiq.encoder import JSONEncoder, MessageData
-from dramatiq.errors import DecodeError
+from dramatiq.errors import DecodeError, QueueNotFound
 from dramatiq.middleware import Middleware, SkipMessage
+from pika import BasicProperties
+from pika.adapters.blocking_connection import BlockingChannel
+
+from config.consumers import InMemoryConsumer, RabbitmqConsumer
 
 MAX_MESSAGE_BYTES = 65_536
 """A message carries a few row ids, some 300 bytes; retries add a traceback of at most 30 frames."""
@@ -77,22 +83,42 @@ class StrictEncoder(JSONEncoder):
 
 
 class Rabbitmq(RabbitmqBroker):
-    """RabbitMQ; refuses a message that names another queue than the one it was read from."""
+    """RabbitmqBroker with consumers that can be paused, and a time on every message that RabbitMQ can read."""
+
+    paused: frozenset[str] = frozenset()
+    """The queues from which this process takes nothing at present."""
 
     def __init__(self, *, url: str, middleware: list[Middleware] | None = None) -> None:
         super().__init__(url=with_defaults(url), confirm_delivery=True, middleware=middleware)
 
     @property
     def consumer_class(self) -> type:
-        """Stock consumers, with the check of the queue name in front."""
-        return _only_of_this_queue(super().consumer_class)
+        """Ours, in place of the stock ones."""
+        return RabbitmqConsumer
+
+    def arguments_of(self, queue_name: str) -> dict[str, dict[str, Any]]:
+        """With which arguments the queue is declared, its delay queue, and that of its dead letters."""
+        own = self._build_queue_arguments(queue_name)
+        return {queue_name: own, dq_name(queue_name): own, xq_name(queue_name): {"x-message-ttl": DEAD_MESSAGE_TTL}}
+
+    @RabbitmqBroker.channel.getter  # type: ignore[attr-defined, untyped-decorator]
+    def channel(self) -> BlockingChannel:
+        """The thread's channel; what it publishes is stamped."""
+        known = getattr(self.state, "channel", None)
+        channel = RabbitmqBroker.channel.fget(self)  # type: ignore[attr-defined]
+        if channel is not known:
+            channel.basic_publish = partial(_publish_stamped, channel.basic_publish)
+        return cast(BlockingChannel, channel)
 
 
 class InMemory(StubBroker):
     """The broker of the embedded mode: queues of bounded length inside this process."""
 
+    paused: frozenset[str] = frozenset()
+
     def __init__(self, middleware: list[Middleware] | None = None) -> None:
         super().__init__(middleware)
+        self.consuming: Counter[str] = Counter()
         self.dead_letters_by_queue = defaultdict(lambda: cast(list[MessageProxy], deque(maxlen=100)))
 
     def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
@@ -100,6 +126,18 @@ class InMemory(StubBroker):
         if self.queues[message.queue_name].qsize() >= IN_MEMORY_MESSAGES:
             raise Full
         return super().enqueue(message, delay=delay)
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 100) -> Consumer:
+        """Raises QueueNotFound."""
+        if queue_name not in self.queues:
+            raise QueueNotFound(queue_name)
+        self.consuming[queue_name] += 1
+        dead_letters = self.dead_letters_by_queue[queue_name]
+        return InMemoryConsumer(self, queue_name, self.queues[queue_name], dead_letters, prefetch, timeout)
+
+
+class TooOld(SkipMessage):
+    """The message waited for longer than its actor's `max_age`."""
 
 
 class DropStale(Middleware):
@@ -114,7 +152,7 @@ class DropStale(Middleware):
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         max_age = broker.get_actor(message.actor_name).options.get("max_age")
         if max_age is not None and current_millis() - message.message_timestamp >= max_age:
-            raise SkipMessage("too old")
+            raise TooOld("too old")
 
 
 def with_defaults(url: str) -> str:
@@ -123,19 +161,10 @@ def with_defaults(url: str) -> str:
     return urlunsplit(parts._replace(query=urlencode({**CONNECTION, **dict(parse_qsl(parts.query))})))
 
 
-def _only_of_this_queue(consumer: type) -> type:
-    """A message that names another queue would be acknowledged there, which kills the worker's thread."""
-
-    class OnlyOfThisQueue(consumer):  # type: ignore[misc]
-        def __next__(self) -> MessageProxy | None:
-            message: MessageProxy | None = super().__next__()
-            if message is None or message.queue_name == self.queue_name:
-                return message
-            self.logger.error("A message for queue %r was found in %r.", message.queue_name[:64], self.queue_name)
-            self.nack(message)
-            return None
-
-    return OnlyOfThisQueue
+def _publish_stamped(publish: Any, *, properties: BasicProperties, **words: Any) -> None:
+    """With the time in the message's properties RabbitMQ can tell how long the oldest one has waited."""
+    properties.timestamp = int(time.time())
+    publish(properties=properties, **words)
 
 
 def _well_formed(message: Any) -> bool:

@@ -167,8 +167,12 @@ DRAMATIQ_BROKER = {
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "actors.middleware.AboutMessage",
         "actors.middleware.FinishWhatWasBegun",
+        "actors.jobs.middleware.Beat",
+        "actors.jobs.middleware.History",
         "periodiq.PeriodiqMiddleware",
+        "config.consumers.HandBackPaused",
         "config.broker.DropStale",
+        "actors.jobs.middleware.Quarantine",
         "dramatiq.middleware.TimeLimit",
         "dramatiq.middleware.Retries",
     ],
@@ -204,6 +208,24 @@ CONSOLE_LATE_S = env.seconds("CONSOLE_LATE_S", 30, at_least=1, at_most=86_400)
 
 LATE_MONEY_POLICY = env.choice("LATE_MONEY_POLICY", "accept", ("accept", "park", "refund"))
 """What becomes of money that came after its order had ended, or on top of other money: commerce/late_money.py."""
+
+# --- jobs: what runs, and what ran -----------------------------------------------------------------------------------
+
+RELEASE = env.text("RELEASE", "")
+"""The version that runs here, for example a commit; workers tell it with every sign of life."""
+
+WORKER_BEAT_S = env.seconds("WORKER_BEAT_S", 2, at_least=0.5, at_most=60)
+"""So often a worker process writes down what it does, and looks whether a queue was paused."""
+
+JOB_HISTORY_DAYS = env.integer("JOB_HISTORY_DAYS", 14, at_least=1, at_most=3650)
+"""So long it is kept what ran, and which worker processes there were."""
+
+JOB_TRACEBACK_CHARS = env.integer("JOB_TRACEBACK_CHARS", 20_000, at_least=500, at_most=1_000_000)
+"""So much of a traceback is kept, from its end."""
+
+BROKER_METRICS_URL = env.url("BROKER_METRICS_URL", "", schemes=("http", "https"))
+"""RabbitMQ's plugin rabbitmq_prometheus, like http://rabbit:15692: it alone tells the age of the oldest message."""
+
 
 # --- retention times ---------------------------------------------------------------------------------------------
 

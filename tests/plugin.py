@@ -15,7 +15,7 @@ from tests.stopwatch import TooSlow
 
 OURS = (
     "DATABASE_URL",
-    "BROKER_URL",
+    "BROKER_",
     "SHOP_URL",
     "SECRET_KEY",
     "PRODUCTION",
@@ -32,6 +32,9 @@ OURS = (
     "CALLBACK_",
     "RECONCILIATION_",
     "CONSOLE_",
+    "JOB_",
+    "WORKER_",
+    "RELEASE",
 )
 
 _started: dict[str, Postgres] = {}

@@ -13,6 +13,9 @@ class Tick(models.Model):
     due_at = models.DateTimeField()
     fired_at = models.DateTimeField(db_default=Now(), editable=False)
     fired_by = models.CharField(max_length=32, editable=False, help_text="The scheduler that was first.")
+    paused = models.BooleanField(
+        db_default=False, default=False, editable=False, help_text="Nobody was nudged: the entry was paused."
+    )
 
     class Meta:
         constraints: ClassVar = [

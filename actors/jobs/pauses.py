@@ -1,0 +1,35 @@
+"""Queues and schedule entries that an operator has paused."""
+
+import logging
+
+from actors.models import Pause
+
+log = logging.getLogger(__name__)
+
+QUEUE, SCHEDULE = Pause.Kind.QUEUE, Pause.Kind.SCHEDULE
+
+
+def pause(kind: Pause.Kind, name: str, by: str, why: str) -> bool:
+    """Let it rest; False if it rested already, and then the first reason stands.
+
+    Workers take nothing from a paused queue within WORKER_BEAT_S; what runs is finished. A paused schedule entry is not
+    fired, and ticks that came due meanwhile are not made up for.
+    """
+    details = {"paused_by": by[:150], "why": why[:200]}
+    _, new = Pause.objects.get_or_create(kind=kind, name=name, defaults=details)
+    if new:
+        log.warning("paused", extra={"kind": kind.value, "paused": name, "by": by, "why": why})
+    return new
+
+
+def resume(kind: Pause.Kind, name: str, by: str) -> bool:
+    """Let it go on; False if it did already."""
+    was_paused = bool(Pause.objects.filter(kind=kind, name=name).delete()[0])
+    if was_paused:
+        log.warning("resumed", extra={"kind": kind.value, "resumed": name, "by": by})
+    return was_paused
+
+
+def paused(kind: Pause.Kind) -> frozenset[str]:
+    """The names that rest."""
+    return frozenset(Pause.objects.filter(kind=kind).values_list("name", flat=True))

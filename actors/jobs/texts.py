@@ -1,0 +1,15 @@
+"""Text from outside, made fit for a database and a terminal."""
+
+
+def storable(text: str, limit: int) -> str:
+    """At most `limit` characters, without what no database takes: NUL and lone halves of surrogate pairs."""
+    return text[:limit].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")[:limit]
+
+
+def printable(text: str) -> str:
+    """On one line, with every control character written out: what a message says must not move the cursor."""
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
