@@ -1,4 +1,4 @@
-"""The way to the console, on the first page of the admin; and no page for tasks, where nothing writes to their table."""
+"""The way to the console, on the first page of the admin; no page for tasks, where nothing writes to their table."""
 
 import dramatiq
 from django.contrib import admin

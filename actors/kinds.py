@@ -61,13 +61,22 @@ class Kind:
     """May a row that is not due yet be looked at now? Not where the due time is a promise to a customer."""
 
 
+def _without(*columns: str) -> Callable[["QuerySet[Any]"], "QuerySet[Any]"]:
+    return lambda rows: rows.defer(*columns)
+
+
+def _with_payment(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """A refund is named with its currency."""
+    return rows.select_related("payment")
+
+
 KINDS = (
     Kind("payment", _("open payments"), CHECKS, "check_pending_payments", parts=_by_account),
-    Kind("callback", _("stored callbacks"), CALLBACKS, "process_waiting_callbacks", trim=lambda rows: rows.defer("body")),
+    Kind("callback", _("stored callbacks"), CALLBACKS, "process_waiting_callbacks", trim=_without("body")),
     Kind("paymentevent", _("payment events the shop has not seen"), SETTLEMENTS, "settle_orders"),
-    Kind("notification", _("mails"), MAILS, "send_pending_emails", trim=lambda rows: rows.defer("text", "html")),
+    Kind("notification", _("mails"), MAILS, "send_pending_emails", trim=_without("text", "html")),
     Kind("order", _("orders nobody has paid for"), EXPIRIES, "expire_orders", may_be_early=False),
-    Kind("refund", _("refunds on their way"), REFUNDS, "follow_refunds", trim=lambda rows: rows.select_related("payment")),
+    Kind("refund", _("refunds on their way"), REFUNDS, "follow_refunds", trim=_with_payment),
     Kind("dailyreport", _("mails about a day's report"), REPORT_MAILS, "send_daily_reports"),
     Kind("reconciliation", _("days to compare with a provider's list"), RECONCILIATIONS, "reconcile_payments"),
 )  # fmt: skip

@@ -9,20 +9,15 @@ from typing import Any
 
 READ, ACT, CONFIGURE = "actors.console_read", "actors.console_act", "actors.console_configure"
 
-SEES = (
-    "billing.view_payment", "billing.view_paymentevent", "billing.view_refund", "billing.view_callback",
+_READS = (
+    READ, "billing.view_payment", "billing.view_paymentevent", "billing.view_refund", "billing.view_callback",
     "billing.view_accountstate", "billing.view_reconciliation", "billing.view_difference",
     "commerce.view_order", "commerce.view_notification", "commerce.view_dailyreport",
 )  # fmt: skip
+_ACTS = (*_READS, ACT, "billing.change_payment", "billing.change_callback", "commerce.change_notification")
+_CONFIGURES = (*_ACTS, CONFIGURE, "billing.change_accountstate")
 
-ROLES: dict[str, tuple[str, ...]] = {
-    "Console: read": (READ, *SEES),
-    "Console: act": (READ, *SEES, ACT, "billing.change_payment", "billing.change_callback", "commerce.change_notification"),
-    "Console: configure": (
-        READ, *SEES, ACT, "billing.change_payment", "billing.change_callback", "commerce.change_notification",
-        CONFIGURE, "billing.change_accountstate",
-    ),
-}  # fmt: skip
+ROLES = {"Console: read": _READS, "Console: act": _ACTS, "Console: configure": _CONFIGURES}
 """Groups that `manage.py consoleroles` makes. None of them may give money back: that is `billing.add_refund`."""
 
 

@@ -7,6 +7,7 @@ admin's own history, with the name and the reason, on the page of the row it was
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -30,6 +31,8 @@ from billing.admin.bases import MOST_AT_ONCE
 Text = Promise | str
 
 WHY_CHARS = 150
+
+NOTHING_TO_DO = gettext_lazy("Left alone, because there was nothing to do")
 
 
 class Refused(Exception):
@@ -68,7 +71,7 @@ class Act:
     done: Text
     """Said afterwards, and in the history."""
 
-    left_alone: Text = gettext_lazy("Left alone, because there was nothing to do")
+    left_alone: Text = NOTHING_TO_DO
     asks_why: bool = False
     stops: bool = False
     """Does work rest after it? Its button looks like that."""
@@ -102,11 +105,11 @@ def perform(request: HttpRequest, act: Act) -> HttpResponse:
     return HttpResponseRedirect(back)
 
 
-def record(user_id: int, subject: Subject, done: str, why: str) -> None:
+def record(user: Any, subject: Subject, done: str, why: str) -> None:
     """Who did what to what, and why, in the admin's history."""
     model = type(subject.row) if subject.row else Console
     LogEntry.objects.create(
-        user_id=user_id,
+        user=user,
         content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
         object_id=str(subject.row.pk) if subject.row else subject.key,
         object_repr=subject.name[:200],
@@ -132,9 +135,7 @@ def _where_from(request: HttpRequest, wanted: str) -> str:
     return reverse("console:overview")
 
 
-def _ask(
-    request: HttpRequest, act: Act, subjects: Sequence[Subject], form: Why, back: str
-) -> HttpResponse:
+def _ask(request: HttpRequest, act: Act, subjects: Sequence[Subject], form: Why, back: str) -> HttpResponse:
     page = {
         **admin.site.each_context(request),
         "title": act.title,
@@ -166,7 +167,7 @@ def _do(request: HttpRequest, act: Act, subject: Subject, why: str) -> bool:
     with transaction.atomic():
         done = act.do(subject.key, request.user.get_username(), why)
         if done:
-            record(request.user.pk, subject, str(act.done), why)
+            record(request.user, subject, str(act.done), why)
     return done
 
 

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.asking import number, word
-from actors.console.facts import mail, overview, payment, payments, providers, schedule, work
+from actors.console.facts import jobs, mail, overview, payment, payments, providers, queues, schedule, work, workers
 from actors.kinds import kind_named
 
 Facts = Callable[..., Any]
@@ -66,7 +66,13 @@ PAGES = (
         "payment", _("Payment"), "payments/<int:pk>/", lambda query, pk: payment.one_payment(pk),
         ("billing.view_payment",), tab="payments",
     ),
+    Page("jobs", _("Jobs"), "jobs/", lambda query: jobs.jobs(word(query, "q"), number(query, "before")), has_top=True),
+    Page("job", _("Job"), "jobs/<int:pk>/", lambda query, pk: jobs.one_job(pk), tab="jobs"),
+    Page("queues", _("Queues"), "queues/", lambda query: queues.queues()),
+    Page("workers", _("Workers"), "workers/", lambda query: workers.workers()),
     Page("schedule", _("Schedule"), "schedule/", lambda query: schedule.schedule()),
-    Page("providers", _("Providers"), "providers/", lambda query: providers.providers(), ("billing.view_accountstate",)),
+    Page(
+        "providers", _("Providers"), "providers/", lambda query: providers.providers(), ("billing.view_accountstate",)
+    ),
     Page("mail", _("Mail"), "mail/", lambda query: mail.mail(), ("commerce.view_notification",)),
 )  # fmt: skip

@@ -82,7 +82,12 @@ def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
     if request.GET.get("part") == "live":
         return about_page
     tabs = [one for one in PAGES if not one.tab and may(request.user, one.needs)]
-    around = {"title": page.title, "tabs": tabs, "refresh_s": settings.CONSOLE_REFRESH_S, "is_nav_sidebar_enabled": False}
+    around = {
+        "title": page.title,
+        "tabs": tabs,
+        "refresh_s": settings.CONSOLE_REFRESH_S,
+        "is_nav_sidebar_enabled": False,
+    }
     return {**admin.site.each_context(request), **around, **about_page}
 
 

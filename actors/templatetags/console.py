@@ -8,7 +8,7 @@ from django import template
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from commerce import charts
 
 register = template.Library()
+
+SPARK_PX = 22
 
 
 @register.filter
@@ -112,7 +114,8 @@ def outcomes(title: str, slots: Sequence[Any], **named: str) -> SafeString:
 @register.simple_tag
 def parts(title: str, counts: dict[str, int]) -> SafeString:
     """One bar in parts."""
-    return charts.stacked(title, [charts.Part(name, f"c{number}", count) for number, (name, count) in _numbered(counts)])
+    drawn = [charts.Part(name, f"c{number}", count) for number, (name, count) in _numbered(counts)]
+    return charts.stacked(title, drawn)
 
 
 @register.simple_tag
@@ -123,23 +126,22 @@ def legend(counts: dict[str, int]) -> Sequence[tuple[str, str, int]]:
 
 @register.simple_tag
 def spark(title: str, values: Sequence[float]) -> SafeString | str:
-    """A small row of bars, each as high as its share of the greatest; the text says the greatest."""
+    """A small row of bars, each as high as its share of the greatest, which the text says."""
     if not values:
         return ""
-    greatest = max(max(values), 1e-9)
-    bars = "".join(
-        format_html(
-            '<rect class="c1" x="{}%" y="{}" width="{}%" height="{}"/>',
-            f"{number * 100 / len(values):.2f}", f"{22 - max(1, value / greatest * 22):.1f}",
-            f"{80 / len(values):.2f}", f"{max(1, value / greatest * 22):.1f}",
-        )
-        for number, value in enumerate(values)
-    )  # fmt: skip
-    label = f"{title}: {_('at most')} {span(greatest)}"
+    greatest = max([*values, 1e-9])
+    label = _("%(title)s: at most %(greatest)s") % {"title": title, "greatest": span(greatest)}
+    bars = (_bar(number, len(values), value / greatest) for number, value in enumerate(values))
     return format_html(
-        '<svg class="spark" role="img" aria-label="{}" width="100%" height="22" focusable="false">{}</svg>',
-        label, SafeString(bars),
+        '<svg class="spark" role="img" aria-label="{}" width="100%" height="{}" focusable="false">{}</svg>',
+        label, SPARK_PX, format_html_join("", '<rect class="c1" x="{}%" y="{}" width="{}%" height="{}"/>', bars),
     )  # fmt: skip
+
+
+def _bar(number: int, of: int, share: float) -> tuple[str, ...]:
+    """Left edge and width in percent, top and height in pixels."""
+    tall = max(1.0, share * SPARK_PX)
+    return f"{number * 100 / of:.2f}", f"{SPARK_PX - tall:.1f}", f"{80 / of:.2f}", f"{tall:.1f}"
 
 
 def _numbered(counts: dict[str, int]) -> Sequence[tuple[int, tuple[str, int]]]:

@@ -1,5 +1,6 @@
 """Mails: send again what was given up."""
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import ACT
@@ -11,7 +12,7 @@ from commerce.models import Notification
 
 def _given_up(key: str) -> Subject | None:
     """Named with what is to be known before it is sent again."""
-    mail = Notification.objects.defer("text", "html").filter(pk=number_in(key)).first()
+    mail = Notification.objects.defer("text", "html").filter(Q(pk=number_in(key))).first()
     return Subject(key, f"{mail.get_kind_display()} → {mail.recipient}: {mail.error}", mail) if mail else None
 
 

@@ -1,5 +1,6 @@
 """Payments: ask about one now. What moves money has pages of its own, the ways out in the admin."""
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import ACT
@@ -10,7 +11,7 @@ from billing.models import AskedBy, Payment
 
 
 def _payment(key: str) -> Subject | None:
-    payment = Payment.objects.filter(pk=number_in(key)).first()
+    payment = Payment.objects.filter(Q(pk=number_in(key))).first()
     return Subject(key, str(payment), payment) if payment else None
 
 

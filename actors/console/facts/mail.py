@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from actors.console.facts.counting import Some, count_some
 from billing.admin.bases import page_of
-from django.db.models import QuerySet
 from commerce.models import DailyReport, Notification
 from commerce.notifications import MAILS, UNCERTAIN
 from config.due import database_now

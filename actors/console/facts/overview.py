@@ -10,10 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from actors.console.facts.counting import Some, count_some
+from actors.console.facts.jobs import Slot, slots
 from actors.console.facts.mail import given_up
 from actors.console.facts.providers import Account, providers
+from actors.console.facts.queues import known_queues, resting
 from actors.console.facts.schedule import schedule
 from actors.console.facts.work import Backlog, work
+from actors.console.facts.workers import Workers, workers
+from actors.jobs import pauses
 from actors.kinds import accounts_in_use
 from billing.models import Attention, Payment, Refund
 from commerce.models import Order
@@ -58,6 +62,12 @@ class Overview:
 
     lag_s: float
     backlogs: list[Backlog]
+    slots: list[Slot]
+    workers: int
+    """Processes that give a sign of life."""
+
+    threads: int
+    busy: int
     latest: list[Done]
 
     @property
@@ -71,13 +81,26 @@ class Overview:
 
 def overview() -> Overview:
     """Everything in one look."""
-    now, found = database_now(), work()
-    findings = [*_late(found.backlogs, now), *_shut(), *_missed(), *_for_a_person(), *_lost_mails()]
+    now, found, processes = database_now(), work(), workers()
+    findings = [
+        *_late(found.backlogs, now),
+        *_shut(),
+        *_missed(),
+        *_without_workers(processes),
+        *_resting(),
+        *_of_queues(),
+        *_for_a_person(),
+        *_lost_mails(),
+    ]
     return Overview(
         findings=sorted(findings, key=lambda one: (not one.is_urgent, one.since or now)),
         waiting=_open_payments(),
         lag_s=found.longest_s,
         backlogs=found.backlogs,
+        slots=slots(now),
+        workers=len(processes.living),
+        threads=processes.threads,
+        busy=processes.busy,
         latest=_latest_acts(),
     )
 
@@ -99,8 +122,8 @@ def _shut() -> Iterator[Finding]:
     """Providers that are not asked."""
     for account in providers().accounts:
         if not account.passes:
-            act = {"act": "close-breaker", "key": account.name} if account.paused_until is None else {}
-            yield Finding(_why_shut(account), reverse("console:providers"), account.since, **act)
+            address = reverse("console:providers")
+            yield Finding(_why_shut(account), address, account.since, act="close-breaker", key=account.name)
 
 
 def _why_shut(account: Account) -> str:
@@ -120,13 +143,49 @@ def _missed() -> Iterator[Finding]:
         yield Finding(text, reverse("console:schedule"), min(entry.missed_at for entry in missed if entry.missed_at))
 
 
+def _without_workers(processes: Workers) -> Iterator[Finding]:
+    address = reverse("console:workers")
+    if not processes.living:
+        last = max((worker.seen_at for worker in processes.workers), default=None)
+        yield Finding(_("No worker gives a sign of life."), address, last)
+    for worker in processes.lost:
+        told = {"worker": worker.name, "actors": ", ".join(sorted({job.actor for job in worker.busy}))}
+        text = _("%(worker)s ended without a word, busy with %(actors)s; its rows come due again by themselves.") % told
+        yield Finding(text, address, worker.seen_at, is_urgent=False)
+
+
+def _resting() -> Iterator[Finding]:
+    """What somebody has paused, so that nobody forgets it."""
+    for kind, page, act in (
+        (pauses.QUEUE, "console:queues", "resume-queue"),
+        (pauses.SCHEDULE, "console:schedule", "resume-entry"),
+    ):
+        for name, rest in resting(kind).items():
+            told = {"name": name, "by": rest.paused_by, "why": rest.why}
+            text = _("%(name)s is paused by %(by)s: %(why)s") % told
+            yield Finding(text, reverse(page), rest.paused_at, act=act, key=name)
+
+
+def _of_queues() -> Iterator[Finding]:
+    """A broker that is silent costs time, and no work: the sweeps of the embedded parts, or of other hosts, go on."""
+    address, known, rests = reverse("console:queues"), known_queues(), resting(pauses.QUEUE)
+    if known.problem:
+        yield Finding(known.problem, address)
+    for queue in known.value or ():
+        if not queue.consumers and queue.name not in rests and not known.problem:
+            yield Finding(_("Nobody takes messages from the queue %(queue)s.") % {"queue": queue.name}, address)
+        if queue.dead:
+            text = ngettext("%(dead)s dead letter in %(queue)s", "%(dead)s dead letters in %(queue)s", queue.dead)
+            yield Finding(text % {"dead": queue.dead, "queue": queue.name}, address, is_urgent=False)
+
+
 def _for_a_person() -> Iterator[Finding]:
     """What goes on only if a person looks at it."""
     waiting = count_some(Payment.objects.exclude(attention=Attention.NONE))
     if waiting:
-        oldest = Payment.objects.exclude(attention=Attention.NONE).order_by("pk").first()
+        oldest = Payment.objects.exclude(attention=Attention.NONE).order_by("pk").values_list("created_at", flat=True)
         text = ngettext("%(some)s payment waits for a person.", "%(some)s payments wait for a person.", waiting.rows)
-        yield Finding(text % {"some": waiting}, reverse("console:payments"), oldest and oldest.created_at)
+        yield Finding(text % {"some": waiting}, reverse("console:payments"), oldest.first())
     refunds = count_some(Refund.objects.exclude(attention=Attention.NONE))
     if refunds:
         text = ngettext("%(some)s refund waits for a person.", "%(some)s refunds wait for a person.", refunds.rows)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from billing import payments
+from billing.admin import ways_out
 from billing.admin.bases import page_of
 from billing.admin.ways_out_of_payments import OF_PAYMENTS
 from billing.breaker import of as state_of
@@ -16,7 +17,6 @@ from billing.models import AccountState, AskedBy, Breaker, Payment
 from commerce.models import Order
 from commerce.timeline import Entry, timeline
 from config.due import DEATHS_ALLOWED, database_now
-from django.urls import reverse
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class OnePayment:
     ended_at: datetime | None
     errors: int
     claims: int
+    needs_a_person: bool
     standing: list[str]
     """Why it is where it is: sentences, the decisive one first."""
 
@@ -61,7 +62,9 @@ class OnePayment:
 def one_payment(pk: int) -> OnePayment | None:
     """None if there is none of that number."""
     payment = Payment.objects.filter(pk=pk).first()
-    return payment and _described(payment, Order.objects.filter(public_id=payment.reference).first())
+    if payment is None:
+        return None
+    return _described(payment, Order.objects.filter(public_id=payment.reference).first())
 
 
 def _described(payment: Payment, order: Order | None) -> OnePayment:
@@ -81,6 +84,7 @@ def _described(payment: Payment, order: Order | None) -> OnePayment:
         ended_at=payment.ended_at,
         errors=payment.errors,
         claims=payment.claims,
+        needs_a_person=bool(payment.attention),
         standing=list(standing(payment, state_of(payment.account), database_now(CHECKS.database))),
         story=timeline(order) if order else [],
         ways_out=[_way_out(payment, way) for way in OF_PAYMENTS if way.offered(payment)],
@@ -136,7 +140,7 @@ def _when_next(payment: Payment, now: datetime) -> Iterator[str]:
     if payment.next_check_at <= now:
         yield _("It has been due for %(wait)s s: the next free worker asks.") % {"wait": wait_s}
     elif payment.claims:
-        yield _("A worker is asking about it now; if none comes back, it is due again in %(wait)s s.") % {"wait": wait_s}
+        yield _("A worker asks about it now; if it does not come back, it is due in %(wait)s s.") % {"wait": wait_s}
     else:
         yield _("It is asked about again in %(wait)s s.") % {"wait": wait_s}
 
@@ -155,6 +159,6 @@ def _why_ended(payment: Payment) -> Iterator[str]:
         yield _("The shop has yet to see it: look at the payment events among the work.")
 
 
-def _way_out(payment: Payment, way: object) -> WayOut:
+def _way_out(payment: Payment, way: ways_out.WayOut) -> WayOut:
     address = reverse("admin:billing_payment_way_out", args=[payment.pk, way.name])
     return WayOut(way.title, way.explanation, way.permission, address)

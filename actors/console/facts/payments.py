@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 
 from actors.console.facts.counting import Some, count_some
+from actors.console.facts.lately import SPAN, spread
 from actors.kinds import accounts_in_use
 from billing.admin.payments import PaymentAdmin
 from billing.looks import CHECKS
@@ -21,9 +22,6 @@ ROWS = 50
 
 EVENTS = 5_000
 """So many of the latest events the charts are drawn from."""
-
-CHARTED = timedelta(hours=1)
-SLOT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Slot:
-    """What came of payments in one slot of the last hour."""
+    """What came of payments in one slot of the time that is charted."""
 
     begins_at: datetime
     succeeded: int
@@ -97,7 +95,7 @@ def payments(chosen: Chosen) -> Payments:
     """The numbers, and the list that was asked for."""
     now = database_now(CHECKS.database)
     rows = _chosen_rows(chosen, now)
-    slots, found_by = _last_hour(now)
+    slots, found_by = _lately(now)
     return Payments(
         tracks=[_track(account, now) for account in accounts_in_use()],
         attention=count_some(Payment.objects.exclude(attention=Attention.NONE)),
@@ -169,24 +167,19 @@ def _row(payment: Payment) -> Row:
     )
 
 
-# --- the last hour ---------------------------------------------------------------------------------------------------
+# --- what came of them ------------------------------------------------------------------------------------------------
 
 
-def _last_hour(now: datetime) -> tuple[list[Slot], dict[str, int]]:
-    """From the EVENTS latest events, read along the primary key: a busy shop sees less than an hour."""
-    ends = PaymentEvent.objects.order_by("-pk").values_list("at", "target", "found_by", "refund_id")[:EVENTS]
-    ended = [
-        (at, target == Status.SUCCEEDED, found_by)
-        for at, target, found_by, refund in ends
-        if refund is None and target in ENDS and at > now - CHARTED
-    ]
-    found_by = Counter(str(AskedBy(by).label) for _at, _succeeded, by in ended)
-    return _slots(now, ended), dict(found_by.most_common())
+def _lately(now: datetime) -> tuple[list[Slot], dict[str, int]]:
+    """From the latest events, read along the primary key."""
+    told = PaymentEvent.objects.filter(refund=None).order_by("-pk").values_list("at", "target", "found_by")[:EVENTS]
+    ended = [(at, target, by) for at, target, by in told if target in ENDS and at > now - SPAN]
+    slots = spread([(at, target) for at, target, _by in ended], now, EVENTS)
+    found_by = Counter(by for _at, _target, by in ended)
+    names = dict(AskedBy.choices)
+    return [_slot(*slot) for slot in slots], {str(names.get(by, by)): n for by, n in found_by.most_common()}
 
 
-def _slots(now: datetime, ended: list[tuple[datetime, bool, str]]) -> list[Slot]:
-    counted = Counter(((now - at) // SLOT, succeeded) for at, succeeded, _by in ended)
-    return [
-        Slot(now - SLOT * (number + 1), counted[number, True], counted[number, False])
-        for number in reversed(range(CHARTED // SLOT))
-    ]
+def _slot(begins_at: datetime, targets: "Counter[str]") -> Slot:
+    succeeded = targets[Status.SUCCEEDED]
+    return Slot(begins_at, succeeded, targets.total() - succeeded)

@@ -6,6 +6,8 @@ from datetime import datetime
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from actors.console.facts.queues import Rest, resting
+from actors.jobs import pauses
 from actors.models import Tick
 from actors.periods import Cron, Every
 from actors.schedule import Entry, table
@@ -32,7 +34,9 @@ class Scheduled:
     """Of the last TICKS, the oldest first."""
 
     missed_at: datetime | None
-    """A tick that came due more than CONSOLE_LATE_S ago, and that nobody has fired."""
+    """A tick that came due more than CONSOLE_LATE_S ago, and that nobody has fired; None while it is paused."""
+
+    pause: Rest | None
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class Schedule:
 
 def schedule() -> Schedule:
     """Every entry."""
-    now = database_now()
-    return Schedule(sorted((_scheduled(entry, now) for entry in table()), key=lambda one: one.next_at))
+    now, rests = database_now(), resting(pauses.SCHEDULE)
+    found = [_scheduled(entry, now, rests.get(entry.actor)) for entry in table()]
+    return Schedule(sorted(found, key=lambda one: one.next_at))
 
 
 def told(period: Every | Cron) -> str:
@@ -64,8 +69,8 @@ def told(period: Every | Cron) -> str:
     return period.spec
 
 
-def _scheduled(entry: Entry, now: datetime) -> Scheduled:
-    ticks = list(Tick.objects.filter(schedule=entry.actor).order_by("-due_at")[:TICKS])
+def _scheduled(entry: Entry, now: datetime, pause: Rest | None) -> Scheduled:
+    ticks = list(Tick.objects.filter(schedule=entry.actor, paused=False).order_by("-due_at")[:TICKS])
     lateness = [max(0.0, (tick.fired_at - tick.due_at).total_seconds()) for tick in ticks]
     last_at = ticks[0].due_at if ticks else None
     return Scheduled(
@@ -75,7 +80,8 @@ def _scheduled(entry: Entry, now: datetime) -> Scheduled:
         last_at=last_at,
         late_s=lateness[0] if lateness else None,
         lateness_s=lateness[::-1],
-        missed_at=_missed_at(entry, last_at, now),
+        missed_at=None if pause else _missed_at(entry, last_at, now),
+        pause=pause,
     )
 
 
