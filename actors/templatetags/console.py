@@ -19,6 +19,9 @@ register = template.Library()
 
 SPARK_PX = 22
 
+SPARK_BARS = 30
+"""Fewer bars stand at the right, where the newest is."""
+
 
 @register.filter
 def span(seconds: float | None) -> str:
@@ -34,7 +37,7 @@ def span(seconds: float | None) -> str:
     if seconds < 1:
         return _("%(n)s ms") % {"n": f"{1000 * seconds:.0f}"}
     if seconds < 60:
-        return _("%(n)s s") % {"n": f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"}
+        return _("%(n)s s") % {"n": f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"}
     minutes = int(seconds // 60)
     if minutes < 60:
         return _("%(n)s min") % {"n": minutes}
@@ -55,8 +58,8 @@ def moment(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def ago(at: datetime | None) -> str:
-    """How long before now."""
-    return span(max(0.0, (timezone.now() - at).total_seconds())) if at else "–"
+    """How long before now, in whole seconds."""
+    return span(max(0, int((timezone.now() - at).total_seconds()))) if at else "–"
 
 
 @register.simple_tag(takes_context=True)
@@ -131,7 +134,8 @@ def spark(title: str, values: Sequence[float]) -> SafeString | str:
         return ""
     greatest = max([*values, 1e-9])
     label = _("%(title)s: at most %(greatest)s") % {"title": title, "greatest": span(greatest)}
-    bars = (_bar(number, len(values), value / greatest) for number, value in enumerate(values))
+    before = max(0, SPARK_BARS - len(values))
+    bars = (_bar(number, before + len(values), value / greatest) for number, value in enumerate(values, start=before))
     return format_html(
         '<svg class="spark" role="img" aria-label="{}" width="100%" height="{}" focusable="false">{}</svg>',
         label, SPARK_PX, format_html_join("", '<rect class="c1" x="{}%" y="{}" width="{}%" height="{}"/>', bars),

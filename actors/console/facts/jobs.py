@@ -11,7 +11,7 @@ from config.due import database_now
 
 ROWS = 50
 
-CHARTED = 10_000
+CHARTED = 5_000
 """So many of the latest jobs the chart is drawn from."""
 
 BAD = (Job.Outcome.FAILED, Job.Outcome.QUARANTINED)

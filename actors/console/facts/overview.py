@@ -155,7 +155,7 @@ def _without_workers(processes: Workers) -> Iterator[Finding]:
 
 
 def _resting() -> Iterator[Finding]:
-    """What somebody has paused, so that nobody forgets it."""
+    """What somebody has paused, so that nobody forgets it. If customers wait because of it, the lag says so."""
     for kind, page, act in (
         (pauses.QUEUE, "console:queues", "resume-queue"),
         (pauses.SCHEDULE, "console:schedule", "resume-entry"),
@@ -163,7 +163,7 @@ def _resting() -> Iterator[Finding]:
         for name, rest in resting(kind).items():
             told = {"name": name, "by": rest.paused_by, "why": rest.why}
             text = _("%(name)s is paused by %(by)s: %(why)s") % told
-            yield Finding(text, reverse(page), rest.paused_at, act=act, key=name)
+            yield Finding(text, reverse(page), rest.paused_at, is_urgent=False, act=act, key=name)
 
 
 def _of_queues() -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from config.due import database_now
 
 ROWS = 50
 
-EVENTS = 5_000
+EVENTS = 2_500
 """So many of the latest events the charts are drawn from."""
 
 

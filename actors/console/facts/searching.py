@@ -8,7 +8,7 @@ that the other words leave.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
@@ -92,16 +92,20 @@ def _indexed(qualifier: str, word: str, now: datetime) -> Q:
 
 def _since(word: str, now: datetime) -> datetime:
     """`90s`, `15m`, `2h`, `7d`, `2026-03-29`, or `2026-03-29T12:00`, in the shop's time zone."""
-    if match := re.fullmatch(r"(\d{1,6})([smhd])", word):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
     try:
-        day = parse_date(word)
-        at = parse_datetime(word) if day is None else datetime(day.year, day.month, day.day)  # noqa: DTZ001 (made aware below)
-    except ValueError:
+        at = _moment(word, now)
+    except (ValueError, OverflowError):  # there is no such day, or it is before the first
         at = None
     if at is None:
         raise ValueError(_("“%(word)s” is no time: write 15m, 2h, 7d, or a day like 2026-03-29.") % {"word": word})
     return make_aware(at, get_current_timezone()) if is_naive(at) else at
+
+
+def _moment(word: str, now: datetime) -> datetime | None:
+    if match := re.fullmatch(r"(\d{1,6})([smhd])", word):
+        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    day = parse_date(word)
+    return datetime.combine(day, time()) if day else parse_datetime(word)
 
 
 def _older_than(job: Job) -> Q:

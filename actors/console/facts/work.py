@@ -83,20 +83,19 @@ class KindOfWork:
 
 def work() -> Work:
     """Every kind; those first that are late."""
-    return Work(sorted((backlog(kind) for kind in KINDS), key=lambda one: not one.is_late))
+    now = database_now()
+    return Work(sorted((_backlog(kind, now) for kind in KINDS), key=lambda one: not one.is_late))
 
 
 def kind_of_work(kind: Kind) -> KindOfWork:
     """One kind, with the ROWS that wait longest."""
-    now = database_now(kind.due.database)
+    now = database_now()
     found = [row for part in kind.parts() for row in _first_rows(kind, kind.due.appointments().filter(part))]
     oldest = sorted(found, key=lambda row: kind.due.due_time(row) or now)[:ROWS]
-    return KindOfWork(backlog(kind), [_row(kind, row, now) for row in oldest])
+    return KindOfWork(_backlog(kind, now), [_row(kind, row, now) for row in oldest])
 
 
-def backlog(kind: Kind) -> Backlog:
-    """What is due of one kind."""
-    now = database_now(kind.due.database)
+def _backlog(kind: Kind, now: datetime) -> Backlog:
     parts = [kind.due.due(now).filter(part) for part in kind.parts()]
     oldest = [due_at for due in parts for due_at in due.values_list(kind.due.column, flat=True)[:1]]
     lag_s = max(((now - due_at).total_seconds() for due_at in oldest), default=0.0)

@@ -10,7 +10,7 @@ from actors.console.access import ROLES
 
 
 class Command(BaseCommand):
-    help = "Creates the groups “Console: read”, “Console: act” and “Console: configure”, or brings them up to date."
+    help = "Makes the groups “Console: read”, “Console: act” and “Console: configure”; gives them what they lack."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for name, permissions in ROLES.items():

@@ -19,7 +19,7 @@
 
   const inUse = () =>
     live.querySelector("input:checked") !== null ||
-    (live.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"));
+    (live.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select"));
 
   const name = (element) => element && [element.tagName, element.getAttribute("href"), element.getAttribute("formaction"), element.value].join(" ");
 
@@ -30,7 +30,7 @@
     live.innerHTML = html;
     shown = html;
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-    if (focused) [...live.querySelectorAll("a, button, summary")].find((element) => name(element) === focused)?.focus({ preventScroll: true });
+    if (focused) [...live.querySelectorAll("a, button, summary, input")].find((element) => name(element) === focused)?.focus({ preventScroll: true });
   }
 
   function say(text, lost) {
