@@ -36,6 +36,9 @@ METRICS_BYTES = 4_000_000
 _SAMPLE = re.compile(r'^rabbitmq_detailed_queue_(\w+)\{vhost="([^"]*)",queue="([^"]*)"\} (\S+)$', re.MULTILINE)
 
 
+Message = dramatiq.Message[Any]
+
+
 class BrokerSilent(Exception):
     """The broker does not answer; the message says which, and what to look at."""
 
@@ -96,6 +99,22 @@ def channel() -> Iterator[BlockingChannel]:
 def in_this_process() -> bool:
     """Is the broker the one inside the process? Then another process sees other queues than the shop's."""
     return isinstance(dramatiq.get_broker(), InMemory)
+
+
+def send(message: Message) -> None:
+    """Put a message into its queue now, for a person who waits for it. Raises BrokerSilent, or queue.Full in memory."""
+    broker = dramatiq.get_broker()
+    if isinstance(broker, InMemory):
+        broker.enqueue(message)
+        return
+    with channel() as sending:
+        publish(sending, message)
+
+
+def publish(over: BlockingChannel, message: Message) -> None:
+    """Over a connection that gives up soon, unlike Dramatiq's own. Returns when RabbitMQ has confirmed."""
+    properties = pika.BasicProperties(delivery_mode=2, timestamp=int(time.time()))
+    over.basic_publish("", message.queue_name, message.encode(), properties, mandatory=True)
 
 
 def refusal(queue: str, arguments: dict[str, Any]) -> str:

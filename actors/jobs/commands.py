@@ -126,6 +126,8 @@ def dead(options: Options) -> Answer:
     """Look at dead letters, or drop them."""
     which = _which(options)
     if options["drop"]:
+        if which == letters.EVERY and not options["all"]:
+            raise ValueError("Name one letter, or a filter; or say --all to drop every one.")
         return _done(letters.drop(which), "dropped")
     looked_at = letters.look(which, options["limit"])
     errors = history.last_errors([letter.key for letter in looked_at])
@@ -235,17 +237,13 @@ def _of_letters(words: argparse.ArgumentParser) -> None:
     words.add_argument("--queue", default="")
     words.add_argument("--actor", default="")
     words.add_argument("--older-than", type=_age, help="90m, 6h, 2d")
+    words.add_argument("--all", action="store_true", help="all that the filters let through")
 
 
 def _of_dead(words: argparse.ArgumentParser) -> None:
     _of_letters(words)
     words.add_argument("--limit", type=_positive, default=letters.LOOK_LIMIT)
     words.add_argument("--drop", action="store_true", help="throw the chosen ones away; --limit does not count here")
-
-
-def _of_retry(words: argparse.ArgumentParser) -> None:
-    _of_letters(words)
-    words.add_argument("--all", action="store_true", help="all that the filters let through")
 
 
 PARTS = {
@@ -257,6 +255,6 @@ PARTS = {
     "history": Part("what ran, the latest first", past, _of_history),
     "queues": Part("how many messages wait, since when, and who takes them", queues),
     "dead": Part("dead letters: look at them, or drop them", dead, _of_dead),
-    "retry": Part("send dead letters again, or a message of the history", retry, _of_retry),
+    "retry": Part("send dead letters again, or a message of the history", retry, _of_letters),
     "doctor": Part("compares what should fit together; ends with 1 if something does not", see_doctor),
 }

@@ -27,7 +27,8 @@ MESSAGES_MANY = 1_000
 GRACE = timedelta(seconds=30)
 """A scheduler that is started again is back by then."""
 
-DEATHS_SHOWN = timedelta(days=1)
+DEATHS_SHOWN = timedelta(hours=1)
+"""A worker that fell silent is a finding for so long; after that it is history."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import dramatiq
 from django.conf import settings
 from django.db.models import QuerySet
 
+from actors.brokers import send
 from actors.jobs import running
 from actors.jobs.quarantine import Quarantined
 from actors.jobs.recorder import recorder
@@ -63,8 +64,8 @@ def last_errors(message_ids: Collection[str]) -> dict[str, str]:
 def run_again(job: Job) -> str:
     """Send the job's message once more, as a new one; returns its id.
 
-    Raises ValueError if its actor is not declared any more or its arguments were too long to be kept, and dramatiq's
-    errors if the broker does not take it.
+    Raises ValueError if its actor is not declared any more or its arguments were too long to be kept, and BrokerSilent
+    if the broker does not take it.
     """
     actor = dramatiq.get_broker().actors.get(job.actor)
     args = json.loads(job.args)
@@ -73,7 +74,9 @@ def run_again(job: Job) -> str:
             f"{job.actor} cannot be run again: " + ("its arguments are gone" if actor else "no such actor")
         )
     kwargs = args.pop() if args and isinstance(args[-1], dict) else {}
-    return str(actor.send(*args, **kwargs).message_id)
+    message = actor.message(*args, **kwargs)
+    send(message)
+    return str(message.message_id)
 
 
 def _record_failure(run: Run, error: BaseException) -> None:

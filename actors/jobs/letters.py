@@ -9,7 +9,6 @@ between the two sends it twice, which costs a look.
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,11 +17,10 @@ from typing import Any
 
 import dramatiq
 from dramatiq.common import xq_name
-from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
-from actors.brokers import channel, queue_names
+from actors.brokers import Message, channel, publish, queue_names
 from actors.jobs.texts import printable
 from config.broker import InMemory
 
@@ -38,7 +36,7 @@ LOOK_LIMIT = 1_000
 @dataclass(frozen=True)
 class DeadLetter:
     """One dead letter. `key` is its message id, or a hash of its body if that has none; `problem`: why it cannot be
-    sent again, if so; `died_at` and `reason` are RabbitMQ's. Everything is on one line, bounded and printable.
+    sent again, if so; `died_at` is RabbitMQ's, to the second. All text is on one line, bounded and printable.
     """
 
     key: str
@@ -73,7 +71,6 @@ class Which:
 
 EVERY = Which()
 
-Message = dramatiq.Message[Any]
 Send = Callable[[Message], None]
 Verdict = Callable[[DeadLetter, bytes, Send], bool]
 """Is a letter done with? It leaves its queue then. `Send` puts a message into its queue, or raises."""
@@ -140,18 +137,12 @@ def _judge_in_rabbitmq(queue: str, which: Which, verdict: Verdict, enough: Calla
     with channel() as taking:
         for tag, headers, body in _each(taking, xq_name(queue)):
             letter = read(body, queue, _died_at(headers))
-            if which.takes(letter, now) and verdict(letter, body, partial(_publish, taking)):
+            if which.takes(letter, now) and verdict(letter, body, partial(publish, taking)):
                 taking.basic_ack(tag)
                 gone += 1
             if enough():
                 break
     return gone
-
-
-def _publish(over: BlockingChannel, message: Message) -> None:
-    """Over the connection that gives up soon, not over Dramatiq's own. Returns when RabbitMQ has confirmed."""
-    properties = BasicProperties(delivery_mode=2, timestamp=int(time.time()))
-    over.basic_publish("", message.queue_name, message.encode(), properties, mandatory=True)
 
 
 def _each(taking: BlockingChannel, queue: str) -> Iterator[tuple[int, dict[str, Any], bytes]]:

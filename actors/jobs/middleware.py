@@ -12,6 +12,7 @@ from dramatiq.broker import MessageProxy
 from dramatiq.middleware import Middleware
 
 from actors.jobs import running
+from config.consumers import HANDED_BACK
 
 FLUSH_S = 2.0
 """A worker that ends waits so long for the rows of its last jobs to be written."""
@@ -77,4 +78,7 @@ class Quarantine(Middleware):
         if getattr(message, "redelivered", False):
             quarantine.note_end(message)
 
-    after_skip_message = after_process_message
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        """What goes back to a paused queue has not come to an end."""
+        if not getattr(message, HANDED_BACK, False):
+            self.after_process_message(broker, message)

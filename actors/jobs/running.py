@@ -17,6 +17,10 @@ ARGS_CHARS = 500
 """Messages carry ids; whatever is longer was not sent by us."""
 
 
+MOST_ATTEMPTS = 1_000
+"""A message may say any number of itself, and the database takes not every one."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One message that a thread of this process works on. Times are UTC by this process's clock."""
@@ -72,7 +76,8 @@ def begin(message: MessageProxy) -> None:
     now = datetime.now(UTC)
     sent_ms = message.options.get("requeue_timestamp") or message.message_timestamp
     waited_s = max(0.0, now.timestamp() - sent_ms / 1000)
-    _runs[threading.get_ident()] = Run(message, message.options.get("retries", 0) + 1, waited_s, now)
+    attempt = min(message.options.get("retries", 0), MOST_ATTEMPTS) + 1
+    _runs[threading.get_ident()] = Run(message, attempt, waited_s, now)
 
 
 def end(*, failed: bool) -> Run | None:

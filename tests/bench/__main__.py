@@ -1,8 +1,8 @@
 """`make bench`: 1,000 payments due at once, 10,000 calls for two accounts, 10,000 mails, and the checkout with RabbitMQ
 healthy, dead and silent.
 
-`--only outage` takes a provider away for ten minutes. `--carts` measures the nightly cleanup instead; 1,000,000 of them
-take some minutes.
+`--only history` compares checks and jobs with and without their history; `--only outage` takes a provider away for ten
+minutes. `--carts` measures the nightly cleanup instead; 1,000,000 of them take some minutes.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from tests.system.house import MANAGE, ROOT, House, http
 
 Numbers = dict[str, list[float]]
 
-MEASUREMENTS = ["checks", "accounts", "mail", "checkout", "outage"]
+MEASUREMENTS = ["checks", "accounts", "mail", "checkout", "outage", "history"]
 
 MAIL_TARGET_PERCENT = 60
 """Of what a bare smtplib loop over one connection reaches against the same server, in the same run."""
@@ -54,6 +54,8 @@ def main() -> None:
             measure_mail(Path(var), chosen.rounds, chosen.mails)
         if chosen.only in (None, "checkout"):
             measure_checkout(Path(var), chosen.rounds, chosen.orders)
+        if chosen.only == "history":
+            measure_history(Path(var), chosen.rounds)
         if chosen.only == "outage":
             plan = outage.Plan(chosen.payments, chosen.outage_s, chosen.outage_kind)
             with House(Path(var)) as house:
@@ -73,6 +75,27 @@ def measure_checks(var: Path, rounds: int) -> None:
     print(f"1,000 due payments, 50 ms provider, one process, {rounds} rounds after one to warm up:")
     _say("seconds", [result["seconds"] for result in found], "s")
     _say("CPU of the worker per check", [result["cpu_ms_per_check"] for result in found], "ms")
+
+
+def measure_history(var: Path, rounds: int) -> None:
+    """The same worker with the history and without, in turn, so that the machine's moods reach both alike."""
+    with Postgres() as postgres:
+        environment = _environment(var, postgres.create_database("bench"))
+        subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], env=environment, cwd=ROOT, check=True)
+        with _sandbox(environment):
+            wait_until(lambda: _answers(environment["SANDBOX_URL"]), "the sandbox answered", 20)
+            command = [sys.executable, "-m", "tests.bench.history", "1000", str(rounds)]
+            run = subprocess.run(command, env=environment, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE)
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    print(f"One worker process with 8 threads on PostgreSQL, {rounds} pairs of rounds after one to warm up:")
+    for name, what in (("checks", "1,000 due payments, 50 ms provider"), ("jobs", "1,000 jobs that do nothing else")):
+        pairs = [result for result in found if result["what"] == name]
+        print(f" {what}:")
+        _say("without history", [result["without_s"] for result in pairs], "s")
+        _say("with history", [result["with_s"] for result in pairs], "s")
+        _say("it costs", [100 * (result["with_s"] / result["without_s"] - 1) for result in pairs], "%")
+    of_jobs = [result["with_s"] - result["without_s"] for result in found if result["what"] == "jobs"]
+    _say("for each of these jobs", [1000 * seconds / 1000 for seconds in of_jobs], "ms")
 
 
 def measure_accounts(var: Path) -> None:

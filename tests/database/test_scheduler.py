@@ -13,6 +13,7 @@ from django.db import connection, connections
 from pytest_django import Settings
 
 from actors import ticks
+from actors.jobs import pauses
 from actors.models import Tick
 from actors.periods import Every
 from actors.schedule import entries
@@ -222,3 +223,30 @@ def test_the_loop_ends_soon_after_it_was_told_to() -> None:
         began = time.monotonic()
         scheduler.stop()
     assert time.monotonic() - began < 1
+
+
+def test_a_paused_entry_is_not_fired_and_resuming_makes_nothing_up() -> None:
+    """Its ticks are used up; the next one after the pause is fired as ever."""
+    pauses.pause(pauses.SCHEDULE, HOURLY, by="olga", why="the database is being moved")
+    Scheduler().schedule()
+    assert HOURLY not in fired()
+
+    pauses.resume(pauses.SCHEDULE, HOURLY, by="olga")
+    for _ in range(3):
+        Scheduler().schedule()
+    assert HOURLY not in fired()
+    assert Tick.objects.get(schedule=HOURLY).paused
+
+    Tick.objects.filter(schedule=HOURLY).delete()  # as if its next time had come
+    Scheduler().schedule()
+    assert fired()[HOURLY] == 1
+
+
+def test_a_pause_of_one_entry_holds_up_no_other() -> None:
+    """Nor does a pause of a queue that has the same name as an entry."""
+    pauses.pause(pauses.SCHEDULE, HOURLY, by="olga", why="a test")
+    pauses.pause(pauses.QUEUE, DAILY, by="olga", why="a test")
+
+    Scheduler().schedule()
+
+    assert fired()[DAILY] == 1

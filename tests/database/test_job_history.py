@@ -1,0 +1,258 @@
+"""The history: one row for each run that did something, and none for a run that found nothing."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dramatiq
+import pytest
+from django.db import OperationalError
+from django.db.models import Q
+from dramatiq.broker import MessageProxy
+from pytest_django.fixtures import Settings
+
+from actors.jobs import history, letters, looking, pauses
+from actors.jobs.letters import Which
+from actors.jobs.pruning import prune_jobs
+from actors.jobs.recorder import BATCH, BUFFER, Recorder, recorder
+from actors.models import Job, Worker
+from billing.looks import CHECKS
+from billing.models import AskedBy
+from config.consumers import HandBackPaused, Paused
+from config.due import database_now
+from tests.shop import Shop
+from tests.stack.ports import wait_until
+
+
+@pytest.fixture
+def worker(settings: Settings) -> Iterator[dramatiq.Worker]:
+    """Worker threads as in the embedded mode."""
+    settings.WORKER_BEAT_S = 0.5
+    broker = dramatiq.get_broker()
+    for queue_letters in broker.dead_letters_by_queue.values():  # type: ignore[attr-defined]
+        queue_letters.clear()
+    for queue in broker.queues.values():
+        queue.queue.clear()
+        queue.unfinished_tasks = 0  # a retry that an earlier worker held when it was stopped
+    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=50)
+    worker.start()
+    yield worker
+    worker.stop(timeout=5_000)
+    broker.middleware.remove(broker.middleware[-1])  # Dramatiq leaves the worker's own there
+    broker.paused = frozenset()  # type: ignore[attr-defined]
+
+
+def send(actor: str, *args: int) -> str:
+    """As a nudge would; returns the message's id."""
+    return str(dramatiq.get_broker().get_actor(actor).send(*args).message_id)
+
+
+def work_off(worker: dramatiq.Worker) -> None:
+    """Every message is worked on, and every row is written."""
+    broker = dramatiq.get_broker()
+    for queue in ("urgent", "routine"):
+        broker.join(queue, timeout=20_000, fail_fast=False)  # type: ignore[call-arg]
+    worker.join()
+    recorder.flush(5)
+
+
+def runs(message_id: str) -> list[Job]:
+    """The rows about one message, oldest first."""
+    return list(Job.objects.filter(message_id=message_id).order_by("ended_at", "pk"))
+
+
+def a_job(**changes: object) -> Job:
+    """A run that ended now."""
+    now = database_now()
+    facts = {
+        "message_id": "m-1", "actor": "check_payment", "queue": "urgent", "args": "[17]", "attempt": 1,
+        "outcome": "done", "began_at": now, "ended_at": now, "waited_s": 0.0, "worker": "w",
+    }  # fmt: skip
+    return Job(**{**facts, **changes})
+
+
+def test_a_job_that_did_something_leaves_a_row(worker: dramatiq.Worker, shop: Shop) -> None:
+    """What, where, how long, and how long it waited."""
+    _, payment = shop.order()
+    shop.buyer(payment, "pay")
+    CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+
+    message_id = send("check_payment", payment.pk)
+
+    wait_until(lambda: bool(runs(message_id)), "it was recorded", 10)
+    [job] = runs(message_id)
+    assert (job.actor, job.queue, job.args, job.outcome, job.attempt) == (
+        "check_payment", "urgent", f"[{payment.pk}]", "done", 1,
+    )  # fmt: skip
+    assert job.took_s > 0
+    assert 0 <= job.waited_s < 10
+    assert job.worker == Worker.objects.get(stopped_at=None).name
+
+
+def test_a_sweep_that_found_nothing_leaves_none(worker: dramatiq.Worker) -> None:
+    """A quiet shop runs a hundred thousand of them a day."""
+    for actor in ("settle_orders", "check_pending_payments", "expire_orders", "send_pending_emails", "follow_refunds"):
+        send(actor)
+    for actor in ("check_payment", "send_order_confirmation", "process_payment_callback", "follow_refund"):
+        send(actor, 12_345)
+    work_off(worker)
+
+    assert list(Job.objects.values_list("actor", flat=True)) == []
+
+
+def test_a_failure_keeps_its_traceback_and_the_last_one_is_there_with_the_dead_letter(
+    worker: dramatiq.Worker, settings: Settings
+) -> None:
+    """The dead letter itself does not tell why."""
+    settings.JOB_TRACEBACK_CHARS = 500
+    message_id = send("check_payment", 1, 2, 3)
+
+    wait_until(lambda: bool(letters.look()), "it was given up", 20)
+    assert [job.outcome for job in runs(message_id)][-1] == "failed"
+    recorder.flush(5)
+
+    assert [(job.outcome, job.attempt) for job in runs(message_id)] == [("retried", 1), ("retried", 2), ("failed", 3)]
+    failed = runs(message_id)[-1]
+    assert failed.error.startswith("TypeError: check_payment()")
+    assert failed.traceback.rstrip().endswith("3 were given")
+    assert len(failed.traceback) <= 500
+    assert history.last_errors([message_id]) == {message_id: failed.error}
+
+
+def test_a_dead_letter_is_sent_again_or_dropped(worker: dramatiq.Worker) -> None:
+    """With a new id and a clean record."""
+    send("check_payment", 1, 2, 3)
+    wait_until(lambda: bool(letters.look()), "it was given up", 20)
+    [first] = letters.look()
+
+    assert letters.send_again(Which(key="another")) == 0
+    assert letters.send_again(Which(key=first.key)) == 1
+    wait_until(lambda: bool(letters.look()), "it was given up again", 20)
+    [second] = letters.look()
+    assert second.key != first.key
+    assert letters.drop(Which(actor="check_payment")) == 1
+    assert letters.look() == []
+
+
+def test_a_job_of_the_history_is_run_again() -> None:
+    """With the arguments it had; what is too long, or nobody's, is refused."""
+    message_id = history.run_again(a_job(args="[17]"))
+
+    waiting = dramatiq.get_broker().queues["urgent"]
+    message = dramatiq.Message.decode(waiting.get_nowait())
+    waiting.task_done()
+    assert (message.message_id, message.args) == (message_id, (17,))
+    with pytest.raises(ValueError, match="no such actor"):
+        history.run_again(a_job(actor="open_the_safe"))
+    with pytest.raises(ValueError, match="arguments are gone"):
+        history.run_again(a_job(args='"9000 characters"'))
+
+
+def test_stale_nudges_are_remembered_and_stale_sweeps_are_not(worker: dramatiq.Worker) -> None:
+    """A sweep's next tick does the work; after an hour without workers there are thousands of them."""
+    broker = dramatiq.get_broker()
+    for actor, args in (("settle_orders", ()), ("check_payment", (7,))):
+        message = broker.get_actor(actor).message(*args)
+        broker.enqueue(message.copy(message_timestamp=message.message_timestamp - 3_600_000))
+    work_off(worker)
+
+    assert list(Job.objects.values_list("actor", "outcome")) == [("check_payment", "dropped")]
+
+
+def test_a_worker_gives_signs_of_life_and_says_goodbye(worker: dramatiq.Worker) -> None:
+    """From before its first message to after its last."""
+    [row] = Worker.objects.filter(stopped_at=None)
+    assert row.threads == 2
+    wait_until(lambda: looking.unstopped().get().seen_at > row.seen_at, "it beat again", 5)
+    wait_until(lambda: looking.unstopped().get().queues == ["routine", "urgent"], "it told its queues", 5)
+
+    worker.stop(timeout=5_000)
+
+    assert Worker.objects.get(pk=row.pk).stopped_at is not None
+
+
+def test_a_paused_queue_rests_within_a_beat_and_loses_nothing(worker: dramatiq.Worker) -> None:
+    """What was sent meanwhile is worked on afterwards; the other queue goes on."""
+    broker = dramatiq.get_broker()
+    pauses.pause(pauses.QUEUE, "urgent", by="olga", why="the provider is moving")
+    assert not pauses.pause(pauses.QUEUE, "urgent", by="pete", why="me too")
+    wait_until(lambda: "urgent" in broker.paused, "the worker knew", 5)  # type: ignore[attr-defined]
+
+    message_id = send("check_payment", 1, 2, 3)
+    other = send("send_order_confirmation", 1, 2)
+    wait_until(lambda: bool(runs(other)), "the other queue went on", 10)
+    assert runs(message_id) == []
+
+    assert pauses.resume(pauses.QUEUE, "urgent", by="olga")
+    wait_until(lambda: bool(runs(message_id)), "it was worked on", 10)
+
+
+def test_what_was_fetched_before_the_pause_goes_back() -> None:
+    """A message in a worker's memory is not run either, and not acknowledged."""
+    broker = dramatiq.get_broker()
+    send("check_payment", 7)
+    consumer = broker.consume("urgent", prefetch=4, timeout=50)
+    message = next(consumer)
+    assert isinstance(message, MessageProxy)
+    broker.paused = frozenset({"urgent"})  # type: ignore[attr-defined]
+    try:
+        with pytest.raises(Paused):
+            HandBackPaused().before_process_message(broker, message)
+        consumer.ack(message)
+        assert next(consumer) is None
+    finally:
+        broker.paused = frozenset()  # type: ignore[attr-defined]
+    again = next(consumer)
+    assert isinstance(again, MessageProxy)
+    assert again.args == (7,)
+    consumer.ack(again)
+    consumer.close()
+
+
+def test_rows_wait_while_the_database_is_away_and_are_counted_when_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No job waits for its row, and memory has an end."""
+    away = threading.Event()
+    away.set()
+    write = Job.objects.bulk_create
+
+    def bulk_create(jobs: list[Job]) -> list[Job]:
+        if away.is_set():
+            raise OperationalError("gone")
+        return write(jobs)
+
+    monkeypatch.setattr(Job.objects, "bulk_create", bulk_create)
+    own = Recorder()
+    for _ in range(BUFFER + 7):
+        own.offer(a_job())
+    assert own.dropped == 7
+
+    away.clear()
+    own.flush(60)
+
+    assert Job.objects.count() == BUFFER
+
+
+def test_old_jobs_and_workers_are_pruned(settings: Settings) -> None:
+    """After JOB_HISTORY_DAYS, in batches."""
+    old = database_now() - timedelta(days=settings.JOB_HISTORY_DAYS, seconds=1)
+    Job.objects.bulk_create([a_job(ended_at=old) for _ in range(BATCH)] + [a_job()])
+    for number, seen_at in enumerate((old, database_now())):
+        Worker.objects.create(name=f"w{number}", host="h", pid=1, threads=8, started_at=old, seen_at=seen_at)
+
+    assert prune_jobs(60) is False
+
+    assert Job.objects.count() == 1
+    assert list(Worker.objects.values_list("name", flat=True)) == ["w1"]
+
+
+def test_the_history_is_searched_by_what_one_knows() -> None:
+    """Actor, outcome, message, time; the newest first."""
+    Job.objects.bulk_create([a_job(), a_job(actor="settle_orders", outcome="failed", message_id="m-2")])
+
+    assert [job.message_id for job in history.past(actor="settle_orders")] == ["m-2"]
+    assert [job.message_id for job in history.past(outcome="failed")] == ["m-2"]
+    assert [job.actor for job in history.past(message_id="m-1")] == ["check_payment"]
+    assert history.past(since=database_now() + timedelta(seconds=60)) == []
+    assert len(history.past(limit=1)) == 1
