@@ -39,6 +39,10 @@ class Refused(Exception):
     """It was not done; the message says why, and is shown."""
 
 
+class NotNow(Refused):
+    """And it would be the same with the others: they are not tried, for somebody waits for the page."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """What an act is about: a row, or something that has a name and no row."""
@@ -159,6 +163,8 @@ def _do_all(request: HttpRequest, act: Act, subjects: Sequence[Subject], why: st
                 idle += 1
         except Refused as refusal:
             refusals[str(refusal)] = refusals.get(str(refusal), 0) + 1
+            if isinstance(refusal, NotNow):
+                break
     _say(request, act, done, idle, refusals)
 
 

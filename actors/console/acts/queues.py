@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actors.brokers import BrokerSilent
 from actors.console.access import ACT, CONFIGURE
-from actors.console.acting import Act, Refused, Subject
+from actors.console.acting import Act, NotNow, Subject
 from actors.jobs import letters, pauses
 from actors.jobs.letters import Which
 
@@ -47,14 +47,14 @@ def _again(key: str, by: str, why: str) -> bool:
     try:
         return letters.send_again(_which(key)) > 0
     except BrokerSilent as silence:
-        raise Refused(str(silence)) from None
+        raise NotNow(str(silence)) from None
 
 
 def _drop(key: str, by: str, why: str) -> bool:
     try:
         return letters.drop(_which(key)) > 0
     except BrokerSilent as silence:
-        raise Refused(str(silence)) from None
+        raise NotNow(str(silence)) from None
 
 
 ACTS = (
