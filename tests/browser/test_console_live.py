@@ -67,6 +67,8 @@ def page(scripts: bool, chromium: Browser, shop: Embedded) -> Iterator[Page]:
 def to_tab(page: Page, name: str) -> None:
     """Along the tabs."""
     page.get_by_label("Console").get_by_role("link", name=name, exact=True).click()
+    page.wait_for_url(re.compile(r"/console/\w*/?$"))
+    page.wait_for_load_state()
 
 
 def test_a_queue_is_paused_with_a_reason_and_resumed(page: Page) -> None:

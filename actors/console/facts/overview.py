@@ -108,7 +108,7 @@ def overview() -> Overview:
 def _late(backlogs: list[Backlog], now: datetime) -> Iterator[Finding]:
     for backlog in backlogs:
         if backlog.is_late:
-            text = _("%(due)s %(kind)s are due and nobody has looked at them.")
+            text = _("%(kind)s: %(due)s due, and nobody has looked.")
             yield Finding(
                 text % {"due": backlog.due, "kind": backlog.label},
                 reverse("console:kind", args=[backlog.name]),
