@@ -88,6 +88,12 @@ def choose(context: Any, name: str, key: object, about: object) -> SafeString | 
     )
 
 
+@register.simple_tag
+def choose_all() -> SafeString:
+    """A button for those who have scripts; the style sheet hides it from the others."""
+    return format_html('<button type="button" class="act all">{}</button>', _("Choose all"))
+
+
 @register.simple_tag(takes_context=True)
 def act_on_chosen(context: Any, name: str) -> SafeString | str:
     """The button for the chosen rows."""

@@ -28,6 +28,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port, CONSOLE_REFRESH_S="1")
         embedded.prepare()
         embedded.start()
+        embedded.program.wait_for_output("Operator", 30)  # pages are served before somebody may log in
         yield embedded
         embedded.program.kill()
 
@@ -96,7 +97,7 @@ def test_the_page_refreshes_itself(page: Page, shop: Embedded) -> None:
     _give_up_a_mail(shop)
     expect(page.get_by_text("gone@example.com")).to_have_count(1, timeout=PATIENCE_MS)
 
-    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="Choose all").click()
     _give_up_a_mail(shop)
     page.wait_for_timeout(2_500)
     expect(page.get_by_role("checkbox").first).to_be_checked()

@@ -492,7 +492,8 @@ def test_the_first_page_says_on_what_somebody_waits(shop: Shop) -> None:
     told = " ".join(finding.text for finding in overview().findings)
 
     for words in (
-        "open payments: 1 due, and nobody has looked.", "olga opened its breaker by hand (they asked us to)", "Nobody fires the schedule",
+        "open payments: 1 due, and nobody has looked.",
+        "olga opened its breaker by hand (they asked us to)", "Nobody fires the schedule",
         "No worker gives a sign of life", "ended without a word", "1 payment waits for a person",
     ):  # fmt: skip
         assert words in told

@@ -67,6 +67,13 @@
     sessionStorage.setItem("console-stopped", stopped ? "yes" : "no");
     showState();
   });
+  live.addEventListener("click", (click) => {
+    if (!click.target.matches("button.all")) return;
+    const boxes = [...live.querySelectorAll("input[type=checkbox]")];
+    const choose = boxes.some((box) => !box.checked);
+    boxes.forEach((box) => (box.checked = choose));
+  });
+  live.classList.add("scripted");
   state.hidden = false;
   showState();
   setTimeout(turn, everyMs);
