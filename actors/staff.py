@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
-from config import env
+from config.secret_files import kept_secret
 
 NAME = "operator"
 
@@ -13,7 +13,7 @@ PASSWORD_BYTES = 9
 
 def login() -> str:
     """Create the operator with a password of its own, kept in a file only its owner can read; returns both."""
-    password = env.kept_secret(settings.VAR_DIR / "operator-password", PASSWORD_BYTES)
+    password = kept_secret(settings.VAR_DIR / "operator-password", PASSWORD_BYTES)
     user, _ = get_user_model().objects.get_or_create(username=NAME, defaults={"is_staff": True, "is_superuser": True})
     if not user.check_password(password):
         user.set_password(password)

@@ -36,3 +36,8 @@ def prune() -> int:
         kept = KEPT_FREQUENT if entry.catch_up < KEPT_FREQUENT else KEPT_SELDOM
         deleted += Tick.objects.filter(schedule=entry.actor, due_at__lt=Now() - kept).delete()[0]
     return deleted
+
+
+def newest() -> int:
+    """The number of the last tick that any scheduler has fired; 0 if there was none."""
+    return Tick.objects.order_by("-pk").values_list("pk", flat=True).first() or 0

@@ -17,6 +17,7 @@ from billing.asking import outcome_of
 from billing.attention import call_for_attention, count_error
 from billing.errors import ProviderError, Refused, Unavailable, is_definite_no
 from billing.facts import tell_of_payment
+from billing.metrics import CHECK_LATENESS
 from billing.models import AskedBy, Attention, Payment
 from billing.pacing import longest_request_s
 from billing.providers import Answer, Capturing, provider_of
@@ -52,6 +53,9 @@ class Look:
 
 def look(payment: Payment, now: datetime) -> Look:
     """Ask the provider; raises nothing, touches no database. `now` decides whether the time to pay is over."""
+    if not payment.asked_by:
+        lateness = (now - payment.due_since).total_seconds()
+        CHECK_LATENESS.labels(tracks.track(now - payment.created_at)).observe(max(0.0, lateness))
     with about(payment=payment.pk, order=payment.reference):
         return Look(payment, outcome_of(partial(_ask, payment, now), payment.account))
 
@@ -148,6 +152,7 @@ def _record_locked(looks: Sequence[Look]) -> None:
         _write(payment, found[payment.pk])
     if len(fresh) < len(looks):
         log.info("claim.lost", extra={"rows": len(looks) - len(fresh)})
+        CHECKS.count("claim_lost", len(looks) - len(fresh))
 
 
 def _write(payment: Payment, look: Look) -> None:
@@ -178,7 +183,8 @@ def _take_answer(payment: Payment, answer: Answer, should_have_ended: bool) -> N
     problem = _mismatch(payment, answer)
     if problem:
         return _take_mismatch(payment, answer, problem)
-    payment.received_minor, payment.received_currency = None, ""
+    if answer.status == Status.SUCCEEDED or not _is_kept(payment):
+        payment.received_minor, payment.received_currency = None, ""
     payment.provider_ref, payment.raw_status, payment.reason = answer.provider_ref, answer.raw_status, answer.reason
     payment.pay_url = answer.pay_url or payment.pay_url
     if answer.status is None:
@@ -206,10 +212,15 @@ def _is_decided(payment: Payment, answer: Answer) -> bool:
     return decided and answer.status == Status.SUCCEEDED and answer.amount == payment.received
 
 
+def _is_kept(payment: Payment) -> bool:
+    """Does what came count, or go back? Then only other money changes what we know of it, and no mere word."""
+    return payment.status == Status.SUCCEEDED or payment.refunds_minor > 0
+
+
 def _take_mismatch(payment: Payment, answer: Answer, problem: str) -> None:
     """Nothing of it is believed; but what was taken is noted, so that a person may accept it or give it back."""
     same = payment.provider_ref in ("", answer.provider_ref)
-    if answer.status == Status.SUCCEEDED and same and payment.status != Status.SUCCEEDED and not payment.refunds_minor:
+    if answer.status == Status.SUCCEEDED and same and not _is_kept(payment):
         payment.provider_ref = answer.provider_ref
         payment.received_minor, payment.received_currency = answer.amount.minor, answer.amount.currency
     call_for_attention(payment, Attention.MISMATCH, problem)

@@ -1,7 +1,8 @@
 """Money that is not what we asked for: a person accepts it as it is, gives it back, or says that there is none.
 
 While nobody has decided, the payment stays open with the attention MISMATCH, or keeps the unpaid end that it had, and
-`payment.received` says what came. All three verbs go along the arrows of `billing.states`.
+`payment.received` says what came. The verbs go along the arrows of `billing.states`. Refunds of which the provider
+knows another sum than we do are looked at by a person as well.
 """
 
 from collections.abc import Iterator
@@ -65,6 +66,17 @@ def close(payment_id: int, by: str, why: str) -> Payment:
     return payment
 
 
+def note_difference(payment_id: int, by: str, why: str) -> Payment:
+    """A person has compared what went back with the provider's own pages and seen to it: nothing is left to do here.
+
+    Our books stay as they are. Raises CannotDecide unless it is the refunds of an ended payment that differ.
+    """
+    with _deciding(payment_id, by, why) as payment:
+        if payment.is_open or payment.attention != Attention.REFUNDS_DIFFER:
+            raise CannotDecide("Its refunds do not differ from the provider's, or it is still being followed.")
+    return payment
+
+
 @contextmanager
 def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
     """The payment, locked; afterwards it has ended, says who decided and why, and the shop is told of an arrow.
@@ -86,6 +98,7 @@ def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
 
 
 def _undecided(payment: Payment) -> Money:
-    if payment.received_minor is None or payment.received is None or payment.status == Status.SUCCEEDED:
+    received = payment.received
+    if received is None or payment.status == Status.SUCCEEDED:
         raise CannotDecide("No money has come that somebody would have to decide on.")
-    return payment.received
+    return received

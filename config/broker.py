@@ -31,8 +31,8 @@ MAX_MESSAGE_BYTES = 65_536
 MAX_DELAY_MS = 10 * 60 * 1000
 """Delayed messages sit unacknowledged in a worker's memory; nothing here waits longer than a retry does."""
 
-IN_MEMORY_MESSAGES = 10_000
-"""So many messages may wait per queue inside the process; the rows they point at are safe in the database."""
+MOST_WAITING = 10_000
+"""So many messages may wait in a queue; the rows they point at are safe in the database."""
 
 CONNECTION = {
     "heartbeat": "10",  # seconds; never 0, or a worker that was cut off silently stays cut off for ever
@@ -123,7 +123,7 @@ class InMemory(StubBroker):
 
     def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
         """Raises queue.Full where nobody has been reading for long; the sender drops the nudge and counts it."""
-        if self.queues[message.queue_name].qsize() >= IN_MEMORY_MESSAGES:
+        if self.queues[message.queue_name].qsize() >= MOST_WAITING:
             raise Full
         return super().enqueue(message, delay=delay)
 

@@ -2,18 +2,21 @@
 
 A wrong value stops the start with one sentence that names the setting, shows the value and says what to
 write instead. A secret may also come from a file: `SECRET_KEY_FILE=/run/secrets/key` stands for `SECRET_KEY`.
+
+To read a setting is to declare it: each reader takes what a person has to know about it as well, and
+config/reference.py makes deploy/SETTINGS.md of that.
 """
 
-import fcntl
 import os
 import re
-import secrets
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Unpack
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+from config.declared import About, declare, only_described
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
@@ -27,70 +30,72 @@ class WrongSetting(SystemExit):
     """
 
 
-def text(name: str, default: str | None = None) -> str:
+def text(name: str, default: str | None = None, **about: Unpack[About]) -> str:
     """The value as it stands, without the white space around it."""
-    value = _raw(name)
-    if value is not None:
-        return value
-    if default is None:
-        refuse(name, None, "it has no default; write a value")
-    return default
+    declare(name, "text", default, about)
+    return _value(name, default)
 
 
-def kept_secret(path: Path, random_bytes: int) -> str:
-    """A random secret of this machine's own, made at the first start and kept in a file only its owner can read."""
-    path.touch(mode=0o600)
-    with path.open("r+", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # two processes may start at once
-        secret = file.read().strip()
-        if not secret:
-            secret = secrets.token_urlsafe(random_bytes)
-            file.write(secret)
-    return secret
+def secret(name: str, default: str | None = None, **about: Unpack[About]) -> str:
+    """A text that nobody may see: it is declared without its default."""
+    declare(name, "secret", None if default is None else "***" if default else "", about)
+    return _value(name, default)
 
 
-def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+def choice(name: str, default: str, allowed: tuple[str, ...], **about: Unpack[About]) -> str:
     """One of the allowed words."""
-    value = text(name, default)
+    declare(name, f"one of {', '.join(f'`{word}`' for word in allowed)}", default, about)
+    value = _value(name, default)
     if value not in allowed:
         refuse(name, value, f"write one of {', '.join(allowed)}")
     return value
 
 
-def flag(name: str, default: bool) -> bool:
+def flag(name: str, default: bool, **about: Unpack[About]) -> bool:
     """Yes or no, in the usual spellings."""
-    value = text(name, "yes" if default else "no").lower()
+    usual = "yes" if default else "no"
+    declare(name, "yes or no", usual, about)
+    value = _value(name, usual).lower()
     if value not in YES | NO:
         refuse(name, value, "write yes or no")
     return value in YES
 
 
-def integer(name: str, default: int, *, at_least: int = 0, at_most: int | None = None) -> int:
+def integer(name: str, default: int, *, at_least: int = 0, at_most: int | None = None, **about: Unpack[About]) -> int:
     """A whole number within its bounds."""
-    return int(_number(name, default, at_least, at_most, int, "a whole number"))
+    noun = f"a whole number {_bounds(at_least, at_most)}"
+    declare(name, noun.removeprefix("a "), str(default), about)
+    return int(_number(name, default, at_least, at_most, int, noun))
 
 
-def seconds(name: str, default: float, *, at_least: float = 0.0, at_most: float | None = None) -> float:
+def seconds(
+    name: str, default: float, *, at_least: float = 0.0, at_most: float | None = None, **about: Unpack[About]
+) -> float:
     """A time in seconds; parts of a second are allowed."""
-    return _number(name, default, at_least, at_most, float, "a number of seconds")
+    bounds = _bounds(at_least, at_most)
+    declare(name, f"number {bounds}", f"{default:g}", about)
+    return _number(name, default, at_least, at_most, float, f"a number of seconds {bounds}")
 
 
-def words(name: str, default: str = "") -> list[str]:
+def words(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
     """A list, separated by commas."""
-    return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
+    declare(name, "words, separated by commas", default, about)
+    return _words(name, default)
 
 
-def addresses(name: str) -> list[str]:
+def addresses(name: str, **about: Unpack[About]) -> list[str]:
     """E-mail addresses, separated by commas; none by default."""
-    found = words(name)
+    declare(name, "e-mail addresses, separated by commas", "", about)
+    found = _words(name)
     if wrong := next((word for word in found if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", word)), None):
         refuse(name, wrong, "write addresses like ann@example.com, separated by commas")
     return list(dict.fromkeys(found))
 
 
-def networks(name: str) -> list[str]:
-    """Networks like 192.0.2.0/24 or single addresses, separated by commas; none by default."""
-    found = words(name)
+def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
+    """Networks like 192.0.2.0/24 or single addresses, separated by commas."""
+    declare(name, "networks, separated by commas", default, about)
+    found = _words(name, default)
     for word in found:
         try:
             ip_network(word)
@@ -99,20 +104,22 @@ def networks(name: str) -> list[str]:
     return found
 
 
-def url(name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[About]) -> str:
     """An address with one of the schemes and a host; empty where the default is empty.
 
     A password in it is never shown, not even where the address cannot be read.
     """
-    value = text(name, default)
+    declare(name, f"address: {', '.join(f'`{scheme}://`' for scheme in schemes)}", default, about)
+    value = _value(name, default)
     if value and not _is_address(value, schemes):
         refuse(name, _without_password(value), f"write an address like {schemes[0]}://host")
     return value.rstrip("/") if value.startswith("http") else value
 
 
-def time_zone(name: str, default: str) -> str:
+def time_zone(name: str, default: str, **about: Unpack[About]) -> str:
     """A name of the time zone database, like Europe/Berlin."""
-    value = text(name, default)
+    declare(name, "time zone", default, about)
+    value = _value(name, default)
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
@@ -124,6 +131,15 @@ def refuse(name: str, value: str | None, instead: str) -> NoReturn:
     """Stop the start, naming the setting and what to write instead."""
     found = "is not set" if value is None else f"is {value!r}"
     raise WrongSetting(f"The setting {name} {found}: {instead}.")
+
+
+def _value(name: str, default: str | None) -> str:
+    value = None if only_described() else _raw(name)
+    if value is not None:
+        return value
+    if default is None and not only_described():
+        refuse(name, None, "it has no default; write a value")
+    return default or ""
 
 
 def _raw(name: str) -> str | None:
@@ -139,18 +155,25 @@ def _raw(name: str) -> str | None:
         refuse(f"{name}_FILE", path, f"it cannot be read ({error.__class__.__name__}); write the path of a text file")
 
 
+def _words(name: str, default: str = "") -> list[str]:
+    return [word for word in (part.strip() for part in _value(name, default).split(",")) if word]
+
+
+def _bounds(at_least: float, at_most: float | None) -> str:
+    return f"from {at_least}" + (f" to {at_most}" if at_most is not None else "")
+
+
 def _number(
     name: str, default: float, at_least: float, at_most: float | None, kind: Callable[[str], float], noun: str
 ) -> float:
-    value = text(name, str(default))
-    bounds = f"from {at_least}" + (f" to {at_most}" if at_most is not None else "")
+    value = _value(name, str(default))
     try:
         number = kind(value)
     except ValueError:
-        refuse(name, value, f"write {noun} {bounds}")
+        refuse(name, value, f"write {noun}")
     # The comparison is spelled so that "nan" fails it.
     if not (at_least <= number <= (at_most if at_most is not None else float(10**12))):
-        refuse(name, value, f"write {noun} {bounds}")
+        refuse(name, value, f"write {noun}")
     return number
 
 

@@ -1,34 +1,73 @@
 """Every setting of Tillkeeper, read from the environment; without any, this is the embedded mode on SQLite."""
 
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from config import env
+from config import env, production
+from config.console import *  # noqa: F403
+from config.databases import postgresql, sqlite
+from config.declared import section
+from config.jobs import *  # noqa: F403
 from config.logging import configuration
+from config.monitoring import *  # noqa: F403
 from config.payments import *  # noqa: F403 (settings are settings, wherever they are written down)
+from config.payments import PAYMENT_ACCOUNTS, TRUSTED_PROXIES
+from config.places import BASE_DIR as BASE_DIR
+from config.places import VAR_DIR
+from config.secret_files import kept_secret
+from config.shop import *  # noqa: F403
+from config.shop import DEFAULT_FROM_EMAIL, EMAIL_HOST
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
+section("The web")
+
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
-
-# --- the web ------------------------------------------------------------------------------------------------------
-
-PRODUCTION = env.flag("PRODUCTION", False)
+PRODUCTION = env.flag(
+    "PRODUCTION", False,
+    help="Customers pay with real money here: defaults that are only good for a trial stop the start.",
+    wrong="No: trial defaults are in use without a word (a key on the disk, SQLite, mails into files).",
+    example="yes",
+)  # fmt: skip
 DEBUG = False
 
-SHOP_URL = env.url("SHOP_URL", "http://127.0.0.1:8000", schemes=("http", "https"))
-"""Where customers and providers reach the shop: links in mails, return pages and callbacks start with it."""
+SHOP_URL = env.url(
+    "SHOP_URL", "http://127.0.0.1:8000", schemes=("http", "https"),
+    help="Where customers and providers reach the shop: links in mails, return pages and callbacks start with it. In "
+    "production `https://`.",
+    wrong="Customers come back to nowhere, callbacks do not arrive, and forms are refused (403).",
+    example="https://shop.tillcoffee.example",
+)  # fmt: skip
 
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost," + (urlsplit(SHOP_URL).hostname or ""))
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", "127.0.0.1,localhost," + (urlsplit(SHOP_URL).hostname or ""),
+    otherwise="`127.0.0.1`, `localhost` and the host of `SHOP_URL`",
+    help="Names by which the shop may be asked for; for another name it answers 400.",
+    wrong="Too few: 400. `*`: a forged name stands in links; refused in production.",
+    example="shop.tillcoffee.example,127.0.0.1",
+)  # fmt: skip
 CSRF_TRUSTED_ORIGINS = [SHOP_URL]
 
-SECRET_KEY = env.text("SECRET_KEY", "" if PRODUCTION else env.kept_secret(VAR_DIR / "secret-key", 48))
+SECRET_KEY = env.secret(
+    "SECRET_KEY", "" if PRODUCTION else kept_secret(VAR_DIR / "secret-key", 48),
+    otherwise="none in production; else made at the first start, in `VAR_DIR/secret-key`",
+    help="Signs sessions, forms and links: at least 50 random characters.",
+    wrong="Another one on each host: customers are logged out and forms refused at random. Known to others: they can "
+    "sign in as anybody.",
+    example="SECRET_KEY_FILE=/run/secrets/key",
+)  # fmt: skip
 if len(SECRET_KEY) < 50:
-    env.refuse("SECRET_KEY", None, "in production write at least 50 random characters, or SECRET_KEY_FILE")
+    env.refuse(
+        "SECRET_KEY",
+        "***" if SECRET_KEY else None,
+        "in production write at least 50 random characters, or SECRET_KEY_FILE",
+    )
 
-SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
-"""Earlier keys, separated by commas: what was signed with them, links in mails for example, stays valid."""
+SECRET_KEY_FALLBACKS = env.words(
+    "SECRET_KEY_FALLBACKS",
+    kind="keys, separated by commas",
+    help="Earlier keys: what was signed with them, links in mails for example, stays valid.",
+    wrong="Without the last key, a change of keys logs everybody out and breaks links in mails.",
+    example="SECRET_KEY_FALLBACKS_FILE=/run/secrets/earlier-keys",
+)  # fmt: skip
 if any(len(key) < 50 for key in SECRET_KEY_FALLBACKS):
     env.refuse("SECRET_KEY_FALLBACKS", "***", "write whole earlier keys of at least 50 characters, or none")
 
@@ -78,7 +117,16 @@ WSGI_APPLICATION = "config.wsgi.application"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
-WHITENOISE_USE_FINDERS = True  # no collectstatic needed where no proxy serves the files
+WHITENOISE_USE_FINDERS = not PRODUCTION  # no collectstatic needed on somebody's own machine
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        # With the content's hash in the name a file may be cached for ever, and a deploy is seen at once.
+        "BACKEND": "config.static.HashedFiles"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
@@ -92,71 +140,88 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SHOP_URL.startswith("https://")
 X_FRAME_OPTIONS = "DENY"
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]  # watchers ask the process itself, in plain HTTP
+# Only a proxy of ours may say so, because anybody could; it writes the header anew (deploy/nginx).
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = env.integer(
+    "HSTS_S", 3600 if PRODUCTION else 0, at_most=63_072_000,
+    otherwise="3600 in production, else 0",
+    help="So long browsers refuse to speak to the shop without TLS; 0: they are not told.",
+    wrong="Cannot be taken back before it is over: raise it to a year once TLS has worked for a while.",
+    example="31536000",
+)  # fmt: skip
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains: the shop cannot speak for its neighbours
+    "security.W021",  # and the preload list takes whole domains only
+]
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ru", "Русский")]
-TIME_ZONE = env.time_zone("SHOP_TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone(
+    "SHOP_TIME_ZONE", "UTC",
+    help="The shop's midnight: what belongs to a day's report, and the times on pages.",
+    wrong="A change moves orders between days that were reported already.",
+    example="Europe/Berlin",
+)  # fmt: skip
 USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 
 
 # --- the database: the truth ---------------------------------------------------------------------------------------
 
+section("The database")
+
 DATABASE_URL = env.url(
-    "DATABASE_URL", f"sqlite:///{VAR_DIR / 'shop.sqlite3'}", schemes=("postgres", "postgresql", "sqlite")
-)
-DATABASE_STATEMENT_TIMEOUT_S = env.seconds("DATABASE_STATEMENT_TIMEOUT_S", 30, at_least=1)
-DATABASE_LOCK_TIMEOUT_S = env.seconds("DATABASE_LOCK_TIMEOUT_S", 10, at_least=1)
-DATABASE_CONNECT_TIMEOUT_S = env.integer("DATABASE_CONNECT_TIMEOUT_S", 5, at_least=1)
+    "DATABASE_URL", f"sqlite:///{VAR_DIR / 'shop.sqlite3'}", schemes=("postgres", "postgresql", "sqlite"),
+    otherwise="SQLite in `VAR_DIR`; refused in production",
+    help="The truth: `postgres://user:password@host:port/name`, special characters as in every URL.",
+    wrong="The wrong database is another shop: `/readyz` says 503 where its migrations are missing.",
+    example="postgres://till@db.internal:5432/shop",
+)  # fmt: skip
+DATABASE_STATEMENT_TIMEOUT_S = env.seconds(
+    "DATABASE_STATEMENT_TIMEOUT_S", 30, at_least=1,
+    help="No statement takes longer, and no transaction sits idle for longer.",
+    wrong="Too short: reports are cut off. Too long: a stuck query holds a worker, and its rows' locks.",
+    example="30",
+)  # fmt: skip
+DATABASE_LOCK_TIMEOUT_S = env.seconds(
+    "DATABASE_LOCK_TIMEOUT_S", 10, at_least=1,
+    help="Nobody waits longer for a lock. A migration that cannot get one gives up instead of stopping the shop.",
+    wrong="Too long: a migration that waits for a lock lets everybody behind it wait as well.",
+    example="10",
+)  # fmt: skip
+DATABASE_CONNECT_TIMEOUT_S = env.integer(
+    "DATABASE_CONNECT_TIMEOUT_S", 5, at_least=1,
+    help="So long a connection may take.",
+    wrong="Too long: with the database away, web threads are used up by waiting.",
+    example="5",
+)  # fmt: skip
 
-
-def _postgresql(url: str) -> dict[str, object]:
-    """A hanging database must end in an error: no socket and no query waits without a limit."""
-    parts = urlsplit(url)
-    limits = {
-        "statement_timeout": DATABASE_STATEMENT_TIMEOUT_S,
-        "lock_timeout": DATABASE_LOCK_TIMEOUT_S,
-        "idle_in_transaction_session_timeout": DATABASE_STATEMENT_TIMEOUT_S,
-    }
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": parts.port or 5432,
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "connect_timeout": DATABASE_CONNECT_TIMEOUT_S,
-            "options": " ".join(f"-c {name}={int(limit * 1000)}" for name, limit in limits.items()),
-        },
-    }
-
-
-def _sqlite(url: str) -> dict[str, object]:
-    """With Django's default transactions most read-then-write transactions of two threads fail; IMMEDIATE ones wait."""
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": unquote(url.removeprefix("sqlite:///")),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-        # A file, because threads cannot share the transactions of an in-memory database.
-        "TEST": {"NAME": VAR_DIR / "test.sqlite3"},
-    }
-
-
-DATABASES = {"default": _sqlite(DATABASE_URL) if DATABASE_URL.startswith("sqlite:") else _postgresql(DATABASE_URL)}
+DATABASES = {
+    "default": sqlite(DATABASE_URL, VAR_DIR / "test.sqlite3")
+    if DATABASE_URL.startswith("sqlite:")
+    else postgresql(
+        DATABASE_URL,
+        connect_timeout_s=DATABASE_CONNECT_TIMEOUT_S,
+        statement_timeout_s=DATABASE_STATEMENT_TIMEOUT_S,
+        lock_timeout_s=DATABASE_LOCK_TIMEOUT_S,
+    )
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
 # --- the broker: it carries nudges, nothing that may not be lost -----------------------------------------------------
 
-BROKER_URL = env.url("BROKER_URL", "", schemes=("amqp", "amqps"))
-"""RabbitMQ; empty: the broker inside the process, which is only of use to `runlocal`."""
+section("The broker")
+
+BROKER_URL = env.url(
+    "BROKER_URL", "", schemes=("amqp", "amqps"),
+    otherwise="none: the broker inside the process, which is only of use to `runlocal`; refused in production",
+    help="RabbitMQ: `amqp://user:password@host:port/vhost`.",
+    wrong="Nudges are dropped and sweeps do not run: customers buy and pay, and nothing goes on until it is right.",
+    example="amqp://till@mq.internal:5672/till",
+)  # fmt: skip
 
 DRAMATIQ_BROKER = {
     "BROKER": "config.broker.Rabbitmq" if BROKER_URL else "config.broker.InMemory",
@@ -164,6 +229,7 @@ DRAMATIQ_BROKER = {
     # "Before" hooks run in this order, "after" hooks in reverse: database connections are cleared last of all, and what
     # skips a message stands behind what counts it.
     "MIDDLEWARE": [
+        "actors.metrics.middleware.Prometheus",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "actors.middleware.AboutMessage",
         "actors.middleware.FinishWhatWasBegun",
@@ -195,87 +261,39 @@ ACTOR_SCHEDULE = "actors.schedule.entries"
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
 
-# --- the console ----------------------------------------------------------------------------------------------------
-
-CONSOLE_REFRESH_S = env.seconds("CONSOLE_REFRESH_S", 5, at_least=1, at_most=3600)
-"""So often a page of the console that somebody looks at refreshes itself."""
-
-CONSOLE_LATE_S = env.seconds("CONSOLE_LATE_S", 30, at_least=1, at_most=86_400)
-"""Work that has been due for longer, and ticks that nobody has fired for longer, stand on the console's first page."""
-
-
-# --- money --------------------------------------------------------------------------------------------------------
-
-LATE_MONEY_POLICY = env.choice("LATE_MONEY_POLICY", "accept", ("accept", "park", "refund"))
-"""What becomes of money that came after its order had ended, or on top of other money: commerce/late_money.py."""
-
-# --- jobs: what runs, and what ran -----------------------------------------------------------------------------------
-
-RELEASE = env.text("RELEASE", "")
-"""The version that runs here, for example a commit; workers tell it with every sign of life."""
-
-WORKER_BEAT_S = env.seconds("WORKER_BEAT_S", 2, at_least=0.5, at_most=60)
-"""So often a worker process writes down what it does, and looks whether a queue was paused."""
-
-JOB_HISTORY_DAYS = env.integer("JOB_HISTORY_DAYS", 14, at_least=1, at_most=3650)
-"""So long it is kept what ran, and which worker processes there were."""
-
-JOB_TRACEBACK_CHARS = env.integer("JOB_TRACEBACK_CHARS", 20_000, at_least=500, at_most=1_000_000)
-"""So much of a traceback is kept, from its end."""
-
-BROKER_METRICS_URL = env.url("BROKER_METRICS_URL", "", schemes=("http", "https"))
-"""RabbitMQ's plugin rabbitmq_prometheus, like http://rabbit:15692: it alone tells the age of the oldest message."""
-
-
-# --- retention times ---------------------------------------------------------------------------------------------
-
-CART_RETENTION_DAYS = env.integer("CART_RETENTION_DAYS", 14, at_least=1)
-"""So long an anonymous cart is kept after it was last changed. Never while money or an open payment is behind it."""
-
-CUSTOMER_CART_RETENTION_DAYS = env.integer("CUSTOMER_CART_RETENTION_DAYS", 180, at_least=1)
-"""The same for the cart of a customer who has an account."""
-
-
-# --- reviews -------------------------------------------------------------------------------------------------------
-
-REVIEW_REQUEST_AFTER_DAYS = env.integer("REVIEW_REQUEST_AFTER_DAYS", 7, at_least=1, at_most=365)
-"""So long after the delivery the customer is asked for reviews."""
-
-REVIEW_REQUEST_UNTIL_DAYS = env.integer(
-    "REVIEW_REQUEST_UNTIL_DAYS", REVIEW_REQUEST_AFTER_DAYS + 14, at_least=REVIEW_REQUEST_AFTER_DAYS + 1, at_most=3650
-)
-"""Orders delivered longer ago are not asked about: those of years before the shop began to ask, for example."""
-
-REVIEW_LINK_VALID_DAYS = env.integer("REVIEW_LINK_VALID_DAYS", 60, at_least=1, at_most=3650)
-"""So long the links of a reminder open the form, from when it was written."""
-
-REVIEW_MAX_CHARS = env.integer("REVIEW_MAX_CHARS", 2000, at_least=1, at_most=100_000)
-"""The longest text of a review."""
-
 
 # --- mail ----------------------------------------------------------------------------------------------------------
 
-EMAIL_HOST = env.text("EMAIL_HOST", "")
-EMAIL_PORT = env.integer("EMAIL_PORT", 25, at_least=1, at_most=65_535)
-EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
-EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
-EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
-EMAIL_TIMEOUT_S = env.seconds("EMAIL_TIMEOUT_S", 10, at_least=1)
-EMAIL_TIMEOUT = EMAIL_TIMEOUT_S
-EMAIL_CONNECTIONS = env.integer("EMAIL_CONNECTIONS", 3, at_least=1)
-"""Connections to the mail server that a worker process may open for a backlog. Each leaves one mail in doubt if the
-process dies; a nudge for one order opens one of its own for as long as that mail takes."""
-
 EMAIL_BACKEND = f"{'commerce.mailserver' if EMAIL_HOST else 'django.core.mail.backends.filebased'}.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
-DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Till Coffee <shop@example.com>")
-
-REPORT_RECIPIENTS = env.addresses("REPORT_RECIPIENTS")
-"""Managers who get the report of each day, separated by commas; empty: reports are built, and nobody is written to."""
-
 
 # --- logs ------------------------------------------------------------------------------------------------------------
 
-LOG_STYLE = env.choice("LOG_STYLE", "json" if PRODUCTION else "readable", ("json", "readable"))
-LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+section("Logs")
+
+LOG_STYLE = env.choice(
+    "LOG_STYLE", "json" if PRODUCTION else "readable", ("json", "readable"),
+    otherwise="`json` in production, else `readable`",
+    help="One JSON object a line, or lines for a person.",
+    wrong="`readable` cannot be searched by field.",
+    example="json",
+)  # fmt: skip
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"),
+    help="What is logged, at least.",
+    wrong="Above INFO the story of a payment cannot be read from the log.",
+    example="INFO",
+)  # fmt: skip
 LOGGING = configuration(LOG_STYLE, LOG_LEVEL)
+
+
+if PRODUCTION:
+    production.insist(
+        shop_url=SHOP_URL,
+        allowed_hosts=ALLOWED_HOSTS,
+        database_url=DATABASE_URL,
+        broker_url=BROKER_URL,
+        email_host=EMAIL_HOST,
+        email_from=DEFAULT_FROM_EMAIL,
+        accounts=PAYMENT_ACCOUNTS,
+    )

@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from tests.stack.postgres import Postgres
+from tests.stack.processes import end_cleanly
 from tests.stopwatch import TooSlow
 
 OURS = (
@@ -19,6 +20,8 @@ OURS = (
     "SHOP_URL",
     "SECRET_KEY",
     "PRODUCTION",
+    "ALLOWED_",
+    "HSTS_",
     "EMAIL_",
     "PAYMENT_",
     "SANDBOX_",
@@ -29,6 +32,8 @@ OURS = (
     "REPORT_",
     "REVIEW_",
     "TRUSTED_",
+    "METRICS_",
+    "SCHEDULER_",
     "CALLBACK_",
     "RECONCILIATION_",
     "CONSOLE_",
@@ -46,6 +51,7 @@ def pytest_configure() -> None:
     """A run that was asked for PostgreSQL must not pass on anything else."""
     from django.db import connection
 
+    end_cleanly()
     wanted = "postgresql" if os.environ.get("TEST_DATABASE") == "postgres" else "sqlite"
     if connection.vendor != wanted:
         raise pytest.UsageError(f"the tests were to run on {wanted}, but Django has {connection.vendor}")

@@ -82,6 +82,15 @@ OF_PAYMENTS = (
         lambda payment, by, form: mismatches.close(payment.pk, by, form["why"]),
         REFUSALS,
     ),
+    WayOut(
+        "note-difference",
+        "Note the difference",
+        "Compare what went back with the provider's own pages, and see to it there. Our books stay as they are.",
+        "billing.change_payment",
+        lambda payment: not payment.is_open and payment.attention == Attention.REFUNDS_DIFFER,
+        lambda payment, by, form: mismatches.note_difference(payment.pk, by, form["why"]),
+        REFUSALS,
+    ),
 )
 
 OF_REFUNDS = (

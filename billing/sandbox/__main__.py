@@ -7,6 +7,7 @@ import sys
 import threading
 
 from billing.sandbox import SandboxServer
+from config import env
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,8 +29,8 @@ def read_options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100)
     parser.add_argument("--database", help="a file that keeps payments over a restart (default: memory only)")
-    parser.add_argument("--api-key", default="sandbox-key")
-    parser.add_argument("--callback-secret", default="sandbox-secret")
+    parser.add_argument("--api-key", default=env.secret("SANDBOX_API_KEY", "sandbox-key"))
+    parser.add_argument("--callback-secret", default=env.secret("SANDBOX_CALLBACK_SECRET", "sandbox-secret"))
     parser.add_argument("--public-url", default="", help="the address that buyers see, if it is another one")
     return parser.parse_args(arguments)
 

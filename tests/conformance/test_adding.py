@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 
 from billing.providers import REGISTRY
-from config.payments import PROVIDER_OPTIONS
+from config.accounts import PROVIDER_OPTIONS
 from tests.conformance.cases import CASES
 
 ROOT = Path(settings.BASE_DIR)

@@ -37,7 +37,10 @@ def worker(settings: Settings) -> Iterator[dramatiq.Worker]:
     worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=50)
     worker.start()
     yield worker
+    threads = [*worker.consumers.values(), *worker.workers]
     worker.stop(timeout=5_000)
+    for thread in threads:
+        thread.join(30)  # one that was left behind would take the next test's messages
     broker.middleware.remove(broker.middleware[-1])  # Dramatiq leaves the worker's own there
     broker.paused = frozenset()  # type: ignore[attr-defined]
 

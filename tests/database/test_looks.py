@@ -10,7 +10,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from billing import checks, payments
-from billing.looks import CHECKS, Look, look, record
+from billing.looks import CHECKS, Look, calls_needed, look, record
 from billing.models import AskedBy, Attention, Payment, PaymentEvent
 from billing.providers import REGISTRY, Answer
 from billing.providers.sandbox import Sandbox
@@ -314,6 +314,31 @@ def test_while_one_payment_is_unresolved_no_second_one_is_started(shop: Shop) ->
             window_ends_at=payment.window_ends_at,
             account="sandbox",
         )
+
+
+def test_a_payment_that_has_ended_is_asked_about_and_nothing_more(shop: Shop) -> None:
+    """It ended here, and is still open there: an operator's question must neither take its money nor cancel it."""
+    _, payment = shop.order()
+    ended = database_now()
+    Payment.objects.filter(pk=payment.pk).update(status=Status.FAILED, next_check_at=None, ended_at=ended)
+    shop.let_time_pass(3700)
+
+    assert payments.look_again(shop.fresh(payment), AskedBy.OPERATOR)
+
+    looked = shop.fresh(payment)
+    assert (looked.status, looked.ended_at, looked.next_check_at) == (Status.FAILED, ended, None)
+    assert shop.sandbox.payments()[-1]["status"] == "pending"
+
+
+def test_the_time_to_pay_is_over_at_its_end_and_not_after_it(shop: Shop) -> None:
+    """And from then on a look makes three calls instead of one: ask, cancel, ask."""
+    now = database_now()
+    payment = Payment(window_ends_at=now)
+    before = now - timedelta(microseconds=1)
+
+    assert (payment.is_to_be_called_off(now), payment.is_to_be_called_off(before)) == (True, False)
+    assert (calls_needed(payment, now), calls_needed(payment, before)) == (3, 1)
+    assert Payment(window_ends_at=now, call_off_asked_at=before).is_to_be_called_off(before)
 
 
 def _check_in_thread(payment: Payment) -> bool:

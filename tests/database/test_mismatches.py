@@ -1,15 +1,17 @@
 """Money that is not what we asked for: noted, shown, and decided on by a person; nothing of it is silent."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from django.db.models import Q
 
 from billing import mismatches, payments, refunds
-from billing.looks import CHECKS, look, record
+from billing.looks import CHECKS, Look, look, record
 from billing.mismatches import CannotDecide
-from billing.models import Attention, Payment
+from billing.models import AskedBy, Attention, Payment
 from billing.money import Money
+from billing.providers import Answer
 from billing.states import Status
 from commerce.models import Order, OrderStatus, Product
 from config.due import database_now
@@ -209,9 +211,10 @@ def test_a_payment_of_somebody_else_is_closed_by_a_person(shop: Shop) -> None:
     payment = shop.look(payment)
     assert (payment.attention, payment.received) == (Attention.MISMATCH, None)
 
-    mismatches.close(payment.pk, "olga", "not in their list")
+    closed = mismatches.close(payment.pk, "olga", "not in their list")
     shop.sweep()
 
+    assert (closed.pk, closed.status) == (payment.pk, Status.CANCELED)
     assert (shop.fresh(payment).status, shop.fresh(order).status) == (Status.CANCELED, OrderStatus.CANCELED)
 
 
@@ -246,3 +249,196 @@ def test_a_decision_wins_over_a_look_that_is_under_way(shop: Shop) -> None:
     shop.sweep()
 
     assert (shop.fresh(payment).status, shop.fresh(order).status) == (Status.SUCCEEDED, OrderStatus.PAID)
+
+
+def test_what_is_on_its_way_back_is_not_accepted(shop: Shop) -> None:
+    """It cannot be kept and given back; when the refund has failed, it can be kept."""
+    shop.sandbox.refunds_start_as("pending")
+    _, payment = takes(shop, "4.51")
+    mismatches.give_back(payment.pk, "olga", "not our price", uuid4().hex)
+
+    with pytest.raises(CannotDecide, match="given back already"):
+        mismatches.accept(payment.pk, "boris", "keep it")
+
+    payment = shop.fresh(payment)
+    assert (payment.status, payment.decided_by, payment.refunds_minor) == (Status.FAILED, "olga", 451)
+
+
+def test_the_same_form_again_gives_back_once_and_decides_nothing_anew(shop: Shop) -> None:
+    """Who decided first, and when, stays on the row."""
+    _, payment = takes(shop, "4.51")
+    first = mismatches.give_back(payment.pk, "olga", "not our price", "k" * 32)
+    decided = shop.fresh(payment)
+
+    again = mismatches.give_back(payment.pk, "boris", "me too", "k" * 32)
+
+    assert again == first
+    assert (first.amount, first.wanted_by, first.why) == (Money(451, "EUR"), "olga", "not our price")
+    assert shop.fresh(payment).decided_by == "olga"
+    assert shop.fresh(payment).ended_at == decided.ended_at
+
+
+def test_what_could_not_go_back_is_tried_again_with_another_form(shop: Shop) -> None:
+    """The first refund failed; the second is decided on anew."""
+    shop.sandbox.refunds_start_as("failed")
+    _, payment = takes(shop, "4.51")
+    shop.follow(mismatches.give_back(payment.pk, "olga", "not our price", uuid4().hex))
+    assert shop.fresh(payment).refunds_minor == 0
+
+    shop.sandbox.refunds_start_as("succeeded")
+    shop.follow(mismatches.give_back(payment.pk, "boris", "once more", uuid4().hex))
+
+    assert (ours(shop.fresh(payment)), theirs(shop, payment)) == (0, 0)
+    assert shop.fresh(payment).decided_by == "boris"
+
+
+def test_giving_back_is_an_end_that_the_shop_is_told_of(shop: Shop) -> None:
+    """One event, with what was found out and by whom; nothing is left to look at."""
+    _, payment = takes(shop, "4.51")
+
+    mismatches.give_back(payment.pk, "olga", "not our price", uuid4().hex)
+
+    payment = shop.fresh(payment)
+    assert (payment.status, payment.reason) == (Status.FAILED, "not what we asked for: given back")
+    assert (payment.next_check_at, payment.attention, payment.attention_note) == (None, "", "")
+    assert payment.ended_at is not None
+    event = payment.events.get(target=Status.FAILED)
+    assert (event.source, event.found_by, event.refund) == (Status.PENDING, "operator", None)
+    assert event.settle_after is not None
+
+
+def test_a_wrong_sum_that_came_late_goes_back_and_changes_no_state(shop: Shop) -> None:
+    """It had ended unpaid, and stays so: there is no arrow to tell of, only a refund."""
+    _, payment = shop.order(shop.product(stock=3))
+    shop.buyer(payment, "cancel")
+    shop.sweep_now(payment)
+    shop.sandbox.force(payment.provider_ref, "succeeded", "", {"value": "4.00", "currency": "EUR"})
+    payments.look_again(shop.fresh(payment), AskedBy.OPERATOR)
+    before = shop.fresh(payment)
+    assert (before.status, before.attention) == (Status.CANCELED, Attention.MISMATCH)
+
+    refund = mismatches.give_back(payment.pk, "olga", "too late", uuid4().hex)
+
+    after = shop.fresh(payment)
+    assert (after.status, after.reason, after.ended_at) == (Status.CANCELED, before.reason, before.ended_at)
+    assert (after.found_by, after.attention, after.decided_why) == (before.found_by, "", "too late")
+    assert [event.target for event in after.events.filter(refund=None)] == ["pending", "canceled"]
+    assert refund.amount == Money(400, "EUR")
+
+
+def test_who_decided_and_why_is_kept_as_far_as_there_is_room(shop: Shop) -> None:
+    """A long story loses its end, never the decision."""
+    _, payment = takes(shop, "4.51")
+
+    accepted = mismatches.accept(payment.pk, "o" * 151, "w" * 201)
+
+    payment = shop.fresh(payment)
+    assert (accepted, accepted.status) == (payment, Status.SUCCEEDED)
+    assert (payment.decided_by, payment.decided_why) == ("o" * 150, "w" * 200)
+    assert payment.ended_at is not None
+    assert payment.events.get(target=Status.SUCCEEDED).found_by == "operator"
+
+
+def test_what_was_accepted_is_not_decided_on_again(shop: Shop) -> None:
+    """It is a payment like any other then: it goes back as a refund, and who accepted it stays on the row."""
+    _, payment = takes(shop, "4.51")
+    mismatches.accept(payment.pk, "olga", "fine")
+
+    for verb in (mismatches.accept, mismatches.close):
+        with pytest.raises(CannotDecide):
+            verb(payment.pk, "boris", "")
+    with pytest.raises(CannotDecide):
+        mismatches.give_back(payment.pk, "boris", "", uuid4().hex)
+
+    assert (shop.fresh(payment).decided_by, shop.fresh(payment).refunds_minor) == ("olga", 0)
+
+
+def test_what_has_ended_unpaid_is_not_closed_again(shop: Shop) -> None:
+    """A strange answer about it calls for a person, but there is nothing left to call off."""
+    _, payment = shop.order()
+    shop.buyer(payment, "decline")
+    shop.look(payment)
+    looked = answered(shop, payment, reference="somebody-else")
+    assert (looked.status, looked.attention, looked.received) == (Status.FAILED, Attention.MISMATCH, None)
+
+    with pytest.raises(CannotDecide, match="nothing to close"):
+        mismatches.close(payment.pk, "olga", "")
+
+    assert shop.fresh(payment).status == Status.FAILED
+
+
+def test_only_a_mismatch_without_money_is_closed(shop: Shop) -> None:
+    """A payment that merely waits, or that a person must look at for another reason, may still be paid."""
+    _, payment = shop.order()
+    shop.sandbox.fault("status", "unknown_status")
+    payment = shop.look(payment)
+
+    with pytest.raises(CannotDecide, match="nothing to close"):
+        mismatches.close(payment.pk, "olga", "")
+
+    assert shop.fresh(payment).is_open
+
+
+def answered(shop: Shop, payment: Payment, **lie: object) -> Payment:
+    """Looked at, with something else in the provider's answer than it says."""
+    CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+    claimed = CHECKS.claim_one(payment.pk) or shop.fresh(payment)
+    claimed.due_since = database_now()
+    found = look(claimed, database_now())
+    assert isinstance(found.outcome, Answer)
+    record([Look(claimed, replace(found.outcome, **lie))])  # type: ignore[arg-type]
+    return shop.fresh(payment)
+
+
+def test_an_answer_about_another_payment_is_not_believed(shop: Shop) -> None:
+    """Not its state, not its money, not its id."""
+    _, payment = shop.order()
+    shop.buyer(payment, "pay")
+
+    looked = answered(shop, payment, provider_ref="pay_of_somebody_else")
+
+    assert (looked.status, looked.attention) == (Status.PENDING, Attention.MISMATCH)
+    assert looked.attention_note == "the provider answered about another payment"
+    assert (looked.provider_ref, looked.received_minor) == (payment.provider_ref, None)
+
+
+def test_the_money_of_another_payment_is_not_noted_as_received(shop: Shop) -> None:
+    """Another id and another sum: there is nothing to accept or to give back."""
+    _, payment = shop.order()
+    shop.buyer(payment, "pay")
+
+    looked = answered(shop, payment, provider_ref="pay_of_somebody_else", amount=Money(900, "EUR"))
+
+    assert (looked.attention, looked.received_minor, looked.provider_ref) == ("mismatch", None, payment.provider_ref)
+
+
+def test_another_sum_after_success_is_told_and_changes_nothing(shop: Shop) -> None:
+    """What was taken was compared then; what is said now is a case for a person."""
+    _, payment = shop.paid()
+
+    looked = answered(shop, payment, amount=Money(900, "EUR"))
+
+    assert (looked.status, looked.attention) == (Status.SUCCEEDED, Attention.MISMATCH)
+    assert (looked.received_minor, looked.received) == (None, payment.amount)
+
+
+def test_what_goes_back_is_not_noted_anew(shop: Shop) -> None:
+    """While a refund holds some of what came, another sum from the provider must not move its bounds."""
+    shop.sandbox.refunds_start_as("pending")
+    _, payment = takes(shop, "4.51")
+    mismatches.give_back(payment.pk, "olga", "not our price", uuid4().hex)
+
+    looked = answered(shop, payment, amount=Money(900, "EUR"))
+
+    assert (looked.received_minor, looked.refunds_minor, looked.status) == (451, 451, Status.FAILED)
+    assert looked.attention == Attention.MISMATCH
+
+
+def test_a_wrong_sum_that_is_only_held_is_not_noted_as_received(shop: Shop) -> None:
+    """Nothing came yet."""
+    _, payment = shop.order()
+    shop.buyer(payment, "authorize")
+
+    looked = answered(shop, payment, amount=Money(900, "EUR"))
+
+    assert (looked.status, looked.attention, looked.received) == (Status.PENDING, Attention.MISMATCH, None)

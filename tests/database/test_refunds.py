@@ -451,6 +451,7 @@ def test_what_may_be_our_own_is_not_written_down_twice(shop: Shop) -> None:
     refunds.follow_due("sandbox", 5)
 
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
+    assert refund.events.get(target=RefundStatus.SUCCEEDED).found_by == AskedBy.SCHEDULE
     assert refunds.notice(payment.pk, 100) is None
     assert Refund.objects.count() == 1
 

@@ -77,6 +77,22 @@ def test_an_operator_gives_a_part_back(shop: Shop) -> None:
     assert "1.50 EUR" in page_of(olga, payment)
 
 
+def test_a_difference_that_was_cleared_up_is_noted(shop: Shop) -> None:
+    """Nothing in the books moves; who cleared it up and how stands on the payment, and it calls for nobody any more."""
+    _, payment = shop.paid()
+    refunds.notice(payment.pk, payment.amount_minor + 1)
+    olga = operator("change_payment")
+    assert way_out(payment, "note-difference") in page_of(olga, payment)
+
+    take(olga, way_out(payment, "note-difference"))
+
+    payment = shop.fresh(payment)
+    assert (payment.attention, payment.status, payment.refunds_minor) == (Attention.NONE, Status.SUCCEEDED, 0)
+    assert (payment.decided_by, payment.decided_why) == ("olga", "she asked for it")
+    with pytest.raises(mismatches.CannotDecide, match="do not differ"):
+        mismatches.note_difference(payment.pk, "olga", "again")
+
+
 def test_an_empty_amount_is_all_that_is_left(shop: Shop) -> None:
     """And afterwards there is nothing more to give back."""
     _, payment = shop.paid()

@@ -1,7 +1,6 @@
 """`make services`: a PostgreSQL and a RabbitMQ for development, until Ctrl-C; what they store stays."""
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from tests.stack.ports import is_free
 from tests.stack.postgres import Postgres
+from tests.stack.processes import end_cleanly
 from tests.stack.programs import MissingProgram, ensure
 from tests.stack.rabbitmq import RabbitMQ
 from tests.stack.server import StartError
@@ -19,9 +19,7 @@ PLUGINS = ("rabbitmq_management", "rabbitmq_prometheus")
 
 def main(arguments: Sequence[str] | None = None) -> str | None:
     """Serve until somebody interrupts; return what went wrong, if something did."""
-    # SIGTERM shall mean the same as Ctrl-C; and a shell starts what runs in the background deaf to Ctrl-C's signal.
-    for request in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(request, signal.default_int_handler)
+    end_cleanly()
     try:
         return serve(parse(arguments))
     except (MissingProgram, StartError) as problem:

@@ -1,8 +1,5 @@
 """A private PostgreSQL: a real one, in half a second, that a test may crash."""
 
-import os
-import pwd
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -14,6 +11,10 @@ from tests.stack.ports import LOOPBACK
 from tests.stack.processes import Program
 from tests.stack.programs import find_postgres
 from tests.stack.server import Server, StartError
+from tests.stack.users import give, unprivileged
+
+USERS = ("postgres", "nobody")
+"""PostgreSQL refuses to run as root."""
 
 # A throw-away cluster need not survive a power cut, only `kill -9`: what the kernel was given is safe without the
 # disk. The other usual accelerators are not: synchronous_commit=off forgets the commits of the last moments when
@@ -56,7 +57,9 @@ class Postgres(Server):
 
     def _program(self) -> Program:
         server = str(self.binaries / "postgres")
-        return Program("PostgreSQL", [*_as_its_user(), server, "-D", str(self._data), *self._options()], cwd=Path("/"))
+        return Program(
+            "PostgreSQL", [*unprivileged(*USERS), server, "-D", str(self._data), *self._options()], cwd=Path("/")
+        )
 
     def _options(self) -> list[str]:
         settings = [
@@ -72,12 +75,12 @@ class Postgres(Server):
         """Make the cluster, once."""
         if not (self._data / "PG_VERSION").exists():
             self.directory.mkdir(parents=True, exist_ok=True)
-            _give_to_its_user(self.directory)
+            give(self.directory, *USERS)
             self._initdb()
 
     def _initdb(self) -> None:
         done = subprocess.run(
-            [*_as_its_user(), self.binaries / "initdb", "-D", self._data, *self._initdb_options()],
+            [*unprivileged(*USERS), self.binaries / "initdb", "-D", self._data, *self._initdb_options()],
             cwd="/",
             text=True,
             capture_output=True,
@@ -107,23 +110,3 @@ class Postgres(Server):
         """Run a statement that PostgreSQL refuses inside of a transaction."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement)
-
-
-def _as_its_user() -> list[str]:
-    """PostgreSQL refuses to run as root, so root becomes somebody with fewer rights."""
-    if os.geteuid():
-        return []
-    user = _user()
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-
-
-def _give_to_its_user(directory: Path) -> None:
-    if not os.geteuid():
-        shutil.chown(directory, _user().pw_uid, _user().pw_gid)
-
-
-def _user() -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam("postgres")
-    except KeyError:
-        return pwd.getpwnam("nobody")

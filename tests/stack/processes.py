@@ -21,6 +21,15 @@ from tests.stack.ports import wait_until
 BURIAL_S = 10.0
 
 
+def end_cleanly() -> None:
+    """SIGTERM ends this process as Ctrl-C does: with its exit hooks, which kill what it has started.
+
+    Ctrl-C itself is included: a shell starts what runs in the background deaf to it.
+    """
+    for request in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(request, signal.default_int_handler)
+
+
 class Program:
     """One program with its children, in a process group of its own; a context manager and restartable."""
 

@@ -1,4 +1,4 @@
-"""Where PostgreSQL, RabbitMQ and Chromium live on this machine; `python -m tests.stack.programs` installs them."""
+"""Where the programs live that we do not bring along; `python -m tests.stack.programs` installs them."""
 
 import fcntl
 import os
@@ -67,16 +67,39 @@ def find_epmd() -> Path:
 
 def find_chromium() -> Path:
     """Return the browser."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise _missing("Chromium", "chromium")
+    return _first_on_path("Chromium", "chromium", "chromium", "chromium-browser", "google-chrome")
+
+
+def find_prometheus() -> Path:
+    """Return the server; `find_promtool` is beside it."""
+    return _first_on_path("Prometheus", "prometheus", "prometheus")
+
+
+def find_promtool() -> Path:
+    """Return what checks pages and rules; it comes with Prometheus."""
+    return _first_on_path("promtool", "prometheus", "promtool")
+
+
+def find_nginx() -> Path:
+    """Return the server; Debian keeps it where only root's path looks."""
+    return (
+        _with("nginx", [*_on_path("nginx"), Path("/usr/sbin"), Path("/usr/local/sbin")], "nginx", "nginx-light")
+        / "nginx"
+    )
+
+
+def find_compose() -> Path:
+    """Return the program that reads compose files; it needs no engine for that."""
+    return _with("docker-compose", _on_path("docker-compose"), "Docker Compose", "docker-compose") / "docker-compose"
 
 
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
+    "nginx": Part("nginx", "nginx-light", find_nginx),
+    "compose": Part("Docker Compose", "docker-compose", find_compose),
     "chromium": Part("Chromium", "chromium", find_chromium),
+    "prometheus": Part("Prometheus", "prometheus", find_prometheus),
 }
 
 
@@ -118,6 +141,13 @@ def _pg_config() -> list[Path]:
 def _on_path(program: str) -> list[Path]:
     found = shutil.which(program)
     return [Path(found).parent] if found else []
+
+
+def _first_on_path(name: str, package: str, *programs: str) -> Path:
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if found is None:
+        raise _missing(name, package)
+    return Path(found)
 
 
 def _missing(name: str, package: str) -> MissingProgram:

@@ -1,10 +1,12 @@
 """A private RabbitMQ: a real one, on loopback only, that a test may crash, freeze and empty."""
 
+import json
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
@@ -32,12 +34,26 @@ class RabbitMQ(Server):
         self._management_port = port + 1 if port else free_port()
         self._prometheus_port = port + 2 if port else free_port()
         self._distribution_port = free_port()
+        self._definitions: dict[str, Any] = {}
         self._epmd_port = free_port()
         self._epmd = Program("epmd", [find_epmd(), "-port", str(self._epmd_port), "-address", LOOPBACK])
         super().__init__(directory, port)
 
+    def load(self, definitions: Mapping[str, Any]) -> None:
+        """At every start, users, rights and policies like these; guest stays, for the tests themselves."""
+        everything = {"user": "guest", "configure": ".*", "read": ".*", "write": ".*"}
+        self._definitions = {
+            **definitions,
+            "users": [*definitions["users"], {"name": "guest", "password": "guest", "tags": "administrator"}],
+            "permissions": [
+                *definitions["permissions"],
+                *({**everything, "vhost": host["name"]} for host in definitions["vhosts"]),
+            ],
+        }
+
     @property
     def url(self) -> str:
+        """Of guest, who may do everything."""
         return f"amqp://guest:guest@{LOOPBACK}:{self.port}/%2F"
 
     @property
@@ -96,6 +112,7 @@ class RabbitMQ(Server):
         for name in ("home", "mnesia", "log"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         (self.directory / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
+        (self.directory / "definitions.json").write_text(json.dumps(self._definitions))
         (self.directory / "rabbitmq.conf").write_text(self._configuration())
         if not self._epmd.alive:
             self._epmd.start()
@@ -103,6 +120,8 @@ class RabbitMQ(Server):
 
     def _configuration(self) -> str:
         settings = {"disk_free_limit.absolute": "50MB"}
+        if self._definitions:
+            settings["load_definitions"] = str(self.directory / "definitions.json")
         if "rabbitmq_management" in self.plugins:
             settings |= {"management.tcp.ip": LOOPBACK, "management.tcp.port": str(self._management_port)}
         if "rabbitmq_prometheus" in self.plugins:

@@ -1,4 +1,5 @@
-"""The house as its users run it: web, worker and scheduler as processes of the operating system.
+"""The house as its users run it: web, worker and scheduler as processes of the operating system, with no more rights
+at the broker than a production has.
 
 They stand between a private PostgreSQL, a private RabbitMQ, the sandbox provider and a mail server. What came of an
 order is read from the database, from the shop's pages, and from the books that the provider and the mail server keep:
@@ -27,7 +28,9 @@ import requests
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
+from actors.rabbitmq import definitions
 from billing.sandbox import SandboxServer
+from tests.metrics import Page
 from tests.stack.mail import MailServer
 from tests.stack.ports import LOOPBACK, free_port, wait_until
 from tests.stack.postgres import Postgres
@@ -65,9 +68,12 @@ class House:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.postgres, self.rabbitmq = Postgres(), RabbitMQ()
+        self.postgres, self.rabbitmq = Postgres(), RabbitMQ(plugins=["rabbitmq_prometheus"])
+        self.broker_url = f"amqp://till:s%40cret@{LOOPBACK}:{self.rabbitmq.port}/%2F"
+        self.rabbitmq.load(definitions(self.broker_url))
         self.mail, self.provider = MailServer(), SandboxServer()
         self.url = f"http://{LOOPBACK}:{free_port()}"
+        self.worker_metrics_port, self.scheduler_metrics_port = free_port(), free_port()
         self._parts: dict[str, Program] = {}
         self._exits = ExitStack()
 
@@ -96,7 +102,8 @@ class House:
             "LANG": "C.UTF-8",
             "VAR_DIR": str(self.directory),
             "DATABASE_URL": self.postgres.url_of("shop"),
-            "BROKER_URL": self.rabbitmq.url,
+            "BROKER_URL": self.broker_url,
+            "BROKER_METRICS_URL": self.rabbitmq.prometheus_url.removesuffix("/metrics"),
             "SHOP_URL": self.url,
             "SANDBOX_URL": self.provider.url,
             "EMAIL_HOST": LOOPBACK,
@@ -107,6 +114,8 @@ class House:
             "FAST_TRACK_INTERVAL_S": str(FAST_TRACK_INTERVAL_S),
             "PAYMENT_API_TIMEOUT_S": str(PAYMENT_API_TIMEOUT_S),
             "PAYMENT_WINDOW_S": "600",
+            "METRICS_PORT": str(self.worker_metrics_port),
+            "SCHEDULER_METRICS_PORT": str(self.scheduler_metrics_port),
         }
 
     # --- parts -------------------------------------------------------------------------------------------------------
@@ -141,6 +150,13 @@ class House:
             [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=60, check=check
         )
 
+    def move_to(self, postgres: Postgres, rabbitmq: RabbitMQ) -> None:
+        """Other services from now on, with an empty database; no part may run."""
+        assert not self.pids()
+        self._parts.clear()
+        self.postgres, self.rabbitmq = postgres, rabbitmq
+        postgres.create_database("shop")
+
     def pids(self) -> dict[str, int]:
         """The parts that run, and which processes they are."""
         return {name: part.pid for name, part in self._parts.items() if part.alive}
@@ -148,6 +164,18 @@ class House:
     def worker_threads(self, name: str = "worker") -> int:
         """Threads of the worker's processes."""
         return sum(process.num_threads() for process in self.part(name).members())
+
+    def metrics_address(self, name: str) -> str:
+        """Where the part shows its metrics, as host and port."""
+        ports = {"worker": self.worker_metrics_port, "scheduler": self.scheduler_metrics_port}
+        return f"{LOOPBACK}:{ports[name]}" if name in ports else self.url.removeprefix("http://")
+
+    def metrics(self, name: str) -> Page:
+        """What the part shows to Prometheus now."""
+        with http() as browser:
+            answer = browser.get(f"http://{self.metrics_address(name)}/metrics", timeout=10)
+        assert answer.ok, f"{answer.status_code} {answer.text[:500]}"
+        return Page(answer.text)
 
     def _stop(self, name: str) -> None:
         self.part(name).stop()
@@ -328,7 +356,7 @@ def csrf_token(page: requests.Response) -> str:
 def _web(house: House) -> list[str]:
     bind = house.url.removeprefix("http://")
     options = ["--bind", bind, "--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(house.directory)]
-    return [sys.executable, "-m", "gunicorn", "config.wsgi", *options]
+    return [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:config.gunicorn", *options]
 
 
 COMMANDS: dict[str, Callable[[House], list[str]]] = {

@@ -1,6 +1,5 @@
 """The documents say what the code does."""
 
-import inspect
 import re
 from pathlib import Path
 
@@ -9,17 +8,17 @@ import pytest
 from django.conf import settings
 
 from actors import kinds
+from actors.metrics.catalogue import as_markdown, catalogue
 from actors.schedule import entries
+from config import reference
 from config.due import Due, DueRow
-from config.payments import PROVIDER_OPTIONS
+from tests.money.invariants import INVARIANTS
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+METRICS = ROOT / "deploy/METRICS.md"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy/RUNBOOK.md", METRICS]
 KINDS: list[Due] = [kind.due for kind in kinds.KINDS]  # type: ignore[type-arg]
-
-SECOND_ACCOUNT = ("STRIPE_EU", PROVIDER_OPTIONS["stripe"])
-OF_EACH_ACCOUNT = ("RATE_LIMIT_PER_S", "POLLING_POLICY")
 
 
 def due_rows() -> set[type]:
@@ -30,6 +29,14 @@ def due_rows() -> set[type]:
 def table_of_slow_work() -> str:
     """The section of the README."""
     return README.split("## The slow work")[1].split("\n## ")[0]
+
+
+def test_what_always_holds_is_checked_line_by_line() -> None:
+    """Each line of the list is one check of the machine, with the same words and in the same order."""
+    section = README.split("## What always holds")[1].split("\n## ")[0]
+    promised = re.findall(r"^\d\. \*\*(.+?)\.?\*\*", section, re.MULTILINE)
+    checked = [(holds.__doc__ or "").splitlines()[0].rstrip(".") for holds in INVARIANTS]
+    assert promised == checked
 
 
 def test_every_kind_of_slow_work_is_known_here() -> None:
@@ -58,6 +65,17 @@ def test_the_readme_tells_how_often_each_sweep_runs() -> None:
             assert f"`{entry.actor}`, {period}" in table_of_slow_work(), entry.actor
 
 
+def test_the_table_of_metrics_is_the_catalogue() -> None:
+    """Each series with its labels and its meaning, and no other."""
+    assert METRICS.read_text().split("## Every series\n\n")[1] == as_markdown(catalogue())
+
+
+def test_every_series_that_is_named_exists() -> None:
+    """In the advice above the table as well, with what a histogram adds to its name."""
+    named = set(re.findall(r"\b(?:tillkeeper|dramatiq)_\w*[a-z]\b(?!:)", METRICS.read_text()))
+    assert named <= {series.name for series in catalogue()}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_target_that_is_named_exists(document: Path) -> None:
     """`make something` works."""
@@ -76,13 +94,11 @@ def test_every_target_explains_itself() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_setting_that_is_named_exists(document: Path) -> None:
     """No setting of the past, no misspelt one."""
-    of_accounts = {
-        f"{account}_{option}"
-        for account, read in [*((name.upper(), read) for name, read in PROVIDER_OPTIONS.items()), SECOND_ACCOUNT]
-        for option in [*re.findall(r"\{prefix\}_(\w+)", inspect.getsource(read)), *OF_EACH_ACCOUNT]
-    }
     known = (
-        set(dir(settings)) | of_accounts | {"SECRET_KEY_FILE", "SHOP_TIME_ZONE", "DRAMATIQ_BROKER", "NULL", "SERVICES"}
+        set(dir(settings))
+        | reference.names()
+        | {one.name for one in reference.of("stripe-eu", "stripe")}
+        | {"SECRET_KEY_FILE", "DRAMATIQ_BROKER", "PROVIDER_OPTIONS", "NULL", "SERVICES"}
     )
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", document.read_text()))
     assert named <= known

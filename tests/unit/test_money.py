@@ -108,3 +108,11 @@ def test_so_many_times_an_amount() -> None:
 def test_most_currencies_have_two_decimals() -> None:
     """The others are listed."""
     assert [decimals(currency) for currency in ("EUR", "RUB", "JPY", "ISK", "BHD", "TND")] == [2, 2, 0, 0, 3, 3]
+
+
+def test_a_sum_has_one_currency() -> None:
+    """Amounts of the same currency add up; two currencies make no sum, and the error names both."""
+    assert Money(450, "EUR") + Money(-50, "EUR") == Money(400, "EUR")
+
+    with pytest.raises(ValueError, match="EUR and JPY make no sum"):
+        Money(450, "EUR") + Money(450, "JPY")

@@ -68,6 +68,7 @@ def read_settings(
         ("PROVIDER_PATIENCE_S", "60", "write a number of seconds from 0"),
         ("GROWING_INTERVAL_LIMIT_S", "0", "write a number of seconds from 1"),
         ("EMAIL_PORT", "65536", "write a whole number from 1 to 65535"),
+        ("HSTS_S", "-1", "write a whole number from 0 to 63072000"),
         ("LOG_STYLE", "xml", "write one of json, readable"),
         ("LOG_LEVEL", "loud", "write one of DEBUG, INFO, WARNING, ERROR"),
         ("SHOP_TIME_ZONE", "Mars/Olympus", "write"),

@@ -1,0 +1,21 @@
+"""RabbitMQ's definitions for this shop."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from actors.rabbitmq import definitions
+
+
+class Command(BaseCommand):
+    """`manage.py rabbitmqconf > definitions.json`."""
+
+    help = "Print RabbitMQ's definitions: the user of BROKER_URL with the fewest rights, and bounds for its queues."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """The password goes out as a salted hash only."""
+        if not settings.BROKER_URL:
+            raise CommandError("BROKER_URL is not set: write an address like amqp://user:password@host/vhost.")
+        self.stdout.write(json.dumps(definitions(settings.BROKER_URL), indent=2))

@@ -1,0 +1,62 @@
+"""The step between a restored database and an open shop."""
+
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from actors import ticks
+from commerce import restoring
+from config.nudges import publisher
+
+WATCH_S = 5.0
+"""A scheduler that runs fires something within this time."""
+
+
+class Command(BaseCommand):
+    """`manage.py restored --backup-taken-at 2026-03-29T02:00:00Z`, with everything else stopped."""
+
+    help = (
+        "After a restore and before the shop opens: asks the providers what was paid since, settles it, and holds "
+        "every mail that may have been sent already. Web, workers and scheduler must be stopped. May be run again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The moment is in the name of the backup."""
+        parser.add_argument("--backup-taken-at", type=_moment, required=True, help="UTC, like 2026-03-29T02:00:00Z")
+        parser.add_argument("--patience-s", type=float, default=600.0, help="ask for so long at the most")
+
+    def handle(self, *_args: Any, backup_taken_at: datetime, patience_s: float, **_options: Any) -> None:
+        """Ends with 1 if something could not be found out."""
+        self._insist_on_a_closed_shop()
+        unknown = restoring.find_out(patience_s)
+        restoring.write_what_is_due()
+        held = restoring.hold_mails(backup_taken_at)
+        publisher.flush(timeout_s=1)
+        self.stdout.write(
+            f"{held} mails are held, because they may have been sent: see the notifications that were given up, and "
+            "send again what is missing.\nOrders placed since the backup are gone. What was paid for them is parked by "
+            "the reconciliation of the night after, as money that we know nothing of."
+        )
+        if unknown:
+            raise CommandError(
+                f"{unknown} payments and refunds could not be asked about. Run this again before you open the shop, or "
+                "their mails may come twice."
+            )
+
+    def _insist_on_a_closed_shop(self) -> None:
+        """In an open shop nearly every mail that waits is a new one."""
+        before = ticks.newest()
+        time.sleep(WATCH_S)
+        if ticks.newest() != before:
+            raise CommandError("A scheduler is running. Stop scheduler, workers and web first.")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no moment like 2026-03-29T02:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,29 @@
+"""A backup of the database."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config import backups
+
+
+class Command(BaseCommand):
+    """`manage.py backup /var/backups/tillkeeper`: prints the path of the new file."""
+
+    help = "Back up the database into a directory, check that the file can be read, and delete old ones."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Where to, and how long."""
+        parser.add_argument("directory", type=Path)
+        parser.add_argument("--keep-days", type=int, default=14, help="older ones are deleted once this one is good")
+
+    def handle(self, *_args: Any, directory: Path, keep_days: int, **_options: Any) -> None:
+        """One line, for whoever carries the file away."""
+        if keep_days < 1:
+            raise CommandError("--keep-days: write a whole number from 1.")
+        try:
+            self.stdout.write(str(backups.take(directory.resolve(), keep_days)))
+        except backups.BackupError as error:
+            raise CommandError(str(error)) from error

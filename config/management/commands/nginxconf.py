@@ -1,0 +1,65 @@
+"""nginx's configuration for this shop."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config import nginx
+
+
+class Command(BaseCommand):
+    """`manage.py nginxconf --certificate … --key … > /etc/nginx/conf.d/tillkeeper.conf`."""
+
+    help = "Print a configuration for nginx, made from deploy/nginx and the shop's settings."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """What only the proxy has to know."""
+        parser.add_argument("--certificate", type=_readable, required=True, help="TLS certificate with its chain")
+        parser.add_argument("--key", type=Path, required=True, help="its private key")
+        parser.add_argument("--web", default="127.0.0.1:8000", help="where gunicorn listens")
+        parser.add_argument("--http", default="80", help="port, or address and port, for plain HTTP")
+        parser.add_argument("--https", default="443", help="the same for TLS")
+        parser.add_argument(
+            "--operators", type=_readable, default=settings.BASE_DIR / "deploy/nginx/operators.conf",
+            help="file with allow and deny lines for the admin and the metrics",
+        )  # fmt: skip
+        parser.add_argument("--logins-per-minute", type=_rate, default=10, help="from one address")
+        parser.add_argument("--orders-per-minute", type=_rate, default=30, help="from one address")
+        parser.add_argument("--callbacks-per-second", type=_rate, default=100, help="from one address of a provider")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Only a shop with TLS: its cookies do not travel without."""
+        if not settings.SHOP_URL.startswith("https://"):
+            raise CommandError(f"SHOP_URL is {settings.SHOP_URL!r}: write an address like https://host.")
+        callbacks_per_second = options["callbacks_per_second"]
+        text = nginx.configuration(
+            {
+                "WEB_ADDRESS": options["web"],
+                "HTTP_ADDRESS": options["http"],
+                "HTTPS_ADDRESS": options["https"],
+                "CERTIFICATE": str(options["certificate"]),
+                "KEY": str(options["key"]),
+                "OPERATORS": str(options["operators"]),
+                "LOGINS_PER_MINUTE": str(options["logins_per_minute"]),
+                "ORDERS_PER_MINUTE": str(options["orders_per_minute"]),
+                "CALLBACKS_PER_SECOND": str(callbacks_per_second),
+                "CALLBACKS_QUEUED": str(callbacks_per_second * nginx.QUEUED_S),
+            }
+        )
+        self.stdout.write(text, ending="")
+
+
+def _readable(path: str) -> Path:
+    """nginx would look for a relative path in a directory of its own."""
+    if not Path(path).is_file():
+        raise ArgumentTypeError(f"{path!r} is not a file")
+    return Path(path).resolve()
+
+
+def _rate(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)

@@ -1,0 +1,40 @@
+"""A backup, put back; or only tried."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config import backups
+
+
+class Command(BaseCommand):
+    """`manage.py restore FILE` fills the empty database of DATABASE_URL; with `--drill`, one that is dropped again."""
+
+    help = "Restore a backup into the (empty) database, or with --drill only try whether that would work."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Which file, and how serious."""
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--drill", action="store_true", help="into a database of its own, which is dropped again")
+
+    def handle(self, *_args: Any, file: Path, drill: bool, **_options: Any) -> None:
+        """Says what comes next, or what was found."""
+        try:
+            self.stdout.write(_tried(file) if drill else _restored(file))
+        except backups.BackupError as error:
+            raise CommandError(str(error)) from error
+
+
+def _tried(file: Path) -> str:
+    found = backups.drill(file)
+    return (
+        f"{file} was restored in {found.seconds:.1f} s: {found.orders} orders, the newest of {found.newest}, "
+        f"{found.payments} payments, {found.open_payments} of them open."
+    )
+
+
+def _restored(file: Path) -> str:
+    backups.restore(file)
+    return "Restored. Next, with web, workers and scheduler still stopped: manage.py migrate, manage.py restored."

@@ -1,0 +1,23 @@
+"""The reference of all settings."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config import reference
+
+
+class Command(BaseCommand):
+    """`manage.py settings --markdown > deploy/SETTINGS.md`."""
+
+    help = "List every setting: type, unit, default, example, and what a wrong value does."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Two ways to print it."""
+        parser.add_argument("--markdown", action="store_true", help="as deploy/SETTINGS.md")
+
+    def handle(self, *_args: Any, markdown: bool, **_options: Any) -> None:
+        """Names alone are what a shell can go on with."""
+        self.stdout.write(reference.markdown() if markdown else "\n".join(sorted(reference.names())), ending="")

@@ -1,0 +1,27 @@
+"""nginx's configuration, filled in with the shop's own settings."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+TEMPLATE = settings.BASE_DIR / "deploy/nginx/tillkeeper.conf.template"
+
+QUEUED_S = 5
+"""So long a callback may wait for its turn; providers wait at least 10 s for an answer."""
+
+
+def configuration(given: Mapping[str, str]) -> str:
+    """The template with every name in capitals replaced; raises KeyError for one that nobody gave."""
+    known = {**_of_the_shop(), **given}
+    return re.sub(r"\$\{([A-Z_]+)\}", lambda found: known[found[1]], TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _of_the_shop() -> dict[str, str]:
+    return {
+        "SHOP_URL": settings.SHOP_URL,
+        "SHOP_HOST": urlsplit(settings.SHOP_URL).hostname or "",
+        "STATIC_ROOT": str(settings.STATIC_ROOT),
+        "CALLBACK_MAX_BYTES": str(settings.CALLBACK_MAX_BYTES),
+    }

@@ -1,0 +1,61 @@
+"""Writes the secrets of a trial beside compose.yml, once: what is there already stays as it is.
+
+    python deploy/compose/make_secrets.py
+
+Containers read the files as users of their own, so the files can be read by everybody and their directory by nobody.
+"""
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+MANAGE = [sys.executable, str(HERE.parents[1] / "manage.py")]
+
+CERTIFICATE_DAYS = 825
+
+
+def main(directory: Path, host: str) -> None:
+    """Write what is missing."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("secret-key", "sandbox-api-key", "sandbox-callback-secret", "postgres-password", "grafana-password"):
+        _once(directory / name, lambda: secrets.token_urlsafe(48))
+    password = (directory / "postgres-password").read_text().strip()
+    _once(directory / "database-url", lambda: f"postgres://till:{password}@postgres:5432/shop")
+    _once(directory / "broker-url", lambda: f"amqp://till:{secrets.token_urlsafe(24)}@rabbitmq:5672/till")
+    _once(directory / "rabbitmq-definitions", lambda: _definitions(directory / "broker-url"))
+    if not (directory / "certificate").exists():
+        _certify(host, directory / "certificate", directory / "certificate-key")
+
+
+def _once(path: Path, make: Callable[[], str]) -> None:
+    if not path.exists():
+        path.write_text(make() + "\n")
+
+
+def _definitions(broker_url: Path) -> str:
+    env = {**os.environ, "BROKER_URL": "", "BROKER_URL_FILE": str(broker_url)}
+    return subprocess.run([*MANAGE, "rabbitmqconf"], env=env, check=True, capture_output=True, text=True).stdout
+
+
+def _certify(host: str, certificate: Path, key: Path) -> None:
+    """Signed by itself: the browser asks once."""
+    options = ["-x509", "-newkey", "rsa:2048", "-noenc", "-days", str(CERTIFICATE_DAYS), "-subj", f"/CN={host}"]
+    names = ["-addext", f"subjectAltName=DNS:{host}"]
+    command = ["openssl", "req", *options, *names, "-keyout", str(key), "-out", str(certificate)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except FileNotFoundError:
+        sys.exit("openssl is not installed: install it, or put files `certificate` and `certificate-key` there.")
+    key.chmod(0o644)
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--directory", type=Path, default=HERE / "secrets")
+    words.add_argument("--host", default="shop.localhost", help="the name in the certificate")
+    main(**vars(words.parse_args()))

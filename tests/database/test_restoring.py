@@ -1,0 +1,108 @@
+"""Between a restored backup and an open shop: what is found out, and which mails are held."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db.models.functions import Now
+from pytest_django.fixtures import Settings
+
+from billing.models import Payment, PaymentEvent
+from billing.refunds import REFUNDS
+from billing.sandbox import SandboxServer
+from billing.states import RefundStatus, Status
+from commerce import notifications, restoring
+from commerce.models import DailyReport, Notification, Order
+from config.due import database_now
+from tests.shop import Shop
+
+TAKEN_AT = datetime(2026, 3, 29, 2, 0, tzinfo=UTC)
+WHY = "it may have been sent: restored from a backup of 2026-03-29 02:00:00 UTC"
+PATIENCE_S = 20.0
+LATER = Now() + timedelta(hours=1)
+
+
+@pytest.fixture
+def shop(sandbox: SandboxServer) -> Shop:
+    return Shop(sandbox)
+
+
+def test_what_was_paid_since_is_settled_and_its_mails_are_held(shop: Shop) -> None:
+    """However far off the next look was; and whoever has not paid is left alone, with nothing to be held."""
+    paid, payment = shop.order()
+    unpaid, _ = shop.order()
+    shop.buyer(payment, "pay")
+    Payment.objects.update(next_check_at=LATER)
+
+    assert restoring.find_out(PATIENCE_S) == 0
+    assert restoring.hold_mails(TAKEN_AT) == 2
+
+    assert (shop.fresh(paid).is_paid, shop.fresh(unpaid).is_paid) == (True, False)
+    assert {(mail.status, mail.error) for mail in Notification.objects.all()} == {("given_up", WHY)}
+    assert not unpaid.notifications.exists()
+
+
+def test_claims_in_the_backup_are_those_of_workers_of_the_past(shop: Shop) -> None:
+    """Nobody waits for their leases: neither for those of a payment nor for those of an event."""
+    order, payment = shop.order()
+    shop.buyer(payment, "pay")
+    shop.look(payment)
+    PaymentEvent.objects.filter(settle_after__isnull=False).update(settle_after=LATER, claims=1)
+    _, other = shop.order()
+    Payment.objects.filter(pk=other.pk).update(next_check_at=LATER, claims=1)
+    shop.buyer(other, "pay")
+
+    assert restoring.find_out(PATIENCE_S) == 0
+
+    assert shop.fresh(order).is_paid
+    assert shop.fresh(other).status == Status.SUCCEEDED
+
+
+def test_refunds_are_asked_about_as_well(shop: Shop) -> None:
+    """Their mail too may have been sent."""
+    _, payment = shop.paid()
+    Notification.objects.all().delete()
+    refund = shop.refund(payment)
+    REFUNDS.model.objects.update(next_check_at=LATER)
+
+    assert restoring.find_out(PATIENCE_S) == 0
+    assert restoring.hold_mails(TAKEN_AT) == 1
+    assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
+
+
+def test_a_provider_that_is_away_is_counted(shop: Shop) -> None:
+    """The payment stays open, and the operator is told that it is not known."""
+    _, payment = shop.order()
+    shop.sandbox.outage("status_500", 60)
+    try:
+        assert restoring.find_out(1.0) == 1
+    finally:
+        shop.sandbox.end_outage()
+    assert shop.fresh(payment).is_open
+
+
+def test_a_mail_that_is_held_can_be_sent_again_and_what_is_new_is_mailed(shop: Shop) -> None:
+    """The same mail, by an operator's decision; holding once more finds nothing."""
+    first, _ = shop.paid()
+    Notification.objects.update(status="queued", send_after=Now(), sent_at=None)
+    assert restoring.hold_mails(TAKEN_AT) == 2
+    assert restoring.hold_mails(TAKEN_AT) == 0
+
+    [mail] = first.notifications.filter(kind=Notification.Kind.ORDER_CONFIRMATION)
+    assert notifications.send_again(mail.pk)
+    second, _ = shop.paid()
+    shop.sweep()
+
+    assert {shop.fresh(mail).status, *second.notifications.values_list("status", flat=True)} == {"sent"}
+
+
+def test_the_reports_of_the_days_since_are_built_and_not_mailed(shop: Shop, settings: Settings) -> None:
+    """A manager must not get two of them with two sets of numbers."""
+    settings.REPORT_RECIPIENTS = ["owner@example.com"]
+    order, _ = shop.order()
+    Order.objects.filter(pk=order.pk).update(placed_at=database_now() - timedelta(days=1))
+
+    restoring.write_what_is_due()
+    restoring.hold_mails(TAKEN_AT)
+
+    report = DailyReport.objects.get()
+    assert (report.mail_state, report.mail_error) == (DailyReport.MailState.UNCERTAIN, WHY)

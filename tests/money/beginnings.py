@@ -1,0 +1,116 @@
+"""Where orders may stand when a run begins, so that not every run has to find its way there."""
+
+from billing import refunds
+from billing.models import Payment
+from commerce import orders, settlement
+from tests.money.world import HOUR, World
+
+
+def begin(world: World, beginning: str) -> Payment:
+    """One more order, brought to where it is to stand by the ordinary way. Raises NotEnough if it is sold out."""
+    payment = world.place(quantity=1 + Payment.objects.count() % 2)
+    for deed in BEGINNINGS[beginning]:
+        payment = DEEDS[deed](world, payment)
+    return payment
+
+
+def _introduce(world: World, payment: Payment) -> Payment:
+    return world.introduce(payment)
+
+
+def _introduce_in_vain(world: World, payment: Payment) -> Payment:
+    return world.introduce(payment, trouble="lost_answer")
+
+
+def _pay(world: World, payment: Payment) -> Payment:
+    world.shop.buyer(payment, "pay")
+    return payment
+
+
+def _decline(world: World, payment: Payment) -> Payment:
+    world.shop.buyer(payment, "decline")
+    return payment
+
+
+def _authorize(world: World, payment: Payment) -> Payment:
+    world.shop.buyer(payment, "authorize")
+    return payment
+
+
+def _learn(world: World, payment: Payment) -> Payment:
+    world.shop.look(payment)
+    settlement.settle_due()
+    return payment
+
+
+def _call_off(world: World, payment: Payment) -> Payment:
+    orders.cancel(payment.reference)
+    return payment
+
+
+def _pay_again(world: World, payment: Payment) -> Payment:
+    again = orders.pay_again(payment.reference)
+    assert again is not None, f"{payment} cannot be paid again"
+    return world.introduce(again)
+
+
+def _let_it_expire(world: World, payment: Payment) -> Payment:
+    world.let_time_pass(HOUR + 1)
+    return payment
+
+
+def _deliver(world: World, payment: Payment) -> Payment:
+    orders.mark_delivered(world.books().order_of(payment).pk, "sam")
+    return payment
+
+
+def _give_some_back(world: World, payment: Payment) -> Payment:
+    world.shop.refund(payment, "1.00")
+    return payment
+
+
+def _send_it_in_vain(world: World, payment: Payment) -> Payment:
+    world.sandbox.fault("refund", "lost_answer", times=1)
+    refunds.follow_due("sandbox", 5)
+    return payment
+
+
+def _take_the_first_late(world: World, payment: Payment) -> Payment:
+    first = world.books().payments_of(world.books().order_of(payment))[0]
+    world.sandbox.force(first.provider_ref, "succeeded")
+    return payment
+
+
+DEEDS = {
+    "introduce": _introduce,
+    "introduce in vain": _introduce_in_vain,
+    "pay": _pay,
+    "decline": _decline,
+    "authorize": _authorize,
+    "learn": _learn,
+    "call off": _call_off,
+    "pay again": _pay_again,
+    "let it expire": _let_it_expire,
+    "deliver": _deliver,
+    "give some back": _give_some_back,
+    "send it in vain": _send_it_in_vain,
+    "take the first late": _take_the_first_late,
+}
+
+BEGINNINGS: dict[str, tuple[str, ...]] = {
+    "not introduced": (),
+    "not known that it is there": ("introduce in vain",),
+    "pending": ("introduce",),
+    "paid, and not known": ("introduce", "pay"),
+    "held": ("introduce", "authorize", "learn"),
+    "paid": ("introduce", "pay", "learn"),
+    "delivered": ("introduce", "pay", "learn", "deliver"),
+    "partly on its way back": ("introduce", "pay", "learn", "give some back"),
+    "partly gone, and not known": ("introduce", "pay", "learn", "give some back", "send it in vain"),
+    "refused": ("introduce", "decline", "learn"),
+    "refused, and tried again": ("introduce", "decline", "learn", "pay again"),
+    "paid at the second try": ("introduce", "decline", "learn", "pay again", "pay", "learn"),
+    "paid twice": ("introduce", "decline", "learn", "pay again", "pay", "learn", "take the first late"),
+    "called off": ("introduce", "call off", "learn"),
+    "expired": ("introduce", "let it expire", "learn"),
+}

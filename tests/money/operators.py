@@ -1,0 +1,91 @@
+"""What people of the shop do: in its admin, and in the provider's own pages."""
+
+from contextlib import suppress
+from uuid import uuid4
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from billing import callbacks, mismatches, refunds
+from billing.models import Payment
+from billing.money import Money
+from billing.refunds import CannotRefund
+from billing.sandbox.messages import Refused
+from commerce import late_money, orders
+from tests.money.books import Books
+from tests.money.customers import TROUBLES
+from tests.money.scene import Scene, picked, picks, some
+
+SHARES = st.sampled_from(["", "1.00", "1.00", "4.50", "5.00", "100.00"])
+"""How much to give back, in the currency that came; empty: all that is left. Some of it is more than came."""
+
+
+def undecided(books: Books) -> list[Payment]:
+    """What came is not what was asked for, and it is what the provider really has: operators look there first."""
+    came = [row for row in books.payments.values() if row.status != "succeeded" and row.received_minor]
+    return [payment for payment in came if books.we_hold(payment) == books.they_hold(payment)]
+
+
+def paid(books: Books) -> list[Payment]:
+    """Payments that brought money."""
+    return [payment for payment in books.payments.values() if payment.status == "succeeded"]
+
+
+class Operators(Scene):
+    """Refunds, decisions, deliveries."""
+
+    @some(paid)
+    @rule(pick=picks, share=SHARES, trouble=TROUBLES, sent=st.booleans())
+    def gives_back(self, pick: int, share: str, trouble: str, sent: bool) -> None:
+        """The form is sent twice, and the provider's answer to the refund may fail to come."""
+        payment, key = picked(paid(self.now), pick), uuid4().hex
+        amount = Money.parse(share, payment.currency) if share else None
+        for _ in range(2):
+            with suppress(CannotRefund):
+                refunds.start(payment.pk, amount, wanted_by="olga", why="cold coffee", key=key)
+        if trouble:
+            self.world.sandbox.fault("refund", trouble, times=1)
+        if sent:
+            refunds.follow_due("sandbox", 5)
+
+    @some(lambda books: books.their("succeeded"))
+    @rule(pick=picks, value=st.sampled_from(["0.50", "1.00"]))
+    def gives_back_in_the_providers_pages(self, pick: int, value: str) -> None:
+        """Which the shop's program does not hear of."""
+        their = picked(self.now.their("succeeded"), pick)
+        with suppress(Refused):
+            made = self.world.sandbox.refund(their.id, {"value": value, "currency": their.amount.currency})
+            self.world.by_hand.add(made["id"])
+
+    @some(undecided)
+    @rule(pick=picks, accepts=st.booleans())
+    def decides_about_another_sum(self, pick: int, accepts: bool) -> None:
+        payment = picked(undecided(self.now), pick)
+        with suppress(mismatches.CannotDecide, CannotRefund):
+            if accepts:
+                mismatches.accept(payment.pk, "olga", "close enough")
+            else:
+                mismatches.give_back(payment.pk, "olga", "not our price", uuid4().hex)
+
+    @some(paid)
+    @rule(pick=picks, decision=st.sampled_from(["accept", "give back", "leave"]))
+    def decides_about_late_money(self, pick: int, decision: str) -> None:
+        payment = picked(paid(self.now), pick)
+        order = self.now.order_of(payment)
+        with suppress(late_money.CannotDecide, CannotRefund):
+            if decision == "accept":
+                late_money.accept(order.pk, payment.pk, "olga", "we have some")
+            elif decision == "give back":
+                late_money.give_back(order.pk, payment.pk, "olga", "sold out", uuid4().hex)
+            else:
+                late_money.keep_parked(order.pk, payment.pk, "olga", "the customer is asked")
+
+    @some(lambda books: [order for order in books.orders.values() if order.status == "paid"])
+    @rule(pick=picks)
+    def delivers(self, pick: int) -> None:
+        orders.mark_delivered(picked(list(self.now.orders.values()), pick).pk, "sam")
+
+    @some(lambda books: books.callbacks)
+    @rule(pick=picks)
+    def replays_a_callback(self, pick: int) -> None:
+        callbacks.replay(picked(self.now.callbacks, pick).pk, "olga")

@@ -1,0 +1,62 @@
+"""A private nginx, unprivileged, with a configuration of ours included in a bare one."""
+
+import socket
+from pathlib import Path
+
+from tests.stack.ports import LOOPBACK, free_port
+from tests.stack.processes import Program
+from tests.stack.programs import find_nginx
+from tests.stack.server import Server
+from tests.stack.users import give, unprivileged
+
+USER = "nobody"
+
+# What a Debian machine has in /etc/nginx/nginx.conf, with every path in a directory of our own.
+MAIN = """\
+worker_processes 2;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    access_log {directory}/access.log;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    include {directory}/site.conf;
+}}
+"""
+
+
+class Nginx(Server):
+    """One nginx; `port` speaks plain HTTP, `tls_port` TLS. Its site is written by `configure`."""
+
+    def __init__(self) -> None:
+        self.tls_port = free_port()
+        super().__init__(None, None)
+        give(self.directory, USER)
+
+    def configure(self, site: str) -> None:
+        """What stands inside of `http { }`."""
+        (self.directory / "site.conf").write_text(site)
+
+    def lend(self, name: str, content: bytes) -> Path:
+        """A file that nginx can read."""
+        path = self.directory / name
+        path.write_bytes(content)
+        give(path, USER)
+        return path
+
+    def _program(self) -> Program:
+        options = ["-e", "stderr", "-c", f"{self.directory}/nginx.conf", "-g", "daemon off;"]
+        return Program("nginx", [*unprivileged(USER), find_nginx(), *options], cwd=Path("/"))
+
+    def _prepare(self) -> None:
+        (self.directory / "nginx.conf").write_text(MAIN.format(directory=self.directory))
+
+    def _greets(self) -> bool:
+        with socket.socket() as attempt:
+            return attempt.connect_ex((LOOPBACK, self.port)) == 0

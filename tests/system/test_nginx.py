@@ -1,0 +1,376 @@
+"""nginx as it will be deployed, with gunicorn behind it: what it keeps away, and what it must not lose."""
+
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+import trustme
+
+from billing.sandbox.callbacks import signature
+from tests.plugin import postgres
+from tests.stack.nginx import Nginx
+from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.processes import Program
+from tests.system.house import ROOT, START_S, http
+
+pytestmark = pytest.mark.django_db(transaction=False)
+
+SECRET = "a-secret-of-our-own"
+CALLBACKS_PER_S = 10
+QUEUED = 5 * CALLBACKS_PER_S
+RELOADS = 5
+DATABASE = "behind_nginx"
+STRANGER = "127.0.0.2"
+"""A sender that is no proxy of ours, and yet can reach loopback."""
+
+
+class Front:
+    """nginx, gunicorn behind it in production's settings, and whoever comes from outside."""
+
+    def __init__(self, exits: ExitStack) -> None:
+        self._exits = exits
+        self.nginx = Nginx()
+        exits.callback(self.nginx.close)
+        self.authority = trustme.CA()
+        self.trusted = self.nginx.lend("authority.pem", self.authority.cert_pem.bytes())
+        self.web_port = free_port()
+        self.url = f"https://localhost:{self.nginx.tls_port}"
+        self.environment = {
+            "PRODUCTION": "yes",
+            "SHOP_URL": self.url,
+            "SECRET_KEY": "only-for-tests-" * 5,
+            "VAR_DIR": str(self.nginx.directory / "var"),
+            "DATABASE_URL": postgres().create_database(DATABASE),
+            "BROKER_URL": f"amqp://guest:guest@{LOOPBACK}:{free_port()}",
+            "EMAIL_HOST": LOOPBACK,
+            "EMAIL_FROM": "Till <till@localhost>",
+            "SANDBOX_API_KEY": "a-key-of-our-own",
+            "SANDBOX_CALLBACK_SECRET": SECRET,
+            "TRUSTED_PROXIES": LOOPBACK,
+        }
+        self.web = self._web()
+
+    def open(self) -> "Front":
+        """Prepare what a release prepares, start both, and wait until a page comes through."""
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        self.configure()
+        self._exits.enter_context(self.web)
+        self._exits.enter_context(self.nginx)
+        wait_until(lambda: self.get("/").ok, "a page came through", START_S)
+        return self
+
+    def configure(self, *options: str) -> None:
+        """Write the site with these options besides the addresses."""
+        certificate = self.authority.issue_cert("localhost")
+        chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+        site = self.manage(
+            "nginxconf", "--web", f"{LOOPBACK}:{self.web_port}",
+            "--http", f"{LOOPBACK}:{self.nginx.port}", "--https", f"{LOOPBACK}:{self.nginx.tls_port}",
+            "--certificate", str(self.nginx.lend("chain.pem", chain)),
+            "--key", str(self.nginx.lend("key.pem", certificate.private_key_pem.bytes())),
+            "--callbacks-per-second", str(CALLBACKS_PER_S), *options,
+        )  # fmt: skip
+        self.nginx.configure(site)
+
+    def manage(self, *words: str) -> str:
+        """A management command, as the operator types it."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """From outside, over TLS."""
+        return self._ask("GET", path, **options)
+
+    def post(self, path: str, data: Any = None, **options: Any) -> requests.Response:
+        """From outside, over TLS."""
+        return self._ask("POST", path, data=data, **options)
+
+    def callback(self, body: bytes, **headers: str) -> requests.Response:
+        """As the sandbox provider signs it."""
+        signed = {"Sandbox-Signature": signature(SECRET, body), "Content-Type": "application/json", **headers}
+        return self.post("/callbacks/sandbox/", body, headers=signed)
+
+    def tls(self, server_name: str = "localhost", source: str = LOOPBACK) -> ssl.SSLSocket:
+        """A bare connection from this address, for what no client would send."""
+        trusting = ssl.create_default_context()
+        self.authority.configure_trust(trusting)
+        plain = socket.create_connection((LOOPBACK, self.nginx.tls_port), 30, (source, 0))
+        return trusting.wrap_socket(plain, server_hostname=server_name)
+
+    def serving(self) -> set[int]:
+        """The processes that answer, without the one that only watches them."""
+        return {process.pid for process in self.web.members()} - {self.web.pid}
+
+    def senders(self) -> dict[bytes, str]:
+        """The callbacks that the shop has stored, and who sent them."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            rows = connection.execute("SELECT body, host(sender) FROM billing_callback").fetchall()
+        return {bytes(body): sender for body, sender in rows}
+
+    def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        with http() as client:
+            options = {"timeout": 30, "allow_redirects": False, "verify": str(self.trusted), **options}
+            return client.request(method, self.url + path, **options)
+
+    def _web(self) -> Program:
+        bind = f"{LOOPBACK}:{self.web_port}"
+        options = ["--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(self.nginx.directory)]
+        command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", bind, *options, "--no-control-socket"]
+        return Program("gunicorn", command, self.environment, ROOT)
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    with ExitStack() as exits:
+        yield Front(exits).open()
+
+
+@pytest.fixture
+def fresh(front: Front) -> Iterator[Front]:
+    """With every limit as if nobody had ever come."""
+    front.nginx.restart()
+    yield front
+    front.nginx.restart()
+
+
+# --- the way in ------------------------------------------------------------------------------------------------------
+
+
+def test_plain_http_is_sent_to_the_shop_over_tls(front: Front) -> None:
+    """The path comes along; the answer is nginx's own."""
+    with http() as browser:
+        answer = browser.get(f"http://localhost:{front.nginx.port}/cart/?a=b", allow_redirects=False, timeout=30)
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, f"{front.url}/cart/?a=b")
+
+
+def test_another_name_gets_no_certificate_and_no_answer(front: Front) -> None:
+    """Scanners that try bare addresses see nothing of the shop."""
+    with pytest.raises(ssl.SSLError):
+        front.tls("elsewhere.example").close()
+    with http() as browser, pytest.raises(requests.ConnectionError):
+        browser.get(f"http://{LOOPBACK}:{front.nginx.port}/", timeout=30)
+
+
+def test_the_shop_knows_that_it_is_behind_tls(front: Front) -> None:
+    """A page and no redirect to itself, cookies for TLS only, and the word to browsers to stay there."""
+    page = front.get("/")
+
+    assert page.status_code == 200
+    assert page.headers["Strict-Transport-Security"] == "max-age=3600"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert page.headers["Referrer-Policy"] == "same-origin"
+    assert "nginx/" not in page.headers["Server"]
+    assert "Secure" in front.get("/account/login/").headers["Set-Cookie"]
+
+
+def test_a_client_cannot_say_that_it_came_over_tls(front: Front) -> None:
+    """Without a proxy of ours in between, the shop insists on TLS; watchers of the process are let through."""
+    web = f"http://{LOOPBACK}:{front.web_port}"
+    with http() as browser:
+        assert browser.get(web, allow_redirects=False, timeout=30).status_code == 301
+        assert browser.get(f"{web}/healthz", allow_redirects=False, timeout=30).status_code == 200
+
+
+# --- static files ----------------------------------------------------------------------------------------------------
+
+
+def stylesheet(front: Front) -> str:
+    """The address of the shop's style sheet, as the page has it."""
+    found = re.search(r'href="(/static/commerce/shop\.[0-9a-f]{12}\.css)"', front.get("/").text)
+    assert found
+    return found[1]
+
+
+def test_static_files_are_kept_for_ever_and_come_compressed(front: Front) -> None:
+    """The name has the content's hash in it, and nginx sends the copy that was compressed beforehand."""
+    path = stylesheet(front)
+    answer = front.get(path, headers={"Accept-Encoding": "gzip"})
+    ready = Path(front.environment["VAR_DIR"]) / path.removeprefix("/")
+
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert int(answer.headers["Content-Length"]) == ready.with_name(f"{ready.name}.gz").stat().st_size
+    assert answer.text == ready.read_text()
+
+
+def test_static_files_do_not_need_the_web(front: Front) -> None:
+    """A busy shop, or one that is just starting, has its pictures."""
+    path = stylesheet(front)
+    front.web.freeze()
+    try:
+        assert front.get(path).status_code == 200
+    finally:
+        front.web.thaw()
+
+
+def test_the_map_of_the_names_is_not_shown(front: Front) -> None:
+    """And there is no way out of the directory."""
+    assert (Path(front.environment["VAR_DIR"]) / "static/staticfiles.json").is_file()
+    for path in ("/static/staticfiles.json", "/static../secret-key", "/static/%2e%2e/secret-key"):
+        assert front.get(path).status_code in {400, 404}
+
+
+# --- callbacks -------------------------------------------------------------------------------------------------------
+
+
+def test_a_chunked_callback_arrives_whole(front: Front) -> None:
+    """The web alone would have to refuse it."""
+    body = b'{"type": "payment.succeeded", "payment": {"id": "chunked", "reference": "r"}}'
+    pieces = [body[:10], body[10:11], body[11:]]
+    chunked = b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces) + b"0\r\n\r\n"
+    head = f"Host: localhost\r\nSandbox-Signature: {signature(SECRET, body)}\r\nTransfer-Encoding: chunked\r\n"
+
+    with front.tls() as connection:
+        connection.sendall(f"POST /callbacks/sandbox/ HTTP/1.1\r\n{head}\r\n".encode() + chunked)
+        assert b" 200 " in connection.recv(4096).splitlines()[0]
+
+    assert body in front.senders()
+
+
+def test_a_body_that_is_too_long_does_not_reach_the_web(front: Front) -> None:
+    """Callbacks have the shop's own limit, pages a megabyte."""
+    before = len(front.senders())
+
+    assert front.callback(b"x" * 65_537).status_code == 413
+    assert front.post("/cart/add/", b"x" * 1_100_000).status_code == 413
+    assert len(front.senders()) == before
+
+
+def test_who_sent_a_callback_cannot_be_made_up(front: Front) -> None:
+    """nginx adds who connected to it, and the shop believes nothing that stands left of that."""
+    body = b'{"type": "payment.succeeded", "payment": {"id": "from-afar", "reference": "r"}}'
+    head = f"Sandbox-Signature: {signature(SECRET, body)}\r\nContent-Length: {len(body)}\r\n"
+    head += "X-Forwarded-For: 203.0.113.7\r\n"
+
+    with front.tls(source=STRANGER) as connection:
+        connection.sendall(f"POST /callbacks/sandbox/ HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode() + body)
+        assert b" 200 " in connection.recv(4096).splitlines()[0]
+
+    assert front.senders()[body] == STRANGER
+
+
+def test_a_burst_of_callbacks_is_slowed_down_and_none_is_lost(fresh: Front) -> None:
+    """What does not fit into the queue gets 503 and is sent again, as every provider does."""
+    bodies = [
+        f'{{"type": "payment.succeeded", "payment": {{"id": "burst-{n}", "reference": "r"}}}}'.encode()
+        for n in range(QUEUED * 3)
+    ]
+    with ThreadPoolExecutor(QUEUED * 3) as provider:
+        answers = dict(zip(bodies, provider.map(fresh.callback, bodies), strict=True))
+
+    statuses = Counter(answer.status_code for answer in answers.values())
+    assert set(statuses) == {200, 503}
+    assert statuses[200] >= QUEUED, "the burst was let through at the limit's pace"
+    assert {answer.headers["Retry-After"] for answer in answers.values() if answer.status_code == 503} == {"5"}
+
+    for body in [body for body, answer in answers.items() if answer.status_code == 503]:
+        wait_until(lambda body=body: fresh.callback(body).status_code == 200, "the repeat was taken", 60)  # type: ignore[misc]
+    assert set(bodies) <= set(fresh.senders())
+
+
+def test_a_web_that_is_reloaded_again_and_again_answers_everybody(front: Front) -> None:
+    """Pages and posts at any moment of it: none is lost on a connection that the web is just closing."""
+    done = threading.Event()
+
+    def statuses(ask: Callable[[], requests.Response]) -> Counter[int]:
+        found: Counter[int] = Counter()
+        while not done.is_set():
+            found[ask().status_code] += 1
+        return found
+
+    with ThreadPoolExecutor(4) as customers:
+        pages = [customers.submit(statuses, lambda: front.get("/")) for _ in range(2)]
+        posts = [customers.submit(statuses, lambda: front.post("/cart/change/", b"x")) for _ in range(2)]
+        for _ in range(RELOADS):
+            before = front.serving()
+            front.web.send(signal.SIGHUP)
+            wait_until(lambda before=before: front.serving() and not front.serving() & before, "it was reloaded", 60)  # type: ignore[misc]
+        done.set()
+
+    assert {status for each in pages for status in each.result()} == {200}
+    assert {status for each in posts for status in each.result()} == {403}, (
+        "Django's own answer to a post without a form"
+    )
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "passes"), [("/account/login/", 6), ("/account/new/", 6), ("/admin/login/", 6), ("/checkout/", 11)]
+)
+def test_who_tries_too_often_is_slowed_down(fresh: Front, path: str, passes: int) -> None:
+    """Only posting counts: whoever reads the form is in nobody's way."""
+    statuses = [fresh.post(path, {"username": "ann"}).status_code for _ in range(passes + 8)]
+
+    assert statuses[:passes].count(429) == 0
+    assert 429 in statuses[passes:]
+    assert fresh.get(path).status_code != 429
+
+
+def test_a_slow_sender_holds_no_thread_of_the_web(front: Front) -> None:
+    """More of them than the web has threads, each with half a body sent: pages still come."""
+    slow = [front.tls() for _ in range(16)]
+    try:
+        for connection in slow:
+            connection.sendall(b"POST /callbacks/sandbox/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        assert front.get("/").status_code == 200
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+# --- what is closed --------------------------------------------------------------------------------------------------
+
+CLOSED = ("/admin/", "/admin/login/", "/metrics", "/healthz", "/readyz")
+
+
+def test_the_admin_and_the_metrics_are_for_the_shops_own_people(front: Front, tmp_path: Path) -> None:
+    """As shipped this machine alone is let in; with an office's network instead, it is not."""
+    assert front.get("/admin/login/").status_code == 200
+    assert front.get("/readyz").status_code == 200
+
+    office = front.nginx.lend("office.conf", b"allow 192.0.2.0/24;\ndeny all;\n")
+    front.configure("--operators", str(office))
+    front.nginx.restart()
+    try:
+        assert {path: front.get(path).status_code for path in CLOSED} == dict.fromkeys(CLOSED, 403)
+        assert front.get("/").status_code == 200
+    finally:
+        front.configure()
+        front.nginx.restart()
+
+
+def test_a_configuration_that_cannot_work_is_refused(front: Front) -> None:
+    """With one sentence, before nginx is asked."""
+    for changes, words, sentence in (
+        ({}, ("--certificate", "/nowhere.pem", "--key", "k"), "'/nowhere.pem' is not a file"),
+        ({}, ("--certificate", __file__, "--key", "k", "--logins-per-minute", "0"), "'0' is not a whole number from 1"),
+        ({"PRODUCTION": "no", "SHOP_URL": "http://x"}, ("--certificate", __file__, "--key", "k"), "write an address"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "manage.py", "nginxconf", *words],
+            cwd=ROOT, env={**front.environment, **changes}, text=True, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert sentence in done.stderr
