@@ -18,7 +18,7 @@ from actors.console.facts.schedule import schedule
 from actors.console.facts.work import Backlog, work
 from actors.console.facts.workers import Workers, workers
 from actors.jobs import pauses
-from actors.kinds import accounts_in_use
+from billing import readings
 from billing.models import Attention, Payment, Refund
 from commerce.models import Order
 from config.due import database_now
@@ -205,7 +205,7 @@ def _lost_mails() -> Iterator[Finding]:
 
 def _open_payments() -> Some:
     is_open = Payment.objects.filter(next_check_at__isnull=False)
-    return sum((count_some(is_open.filter(account=account)) for account in accounts_in_use()), Some(0))
+    return sum((count_some(is_open.filter(account=account)) for account in readings.accounts()), Some(0))
 
 
 def _latest_acts() -> list[Done]:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from actors.console.facts.counting import Some, count_some
 from actors.console.facts.lately import SPAN, spread
-from actors.kinds import accounts_in_use
+from billing import readings
 from billing.admin.payments import PaymentAdmin
 from billing.looks import CHECKS
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
@@ -97,13 +97,13 @@ def payments(chosen: Chosen) -> Payments:
     rows = _chosen_rows(chosen, now)
     slots, found_by = _lately(now)
     return Payments(
-        tracks=[_track(account, now) for account in accounts_in_use()],
+        tracks=[_track(account, now) for account in readings.accounts()],
         attention=count_some(Payment.objects.exclude(attention=Attention.NONE)),
         refunds_attention=count_some(Refund.objects.exclude(attention=Attention.NONE)),
         slots=slots,
         found_by=found_by,
         chosen=chosen,
-        accounts=accounts_in_use(),
+        accounts=readings.accounts(),
         rows=[_row(payment) for payment in rows[:ROWS]],
         more_before=rows[ROWS - 1].pk if len(rows) > ROWS else None,
     )
@@ -146,7 +146,7 @@ def _chosen_rows(chosen: Chosen, now: datetime) -> list[Payment]:
 
 def _of_accounts(chosen: Chosen, rows: "QuerySet[Payment]", column: str) -> list[Payment]:
     """The first by a column. Their index begins with the account, so each account is asked on its own."""
-    accounts = [chosen.account] if chosen.account else accounts_in_use()
+    accounts = [chosen.account] if chosen.account else readings.accounts()
     firsts = [list(rows.filter(account=account).order_by(column)[:ROWS]) for account in accounts]
     return sorted((row for first in firsts for row in first), key=attrgetter(column))[:ROWS]
 
