@@ -96,16 +96,11 @@ def perform(request: HttpRequest, act: Act) -> HttpResponse:
     if not may(request.user, (READ, *act.needs)):
         raise PermissionDenied
     sent = request.POST if request.method == "POST" else request.GET
-    keys = list(dict.fromkeys(sent.getlist("key")))[: MOST_AT_ONCE + 1]
-    back = _where_from(request, sent.get("next", ""))
-    subjects = [subject for key in keys if (subject := _found(act, key))]
-    if not subjects or len(keys) > MOST_AT_ONCE:
-        messages.warning(request, _nothing(len(keys)))
-        return HttpResponseRedirect(back)
-    form = Why(request.POST if "why" in request.POST else None)
-    if request.method != "POST" or (act.asks_why and not form.is_valid()):
-        return _ask(request, act, subjects, form, back)
-    _do_all(request, act, subjects, form.cleaned_data["why"] if act.asks_why else "")
+    back, keys = _where_from(request, sent.get("next", "")), list(dict.fromkeys(sent.getlist("key")))
+    subjects = _found(act, keys)
+    if subjects:
+        return _ask_or_do(request, act, subjects, back)
+    messages.warning(request, _nothing(len(keys)))
     return HttpResponseRedirect(back)
 
 
@@ -122,8 +117,11 @@ def record(user: Any, subject: Subject, done: str, why: str) -> None:
     )
 
 
-def _found(act: Act, key: str) -> Subject | None:
-    return None if "\0" in key else act.find(key)
+def _found(act: Act, keys: Sequence[str]) -> list[Subject]:
+    """What the keys mean; none of them if there are too many for one request."""
+    if len(keys) > MOST_AT_ONCE:
+        return []
+    return [subject for key in keys if "\0" not in key and (subject := act.find(key))]
 
 
 def _nothing(keys: int) -> str:
@@ -137,6 +135,14 @@ def _where_from(request: HttpRequest, wanted: str) -> str:
     if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         return wanted
     return reverse("console:overview")
+
+
+def _ask_or_do(request: HttpRequest, act: Act, subjects: Sequence[Subject], back: str) -> HttpResponse:
+    form = Why(request.POST if "why" in request.POST else None)
+    if request.method != "POST" or (act.asks_why and not form.is_valid()):
+        return _ask(request, act, subjects, form, back)
+    _do_all(request, act, subjects, form.cleaned_data["why"] if act.asks_why else "")
+    return HttpResponseRedirect(back)
 
 
 def _ask(request: HttpRequest, act: Act, subjects: Sequence[Subject], form: Why, back: str) -> HttpResponse:
