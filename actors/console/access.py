@@ -14,7 +14,11 @@ _READS = (
     "billing.view_accountstate", "billing.view_reconciliation", "billing.view_difference",
     "commerce.view_order", "commerce.view_notification", "commerce.view_dailyreport",
 )  # fmt: skip
-_ACTS = (*_READS, ACT, "billing.change_payment", "billing.change_callback", "commerce.change_notification")
+_ACTS = (
+    *_READS, ACT, "billing.change_payment", "billing.change_paymentevent", "billing.change_refund",
+    "billing.change_callback", "billing.change_reconciliation", "commerce.change_notification",
+    "commerce.change_dailyreport",
+)  # fmt: skip
 _CONFIGURES = (*_ACTS, CONFIGURE, "billing.change_accountstate")
 
 ROLES = {"Console: read": _READS, "Console: act": _ACTS, "Console: configure": _CONFIGURES}

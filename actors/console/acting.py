@@ -50,6 +50,8 @@ class Subject:
     key: str
     name: str
     row: Model | None = None
+    needs: tuple[str, ...] = ()
+    """Permissions besides those of the act."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def perform(request: HttpRequest, act: Act) -> HttpResponse:
     sent = request.POST if request.method == "POST" else request.GET
     back, keys = _where_from(request, sent.get("next", "")), list(dict.fromkeys(sent.getlist("key")))
     subjects = _found(act, keys)
+    if not may(request.user, {need for subject in subjects for need in subject.needs}):
+        raise PermissionDenied
     if subjects:
         return _ask_or_do(request, act, subjects, back)
     messages.warning(request, _nothing(len(keys)))

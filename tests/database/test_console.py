@@ -164,6 +164,7 @@ def test_the_console_does_not_widen_what_one_may_in_other_rooms(house: dict[str,
     )
 
     assert do(client, "check-payment", house["check-payment"]).status_code == 403
+    assert do(client, "look-at", house["look-at"]).status_code == 403
     assert do(client, "run-now", "settle_orders").status_code == 302
 
 

@@ -1,6 +1,7 @@
 """Slow work: a sweep, or one row, now."""
 
-from django.db.models import Q
+from django.contrib.auth import get_permission_codename
+from django.db.models import Model, Q
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import ACT
@@ -32,7 +33,12 @@ def _split(key: str) -> tuple[Kind | None, int | None]:
 def _row(key: str) -> Subject | None:
     kind, pk = _split(key)
     row = kind.trim(kind.due.appointments()).filter(pk=pk).first() if kind else None
-    return Subject(key, str(row), row) if row is not None else None
+    return Subject(key, str(row), row, (_change(row),)) if row is not None else None
+
+
+def _change(row: Model) -> str:
+    """Whoever may not make rows of this kind move elsewhere cannot do it from here."""
+    return f"{row._meta.app_label}.{get_permission_codename('change', row._meta)}"
 
 
 def _look(key: str, by: str, why: str) -> bool:
