@@ -25,6 +25,9 @@ from config.due import database_now
 
 LATEST_ACTS = 8
 
+NEWS = timedelta(days=1)
+"""A worker that was lost is told of for so long; its page remembers it for longer."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -86,7 +89,7 @@ def overview() -> Overview:
         *_late(found.backlogs, now),
         *_shut(),
         *_missed(),
-        *_without_workers(processes),
+        *_without_workers(processes, now),
         *_resting(),
         *_of_queues(),
         *_for_a_person(),
@@ -143,12 +146,12 @@ def _missed() -> Iterator[Finding]:
         yield Finding(text, reverse("console:schedule"), min(entry.missed_at for entry in missed if entry.missed_at))
 
 
-def _without_workers(processes: Workers) -> Iterator[Finding]:
+def _without_workers(processes: Workers, now: datetime) -> Iterator[Finding]:
     address = reverse("console:workers")
     if not processes.living:
         last = max((worker.seen_at for worker in processes.workers), default=None)
         yield Finding(_("No worker gives a sign of life."), address, last)
-    for worker in processes.lost:
+    for worker in (lost for lost in processes.lost if lost.seen_at > now - NEWS):
         told = {"worker": worker.name, "actors": ", ".join(sorted({job.actor for job in worker.busy}))}
         text = _("%(worker)s ended without a word, busy with %(actors)s; its rows come due again by themselves.") % told
         yield Finding(text, address, worker.seen_at, is_urgent=False)
