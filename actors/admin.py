@@ -1,4 +1,4 @@
-"""Where nothing writes to django-dramatiq's table of tasks, its page would only ever be empty."""
+"""The way to the console, on the first page of the admin; no page for tasks, where nothing writes to their table."""
 
 import dramatiq
 from django.contrib import admin
@@ -7,3 +7,5 @@ from django_dramatiq.models import Task
 
 if not any(isinstance(middleware, AdminMiddleware) for middleware in dramatiq.get_broker().middleware):
     admin.site.unregister(Task)
+
+admin.site.index_template = "console/index.html"

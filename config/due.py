@@ -264,7 +264,11 @@ class Due(Generic[R]):
 
     def due(self, now: datetime) -> QuerySet[R]:
         """The rows that are due, those that waited longest first. `now` is the database's."""
-        return self._rows().filter(**{f"{self.column}__lte": now}).order_by(self.column)
+        return self.appointments().filter(**{f"{self.column}__lte": now})
+
+    def appointments(self) -> QuerySet[R]:
+        """The rows that are to be looked at, now or later, the next of them first."""
+        return self._rows().filter(**{f"{self.column}__isnull": False}).order_by(self.column)
 
     def due_time(self, row: R) -> datetime | None:
         """What the due column of this row object holds."""

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from config import env, production
+from config.console import *  # noqa: F403
 from config.databases import postgresql, sqlite
 from config.declared import section
 from config.jobs import *  # noqa: F403

@@ -9,6 +9,7 @@ urlpatterns = [
     path("healthz", health.live),
     path("readyz", health.ready),
     path("", include("actors.urls")),
+    path("admin/console/", include("actors.console.urls")),
     path("admin/", admin.site.urls),
     path("callbacks/", include("billing.urls")),
     path("", include("commerce.urls")),

@@ -41,6 +41,7 @@ OURS = (
     "SENTRY_",
     "CALLBACK_",
     "RECONCILIATION_",
+    "CONSOLE_",
     "JOB_",
     "WORKER_",
 )

@@ -78,8 +78,11 @@ class Look:
     dark: bool = False
 
 
-BEHIND_THE_COUNTER = (Look("desktop", 1280, 900), Look("desktop-dark", 1280, 900, dark=True))
 LOOKS = (Look("phone", 390, 844), Look("phone-dark", 390, 844, dark=True), Look("desktop", 1280, 900))
+CONSOLE = ("", "work", "payments", "jobs", "queues", "workers", "schedule", "providers", "mail")
+BEHIND_THE_COUNTER = (Look("desktop", 1280, 900), Look("desktop-dark", 1280, 900, dark=True))
+ON_CALL = Look("phone", 390, 844)
+"""Whoever is woken up at night has a telephone in the hand."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def main() -> None:
                     _take(browser, shop, language, look, orders[language], links[language])
             for look in BEHIND_THE_COUNTER:
                 _take_admin(browser, shop, look, orders["en"]["paid"])
+            _take_on_call(browser, shop)
             browser.close()
     taken = _write_index()
     print(f"{taken} pictures in {time.monotonic() - started:.0f} s: {TARGET.relative_to(ROOT)}/index.html")
@@ -260,7 +264,7 @@ def _take_admin(browser: Browser, shop: Embedded, look: Look, order: Order) -> N
         viewport={"width": look.width, "height": look.height}, color_scheme="dark" if look.dark else "light"
     )
     camera, admin = _Camera(context, look.name), f"{shop.url}/admin/"
-    _log_in(camera.page, admin, (Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip())
+    _log_in(camera.page, admin, _password(shop))
     for model in ("billing/payment", "billing/paymentevent", "commerce/order", "commerce/notification"):
         camera.shoot(f"admin-{model.replace('/', '-')}", f"{admin}{model}/")
     camera.shoot("admin", admin)
@@ -273,7 +277,34 @@ def _take_admin(browser: Browser, shop: Embedded, look: Look, order: Order) -> N
     camera.page.locator("select[name=action]").select_option("cancel")
     camera.page.locator(".actions button[name=index]").click()
     camera.shoot("admin-decision")
+    _take_console(camera, f"{admin}console/")
     context.close()
+
+
+def _take_console(camera: "_Camera", console: str) -> None:
+    """Every page, and the question before something is stopped."""
+    for page in CONSOLE:
+        camera.shoot(f"console-{page or 'overview'}", f"{console}{page}/" if page else console)
+    camera.shoot("console-kind", f"{console}work/payment/")
+    camera.shoot("console-payments-newest", f"{console}payments/?which=newest")
+    camera.page.locator(".rows th a").last.click()
+    camera.shoot("console-payment")
+    camera.page.goto(f"{console}jobs/")
+    camera.page.locator(".rows th a").first.click()
+    camera.shoot("console-job")
+    camera.shoot("console-ask", f"{console}act/pause-queue/?key=routine")
+
+
+def _take_on_call(browser: Browser, shop: Embedded) -> None:
+    context = browser.new_context(viewport={"width": ON_CALL.width, "height": ON_CALL.height}, locale="ru-RU")
+    camera, admin = _Camera(context, f"ru-{ON_CALL.name}"), f"{shop.url}/admin/"
+    _log_in(camera.page, admin, _password(shop))
+    _take_console(camera, f"{admin}console/")
+    context.close()
+
+
+def _password(shop: Embedded) -> str:
+    return (Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip()
 
 
 def _log_in(page: Page, admin: str, password: str) -> None:

@@ -1,9 +1,10 @@
 """What the background work writes about itself."""
 
+from actors.models.console import Console
 from actors.models.job import Job
 from actors.models.pause import Pause
 from actors.models.redelivery import Redelivery
 from actors.models.tick import Tick
 from actors.models.worker import Worker
 
-__all__ = ["Job", "Pause", "Redelivery", "Tick", "Worker"]
+__all__ = ["Console", "Job", "Pause", "Redelivery", "Tick", "Worker"]

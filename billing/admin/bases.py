@@ -135,9 +135,14 @@ class NeedsAPerson(admin.SimpleListFilter):
         return queryset.filter(self.trouble) if self.value() == "yes" else queryset
 
 
+def page_of(model: type[Model], key: object) -> str:
+    """The path of the page of one row."""
+    return reverse(_address(model, "change"), args=[key])
+
+
 def link_to_row(model: type[Model], key: object, text: object) -> SafeString:
     """To the page of one row."""
-    return format_html('<a href="{}">{}</a>', reverse(_address(model, "change"), args=[key]), text)
+    return format_html('<a href="{}">{}</a>', page_of(model, key), text)
 
 
 def link_to_search(model: type[Model], word: str, text: object) -> SafeString:

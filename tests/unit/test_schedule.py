@@ -11,6 +11,7 @@ import dramatiq
 import pytest
 from django.conf import settings
 
+from actors.kinds import KINDS, Kind
 from actors.periods import DAY_S
 from actors.schedule import Entry, attach, entries
 
@@ -110,11 +111,22 @@ def test_every_nudge_fits_its_actor(nudge: Nudge) -> None:
     inspect.signature(ACTORS[nudge.actor or ""].fn).bind(*range(nudge.arguments))
 
 
-def test_only_two_places_nudge_by_a_name_that_is_not_written_out() -> None:
-    """The scheduler's names are those of the table, and billing's is the setting below."""
+def test_few_places_nudge_by_a_name_that_is_not_written_out() -> None:
+    """The scheduler's names are those of the table, as are the console's; its sweeps, and billing's setting, below."""
     places = {nudge.where.partition(":")[0] for nudge in NUDGES if nudge.actor is None}
 
-    assert places == {"actors/scheduler.py", "billing/facts.py"}
+    assert places == {
+        "actors/console/acts/schedule.py",
+        "actors/console/acts/work.py",
+        "actors/scheduler.py",
+        "billing/facts.py",
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_sweep_of_each_kind_of_work_stands_in_the_schedule(kind: Kind) -> None:
+    """So it can be nudged, as the console does, without arguments."""
+    assert kind.sweep in {entry.actor for entry in entries()}
 
 
 def test_the_actor_that_settles_can_be_nudged() -> None:

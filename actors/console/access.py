@@ -1,0 +1,30 @@
+"""Who may see the console, act in it, and configure with it.
+
+Three permissions on `Console`, a model without a table. What belongs to another room also needs that room's own
+permission: whoever may act in the console, but not change payments, cannot change them here either.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+READ, ACT, CONFIGURE = "actors.console_read", "actors.console_act", "actors.console_configure"
+
+_READS = (
+    READ, "billing.view_payment", "billing.view_paymentevent", "billing.view_refund", "billing.view_callback",
+    "billing.view_accountstate", "billing.view_reconciliation", "billing.view_difference",
+    "commerce.view_order", "commerce.view_notification", "commerce.view_dailyreport",
+)  # fmt: skip
+_ACTS = (
+    *_READS, ACT, "billing.change_payment", "billing.change_paymentevent", "billing.change_refund",
+    "billing.change_callback", "billing.change_reconciliation", "commerce.change_notification",
+    "commerce.change_dailyreport",
+)  # fmt: skip
+_CONFIGURES = (*_ACTS, CONFIGURE, "billing.change_accountstate")
+
+ROLES = {"Console: read": _READS, "Console: act": _ACTS, "Console: configure": _CONFIGURES}
+"""Groups that `manage.py consoleroles` makes. None of them may give money back: that is `billing.add_refund`."""
+
+
+def may(user: Any, permissions: Iterable[str]) -> bool:
+    """All of them; superusers may everything."""
+    return bool(user.has_perms(tuple(permissions)))

@@ -1,0 +1,79 @@
+"""Queues: let one rest, let it go on; and what becomes of its dead letters."""
+
+import dramatiq
+from django.utils.translation import gettext_lazy as _
+
+from actors.brokers import BrokerSilent
+from actors.console.access import ACT, CONFIGURE
+from actors.console.acting import Act, NotNow, Subject
+from actors.jobs import letters, pauses
+from actors.jobs.letters import Which
+
+OF_QUEUE, OF_ACTOR = "queue:", "actor:"
+"""So begin keys that mean all dead letters of a queue, or of an actor."""
+
+LONGEST_KEY = 400
+
+
+def _queue(key: str) -> Subject | None:
+    return Subject(key, f"queue {key}") if key in dramatiq.get_broker().get_declared_queues() else None
+
+
+def _letter(key: str) -> Subject | None:
+    """Whether it is still there only the broker knows."""
+    if not key or len(key) > LONGEST_KEY:
+        return None
+    is_many = key.startswith((OF_QUEUE, OF_ACTOR))
+    return Subject(key, f"all dead letters of {key.replace(':', ' ', 1)}" if is_many else f"dead letter {key}")
+
+
+def _which(key: str) -> Which:
+    if key.startswith(OF_QUEUE):
+        return Which(queue=key.removeprefix(OF_QUEUE))
+    if key.startswith(OF_ACTOR):
+        return Which(actor=key.removeprefix(OF_ACTOR))
+    return Which(key=key)
+
+
+def _pause(key: str, by: str, why: str) -> bool:
+    return pauses.pause(pauses.QUEUE, key, by, why)
+
+
+def _resume(key: str, by: str, why: str) -> bool:
+    return pauses.resume(pauses.QUEUE, key, by)
+
+
+def _again(key: str, by: str, why: str) -> bool:
+    try:
+        return letters.send_again(_which(key)) > 0
+    except BrokerSilent as silence:
+        raise NotNow(str(silence)) from None
+
+
+def _drop(key: str, by: str, why: str) -> bool:
+    try:
+        return letters.drop(_which(key)) > 0
+    except BrokerSilent as silence:
+        raise NotNow(str(silence)) from None
+
+
+ACTS = (
+    Act(
+        "pause-queue", _("Pause"),
+        _("Workers take nothing from it any more; what runs is finished. What is due stays due, and nothing is lost."),
+        (CONFIGURE,), _queue, _pause, _("Queues that rest now"), _("Paused already"), asks_why=True, stops=True,
+    ),
+    Act(
+        "resume-queue", _("Resume"), _("Workers take from it again."), (CONFIGURE,), _queue, _resume,
+        _("Queues that go on"), _("Not paused"),
+    ),
+    Act(
+        "letter-again", _("Send again"), _("Each becomes a new message with a clean record."), (ACT,), _letter, _again,
+        _("Dead letters that were sent again"), _("Gone already, or cannot be sent again"),
+    ),
+    Act(
+        "letter-drop", _("Drop"),
+        _("The messages are thrown away. Their rows, if they are still due, are found by the sweeps all the same."),
+        (ACT,), _letter, _drop, _("Dead letters dropped"), _("Gone already"), asks_why=True, stops=True,
+    ),
+)  # fmt: skip

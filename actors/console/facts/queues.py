@@ -1,0 +1,103 @@
+"""Queues: what waits in them, who takes it, and what died there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from actors.brokers import QueueFacts
+from actors.brokers import queues as ask_broker
+from actors.console.facts.watching import Known, Watch
+from actors.jobs import letters, pauses
+from actors.jobs.letters import DeadLetter
+from actors.models import Pause
+
+LETTERS = 100
+"""So many dead letters stand on the page."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Somebody has paused it."""
+
+    paused_at: datetime
+    paused_by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue. What nobody tells is None: RabbitMQ's plugin is needed for it."""
+
+    name: str
+    ready: int
+    unacked: int | None
+    consumers: int
+    oldest_s: float | None
+    dead: int
+    pause: Rest | None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Does nobody take its messages, though nobody has paused it?"""
+        return self.consumers == 0 and self.pause is None
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter."""
+
+    key: str
+    queue: str
+    actor: str
+    args: str
+    attempts: int
+    died_at: datetime | None
+    problem: str
+    """Why it cannot be sent again; empty: it can."""
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The page of queues. `problem`: the broker does not answer, and the numbers are `age_s` old, or missing."""
+
+    queues: list[Queue]
+    letters: list[Letter]
+    problem: str
+    age_s: float | None
+
+
+_queues: Watch[list[QueueFacts]] = Watch(ask_broker, "watch-queues")
+_letters: Watch[list[DeadLetter]] = Watch(partial(letters.look, limit=LETTERS), "watch-letters")
+
+
+def queues() -> Queues:
+    """As far as the broker tells, without waiting for it; paused queues are known in any case."""
+    known, dead = known_queues(), Known[list[DeadLetter]]([])
+    if any(queue.dead for queue in known.value or ()):
+        dead = _letters.latest()
+    rests = resting(pauses.QUEUE)
+    return Queues(
+        queues=[_queue(facts, rests.get(facts.name)) for facts in known.value or ()],
+        letters=[_letter(letter) for letter in dead.value or ()],
+        problem=known.problem or dead.problem,
+        age_s=known.age_s,
+    )
+
+
+def known_queues() -> Known[list[QueueFacts]]:
+    """What the broker has told last."""
+    return _queues.latest()
+
+
+def resting(kind: Pause.Kind) -> dict[str, Rest]:
+    """What is paused of a kind, by name."""
+    return {pause.name: Rest(pause.paused_at, pause.paused_by, pause.why) for pause in Pause.objects.filter(kind=kind)}
+
+
+def _queue(facts: QueueFacts, rest: Rest | None) -> Queue:
+    return Queue(facts.name, facts.ready, facts.unacked, facts.consumers, facts.oldest_s, facts.dead, rest)
+
+
+def _letter(letter: DeadLetter) -> Letter:
+    died_at = letter.died_at or letter.sent_at
+    return Letter(letter.key, letter.queue, letter.actor, letter.args, letter.attempts, died_at, letter.problem)

@@ -1,0 +1,119 @@
+"""Searching the history of jobs: `actor:check_payment outcome:failed since:2h error:timeout`.
+
+Every word has a qualifier, so that each is looked up where an index, or a limit, makes it cheap: a search may not cost
+the database more than the page that it is typed into. What has no index is looked for among the SCANNED newest jobs
+that the other words leave.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import get_current_timezone, is_naive, make_aware
+from django.utils.translation import gettext as _
+
+from actors.models import Job
+
+SCANNED = 10_000
+
+_WORD = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)')
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was typed, understood. `problem`: what of it could not be, in a sentence; then nothing is looked for."""
+
+    typed: str
+    indexed: Q = field(default_factory=Q)
+    scanned: Q = field(default_factory=Q)
+    is_scan: bool = False
+    problem: str = ""
+
+
+INDEXED: dict[str, Callable[[str], Q]] = {
+    "actor": lambda word: Q(actor=word),
+    "outcome": lambda word: Q(outcome=word.lower()),
+    "message": lambda word: Q(message_id=word),
+}
+
+SCANS: dict[str, Callable[[str], Q]] = {
+    "queue": lambda word: Q(queue=word),
+    "worker": lambda word: Q(worker__startswith=word),
+    "error": lambda word: Q(error__icontains=word),
+    "args": lambda word: Q(args__contains=word),
+}
+
+QUALIFIERS = (*INDEXED, "since", *SCANS)
+
+
+def understood(typed: str, now: datetime) -> Search:
+    """The search for what was typed; `now` is what `since:2h` is counted back from."""
+    indexed, scanned, is_scan = Q(), Q(), False
+    for qualifier, word in _words(typed):
+        try:
+            if qualifier in SCANS:
+                scanned, is_scan = scanned & SCANS[qualifier](word), True
+            else:
+                indexed &= _indexed(qualifier, word, now)
+        except ValueError as problem:
+            return Search(typed, problem=str(problem))
+    return Search(typed, indexed, scanned, is_scan)
+
+
+def found(search: Search, before: Job | None, limit: int) -> list[Job]:
+    """The newest jobs that match, at most so many, without their tracebacks; `before`: only older ones than this."""
+    if search.problem:
+        return []
+    newest = Job.objects.filter(search.indexed).order_by("-ended_at", "-id")
+    if before is not None:
+        newest = newest.filter(_older_than(before))
+    return list((_scanned(newest, search) if search.is_scan else newest).defer("traceback")[:limit])
+
+
+def _words(typed: str) -> list[tuple[str, str]]:
+    return [(qualifier.lower(), word.strip('"')) for qualifier, word in _WORD.findall(typed)]
+
+
+def _indexed(qualifier: str, word: str, now: datetime) -> Q:
+    if qualifier == "since":
+        return Q(ended_at__gte=_since(word, now))
+    if qualifier not in INDEXED:
+        known = {"word": f"{qualifier}:{word}" if qualifier else word, "qualifiers": ": ".join(QUALIFIERS) + ":"}
+        raise ValueError(_("“%(word)s” is not understood: begin each word with one of %(qualifiers)s") % known)
+    if qualifier == "outcome" and word.lower() not in Job.Outcome.values:
+        known = {"word": word, "outcomes": ", ".join(Job.Outcome.values)}
+        raise ValueError(_("“%(word)s” is no outcome: write one of %(outcomes)s.") % known)
+    return INDEXED[qualifier](word)
+
+
+def _since(word: str, now: datetime) -> datetime:
+    """`90s`, `15m`, `2h`, `7d`, `2026-03-29`, or `2026-03-29T12:00`, in the shop's time zone."""
+    try:
+        at = _moment(word, now)
+    except (ValueError, OverflowError):  # there is no such day, or it is before the first
+        at = None
+    if at is None:
+        raise ValueError(_("“%(word)s” is no time: write 15m, 2h, 7d, or a day like 2026-03-29.") % {"word": word})
+    return make_aware(at, get_current_timezone()) if is_naive(at) else at
+
+
+def _moment(word: str, now: datetime) -> datetime | None:
+    if match := re.fullmatch(r"(\d{1,6})([smhd])", word):
+        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    day = parse_date(word)
+    return datetime.combine(day, time()) if day else parse_datetime(word)
+
+
+def _older_than(job: Job) -> Q:
+    """The first condition is what the index is entered by."""
+    earlier = Q(ended_at__lt=job.ended_at) | Q(ended_at=job.ended_at, pk__lt=job.pk)
+    return Q(ended_at__lte=job.ended_at) & earlier
+
+
+def _scanned(newest: "QuerySet[Job]", search: Search) -> "QuerySet[Job]":
+    few = newest.values("pk")[:SCANNED]
+    return Job.objects.filter(search.scanned, pk__in=few).order_by("-ended_at", "-id")

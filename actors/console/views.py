@@ -1,0 +1,98 @@
+"""A page of the console three ways: whole, only what is refreshed, and as JSON (`?as=json`)."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from actors.console.access import READ, may
+from actors.console.acting import Act, perform
+from actors.console.acts import ACTS
+from actors.console.pages import PAGES, Page
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing but our own files: whatever a hostile text in a row may be, no browser runs it."""
+
+View = Callable[..., HttpResponse]
+
+
+def page_view(page: Page) -> View:
+    """The view of a page, for members of the staff who may see it."""
+
+    @require_safe
+    def view(request: HttpRequest, **path: Any) -> HttpResponse:
+        if not may(request.user, (READ, *page.needs)):
+            raise PermissionDenied
+        facts = page.facts(request.GET, **path)
+        if facts is None:
+            raise Http404
+        if request.GET.get("as") == "json":
+            return JsonResponse(asdict(facts))
+        return TemplateResponse(request, _template(request, page), _context(request, page, facts))
+
+    return _guarded(view)
+
+
+def act_view(act: Act) -> View:
+    """The view of an act; it checks for itself who may."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    def view(request: HttpRequest) -> HttpResponse:
+        return perform(request, act)
+
+    return _guarded(view)
+
+
+def _guarded(view: View) -> View:
+    """Behind the admin's login and CSRF check, with the headers of the console."""
+    guarded = admin.site.admin_view(view)
+
+    @wraps(view)
+    def with_headers(request: HttpRequest, **path: Any) -> HttpResponse:
+        answer = guarded(request, **path)
+        answer.headers["Content-Security-Policy"] = CSP
+        return answer
+
+    return with_headers
+
+
+def _template(request: HttpRequest, page: Page) -> str:
+    return page.part if request.GET.get("part") == "live" else "console/page.html"
+
+
+def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
+    about_page = {
+        "page": page,
+        "facts": facts,
+        "now": timezone.now(),
+        "may": {act.name: act for act in ACTS if may(request.user, act.needs)},
+        "here": _here(request),
+    }
+    if request.GET.get("part") == "live":
+        return about_page
+    tabs = [one for one in PAGES if not one.tab and may(request.user, one.needs)]
+    around = {
+        "title": page.title,
+        "tabs": tabs,
+        "refresh_s": settings.CONSOLE_REFRESH_S,
+        "is_nav_sidebar_enabled": False,
+    }
+    return {**admin.site.each_context(request), **around, **about_page}
+
+
+def _here(request: HttpRequest) -> str:
+    """The page's own address, whichever part of it was asked for."""
+    query = request.GET.copy()
+    query.pop("part", None)
+    return f"{request.path}?{query.urlencode()}" if query else request.path

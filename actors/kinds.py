@@ -1,0 +1,76 @@
+"""Every kind of slow work, with the sweep that finds what is due of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from billing.callbacks import CALLBACKS
+from billing.looks import CHECKS
+from billing.reconciled_day import RECONCILIATIONS
+from billing.refunds import REFUNDS
+from commerce.notifications import MAILS
+from commerce.orders import EXPIRIES
+from commerce.reports_mail import REPORT_MAILS
+from commerce.settlement import SETTLEMENTS
+from config import lag
+from config.due import Due
+
+
+def _as_it_is(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    return rows
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One row of the README's table of slow work."""
+
+    label: Promise
+    due: Due[Any]
+    sweep: str
+    """The actor that works off what is due."""
+
+    trim: Callable[["QuerySet[Any]"], "QuerySet[Any]"] = _as_it_is
+    """What a list of rows needs beside them, and does without."""
+
+    may_be_early: bool = True
+    """May a row that is not due yet be looked at now? Not where the due time is a promise to a customer."""
+
+    @property
+    def name(self) -> str:
+        """As metrics have it, like `payment_event`; also in addresses."""
+        return self.due.noun
+
+    def parts(self) -> list[Q]:
+        """Conditions that cover all rows, each of which the index of the due column serves."""
+        return lag.PARTS.get(self.due.model, lambda: [Q()])()
+
+
+def _without(*columns: str) -> Callable[["QuerySet[Any]"], "QuerySet[Any]"]:
+    return lambda rows: rows.defer(*columns)
+
+
+def _with_payment(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """A refund is named with its currency."""
+    return rows.select_related("payment")
+
+
+KINDS = (
+    Kind(_("open payments"), CHECKS, "check_pending_payments"),
+    Kind(_("stored callbacks"), CALLBACKS, "process_waiting_callbacks", trim=_without("body")),
+    Kind(_("payment events the shop has not seen"), SETTLEMENTS, "settle_orders"),
+    Kind(_("mails"), MAILS, "send_pending_emails", trim=_without("text", "html")),
+    Kind(_("orders nobody has paid for"), EXPIRIES, "expire_orders", may_be_early=False),
+    Kind(_("refunds on their way"), REFUNDS, "follow_refunds", trim=_with_payment),
+    Kind(_("mails about a day's report"), REPORT_MAILS, "send_daily_reports"),
+    Kind(_("days to compare with a provider's list"), RECONCILIATIONS, "reconcile_payments"),
+)  # fmt: skip
+"""Those first for which a customer may be waiting."""
+
+
+def kind_named(name: str) -> Kind | None:
+    """None if there is none of that name."""
+    return next((kind for kind in KINDS if kind.name == name), None)

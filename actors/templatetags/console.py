@@ -1,0 +1,159 @@
+"""What the console's templates need: times as one says them, buttons, and charts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from commerce import charts
+
+register = template.Library()
+
+SPARK_PX = 22
+
+SPARK_BARS = 30
+"""Fewer bars stand at the right, where the newest is."""
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """A length of time in the unit in which one would say it.
+
+    >>> [span(s) for s in (None, 0, 0.0123, 1.5, 75, 3_720, 200_000)]
+    ['–', '0 s', '12 ms', '1.5 s', '1 min', '1 h 2 min', '2 d 7 h']
+    """
+    if seconds is None:
+        return "–"
+    if seconds < 0.001:
+        return _("%(n)s s") % {"n": 0}
+    if seconds < 1:
+        return _("%(n)s ms") % {"n": f"{1000 * seconds:.0f}"}
+    if seconds < 60:
+        return _("%(n)s s") % {"n": f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"}
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return _("%(n)s min") % {"n": minutes}
+    if minutes < 24 * 60:
+        return _("%(n)s h %(m)s min") % {"n": minutes // 60, "m": minutes % 60}
+    return _("%(n)s d %(m)s h") % {"n": minutes // 1440, "m": minutes % 1440 // 60}
+
+
+@register.filter
+def moment(at: datetime | None) -> SafeString | str:
+    """To the second, in the shop's time zone; the day only where it is another one."""
+    if at is None:
+        return "–"
+    local, today = timezone.localtime(at), timezone.localdate()
+    shown = date_format(local, "H:i:s") if local.date() == today else date_format(local, "Y-m-d H:i:s")
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), shown)
+
+
+@register.filter
+def ago(at: datetime | None) -> str:
+    """How long before now, in whole seconds."""
+    return span(max(0, int((timezone.now() - at).total_seconds()))) if at else "–"
+
+
+@register.simple_tag(takes_context=True)
+def act(context: Any, name: str, key: object, title: str = "") -> SafeString | str:
+    """A button that does it, or a link to the page that asks why; nothing for whoever may not."""
+    found = context["may"].get(name)
+    if found is None:
+        return ""
+    address, css = reverse(f"console:{name}"), "act stops" if found.stops else "act"
+    if found.asks_why:
+        query = urlencode({"key": key, "next": context["here"]})
+        return format_html('<a class="{}" href="{}?{}">{}…</a>', css, address, query, title or found.title)
+    return format_html(
+        '<button class="{}" form="do" formaction="{}" name="key" value="{}">{}</button>',
+        css, address, key, title or found.title,
+    )  # fmt: skip
+
+
+@register.simple_tag(takes_context=True)
+def choose(context: Any, name: str, key: object, about: object) -> SafeString | str:
+    """A box to choose a row for an act on many."""
+    if name not in context["may"]:
+        return ""
+    return format_html(
+        '<input type="checkbox" form="bulk" name="key" value="{}" aria-label="{}">', key, f"{_('Choose')} {about}"
+    )
+
+
+@register.simple_tag
+def choose_all() -> SafeString:
+    """A button for those who have scripts; the style sheet hides it from the others."""
+    return format_html('<button type="button" class="act all">{}</button>', _("Choose all"))
+
+
+@register.simple_tag(takes_context=True)
+def act_on_chosen(context: Any, name: str) -> SafeString | str:
+    """The button for the chosen rows."""
+    found = context["may"].get(name)
+    if found is None:
+        return ""
+    return format_html(
+        '<button class="{}" form="bulk" formaction="{}">{}{}</button>',
+        "act stops" if found.stops else "act", reverse(f"console:{name}"), found.title, "…" if found.asks_why else "",
+    )  # fmt: skip
+
+
+@register.simple_tag
+def outcomes(title: str, slots: Sequence[Any], **named: str) -> SafeString:
+    """Bars over time: one colour for each named count, in the order in which they are named.
+
+    `good="succeeded"` draws the attribute `succeeded` of each slot under the name that the template gives it.
+    """
+    labels = [date_format(timezone.localtime(slot.begins_at), "H:i") for slot in slots]
+    series = [
+        charts.Series(name, f"c{number}", [getattr(slot, attribute) for slot in slots])
+        for number, (attribute, name) in enumerate(named.items(), start=1)
+    ]
+    return charts.bars(title, labels, series, height=140, every=3)
+
+
+@register.simple_tag
+def parts(title: str, counts: dict[str, int]) -> SafeString:
+    """One bar in parts."""
+    drawn = [charts.Part(name, f"c{number}", count) for number, (name, count) in _numbered(counts)]
+    return charts.stacked(title, drawn)
+
+
+@register.simple_tag
+def legend(counts: dict[str, int]) -> Sequence[tuple[str, str, int]]:
+    """What the colours of `parts` mean: class, name, count."""
+    return [(f"c{number}", name, count) for number, (name, count) in _numbered(counts)]
+
+
+@register.simple_tag
+def spark(title: str, values: Sequence[float]) -> SafeString | str:
+    """A small row of bars, each as high as its share of the greatest, which the text says."""
+    if not values:
+        return ""
+    greatest = max([*values, 1e-9])
+    label = _("%(title)s: at most %(greatest)s") % {"title": title, "greatest": span(greatest)}
+    before = max(0, SPARK_BARS - len(values))
+    bars = (_bar(number, before + len(values), value / greatest) for number, value in enumerate(values, start=before))
+    return format_html(
+        '<svg class="spark" role="img" aria-label="{}" width="100%" height="{}" focusable="false">{}</svg>',
+        label, SPARK_PX, format_html_join("", '<rect class="c1" x="{}%" y="{}" width="{}%" height="{}"/>', bars),
+    )  # fmt: skip
+
+
+def _bar(number: int, of: int, share: float) -> tuple[str, ...]:
+    """Left edge and width in percent, top and height in pixels."""
+    tall = max(1.0, share * SPARK_PX)
+    return f"{number * 100 / of:.2f}", f"{SPARK_PX - tall:.1f}", f"{80 / of:.2f}", f"{tall:.1f}"
+
+
+def _numbered(counts: dict[str, int]) -> Sequence[tuple[int, tuple[str, int]]]:
+    """Five colours are enough: what is rarer shares the last."""
+    return [(min(number, 5), pair) for number, pair in enumerate(counts.items(), start=1)]

@@ -1,0 +1,133 @@
+"""The person on call: a real browser on the console of the real shop."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.embedded import Embedded
+from tests.stack.mail import MailServer
+from tests.stack.programs import find_chromium
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+PATIENCE_MS = 20_000
+
+GIVEN_UP = """
+from tests import backstage, reporting
+from commerce.models import OrderStatus
+backstage.mail(reporting.order(OrderStatus.PAID), "gone@example.com", "given_up", "550 <b>no such user</b>")
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """The embedded shop, whose console refreshes every second."""
+    with MailServer() as mail:
+        embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port, CONSOLE_REFRESH_S="1")
+        embedded.prepare()
+        embedded.start()
+        embedded.program.wait_for_output("Operator", 30)  # pages are served before somebody may log in
+        yield embedded
+        embedded.program.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+def scripts(request: pytest.FixtureRequest) -> bool:
+    """Does the operator's browser run JavaScript?"""
+    return bool(request.param)
+
+
+@pytest.fixture
+def page(scripts: bool, chromium: Browser, shop: Embedded) -> Iterator[Page]:
+    """The operator on a phone, logged in; a complaint of the browser fails the test."""
+    viewport = {"width": 390, "height": 844}
+    context = chromium.new_context(java_script_enabled=scripts, locale="en-GB", viewport=viewport)  # type: ignore[arg-type]
+    opened, complaints = context.new_page(), []
+    opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    opened.goto(f"{shop.url}/admin/")
+    opened.locator("[name=username]").fill("operator")
+    opened.locator("[name=password]").fill(_password(shop))
+    opened.locator("[type=submit]").click()
+    opened.get_by_role("link", name="Console").click()
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def to_tab(page: Page, name: str) -> None:
+    """Along the tabs."""
+    page.get_by_label("Console").get_by_role("link", name=name, exact=True).click()
+    page.wait_for_url(re.compile(r"/console/\w*/?$"))
+    page.wait_for_load_state()
+
+
+def test_a_queue_is_paused_with_a_reason_and_resumed(page: Page) -> None:
+    """Two clicks and a sentence; the first page says who did it and why, until it is resumed there."""
+    to_tab(page, "Queues")
+    page.get_by_role("row", name=re.compile("routine")).get_by_role("link", name="Pause…").click()
+    page.get_by_label("Why?").fill("the mail server moves")
+    page.get_by_role("button", name="Pause").click()
+
+    expect(page.get_by_text("Queues that rest now: 1.")).to_be_visible()
+    to_tab(page, "Overview")
+    expect(page.get_by_role("link", name="routine is paused by operator: the mail server moves")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Queues that go on: 1.")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("routine is paused"))).to_have_count(0)
+
+
+@pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_the_page_refreshes_itself(page: Page, shop: Embedded) -> None:
+    """What happens elsewhere appears without a reload; not while somebody has chosen a row, or has stopped it."""
+    to_tab(page, "Mail")
+    loads: list[Page] = []
+    page.on("domcontentloaded", lambda loaded: loads.append(loaded))
+
+    _give_up_a_mail(shop)
+    expect(page.get_by_text("gone@example.com")).to_have_count(1, timeout=PATIENCE_MS)
+
+    page.get_by_role("button", name="Choose all").click()
+    _give_up_a_mail(shop)
+    page.wait_for_timeout(2_500)
+    expect(page.get_by_role("checkbox").first).to_be_checked()
+    expect(page.get_by_text("gone@example.com")).to_have_count(1)
+    page.get_by_role("checkbox").first.uncheck()
+    expect(page.get_by_text("gone@example.com")).to_have_count(2, timeout=PATIENCE_MS)
+
+    page.get_by_role("button", name="Stop refreshing").click()
+    _give_up_a_mail(shop)
+    page.wait_for_timeout(2_500)
+    expect(page.get_by_text("gone@example.com")).to_have_count(2)
+    page.get_by_role("button", name="Refresh again").click()
+    expect(page.get_by_text("gone@example.com")).to_have_count(3, timeout=PATIENCE_MS)
+    assert loads == []
+
+
+@pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_a_page_whose_server_is_gone_says_so(page: Page, shop: Embedded) -> None:
+    """Old numbers that look fresh are worse than none."""
+    to_tab(page, "Work")
+    page.context.set_offline(True)
+    expect(page.get_by_text("No answer; what you see is old.")).to_be_visible(timeout=PATIENCE_MS)
+    page.context.set_offline(False)
+    expect(page.get_by_text("No answer; what you see is old.")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def _password(shop: Embedded) -> str:
+    return (Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip()
+
+
+def _give_up_a_mail(shop: Embedded) -> None:
+    with shop.manage("shell", "-v0", "-c", GIVEN_UP) as program:
+        assert program.wait(60) == 0, program.output()
