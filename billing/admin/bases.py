@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from billing.finding import number_in
 from config.paging import FirstPages
 
 if TYPE_CHECKING:
@@ -135,20 +136,20 @@ class NeedsAPerson(admin.SimpleListFilter):
         return queryset.filter(self.trouble) if self.value() == "yes" else queryset
 
 
+def page_of(model: type[Model], key: object) -> str:
+    """The path of the page of one row."""
+    return reverse(_address(model, "change"), args=[key])
+
+
 def link_to_row(model: type[Model], key: object, text: object) -> SafeString:
     """To the page of one row."""
-    return format_html('<a href="{}">{}</a>', reverse(_address(model, "change"), args=[key]), text)
+    return format_html('<a href="{}">{}</a>', page_of(model, key), text)
 
 
 def link_to_search(model: type[Model], word: str, text: object) -> SafeString:
     """To the rows of a list that a word finds."""
     address = f"{reverse(_address(model, 'changelist'))}?{urlencode({'q': word})}"
     return format_html('<a href="{}">{}</a>', address, text)
-
-
-def number_in(word: str) -> int | None:
-    """The word as the number of a row; None, which no row has, if it cannot be one."""
-    return int(word) if word.isdecimal() and len(word) <= 18 else None
 
 
 def _address(model: type[Model], page: str) -> str:

@@ -1,4 +1,4 @@
-"""Where PostgreSQL, RabbitMQ and Chromium live on this machine; `python -m tests.stack.programs` installs them."""
+"""Where the programs live that we need and do not bring along; `python -m tests.stack.programs` installs them."""
 
 import fcntl
 import os
@@ -67,16 +67,31 @@ def find_epmd() -> Path:
 
 def find_chromium() -> Path:
     """Return the browser."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise _missing("Chromium", "chromium")
+    return _first_on_path(("chromium", "chromium-browser", "google-chrome"), "Chromium", "chromium")
+
+
+def find_prometheus() -> Path:
+    """Return the server that scrapes, and tries the rules."""
+    return _first_on_path(("prometheus",), "Prometheus", "prometheus")
+
+
+def find_promtool() -> Path:
+    """Return the program that checks configurations, rules and metrics; it comes with Prometheus."""
+    return _first_on_path(("promtool",), "Prometheus", "prometheus")
+
+
+def find_alertmanager() -> Path:
+    """Return the program that sends alerts to people; Debian has given it a longer name."""
+    names = ("prometheus-alertmanager", "alertmanager")
+    return _first_on_path(names, "Alertmanager", "prometheus-alertmanager")
 
 
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
     "chromium": Part("Chromium", "chromium", find_chromium),
+    "prometheus": Part("Prometheus", "prometheus", find_prometheus),
+    "alertmanager": Part("Alertmanager", "prometheus-alertmanager", find_alertmanager),
 }
 
 
@@ -118,6 +133,13 @@ def _pg_config() -> list[Path]:
 def _on_path(program: str) -> list[Path]:
     found = shutil.which(program)
     return [Path(found).parent] if found else []
+
+
+def _first_on_path(programs: tuple[str, ...], name: str, package: str) -> Path:
+    for program in programs:
+        if found := shutil.which(program):
+            return Path(found)
+    raise _missing(name, package)
 
 
 def _missing(name: str, package: str) -> MissingProgram:
