@@ -67,7 +67,7 @@ services: .venv/dev ## A local PostgreSQL and RabbitMQ, until Ctrl-C; prints the
 
 .PHONY: web
 web: .venv/runtime ## The shop
-	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi --bind 127.0.0.1:$(call port,$(SHOP_URL),8000) --worker-class gthread --threads 8 --no-control-socket
+	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi -c python:config.gunicorn --bind 127.0.0.1:$(call port,$(SHOP_URL),8000) --worker-class gthread --threads 8 --no-control-socket
 
 .PHONY: worker
 worker: .venv/runtime ## The workers

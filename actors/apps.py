@@ -7,6 +7,9 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+READERS = ("config.lag", "actors.metrics.schedule", "actors.metrics.queues", "actors.metrics.middleware")
+"""Modules that declare series; those of `billing` and `commerce` are declared by the code that counts them."""
+
 
 class ActorsConfig(AppConfig):
     name = "actors"
@@ -15,7 +18,7 @@ class ActorsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare every actor in every process: whoever nudges one must know its queue."""
-        for module in settings.ACTOR_MODULES:
+        for module in (*settings.ACTOR_MODULES, *READERS):
             import_module(module)
         if settings.PAYMENT_SETTLING_ACTOR not in dramatiq.get_broker().get_declared_actors():
             raise ImproperlyConfigured(

@@ -17,6 +17,7 @@ import periodiq
 from django.db import Error, close_old_connections
 
 from actors import ticks
+from actors.metrics.schedule import FIRED
 from actors.schedule import attach
 from config.due import database_now
 from config.nudges import nudge
@@ -66,6 +67,7 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         for name in actors:
             log.debug("tick.fired", extra={"schedule": name, "at": now.isoformat()})
             nudge(name)
+            FIRED.labels(name).inc()
 
     def _told_to_stop(self, within_s: float) -> bool:
         try:

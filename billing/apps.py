@@ -11,7 +11,9 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
-        """What a payment's reference names must be there to be looked up."""
+        """What a payment's reference names must be there to be looked up; and what the metrics read is declared."""
+        from billing import readings  # noqa: F401
+
         name = settings.PAYMENT_REFERENCE_MODEL
         try:
             if name:

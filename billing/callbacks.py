@@ -9,12 +9,14 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from billing import payments
 from billing.errors import BadAnswer, Forged
 from billing.looks import CHECKS
+from billing.metrics import CALLBACKS as CALLBACKS_COUNTED
 from billing.models import AskedBy, Callback, Payment
 from billing.providers import Hint, Post, provider_of
 from config.due import Due, backoff, database_now
@@ -41,6 +43,7 @@ def receive(account: str, post: Post) -> Callback:
     digest = hashlib.sha256(post.body).hexdigest()
     first = {"body": post.body, "sender": post.sender or None, "process_after": database_now()}
     callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
+    CALLBACKS_COUNTED.labels(account, "received" if new else "repeated").inc()
     if not new:
         Callback.objects.filter(pk=callback.pk).update(repeats=F("repeats") + 1)
     if not new and callback.outcome != Callback.Outcome.FORGED:
@@ -95,6 +98,7 @@ def _set_aside(callback: Callback) -> None:
     forged = {"outcome": Callback.Outcome.FORGED, "process_after": None}
     if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.WAITING, claims=0).update(**forged):
         callback.outcome = Callback.Outcome.FORGED
+        CALLBACKS_COUNTED.labels(callback.account, Callback.Outcome.FORGED.value).inc()
 
 
 def _ask_for_a_look(callback: Callback) -> None:
@@ -157,6 +161,7 @@ def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", paym
         held.outcome, held.event, held.payment = outcome, event, payment
         CALLBACKS.done(held)
         held.save()
+        transaction.on_commit(CALLBACKS_COUNTED.labels(callback.account, outcome.value).inc)
 
 
 def _put_off(callback: Callback, wait: timedelta) -> None:

@@ -6,8 +6,9 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
+from billing.metrics import CALLBACKS_LOST, PAYMENTS, REFUNDS, SETTLE_SECONDS
 from billing.models import AskedBy, Payment, PaymentEvent, Refund
-from billing.states import RefundStatus, Status
+from billing.states import ENDS, RefundStatus, Status
 from config.nudges import nudge
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ def tell_of_payment(payment: Payment, source: Status, found_by: AskedBy, now: da
         settle_after=now,
     )
     _announce(f"payment.{payment.status}", payment, payment.reason, found_by)
+    transaction.on_commit(lambda: _count(payment, payment.status, found_by, now))
 
 
 def tell_of_refund(refund: Refund, source: RefundStatus, found_by: AskedBy, now: datetime) -> None:
@@ -38,6 +40,16 @@ def tell_of_refund(refund: Refund, source: RefundStatus, found_by: AskedBy, now:
         settle_after=now,
     )
     _announce(f"refund.{refund.status}", refund.payment, refund.reason, found_by, refund=refund.pk)
+    transaction.on_commit(REFUNDS.labels(refund.payment.account, refund.status).inc)
+
+
+def _count(payment: Payment, status: str, found_by: AskedBy, now: datetime) -> None:
+    """Nobody else had told us of money that polling finds: its callback was lost, or is on its way still."""
+    PAYMENTS.labels(payment.account, status, found_by.value).inc()
+    if status in ENDS:
+        SETTLE_SECONDS.labels(status, found_by.value).observe((now - payment.created_at).total_seconds())
+    if status == Status.SUCCEEDED and found_by == AskedBy.SCHEDULE:
+        CALLBACKS_LOST.labels(payment.account).inc()
 
 
 def _announce(event: str, payment: Payment, reason: str, found_by: AskedBy, **about: int) -> None:

@@ -17,6 +17,7 @@ from billing.asking import outcome_of
 from billing.attention import call_for_attention, count_error
 from billing.errors import ProviderError, Refused, Unavailable, is_definite_no
 from billing.facts import tell_of_payment
+from billing.metrics import CHECK_LATENESS
 from billing.models import AskedBy, Attention, Payment
 from billing.pacing import longest_request_s
 from billing.providers import Answer, Capturing, provider_of
@@ -52,6 +53,9 @@ class Look:
 
 def look(payment: Payment, now: datetime) -> Look:
     """Ask the provider; raises nothing, touches no database. `now` decides whether the time to pay is over."""
+    if not payment.asked_by:
+        lateness = (now - payment.due_since).total_seconds()
+        CHECK_LATENESS.labels(tracks.track(now - payment.created_at)).observe(max(0.0, lateness))
     with about(payment=payment.pk, order=payment.reference):
         return Look(payment, outcome_of(partial(_ask, payment, now), payment.account))
 
@@ -148,6 +152,7 @@ def _record_locked(looks: Sequence[Look]) -> None:
         _write(payment, found[payment.pk])
     if len(fresh) < len(looks):
         log.info("claim.lost", extra={"rows": len(looks) - len(fresh)})
+        CHECKS.count("claim_lost", len(looks) - len(fresh))
 
 
 def _write(payment: Payment, look: Look) -> None:

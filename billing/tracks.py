@@ -31,8 +31,13 @@ def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime
 
 def interval(age: timedelta) -> timedelta:
     """The seeds' two tracks."""
-    fast = age.total_seconds() < settings.FAST_TRACK_LIMIT_S
+    fast = track(age) == "fast"
     return timedelta(seconds=settings.FAST_TRACK_INTERVAL_S if fast else settings.SLOW_TRACK_INTERVAL_S)
+
+
+def track(age: timedelta) -> str:
+    """`fast` while its customer is probably waiting, then `slow`."""
+    return "fast" if age.total_seconds() < settings.FAST_TRACK_LIMIT_S else "slow"
 
 
 def next_step(start: datetime, step: timedelta, now: datetime) -> datetime:

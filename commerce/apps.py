@@ -8,5 +8,5 @@ class CommerceConfig(AppConfig):
     verbose_name = "Shop"
 
     def ready(self) -> None:
-        """Connects what happens at a login."""
-        from commerce import visitors  # noqa: F401
+        """Connects what happens at a login, and declares what the metrics read."""
+        from commerce import readings, visitors  # noqa: F401

@@ -16,6 +16,7 @@ from billing.models import Refund
 from commerce import letters, mailserver
 from commerce.letters import Unsendable
 from commerce.mailserver import Line, Meaning, Unanswered
+from commerce.metrics import MAILS as MAILS_COUNTED
 from commerce.models import Notification, Order, OrderLine
 from config.due import Due, backoff, database_now
 from config.ending import ending
@@ -240,6 +241,7 @@ def _note_the_attempt(mail: Notification) -> None:
 
 def _write_sent(mail: Notification) -> None:
     MAILS.finish(mail, done_at="sent_at", status=Status.SENT, sending_since=None, error="")
+    MAILS_COUNTED.labels(mail.kind, "sent").inc()
     log.info("mail.sent", extra={"kind": mail.kind, "order": mail.order.public_id})
 
 
@@ -259,15 +261,18 @@ def _put_off(mail: Notification, why: str, first: timedelta, longest: timedelta)
         held.error, held.sending_since = why, None
         MAILS.put_off(held, backoff(held.errors, first, longest))
         held.save()
+    MAILS_COUNTED.labels(mail.kind, "put_off").inc()
     log.warning("mail.put_off", extra={"error": why})
 
 
 def _give_up(mail: Notification, why: str) -> None:
     MAILS.finish(mail, status=Status.GIVEN_UP, sending_since=None, error=why)
+    MAILS_COUNTED.labels(mail.kind, "given_up").inc()
     log.error("mail.given_up", extra={"kind": mail.kind, "order": mail.order.public_id, "error": why})
 
 
 def _hold(mail: Notification, why: str) -> None:
     """It may have been sent, and is of a kind that is better not sent than sent twice."""
     MAILS.finish(mail, status=Status.GIVEN_UP, sending_since=None, error=f"{UNCERTAIN}: {why}")
+    MAILS_COUNTED.labels(mail.kind, "uncertain").inc()
     log.warning("mail.uncertain", extra={"kind": mail.kind, "order": mail.order.public_id, "error": why})

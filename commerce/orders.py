@@ -14,6 +14,7 @@ from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from commerce import carts, delivery, notifications, stock
 from commerce.errors import EmptyCart, SeveralCurrencies, TooMuch, TotalChanged
+from commerce.metrics import ORDERS
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus, Product
 from commerce.models.order import ARROWS
 from config.due import Due, database_now
@@ -70,6 +71,7 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
         cart.items.all().delete()
         payment = _start_payment(order)
     log.info("order.placed", extra={"order": order.public_id, "total": str(order.total)})
+    ORDERS.labels("placed").inc()
     return order, payment
 
 
@@ -143,6 +145,7 @@ def mark_delivered(order_id: int, by: str) -> bool:
         order.save(update_fields=["status", "delivered_at"])
         OrderEvent.objects.create(order=order, kind=OrderEvent.Kind.DELIVERED, by=by, at=now)
     log.info("order.delivered", extra={"order": order.public_id, "by": by})
+    ORDERS.labels("delivered").inc()
     return True
 
 
@@ -162,6 +165,7 @@ def mark_paid(order: Order, payment: Payment) -> None:
     notifications.queue_order_confirmation(order)
     notifications.queue_seller_notifications(order)
     transaction.on_commit(lambda: log.info("order.paid", extra={"order": order.public_id}))
+    transaction.on_commit(ORDERS.labels("paid").inc)
 
 
 def call_for_attention(order: Order, note: str) -> None:
@@ -170,6 +174,7 @@ def call_for_attention(order: Order, note: str) -> None:
     _, is_new = OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.ATTENTION, note=note)
     if is_new:
         log.error("order.attention", extra={"order": order.public_id, "note": note})
+        transaction.on_commit(ORDERS.labels("attention").inc)
         order.attention_note = note
         order.save(update_fields=["attention_note"])
 
@@ -180,6 +185,7 @@ def give_up(order: Order, status: OrderStatus) -> None:
     order.save()
     stock.give_back(order)
     transaction.on_commit(lambda: log.info(f"order.{status}", extra={"order": order.public_id}))
+    transaction.on_commit(ORDERS.labels(status.value).inc)
 
 
 def _locked_items(cart: Cart) -> list[CartItem]:

@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from commerce import report_csv
+from commerce.metrics import MAILS
 from commerce.models import DailyReport
 from commerce.report_page import page
 from config.due import Due, backoff, database_now
@@ -27,6 +28,9 @@ REPORT_MAILS = Due(DailyReport, "mail_after", lease=timedelta(minutes=10))
 that ended early would only make the mail uncertain."""
 
 BATCH = 20
+
+REPORT = "report"
+"""Its kind among the mails that are counted."""
 
 FIRST_BACKOFF = timedelta(minutes=1)
 LONGEST_BACKOFF = timedelta(hours=1)
@@ -116,6 +120,7 @@ def _refused(report: DailyReport, error: Exception) -> None:
         held.mail_error = _describe(error)
         REPORT_MAILS.put_off(held, backoff(held.errors, FIRST_BACKOFF, LONGEST_BACKOFF))
         held.save(update_fields=[*REPORT_MAILS.fields, "mail_error"])
+    MAILS.labels(REPORT, "put_off").inc()
     log.warning("report.mail_put_off", extra={"day": report.day.isoformat(), "error": _describe(error)})
     return None
 
@@ -126,6 +131,8 @@ def _end(report: DailyReport, state: DailyReport.MailState, error: str) -> None:
         held.mail_state, held.mail_error = state, error
         held.mailed_at = database_now() if state == State.SENT else None
         held.save(update_fields=[*REPORT_MAILS.fields, "mail_state", "mail_error", "mailed_at"])
+    if state != State.NONE:
+        MAILS.labels(REPORT, state.value).inc()
     level = logging.ERROR if error else logging.INFO
     log.log(level, f"report.mail_{state.value}", extra={"day": report.day.isoformat(), "error": error})
 

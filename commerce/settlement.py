@@ -15,6 +15,7 @@ from billing import payments
 from billing.models import Payment, PaymentEvent, Refund
 from billing.states import RefundStatus, Status
 from commerce import late_money, notifications, orders, stock
+from commerce.metrics import ORDERS
 from commerce.models import Order, OrderStatus
 from commerce.orders import give_up
 from config.due import Due, database_now
@@ -90,6 +91,7 @@ def _count_refunds(payment: Payment, order: Order) -> None:
             stock.give_back(order)
         order.refund(database_now())
         transaction.on_commit(lambda: log.info("order.refunded", extra={"order": order.public_id}))
+        transaction.on_commit(ORDERS.labels("refunded").inc)
     order.save(update_fields=["status", "refunded_minor", "refunded_at"])
 
 

@@ -19,6 +19,7 @@ from billing.models import AskedBy, Payment
 from commerce import carts, delivery, orders, ratings, shelf, visitors
 from commerce.errors import CannotOrder
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
+from commerce.metrics import measured_checkout
 from commerce.models import FOR_SALE, Order, Product
 from commerce.search import LONGEST_QUERY
 from commerce.timeline import for_customer
@@ -90,6 +91,7 @@ def change_cart(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
+@measured_checkout
 def checkout(request: HttpRequest) -> HttpResponse:
     """The form, and the order that comes of it; the customer is sent on to the provider's page."""
     visitors_cart, buyer = visitors.cart(request), visitors.customer(request)

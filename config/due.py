@@ -19,11 +19,12 @@ claims nothing any more.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
 from django.db import connections, models, router, transaction
@@ -33,6 +34,7 @@ from django.utils import timezone
 
 from config.ending import ending
 from config.logging import about
+from config.metrics import counter
 
 R = TypeVar("R", bound="DueRow")
 
@@ -40,6 +42,17 @@ log = logging.getLogger(__name__)
 
 DEATHS_ALLOWED = 3
 """So many workers may die on a row before a person must look at it (as Sidekiq does with its poison pills)."""
+
+
+CLAIMED = counter("tillkeeper_claims_total", "Rows that were claimed, by kind of work.", "work")
+OUTCOMES = counter(
+    "tillkeeper_outcomes_total",
+    "What became of claimed rows: snoozed, left, put_off, done, released, claim_lost, failed, attention.",
+    *("work", "outcome"),
+)
+
+KINDS: "dict[type[DueRow], Due[Any]]" = {}
+"""Every kind of slow work that this process knows, by the model that carries it."""
 
 
 class ClaimLost(Exception):
@@ -81,6 +94,19 @@ class Due(Generic[R]):
     model: type[R]
     column: str
     lease: timedelta
+
+    def __post_init__(self) -> None:
+        KINDS[self.model] = self
+
+    @property
+    def noun(self) -> str:
+        """The kind's name in metrics, like `payment_event`."""
+        return re.sub("(?<!^)(?=[A-Z])", "_", self.model.__name__).lower()
+
+    def count(self, outcome: str, rows: int = 1) -> None:
+        """Count what became of claimed rows, once that is committed."""
+        if rows:
+            transaction.on_commit(partial(OUTCOMES.labels(self.noun, outcome).inc, rows), using=self.database)
 
     def claim_batch(self, limit: int, only: Q | None = None, order: str = "") -> list[R]:
         """Claim up to `limit` due rows, those that waited longest first; rows that others hold are passed over.
@@ -126,8 +152,10 @@ class Due(Generic[R]):
                 work(row)
             except ClaimLost:
                 log.info("claim.lost")
+                self.count("claim_lost")
             except Exception:
                 log.exception("work.failed")
+                self.count("failed")
             else:
                 return True
         return False
@@ -166,19 +194,19 @@ class Due(Generic[R]):
 
     def snooze(self, row: R, after: timedelta) -> None:
         """The answer was "not yet": look again later; no attempt is counted. The caller saves the row."""
-        self._finish(row, after, errors=0)
+        self._finish(row, "snoozed", after, errors=0)
 
     def leave(self, row: R, after: timedelta) -> None:
         """Nothing was learnt about this row: look again later; its count of errors stays. The caller saves the row."""
-        self._finish(row, after, errors=row.errors)
+        self._finish(row, "left", after, errors=row.errors)
 
     def put_off(self, row: R, after: timedelta) -> None:
         """It failed: look again later; a consecutive error is counted. The caller saves the row."""
-        self._finish(row, after, errors=row.errors + 1)
+        self._finish(row, "put_off", after, errors=row.errors + 1)
 
     def done(self, row: R) -> None:
         """Nothing is left to do. The caller saves the row."""
-        self._finish(row, None, errors=0)
+        self._finish(row, "done", None, errors=0)
 
     def finish(self, row: R, done_at: str | None = None, **outcome: Any) -> None:
         """Nothing is left to do: write that and the outcome in one statement, for work that is done by the thousand.
@@ -192,6 +220,7 @@ class Due(Generic[R]):
             cursor.execute(self._finish_sql(done_at, *outcome), [*outcome.values(), row.pk, held_until])
             if not cursor.rowcount:
                 raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
+        self.count("done")
 
     def release(self, rows: Sequence[R]) -> int:
         """Give back claimed rows that nobody began to work on: due as they were, the claim not counted.
@@ -202,9 +231,10 @@ class Due(Generic[R]):
             return 0
         column = self._quoted(self.column)
         triples = [(row.pk, self.due_time(row), row.due_since) for row in rows]
-        return self._update_each(
-            f"{column} = batch.column3, claims = claims - 1", triples, f"AND {column} = batch.column2"
-        )
+        outcome = f"{column} = batch.column3, claims = claims - 1"
+        released = self._update_each(outcome, triples, f"AND {column} = batch.column2")
+        self.count("released", released)
+        return released
 
     @property
     def fields(self) -> list[str]:
@@ -217,7 +247,10 @@ class Due(Generic[R]):
         sooner = f"CASE WHEN asked_by <> '' THEN {self._now_sql} ELSE batch.column3 END"
         outcome = f"{column} = {sooner}, claims = 0, errors = 0"
         triples = [(row.pk, self.due_time(row), moment) for row, moment in zip(rows, until, strict=True)]
-        return self._update_each(outcome, triples, f"AND {column} = batch.column2")
+        snoozed = self._update_each(outcome, triples, f"AND {column} = batch.column2")
+        self.count("snoozed", snoozed)
+        self.count("claim_lost", len(rows) - snoozed)
+        return snoozed
 
     def make_due(self, rows: Q, asked_by: str) -> int:
         """Move the next look to now, for rows that have one; returns how many there were.
@@ -255,6 +288,7 @@ class Due(Generic[R]):
             rows = self._lock_due(only, limit, order, now)
             if rows:
                 self._move_ahead(rows, now + self.lease)
+                transaction.on_commit(partial(CLAIMED.labels(self.noun).inc, len(rows)), using=self.database)
         return rows
 
     def _lock_due(self, only: Q, limit: int, order: str, now: datetime) -> list[R]:
@@ -272,7 +306,8 @@ class Due(Generic[R]):
             row.claims += 1
             setattr(row, self.column, held_until)
 
-    def _finish(self, row: R, after: timedelta | None, errors: int) -> None:
+    def _finish(self, row: R, outcome: str, after: timedelta | None, errors: int) -> None:
+        self.count(outcome)
         now = database_now(self.database)
         wait = timedelta(0) if row.asked_by and after is not None else after
         setattr(row, self.column, None if wait is None else now + wait)

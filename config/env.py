@@ -88,9 +88,9 @@ def addresses(name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def networks(name: str) -> list[str]:
-    """Networks like 192.0.2.0/24 or single addresses, separated by commas; none by default."""
-    found = words(name)
+def networks(name: str, default: str = "") -> list[str]:
+    """Networks like 192.0.2.0/24 or single addresses, separated by commas."""
+    found = words(name, default)
     for word in found:
         try:
             ip_network(word)

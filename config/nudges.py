@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 import dramatiq
 from django.db import transaction
 
+from config.metrics import counter
+
 log = logging.getLogger(__name__)
 
 QUEUE_SIZE = 1_000
@@ -24,6 +26,8 @@ QUEUE_SIZE = 1_000
 
 PAUSE_S = 2.0
 """After a failed send nothing is tried for so long: each try may hang for seconds on a broker that is silent."""
+
+NUDGES = counter("tillkeeper_nudges_total", "Nudges by what became of them: sent or dropped.", "outcome")
 
 Nudge = tuple[str, tuple[int | str, ...]]
 
@@ -77,6 +81,7 @@ class Publisher:
         try:
             dramatiq.get_broker().get_actor(actor).send(*args)
             self.sent += 1
+            NUDGES.labels("sent").inc()
         except Exception as error:
             self._quiet_until = time.monotonic() + PAUSE_S
             self._drop()
@@ -84,6 +89,7 @@ class Publisher:
 
     def _drop(self) -> None:
         self.dropped += 1
+        NUDGES.labels("dropped").inc()
 
 
 publisher = Publisher()

@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from config import env
 from config.logging import configuration
+from config.monitoring import *  # noqa: F403
 from config.payments import *  # noqa: F403 (settings are settings, wherever they are written down)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -164,6 +165,7 @@ DRAMATIQ_BROKER = {
     # "Before" hooks run in this order, "after" hooks in reverse: database connections are cleared last of all, and what
     # skips a message stands behind what counts it.
     "MIDDLEWARE": [
+        "actors.metrics.middleware.Prometheus",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
         "actors.middleware.AboutMessage",
         "actors.middleware.FinishWhatWasBegun",

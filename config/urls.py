@@ -8,6 +8,7 @@ from config import health
 urlpatterns = [
     path("healthz", health.live),
     path("readyz", health.ready),
+    path("", include("actors.urls")),
     path("admin/", admin.site.urls),
     path("callbacks/", include("billing.urls")),
     path("", include("commerce.urls")),

@@ -29,6 +29,8 @@ OURS = (
     "REPORT_",
     "REVIEW_",
     "TRUSTED_",
+    "METRICS_",
+    "SCHEDULER_",
     "CALLBACK_",
     "RECONCILIATION_",
 )

@@ -5,6 +5,7 @@ from functools import cache
 from django.conf import settings
 
 from billing.providers.base import Account, Answer, Capturing, Hint, Post, Provider, RefundAnswer
+from billing.providers.measuring import measured
 from billing.providers.paypal import PayPal
 from billing.providers.sandbox import Sandbox
 from billing.providers.stripe import Stripe
@@ -37,4 +38,4 @@ def provider_of(account: str) -> Provider:
     Raises KeyError for an account that PAYMENT_ACCOUNTS does not name.
     """
     options = settings.PAYMENT_ACCOUNTS[account]
-    return REGISTRY[options["provider"]](Account(account, options))
+    return measured(REGISTRY[options["provider"]](Account(account, options)), account)

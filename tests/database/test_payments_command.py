@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from billing import breaker, looking
-from billing.models import Attention, Payment, Refund
+from billing.models import Attention, Difference, Payment, Refund
 from tests import backstage
 from tests.shop import Shop
 
@@ -267,7 +267,7 @@ def test_every_kind_of_case_is_listed_with_its_ways_out(shop: Shop) -> None:
     refund = shop.refund(paid)
     Refund.objects.filter(pk=refund.pk).update(attention=Attention.KEY_FORGOTTEN)
     type(order).objects.filter(pk=order.pk).update(attention_note="paid twice")
-    backstage.make(backstage.Difference, 1)
+    backstage.make(Difference, 1)
 
     cases = {case["noun"]: case for case in told("attention")}
 

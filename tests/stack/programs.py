@@ -67,23 +67,23 @@ def find_epmd() -> Path:
 
 def find_chromium() -> Path:
     """Return the browser."""
-    return _first_on_path(("chromium", "chromium-browser", "google-chrome"), "Chromium", "chromium")
+    return _first_on_path("Chromium", "chromium", "chromium", "chromium-browser", "google-chrome")
 
 
 def find_prometheus() -> Path:
-    """Return the server that scrapes, and tries the rules."""
-    return _first_on_path(("prometheus",), "Prometheus", "prometheus")
+    """Return the server; `find_promtool` is beside it."""
+    return _first_on_path("Prometheus", "prometheus", "prometheus")
 
 
 def find_promtool() -> Path:
-    """Return the program that checks configurations, rules and metrics; it comes with Prometheus."""
-    return _first_on_path(("promtool",), "Prometheus", "prometheus")
+    """Return what checks pages and rules; it comes with Prometheus."""
+    return _first_on_path("promtool", "prometheus", "promtool")
 
 
 def find_alertmanager() -> Path:
     """Return the program that sends alerts to people; Debian has given it a longer name."""
     names = ("prometheus-alertmanager", "alertmanager")
-    return _first_on_path(names, "Alertmanager", "prometheus-alertmanager")
+    return _first_on_path("Alertmanager", "prometheus-alertmanager", *names)
 
 
 PARTS = {
@@ -135,11 +135,11 @@ def _on_path(program: str) -> list[Path]:
     return [Path(found).parent] if found else []
 
 
-def _first_on_path(programs: tuple[str, ...], name: str, package: str) -> Path:
-    for program in programs:
-        if found := shutil.which(program):
-            return Path(found)
-    raise _missing(name, package)
+def _first_on_path(name: str, package: str, *programs: str) -> Path:
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if found is None:
+        raise _missing(name, package)
+    return Path(found)
 
 
 def _missing(name: str, package: str) -> MissingProgram:

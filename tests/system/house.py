@@ -28,6 +28,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from billing.sandbox import SandboxServer
+from tests.metrics import Page
 from tests.stack.mail import MailServer
 from tests.stack.ports import LOOPBACK, free_port, wait_until
 from tests.stack.postgres import Postgres
@@ -68,6 +69,7 @@ class House:
         self.postgres, self.rabbitmq = Postgres(), RabbitMQ()
         self.mail, self.provider = MailServer(), SandboxServer()
         self.url = f"http://{LOOPBACK}:{free_port()}"
+        self.worker_metrics_port, self.scheduler_metrics_port = free_port(), free_port()
         self._parts: dict[str, Program] = {}
         self._exits = ExitStack()
 
@@ -107,6 +109,8 @@ class House:
             "FAST_TRACK_INTERVAL_S": str(FAST_TRACK_INTERVAL_S),
             "PAYMENT_API_TIMEOUT_S": str(PAYMENT_API_TIMEOUT_S),
             "PAYMENT_WINDOW_S": "600",
+            "METRICS_PORT": str(self.worker_metrics_port),
+            "SCHEDULER_METRICS_PORT": str(self.scheduler_metrics_port),
         }
 
     # --- parts -------------------------------------------------------------------------------------------------------
@@ -148,6 +152,18 @@ class House:
     def worker_threads(self, name: str = "worker") -> int:
         """Threads of the worker's processes."""
         return sum(process.num_threads() for process in self.part(name).members())
+
+    def metrics_address(self, name: str) -> str:
+        """Where the part shows its metrics, as host and port."""
+        ports = {"worker": self.worker_metrics_port, "scheduler": self.scheduler_metrics_port}
+        return f"{LOOPBACK}:{ports[name]}" if name in ports else self.url.removeprefix("http://")
+
+    def metrics(self, name: str) -> Page:
+        """What the part shows to Prometheus now."""
+        with http() as browser:
+            answer = browser.get(f"http://{self.metrics_address(name)}/metrics", timeout=10)
+        assert answer.ok, f"{answer.status_code} {answer.text[:500]}"
+        return Page(answer.text)
 
     def _stop(self, name: str) -> None:
         self.part(name).stop()
@@ -327,8 +343,19 @@ def csrf_token(page: requests.Response) -> str:
 
 def _web(house: House) -> list[str]:
     bind = house.url.removeprefix("http://")
-    options = ["--bind", bind, "--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(house.directory)]
-    return [sys.executable, "-m", "gunicorn", "config.wsgi", *options]
+    options = [
+        "-c",
+        "python:config.gunicorn",
+        "--bind",
+        bind,
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "8",
+        "--worker-tmp-dir",
+        str(house.directory),
+    ]
+    return [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:config.gunicorn", *options]
 
 
 COMMANDS: dict[str, Callable[[House], list[str]]] = {

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from actors.metrics.serving import serve_page_of_scheduler
 from actors.scheduler import in_background
 from actors.startup import services_problems
 from actors.stopping import stop_signal
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         if problems:
             raise CommandError("\n".join(problems))
         told = stop_signal()
+        serve_page_of_scheduler()
         with in_background() as scheduler:
             log.info("scheduler.started", extra={"scheduler": scheduler.name, "entries": len(scheduler.actors)})
             told.get()

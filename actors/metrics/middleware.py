@@ -1,0 +1,143 @@
+"""Dramatiq's own series, counted without its faults, and ours beside them.
+
+Names, labels and buckets are those of `dramatiq.middleware.prometheus`, so that dashboards made for it go on. Each
+of its hooks had to change: here a retry is counted once, and not again when its delay is over; a message that is
+delayed leaves the gauge when it is due, and no process id is in its labels; a name that no actor has, which anybody
+may have written into a message, is `unknown`; and importing prometheus_client early empties no page.
+"""
+
+import os
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from dramatiq import Broker, Worker
+from dramatiq.broker import MessageProxy
+from dramatiq.common import current_millis, q_name
+from dramatiq.message import Message
+from dramatiq.middleware import Middleware
+
+from actors.metrics.serving import serve_page_of_worker
+from config import metrics_files
+from config.metrics import counter, gauge, histogram
+
+BOTH = ("queue_name", "actor_name")
+DURATIONS_MS = (
+    *(5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000, 30_000, 60_000, 600_000, 900_000),
+)
+GONE_AFTER_MS = 5_000
+"""A delayed message that is due for longer is in another worker's hands: the connection to the broker was lost."""
+
+TOTAL = counter("dramatiq_messages_total", "The total number of messages processed.", *BOTH)
+ERRORS = counter("dramatiq_message_errors_total", "The total number of errored messages.", *BOTH)
+RETRIES = counter("dramatiq_message_retries_total", "The total number of retried messages.", *BOTH)
+REJECTS = counter("dramatiq_message_rejects_total", "The total number of dead-lettered messages.", *BOTH)
+IN_PROGRESS = gauge("dramatiq_messages_inprogress", "The number of messages in progress.", *BOTH, of_several="livesum")
+DELAYED = gauge(
+    "dramatiq_delayed_messages_inprogress", "The number of delayed messages in memory.", *BOTH, of_several="livesum"
+)
+DURATION = histogram(
+    "dramatiq_message_duration_milliseconds", "The time spent processing messages.", *BOTH, buckets=DURATIONS_MS
+)
+WAITED = histogram(
+    "tillkeeper_message_wait_seconds",
+    "From when a message was to be worked on (sent, or its delay over) until a thread began.",
+    *("queue", "actor"),
+)
+OUTCOMES = counter(
+    "tillkeeper_messages_total",
+    "What became of messages: done, retried (it failed and will run again), failed (a dead letter), dropped (too old).",
+    *("queue", "actor", "outcome"),
+)
+LAST_SUCCESS = gauge(
+    "tillkeeper_actor_last_success_timestamp_seconds",
+    "When the actor last ended without an error, in this worker.",
+    *("actor",),
+    of_several="max",
+)
+
+
+class Prometheus(Middleware):
+    """Stands first in the list, so that whatever skips a message is behind it: each beginning has its end."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, float] = {}
+        self._due_ms: dict[str, int] = {}
+        self._names: dict[str, tuple[str, str]] = {}
+        self._delays = threading.Lock()
+
+    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        serve_page_of_worker()
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        metrics_files.forget(os.getpid())
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        names = _names(broker, message)
+        wanted_ms = message.options.get("requeue_timestamp", message.message_timestamp)
+        WAITED.labels(*names).observe(max(0, current_millis() - wanted_ms) / 1000)
+        IN_PROGRESS.labels(*names).inc()
+        self._began[message.message_id] = time.perf_counter()
+
+    def after_process_message(
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
+    ) -> None:
+        """Retries stands behind us and has decided by now."""
+        names = self._end(broker, message)
+        if exception is None:
+            LAST_SUCCESS.labels(names[1]).set(time.time())
+            OUTCOMES.labels(*names, "done").inc()
+            return
+        ERRORS.labels(*names).inc()
+        OUTCOMES.labels(*names, "failed" if message.failed else "retried").inc()
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        OUTCOMES.labels(*self._end(broker, message), "failed" if message.failed else "dropped").inc()
+
+    def after_nack(self, broker: Broker, message: MessageProxy) -> None:
+        REJECTS.labels(*_names(broker, message)).inc()
+
+    def before_delay_message(self, broker: Broker, message: MessageProxy) -> None:
+        """After a lost connection the same message comes again, here or elsewhere."""
+        with self._delays:
+            self._due_ms[message.message_id] = message.options["eta"]
+            self._names[message.message_id] = _names(broker, message)
+            self._show_delayed()
+
+    def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
+        """Its delay is over: from now on it waits. Until then `requeue_timestamp` is Dramatiq's note of the failure."""
+        with self._delays:
+            if delay is None and message.message_id in self._due_ms:
+                message.options["requeue_timestamp"] = self._due_ms.pop(message.message_id)
+                self._show_delayed()
+
+    def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
+        """With its delay, and not again without it."""
+        if delay is not None and "retries" in message.options:
+            RETRIES.labels(*_names(broker, message)).inc()
+
+    def _end(self, broker: Broker, message: MessageProxy) -> tuple[str, str]:
+        names, now = _names(broker, message), time.perf_counter()
+        DURATION.labels(*names).observe(1000 * (now - self._began.pop(message.message_id, now)))
+        IN_PROGRESS.labels(*names).dec()
+        TOTAL.labels(*names).inc()
+        return names
+
+    def _show_delayed(self) -> None:
+        """Set, not moved up and down: it cannot drift."""
+        oldest = current_millis() - GONE_AFTER_MS
+        self._due_ms = {key: due_ms for key, due_ms in self._due_ms.items() if due_ms > oldest}
+        counts = Counter(self._names[key] for key in self._due_ms)
+        for names in set(self._names.values()):
+            DELAYED.labels(*names).set(counts[names])
+        self._names = {key: names for key, names in self._names.items() if key in self._due_ms}
+
+
+def _names(broker: Broker, message: "MessageProxy | Message[Any]") -> tuple[str, str]:
+    """The queue, also of what waits in its delay queue, and the actor, if there is one of that name."""
+    queue = q_name(message.queue_name)
+    return (
+        queue if queue in broker.get_declared_queues() else "unknown",
+        message.actor_name if message.actor_name in broker.actors else "unknown",
+    )

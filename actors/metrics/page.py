@@ -1,0 +1,100 @@
+"""The page that Prometheus reads: what was counted, and what is read in this moment."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from django.db import connection, transaction
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from config import metrics_files
+from config.metrics import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
+from config.probes import Answer
+
+READ_WITHIN_S = 2
+"""One reader has so long at the database. A page that is late is no page: Prometheus gives up after its own timeout."""
+
+TOOK = reading("tillkeeper_reader_seconds", "How long it took to read these series just now.", "reader")
+UP = reading("tillkeeper_reader_up", "1 if these series could be read just now, 0 if not.", "reader")
+
+log = logging.getLogger(__name__)
+
+
+def metrics_page(*sources: str) -> Answer:
+    """All that this process and its siblings have counted, and what is read from the `sources`."""
+    whole = CollectorRegistry()
+    _counted(whole)
+    whole.register(_Read(sources))
+    return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(whole)
+
+
+def of_web() -> Answer:
+    """Beside the web's own: all that the database can tell, whoever else is alive."""
+    return metrics_page(DATABASE)
+
+
+def of_everything() -> Answer:
+    """The embedded mode is all of it in one process."""
+    return metrics_page(DATABASE, BROKER)
+
+
+class _Read:
+    """A collector for prometheus_client."""
+
+    def __init__(self, sources: tuple[str, ...]) -> None:
+        self._readers = {name: each for name, each in READERS.items() if each.source in sources}
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, GaugeMetricFamily] = {}
+        for series, labels, value in self._values():
+            if series.name not in families:
+                families[series.name] = GaugeMetricFamily(series.name, series.help, labels=series.labels)
+            families[series.name].add_metric(labels, value)
+        yield from families.values()
+
+    def _values(self) -> Iterator[Value]:
+        for name, each in self._readers.items():
+            started = time.perf_counter()
+            values = _read(name, each)
+            yield from values or ()
+            yield TOOK, (name,), time.perf_counter() - started
+            yield UP, (name,), float(values is not None)
+
+
+def _counted(whole: CollectorRegistry) -> None:
+    """Of several processes, or of this one."""
+    if directory := metrics_files.current():
+        MultiProcessCollector(whole, str(directory))  # type: ignore[no-untyped-call]
+    else:
+        whole.register(REGISTRY)
+
+
+def _read(name: str, each: Reader) -> list[Value] | None:
+    """None if it failed: what was counted must reach Prometheus all the same."""
+    try:
+        with _short_patience() if each.source == DATABASE else _no_limit():
+            return list(each.read())
+    except Exception as error:
+        log.warning("metrics.not_read", extra={"reader": name, "error": type(error).__name__})
+        return None
+
+
+def _short_patience() -> AbstractContextManager[None]:
+    return _statement_timeout() if connection.vendor == "postgresql" else _no_limit()
+
+
+@contextmanager
+def _statement_timeout() -> Iterator[None]:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{READ_WITHIN_S}s'")
+        yield
+
+
+@contextmanager
+def _no_limit() -> Iterator[None]:
+    """SQLite cannot hang, and the broker's reader keeps its own limits."""
+    yield

@@ -1,0 +1,46 @@
+"""Every question to a provider is timed, and counted by what came of it."""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from billing.errors import ProviderError
+from billing.metrics import REQUESTS
+from billing.providers.base import Provider
+
+OPERATIONS = ("create", "status", "cancel", "capture", "refund", "refund_status")
+"""Methods of adapters that ask; `payments_between` asks while its answers are taken, page by page."""
+
+ANSWERED, BUG = "answered", ProviderError.outcome
+
+
+def measured(provider: Provider, account: str) -> Provider:
+    """The same adapter, with its methods timed."""
+    for operation in OPERATIONS:
+        if ask := getattr(provider, operation, None):
+            setattr(provider, operation, partial(_timed, account, operation, ask))
+    listed = partial(_timed_list, account, provider.payments_between)
+    provider.payments_between = listed  # type: ignore[method-assign]
+    return provider
+
+
+def _timed(account: str, operation: str, ask: Callable[..., Any], *args: Any) -> Any:
+    outcome, started = BUG, time.perf_counter()
+    try:
+        answer = ask(*args)
+        outcome = ANSWERED
+        return answer
+    except ProviderError as error:
+        outcome = error.outcome
+        raise
+    finally:
+        REQUESTS.labels(account, operation, outcome).observe(time.perf_counter() - started)
+
+
+def _timed_list(account: str, listed: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
+    """Only the waits for an answer count, not what is done with it meanwhile; waits for nothing are no questions."""
+    answers = listed(*args)
+    end = object()
+    while (answer := _timed(account, "list", next, answers, end)) is not end:
+        yield answer

@@ -1,0 +1,84 @@
+"""What billing tells when somebody looks."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Model, Q, QuerySet
+
+from billing.models import AccountState, Attention, Breaker, Payment, Refund
+from billing.models.reconciliation import STANDING, Difference
+from config import lag
+from config.due import database_now
+from config.metrics import DATABASE, Value, reader, reading
+
+PROMISE = reading(
+    "tillkeeper_check_interval_promised_seconds", "How often a payment is asked about, by the settings.", "track"
+)
+OPEN = reading(
+    "tillkeeper_open_payments",
+    f"Payments whose outcome is not known; {lag.COUNTED_AT_MOST} means as many or more.",
+    *("account", "track"),
+)
+OLDEST_OPEN = reading("tillkeeper_oldest_open_payment_seconds", "Age of the oldest open payment; 0 if none.", "account")
+ATTENTION = reading("tillkeeper_attention_rows", "Rows that a person must look at, by kind.", "kind")
+BREAKER = reading("tillkeeper_breaker_state", "1 for the state of the account's breaker, else 0.", "account", "state")
+ERRORS = reading("tillkeeper_account_errors", "Calls in a row without an answer.", "account")
+PAUSED = reading("tillkeeper_account_paused_seconds", "How long the account is still paused; 0 if not.", "account")
+SLOTS_TAKEN = reading(
+    "tillkeeper_account_slots_taken_seconds", "How far ahead the rate limit's slots are taken; 0 if none is.", "account"
+)
+
+
+def accounts() -> list[str]:
+    """Those of the settings, and those that were ever called: theirs may still have open payments."""
+    return sorted({*settings.PAYMENT_ACCOUNTS, *AccountState.objects.values_list("account", flat=True)})
+
+
+lag.PARTS[Payment] = lambda: [Q(account=account) for account in accounts()]
+
+
+@reader(DATABASE)
+def open_payments() -> Iterator[Value]:
+    """By account and track, along the index of their ages."""
+    now = database_now()
+    young = Q(created_at__gt=now - timedelta(seconds=settings.FAST_TRACK_LIMIT_S))
+    for account in accounts():
+        waiting = Payment.objects.filter(account=account, next_check_at__isnull=False).order_by("created_at")
+        yield OPEN, (account, "fast"), lag.count_some(waiting.filter(young), "created_at")
+        yield OPEN, (account, "slow"), lag.count_some(waiting.exclude(young), "created_at")
+        yield OLDEST_OPEN, (account,), _age_s(waiting.values_list("created_at", flat=True).first(), now)
+    yield PROMISE, ("fast",), settings.FAST_TRACK_INTERVAL_S
+    yield PROMISE, ("slow",), settings.SLOW_TRACK_INTERVAL_S
+
+
+@reader(DATABASE)
+def attention() -> Iterator[Value]:
+    """By the index that the admin's filter uses."""
+    yield ATTENTION, ("payment",), _some(Payment.objects.exclude(attention=Attention.NONE))
+    yield ATTENTION, ("refund",), _some(Refund.objects.exclude(attention=Attention.NONE))
+    yield ATTENTION, ("difference",), _some(Difference.objects.filter(state__in=STANDING))
+
+
+@reader(DATABASE)
+def account_states() -> Iterator[Value]:
+    """Breaker, pause and limit of each account that was ever called."""
+    now = database_now()
+    for state in AccountState.objects.all():
+        for breaker in Breaker:
+            yield BREAKER, (state.account, breaker.value), float(state.breaker == breaker)
+        yield ERRORS, (state.account,), state.errors
+        yield PAUSED, (state.account,), _left_s(state.paused_until, now)
+        yield SLOTS_TAKEN, (state.account,), _left_s(state.next_slot_at, now)
+
+
+def _some(rows: "QuerySet[Model]") -> int:
+    return lag.count_some(rows.order_by("-pk"), "pk")
+
+
+def _age_s(moment: datetime | None, now: datetime) -> float:
+    return (now - moment).total_seconds() if moment else 0.0
+
+
+def _left_s(moment: datetime | None, now: datetime) -> float:
+    return max(0.0, (moment - now).total_seconds()) if moment else 0.0

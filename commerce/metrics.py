@@ -1,0 +1,46 @@
+"""What the shop counts."""
+
+from collections.abc import Callable
+from functools import wraps
+from time import perf_counter
+
+from django.http import HttpRequest, HttpResponse
+
+from config.metrics import SECONDS, counter, histogram
+
+ORDERS = counter(
+    "tillkeeper_orders_total",
+    "Orders by what happened to them: placed, paid, canceled, expired, delivered, refunded, attention.",
+    "event",
+)
+CHECKOUT_SECONDS = histogram(
+    "tillkeeper_checkout_seconds",
+    "What the checkout's button took, by what came of it: sent_on (the order is placed), refused, error.",
+    "outcome",
+    buckets=SECONDS,
+)
+MAILS = counter(
+    "tillkeeper_mails_total",
+    "Mails by what became of them: sent, put_off, given_up, uncertain (given up, for it may have arrived).",
+    *("kind", "outcome"),
+)
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def measured_checkout(view: View) -> View:
+    """Time the button of the checkout page; to look at the page is no checkout."""
+
+    @wraps(view)
+    def timed(request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return view(request)
+        outcome, started = "error", perf_counter()
+        try:
+            answer = view(request)
+            outcome = "sent_on" if answer.status_code == 302 else "refused"
+            return answer
+        finally:
+            CHECKOUT_SECONDS.labels(outcome).observe(perf_counter() - started)
+
+    return timed

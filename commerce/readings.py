@@ -1,0 +1,30 @@
+"""What the shop tells when somebody looks."""
+
+from collections.abc import Iterator
+
+from billing.readings import ATTENTION
+from commerce.models import Notification, Order
+from config import lag
+from config.metrics import DATABASE, Value, reader, reading
+
+STANDING = reading(
+    "tillkeeper_mails",
+    f"Mails that were not sent: queued, or given up; {lag.COUNTED_AT_MOST} means as many or more.",
+    "status",
+)
+
+
+@reader(DATABASE)
+def mails() -> Iterator[Value]:
+    """By the partial indexes of the sweep and of the admin's filter."""
+    rows = Notification.objects.all()
+    queued = rows.filter(send_after__isnull=False).order_by("send_after")
+    given_up = rows.filter(status=Notification.Status.GIVEN_UP).order_by("-pk")
+    yield STANDING, ("queued",), lag.count_some(queued, "send_after")
+    yield STANDING, ("given_up",), lag.count_some(given_up, "pk")
+
+
+@reader(DATABASE)
+def orders_attention() -> Iterator[Value]:
+    """Orders with a note for a person."""
+    yield ATTENTION, ("order",), lag.count_some(Order.objects.exclude(attention_note="").order_by("-pk"), "pk")

@@ -1,0 +1,28 @@
+"""A page of metrics, for tests that ask what it says."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+class Page:
+    """Its numbers, by name and labels."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.families = {family.name: family for family in text_string_to_metric_families(text)}
+        self._samples = [sample for family in self.families.values() for sample in family.samples]
+
+    def sum(self, name: str, **labels: str) -> float:
+        """Of all samples of that name whose labels agree; 0 if there is none."""
+        fitting = (
+            sample for sample in self._samples if sample.name == name and labels.items() <= sample.labels.items()
+        )
+        return sum(sample.value for sample in fitting)
+
+    def labels(self, name: str, label: str) -> set[str]:
+        """The values of the label."""
+        return {sample.labels[label] for sample in self._samples if sample.name == name}
+
+    @property
+    def names(self) -> set[str]:
+        """Names as the catalogue has them: those of counters end in `_total`."""
+        return {name + "_total" * (family.type == "counter") for name, family in self.families.items()}
