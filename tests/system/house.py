@@ -64,9 +64,10 @@ class Placed:
 class House:
     """Starts services once, and the parts that a test asks for; a context manager that leaves nothing behind."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, plugins: Sequence[str] = ()) -> None:
+        """`plugins` are RabbitMQ's."""
         self.directory = directory
-        self.postgres, self.rabbitmq = Postgres(), RabbitMQ()
+        self.postgres, self.rabbitmq = Postgres(), RabbitMQ(plugins=plugins)
         self.mail, self.provider = MailServer(), SandboxServer()
         self.url = f"http://{LOOPBACK}:{free_port()}"
         self.worker_metrics_port, self.scheduler_metrics_port = free_port(), free_port()
