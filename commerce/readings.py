@@ -7,8 +7,8 @@ from commerce.models import Notification, Order
 from config import lag
 from config.metrics import DATABASE, Value, reader, reading
 
-STANDING = reading(
-    "tillkeeper_mails",
+UNSENT = reading(
+    "tillkeeper_unsent_mails",
     f"Mails that were not sent: queued, or given up; {lag.COUNTED_AT_MOST} means as many or more.",
     "status",
 )
@@ -20,8 +20,8 @@ def mails() -> Iterator[Value]:
     rows = Notification.objects.all()
     queued = rows.filter(send_after__isnull=False).order_by("send_after")
     given_up = rows.filter(status=Notification.Status.GIVEN_UP).order_by("-pk")
-    yield STANDING, ("queued",), lag.count_some(queued, "send_after")
-    yield STANDING, ("given_up",), lag.count_some(given_up, "pk")
+    yield UNSENT, ("queued",), lag.count_some(queued, "send_after")
+    yield UNSENT, ("given_up",), lag.count_some(given_up, "pk")
 
 
 @reader(DATABASE)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from dramatiq import Broker, Worker
@@ -26,6 +27,9 @@ BOTH = ("queue_name", "actor_name")
 DURATIONS_MS = (
     *(5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000, 30_000, 60_000, 600_000, 900_000),
 )
+LONGEST_WAIT_S = 86_400
+"""Nothing of ours is worked on that late; a message that says so was forged, and must not spoil the sum."""
+
 GONE_AFTER_MS = 5_000
 """A delayed message that is due for longer is in another worker's hands: the connection to the broker was lost."""
 
@@ -58,13 +62,21 @@ LAST_SUCCESS = gauge(
 )
 
 
+@dataclass(frozen=True)
+class _Delayed:
+    """A message in this process's memory: its labels, when it is due, and when it can be there no longer."""
+
+    names: tuple[str, str]
+    due_ms: int
+    gone_ms: int
+
+
 class Prometheus(Middleware):
     """Stands first in the list, so that whatever skips a message is behind it: each beginning has its end."""
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
-        self._due_ms: dict[str, int] = {}
-        self._names: dict[str, tuple[str, str]] = {}
+        self._delayed: dict[str, _Delayed] = {}
         self._delays = threading.Lock()
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
@@ -76,7 +88,7 @@ class Prometheus(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         names = _names(broker, message)
         wanted_ms = message.options.get("requeue_timestamp", message.message_timestamp)
-        WAITED.labels(*names).observe(max(0, current_millis() - wanted_ms) / 1000)
+        WAITED.labels(*names).observe(min(max(0.0, (current_millis() - wanted_ms) / 1000), LONGEST_WAIT_S))
         IN_PROGRESS.labels(*names).inc()
         self._began[message.message_id] = time.perf_counter()
 
@@ -100,17 +112,18 @@ class Prometheus(Middleware):
 
     def before_delay_message(self, broker: Broker, message: MessageProxy) -> None:
         """After a lost connection the same message comes again, here or elsewhere."""
+        due_ms = message.options["eta"]
+        gone_ms = max(due_ms, current_millis()) + GONE_AFTER_MS
         with self._delays:
-            self._due_ms[message.message_id] = message.options["eta"]
-            self._names[message.message_id] = _names(broker, message)
+            self._delayed[message.message_id] = _Delayed(_names(broker, message), due_ms, gone_ms)
             self._show_delayed()
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         """Its delay is over: from now on it waits. Until then `requeue_timestamp` is Dramatiq's note of the failure."""
         with self._delays:
-            if delay is None and message.message_id in self._due_ms:
-                message.options["requeue_timestamp"] = self._due_ms.pop(message.message_id)
-                self._show_delayed()
+            if delay is None and message.message_id in self._delayed:
+                message.options["requeue_timestamp"] = self._delayed[message.message_id].due_ms
+                self._show_delayed(gone=message.message_id)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         """With its delay, and not again without it."""
@@ -124,14 +137,13 @@ class Prometheus(Middleware):
         TOTAL.labels(*names).inc()
         return names
 
-    def _show_delayed(self) -> None:
+    def _show_delayed(self, gone: str = "") -> None:
         """Set, not moved up and down: it cannot drift."""
-        oldest = current_millis() - GONE_AFTER_MS
-        self._due_ms = {key: due_ms for key, due_ms in self._due_ms.items() if due_ms > oldest}
-        counts = Counter(self._names[key] for key in self._due_ms)
-        for names in set(self._names.values()):
+        before, now_ms = self._delayed, current_millis()
+        self._delayed = {key: each for key, each in before.items() if key != gone and each.gone_ms > now_ms}
+        counts = Counter(each.names for each in self._delayed.values())
+        for names in {each.names for each in before.values()}:
             DELAYED.labels(*names).set(counts[names])
-        self._names = {key: names for key, names in self._names.items() if key in self._due_ms}
 
 
 def _names(broker: Broker, message: "MessageProxy | Message[Any]") -> tuple[str, str]:

@@ -15,7 +15,12 @@ from config.metrics import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, r
 from config.probes import Answer
 
 READ_WITHIN_S = 2
-"""One reader has so long at the database. A page that is late is no page: Prometheus gives up after its own timeout."""
+"""So long a statement of a reader may take."""
+
+PAGE_S = 4
+"""Later than that no reader begins: each may wait for a database that does not answer, and a page that comes after
+Prometheus has given up (10 s) is none, however much was counted.
+"""
 
 TOOK = reading("tillkeeper_reader_seconds", "How long it took to read these series just now.", "reader")
 UP = reading("tillkeeper_reader_up", "1 if these series could be read just now, 0 if not.", "reader")
@@ -56,9 +61,10 @@ class _Read:
         yield from families.values()
 
     def _values(self) -> Iterator[Value]:
+        last_start = time.perf_counter() + PAGE_S
         for name, each in self._readers.items():
             started = time.perf_counter()
-            values = _read(name, each)
+            values = _read(name, each) if started < last_start else None
             yield from values or ()
             yield TOOK, (name,), time.perf_counter() - started
             yield UP, (name,), float(values is not None)

@@ -24,13 +24,13 @@ from config.due import database_now  # noqa: E402
 
 def main(payments: int, rounds: int) -> None:
     """Write the payments down once; then make them due and work them off, round after round."""
-    _write_payments(payments)
+    write_payments(payments)
     for _ in range(rounds):
         Payment.objects.update(next_check_at=database_now() - timedelta(seconds=1), created_at=database_now())
-        print(json.dumps(_work_off(payments)), flush=True)
+        print(json.dumps(work_off(payments)), flush=True)
 
 
-def _write_payments(count: int) -> None:
+def write_payments(count: int) -> None:
     """As the shop would have, known to the provider and pending."""
     window_ends_at = database_now() + timedelta(hours=1)
     for number in range(count):
@@ -54,7 +54,8 @@ def _write_payments(count: int) -> None:
     ).raise_for_status()
 
 
-def _work_off(due: int) -> dict[str, float]:
+def work_off(due: int) -> dict[str, float]:
+    """Look at all that is due; what it took."""
     started, cpu_before = time.perf_counter(), _cpu_s()
     looked_at = 0
     while looked_at < due:

@@ -344,18 +344,7 @@ def csrf_token(page: requests.Response) -> str:
 
 def _web(house: House) -> list[str]:
     bind = house.url.removeprefix("http://")
-    options = [
-        "-c",
-        "python:config.gunicorn",
-        "--bind",
-        bind,
-        "--worker-class",
-        "gthread",
-        "--threads",
-        "8",
-        "--worker-tmp-dir",
-        str(house.directory),
-    ]
+    options = ["--bind", bind, "--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(house.directory)]
     return [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:config.gunicorn", *options]
 
 

@@ -1,13 +1,23 @@
 """The metrics of a house that is at work agree with its tables."""
 
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
-from config.metrics import CATALOGUE
-from tests.stack.ports import wait_until
+from config.metrics import CATALOGUE, READERS
+from tests.embedded import Embedded
+from tests.metrics import Page
+from tests.stack.mail import MailServer
+from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.processes import Program
 from tests.stack.prometheus import Prometheus, complaints
-from tests.system.house import House
+from tests.system.house import ROOT, House, http, message
 
 PARTS = ("web", "worker", "scheduler")
+DURATION = "dramatiq_message_duration_milliseconds"
+"""Dramatiq's own name, of a time that is not in base units; promtool says so, and dashboards know it by that."""
 
 
 @pytest.fixture
@@ -31,9 +41,9 @@ def test_a_real_prometheus_sees_lag_and_backlog_of_every_kind_of_work(busy_house
 
 @pytest.mark.parametrize("part", PARTS)
 def test_promtool_has_nothing_to_say_against_a_page(busy_house: House, part: str) -> None:
-    """Names, units, types and help texts, as Prometheus wants them; Dramatiq's milliseconds are not ours to change."""
+    """Names, units, types and help texts, as Prometheus wants them."""
     said = complaints(busy_house.metrics(part).text)
-    assert [line for line in said.splitlines() if not line.startswith("dramatiq_message_duration_milliseconds")] == []
+    assert [line for line in said.splitlines() if not line.startswith(DURATION)] == []
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -44,3 +54,206 @@ def test_a_page_shows_nothing_that_is_not_in_the_catalogue(busy_house: House, pa
     for name in page.names:
         for sample in page.families[name.removesuffix("_total")].samples:
             assert sample.labels.keys() - {"le"} == set(CATALOGUE[name].labels), name
+
+
+def test_what_was_counted_is_shown_without_a_database(busy_house: House) -> None:
+    """What is read is missing then, and the page says so."""
+    busy_house.postgres.kill()
+    try:
+        page = busy_house.metrics("web")
+    finally:
+        busy_house.postgres.start()
+    assert page.sum("tillkeeper_orders_total", event="placed") > 0
+    assert page.labels("tillkeeper_reader_up", "reader") >= {"lag", "schedule", "mails"}
+    assert page.sum("tillkeeper_reader_up") == 0
+    assert not page.labels("tillkeeper_lag_seconds", "work")
+
+
+# --- the truth -------------------------------------------------------------------------------------------------------
+
+
+class Counted:
+    """What several parts have counted since this object was made."""
+
+    def __init__(self, house: House, *parts: str) -> None:
+        self._house, self._parts = house, parts
+        self._before = {part: house.metrics(part) for part in parts}
+
+    def __call__(self, name: str, **labels: str) -> int:
+        now = sum(self._house.metrics(part).sum(name, **labels) for part in self._parts)
+        return round(now - sum(page.sum(name, **labels) for page in self._before.values()))
+
+
+TABLES = """
+    SELECT (SELECT count(*) FROM commerce_order), (SELECT count(*) FROM commerce_order WHERE status = 'paid'),
+           (SELECT count(*) FROM billing_payment WHERE status = 'succeeded'),
+           (SELECT count(*) FROM commerce_notification WHERE status = 'sent'),
+           (SELECT count(*) FROM billing_callback), (SELECT count(*) FROM billing_callback WHERE outcome = 'looked')
+"""
+
+
+def test_counters_agree_with_the_tables_and_with_each_other(full_house: House) -> None:
+    """Orders, payments, mails, callbacks; and every nudge that was sent has become one message that was processed."""
+    full_house.run("web", "worker")  # without the schedule, nothing goes on by itself
+    wait_until(lambda: full_house.metrics("worker").sum("dramatiq_messages_inprogress") == 0, "it was quiet", 30)
+    counted, [before] = Counted(full_house, "web", "worker"), full_house.sql(TABLES)
+    orders = full_house.place(6)
+    full_house.pay(orders[:4])
+    full_house.wait_until_settled(orders[:4])
+
+    def processed() -> int:
+        return counted("dramatiq_messages_total")
+
+    wait_until(lambda: counted("tillkeeper_nudges_total", outcome="sent") == processed() > 0, "all were processed", 30)
+    [after] = full_house.sql(TABLES)
+    assert (
+        counted("tillkeeper_orders_total", event="placed"),
+        counted("tillkeeper_orders_total", event="paid"),
+        counted("tillkeeper_payments_total", status="succeeded"),
+        counted("tillkeeper_mails_total", outcome="sent"),
+        counted("tillkeeper_callbacks_total", result="received"),
+        counted("tillkeeper_callbacks_total", result="looked"),
+    ) == tuple(now - then for now, then in zip(after, before, strict=True))
+    assert counted("tillkeeper_orders_total", event="placed") == counted("tillkeeper_checkout_seconds_count") == 6
+    assert counted("tillkeeper_messages_total") == counted("tillkeeper_message_wait_seconds_count") == processed()
+
+
+def test_the_scheduler_counts_the_ticks_of_the_ledger(full_house: House) -> None:
+    """Its own, and no other's; the ledger is read before and after, for it goes on."""
+    ledger = "SELECT count(*) FROM actors_tick"
+    counted, [[at_first]] = Counted(full_house, "scheduler"), full_house.sql(ledger)
+    wait_until(lambda: counted("tillkeeper_ticks_fired_total") >= 5, "some ticks were fired", 30)
+    [[then]] = full_house.sql(ledger)
+    fired = counted("tillkeeper_ticks_fired_total")
+    [[now]] = full_house.sql(ledger)
+    assert then - at_first - 2 <= fired <= now - at_first + 2  # a wake-up may lie between two of the reads
+
+
+# --- the faults of Dramatiq's own middleware -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker(house: House) -> House:
+    """A worker that nobody else sends to."""
+    house.run("worker")
+    house.purge()
+    return house
+
+
+def test_a_retry_is_counted_once(worker: House) -> None:
+    """Three messages that fail for good run three times each: six retries, where the stock middleware counts twelve."""
+    counted = Counted(worker, "worker")
+    for _ in range(3):
+        worker.publish("urgent", message("check_payment"))  # its argument is missing
+    wait_until(lambda: counted("dramatiq_message_rejects_total") == 3, "all were given up", 60)
+
+    wait_until(lambda: len(worker.take_all("urgent.XQ")) == 3, "they were dead letters", 10)
+    assert counted("dramatiq_messages_total", actor_name="check_payment") == 9
+    assert counted("dramatiq_message_errors_total", actor_name="check_payment") == 9
+    assert counted("dramatiq_message_retries_total", actor_name="check_payment") == 6
+    assert counted("tillkeeper_messages_total", outcome="retried") == 6
+    assert counted("tillkeeper_messages_total", outcome="failed") == 3
+
+
+def test_a_delayed_message_is_in_the_gauge_until_it_is_due_and_its_delay_is_no_wait(worker: House) -> None:
+    """Stock, the gauge goes up under one queue and down under the other, for ever."""
+    counted = Counted(worker, "worker")
+    eta = round((time.time() + 3) * 1000)
+    worker.publish("urgent.DQ", message("check_payment", 0, age_s=40, queue_name="urgent.DQ", options={"eta": eta}))
+
+    def delayed() -> float:
+        return worker.metrics("worker").sum("dramatiq_delayed_messages_inprogress", queue_name="urgent")
+
+    wait_until(lambda: delayed() == 1, "it was in memory", 3)
+    wait_until(lambda: counted("tillkeeper_messages_total", outcome="done") == 1, "it was worked on", 30)
+    assert delayed() == 0
+    assert worker.metrics("worker").labels("dramatiq_delayed_messages_inprogress", "queue_name") == {"urgent"}
+    assert counted("tillkeeper_message_wait_seconds_sum") < 30
+
+
+def test_a_name_that_no_actor_has_is_no_label(worker: House) -> None:
+    """Anybody who can write into the queue could make as many series as they like."""
+    counted = Counted(worker, "worker")
+    for number in range(3):
+        worker.publish("urgent", message(f"open_safe_{number}"))
+    wait_until(lambda: counted("dramatiq_message_rejects_total", actor_name="unknown") == 3, "they were refused", 30)
+    assert "open_safe" not in worker.metrics("worker").text
+    worker.take_all("urgent.XQ")
+
+
+def test_a_second_worker_with_the_same_port_says_so_and_works(worker: House) -> None:
+    """The work is worth more than the page."""
+    worker.run("worker", "worker2")
+    wait_until(lambda: '"metrics.no_page"' in worker.part("worker2").output(), "it said so", 30)
+    assert "set another METRICS_PORT" in worker.part("worker2").output()
+    wait_until(lambda: worker.consumers("urgent") == 2, "both consumed", 30)
+
+
+def test_a_worker_that_was_killed_leaves_nothing_to_the_next(worker: House) -> None:
+    """Neither its numbers nor its files."""
+    for _ in range(3):
+        worker.publish("urgent", message("check_payment", 0))
+    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") >= 3, "they were worked on", 30)
+    worker.part("worker").kill()
+    worker.purge()
+    worker.run("worker")
+    worker.publish("urgent", message("check_payment", 0))
+
+    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") > 0, "it was worked on", 30)
+    assert worker.metrics("worker").sum("dramatiq_messages_total") == 1
+    [only] = [path for path in (worker.directory / "metrics").iterdir() if path.is_dir() and any(path.glob("*.db"))]
+    assert {path.name.rpartition("_")[2] for path in only.glob("*.db")} <= {
+        f"{process.pid}.db" for process in worker.part("worker").members()
+    }
+
+
+# --- several processes, and one --------------------------------------------------------------------------------------
+
+
+def test_the_processes_of_the_web_are_one_page(house: House) -> None:
+    """Whichever of them answers; and what one has counted stays counted when it is killed."""
+    address = f"{LOOPBACK}:{free_port()}"
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:config.gunicorn", "--bind", address]
+    with Program("web", [*command, "--workers", "2", "--no-control-socket"], house.environment, ROOT) as web:
+        wait_until(lambda: _answers(f"http://{address}/healthz") or not web.alive, "it answered", 40)
+        for number in range(20):
+            http().post(f"http://{address}/callbacks/sandbox/", data=f"several {number}", timeout=10)
+        assert {_received(address) for _ in range(10)} == {20}
+
+        one = next(process for process in web.members() if process.pid != web.pid)
+        one.kill()
+        wait_until(lambda: len(web.members()) == 3 and one.pid not in {each.pid for each in web.members()}, "again", 30)
+        assert {_received(address) for _ in range(10)} == {20}
+
+
+def test_the_embedded_shop_has_all_on_one_page(tmp_path: Path) -> None:
+    """Counted in memory, by threads."""
+    with MailServer() as mail:
+        shop = Embedded(tmp_path, mail.port)
+        shop.prepare()
+        shop.start()
+        try:
+            wait_until(lambda: _page(shop.url).sum("tillkeeper_messages_total", outcome="done") > 5, "it worked", 30)
+            page = _page(shop.url)
+        finally:
+            shop.program.stop()
+    assert page.names <= CATALOGUE.keys()
+    assert page.sum("tillkeeper_reader_up") == len(READERS)
+    assert page.labels("tillkeeper_queue_messages", "queue") == {"urgent", "urgent.DQ", "routine", "routine.DQ"}
+    assert page.labels("tillkeeper_schedule_overdue_seconds", "schedule") >= {"check_pending_payments"}
+    assert not [line for line in complaints(page.text).splitlines() if not line.startswith(DURATION)]
+
+
+def _received(address: str) -> float:
+    return _page(f"http://{address}").sum("tillkeeper_callbacks_total", result="received")
+
+
+def _page(url: str) -> Page:
+    return Page(http().get(f"{url}/metrics", timeout=10).text)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(http().get(url, timeout=2).ok)
+    except OSError:
+        return False

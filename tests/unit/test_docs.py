@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
+from actors.metrics.catalogue import as_markdown, catalogue
 from actors.schedule import entries
 from billing.callbacks import CALLBACKS
 from billing.looks import CHECKS
@@ -23,7 +24,8 @@ from config.payments import PROVIDER_OPTIONS
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+METRICS = ROOT / "deploy/METRICS.md"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", METRICS]
 KINDS: list[Due] = [  # type: ignore[type-arg]
     CHECKS, REFUNDS, CALLBACKS, SETTLEMENTS, MAILS, EXPIRIES, REPORT_MAILS, RECONCILIATIONS,
 ]  # fmt: skip
@@ -66,6 +68,17 @@ def test_the_readme_tells_how_often_each_sweep_runs() -> None:
         period = str(entry.period)
         if period.startswith("every") and entry.actor != "check_pending_payments":
             assert f"`{entry.actor}`, {period}" in table_of_slow_work(), entry.actor
+
+
+def test_the_table_of_metrics_is_the_catalogue() -> None:
+    """Each series with its labels and its meaning, and no other."""
+    assert METRICS.read_text().split("## Every series\n\n")[1] == as_markdown(catalogue())
+
+
+def test_every_series_that_is_named_exists() -> None:
+    """In the advice above the table as well, with what a histogram adds to its name."""
+    named = set(re.findall(r"\b(?:tillkeeper|dramatiq)_\w*[a-z]\b(?!:)", METRICS.read_text()))
+    assert named <= {series.name for series in catalogue()}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

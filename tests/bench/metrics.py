@@ -1,0 +1,103 @@
+"""What the metrics cost: of the checks, with and without them in turn; and of a look at 1,000,000 payments.
+
+Run as a process of its own, on the database that DATABASE_URL names; prints two lines of JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from unittest.mock import patch
+
+from config import metrics_files
+
+metrics_files.begin()  # as in a worker, before prometheus_client is imported
+
+import django  # noqa: E402
+from django.db import connection  # noqa: E402
+from prometheus_client import Counter, Gauge, Histogram  # noqa: E402
+
+django.setup()
+
+from actors.metrics.page import of_web  # noqa: E402 (models can be imported once Django is set up)
+from billing.models import Payment  # noqa: E402
+from config.due import database_now  # noqa: E402
+from tests.bench.checks import work_off, write_payments  # noqa: E402
+
+DUE = 1_000
+LOOKS = 20
+
+MANY = """
+    INSERT INTO billing_payment (account, provider_ref, reference, idempotency_key, amount_minor, currency, description,
+        return_url, pay_url, status, raw_status, reason, attention, attention_note, found_by, claims, errors, asked_by,
+        window_ends_at, created_at, next_check_at)
+    SELECT 'sandbox', 'many-' || n, 'many-' || n, 'many-' || n, 450, 'EUR', 'bench', 'http://127.0.0.1/', '', 'pending',
+        '', '', '', '', '', 0, 0, '', now() + interval '1 hour', now() - n * interval '1 second',
+        now() + (n - %s) * interval '1 second'
+    FROM generate_series(1, %s) AS n
+"""
+ALL_DUE = "UPDATE billing_payment SET next_check_at = now() - id % 3600 * interval '1 second'"
+
+
+def main(rounds: int, payments: int) -> None:
+    """Pairs of rounds in changing order, so that the machine's moods reach both alike; then the looks."""
+    write_payments(DUE)
+    pairs = [_pair(number) for number in range(rounds + 1)][1:]  # the first one warms up
+    print(json.dumps([with_ / without for with_, without in pairs]), flush=True)
+    print(json.dumps(_looks(payments)), flush=True)
+
+
+def _pair(number: int) -> tuple[float, float]:
+    """CPU milliseconds per check with metrics, and without."""
+    order = (True, False) if number % 2 else (False, True)
+    cost = {counted: _round(counted) for counted in order}
+    return cost[True], cost[False]
+
+
+def _round(counted: bool) -> float:
+    Payment.objects.update(next_check_at=database_now() - timedelta(seconds=1), created_at=database_now())
+    with nullcontext() if counted else _nothing_is_counted():
+        return work_off(DUE)["cpu_ms_per_check"]
+
+
+@contextmanager
+def _nothing_is_counted() -> Iterator[None]:
+    """As if the calls were not there; what remains of them is one call of an empty function each."""
+    with (
+        patch.multiple(Counter, labels=_itself, inc=_idle),
+        patch.multiple(Histogram, labels=_itself, observe=_idle),
+        patch.multiple(Gauge, labels=_itself, set=_idle, inc=_idle),
+    ):
+        yield
+
+
+def _itself(metric: object, *_: object) -> object:
+    return metric
+
+
+def _idle(*_: object) -> None:
+    """Count nothing."""
+
+
+def _looks(payments: int) -> dict[str, list[float]]:
+    """Milliseconds for a whole page of the web, with a tenth of the payments due, and with all of them."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE billing_payment CASCADE")
+        cursor.execute(MANY, [payments // 10, payments])
+        cursor.execute("VACUUM ANALYZE billing_payment")
+        some = [_look() for _ in range(LOOKS)]
+        cursor.execute(ALL_DUE)
+        cursor.execute("VACUUM ANALYZE billing_payment")
+    return {"a tenth of them due": some, "all of them due": [_look() for _ in range(LOOKS)]}
+
+
+def _look() -> float:
+    started = time.perf_counter()
+    of_web()
+    return 1000 * (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
