@@ -8,13 +8,13 @@ from typing import Any
 import promql_parser
 import yaml
 
-from config.metrics import CATALOGUE
+from config.metrics import CATALOGUE, Series
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RUNBOOK = ROOT / "deploy" / "RUNBOOK.md"
 
-OF_PROMETHEUS = {"up"}
+OF_PROMETHEUS = {"up", "ALERTS"}
 """Prometheus writes these itself."""
 
 SUFFIXES = ("_bucket", "_count", "_sum")
@@ -30,40 +30,78 @@ def rules(name: str) -> list[dict[str, Any]]:
     return [rule for group in document(name)["groups"] for rule in group["rules"]]
 
 
+def resolved(expression: str) -> str:
+    """As Grafana would send it to Prometheus, for a picture of some minutes."""
+    return expression.replace("$__rate_interval", "1m")
+
+
 def names_in(expression: str) -> set[str]:
     """The series that a PromQL expression reads. Raises ValueError, in Prometheus' words, for one that is none."""
-    return {name for name in _selectors(promql_parser.parse(expression)) if name}
+    return {selector.name for selector, _ in _selectors(_parsed(expression))}
+
+
+def counters_in(expression: str) -> set[str]:
+    """The counters that are read as they are, and not as a rate or an increase."""
+    return {s.name for s, rated in _selectors(_parsed(expression)) if _only_grows(s.name) and not rated}
+
+
+def labels_in(expression: str) -> set[str]:
+    """Labels that are matched and that the catalogue's series does not have."""
+    return {
+        f"{selector.name}{{{matcher.name}}}"
+        for selector, _ in _selectors(_parsed(expression))
+        for matcher in selector.matchers.matchers
+        if matcher.name not in _labels_of(selector.name)
+    }
 
 
 def is_known(name: str) -> bool:
     """Is it a series of the catalogue, a recording rule, Prometheus' own, or (tried on a real one) RabbitMQ's?"""
     recorded = {rule["record"] for rule in rules("recording.yml")}
-    return name in recorded | OF_PROMETHEUS or name.startswith("rabbitmq_") or _catalogued(name)
+    return name in recorded | OF_PROMETHEUS or name.startswith("rabbitmq_") or _series(name) is not None
 
 
-def _catalogued(name: str) -> bool:
+def _series(name: str) -> Series | None:
     """A histogram has three names, and none of them is the one in the catalogue."""
-    family = re.sub(f"({'|'.join(SUFFIXES)})$", "", name)
-    if family in CATALOGUE and CATALOGUE[family].kind == "histogram":
-        return name != family
-    return name in CATALOGUE and CATALOGUE[name].kind != "histogram"
+    family = CATALOGUE.get(re.sub(f"({'|'.join(SUFFIXES)})$", "", name))
+    if family is not None and family.kind == "histogram":
+        return family if name != family.name else None
+    return CATALOGUE.get(name)
 
 
-def _selectors(node: Any) -> Iterator[str | None]:
+def _only_grows(name: str) -> bool:
+    series = _series(name)
+    grows = series is not None and series.kind in ("counter", "histogram")
+    return grows or (name.startswith("rabbitmq_") and name.endswith("_total"))
+
+
+def _labels_of(name: str) -> set[str]:
+    """With those that Prometheus adds."""
+    series = _series(name)
+    own = set(series.labels) if series else {"alertstate", "severity"}
+    return own | {"job", "instance", "le"}
+
+
+def _parsed(expression: str) -> Any:
+    return promql_parser.parse(resolved(expression))
+
+
+def _selectors(node: Any, rated: bool = False) -> Iterator[tuple[Any, bool]]:
+    """Every selector, and whether it is read as a rate."""
     match type(node).__name__:
         case "VectorSelector":
-            yield node.name
+            yield node, rated
         case "MatrixSelector":
-            yield node.vector_selector.name
+            yield node.vector_selector, rated
         case "Call":
             for argument in node.args:
-                yield from _selectors(argument)
+                yield from _selectors(argument, node.func.name in ("rate", "increase"))
         case "BinaryExpr":
-            yield from _selectors(node.lhs)
-            yield from _selectors(node.rhs)
+            yield from _selectors(node.lhs, rated)
+            yield from _selectors(node.rhs, rated)
         case "NumberLiteral" | "StringLiteral":
             return
         case "AggregateExpr" | "ParenExpr" | "SubqueryExpr" | "UnaryExpr":
-            yield from _selectors(node.expr)
+            yield from _selectors(node.expr, rated)
         case unknown:
             raise AssertionError(f"what is read by {unknown}?")

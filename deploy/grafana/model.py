@@ -5,6 +5,7 @@ Panels are laid out by themselves: in rows, from the left, and on to the next li
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import Any
 
 SCHEMA_VERSION = 39
@@ -114,6 +115,7 @@ def _heading(row: Row, number: int, y: int) -> dict[str, Any]:
 
 
 def _panel(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
+    letters = ascii_uppercase[: len(panel.queries)]
     return {
         "id": number,
         "type": panel.kind,
@@ -123,9 +125,7 @@ def _panel(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
         "gridPos": {"x": x, "y": y, "w": panel.width, "h": panel.height},
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _OPTIONS[panel.kind],
-        "targets": [
-            _target(query, letter, panel.kind) for query, letter in zip(panel.queries, "ABCDEFGH", strict=False)
-        ],
+        "targets": [_target(each, letter, panel.kind) for each, letter in zip(panel.queries, letters, strict=True)],
     }
 
 

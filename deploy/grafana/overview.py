@@ -87,7 +87,7 @@ OVERVIEW = Dashboard(
             [
                 chart(
                     "Lag by kind of work",
-                    "How late the oldest due row of each kind is. The one number that says whether slow work is healthy.",
+                    "How late the oldest due row of each kind is. It says whether slow work is healthy.",
                     "s",
                     Query("max by (work) (tillkeeper_lag_seconds)", "{{work}}"),
                 ),

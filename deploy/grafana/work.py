@@ -6,7 +6,7 @@ from deploy.grafana.words import EVERY, chart, or_zero, per_minute, percentile
 WORK = Dashboard(
     "tillkeeper-work",
     "Tillkeeper · Work and queues",
-    "What is due and what becomes of it (the truth, read from the database); the messages that wake the workers; RabbitMQ.",
+    "What is due and what becomes of it, read from the database; the messages that wake the workers; RabbitMQ.",
     [
         Row(
             "Rows",
@@ -31,7 +31,7 @@ WORK = Dashboard(
                 ),
                 chart(
                     "What became of them",
-                    "Outcomes a minute. Snoozed: not yet. Put off: an error that was expected. Failed: one that was not.",
+                    "Outcomes a minute. Snoozed: not yet. Put off: an expected error. Failed: an unexpected one.",
                     "cpm",
                     Query(per_minute("tillkeeper_outcomes_total", "outcome"), "{{outcome}}"),
                 ),
@@ -42,7 +42,7 @@ WORK = Dashboard(
             [
                 chart(
                     "Waiting to be worked on",
-                    "Nineteen of twenty messages waited less than this, from when they were sent, or their delay was over.",
+                    "Nineteen of twenty messages waited less, from when they were sent or their delay was over.",
                     "s",
                     Query(percentile(0.95, "tillkeeper_message_wait_seconds", "queue"), "{{queue}}"),
                 ),
@@ -67,7 +67,7 @@ WORK = Dashboard(
                 ),
                 chart(
                     "Nudges",
-                    "Nudges a minute. Dropped ones cost time and nothing else; many of them mean that RabbitMQ is away.",
+                    "Nudges a minute. Dropped ones cost only time; many of them mean that RabbitMQ is away.",
                     "cpm",
                     Query(per_minute("tillkeeper_nudges_total", "outcome"), "{{outcome}}"),
                 ),
