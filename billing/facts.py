@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -25,7 +26,7 @@ def tell_of_payment(payment: Payment, source: Status, found_by: AskedBy, now: da
         settle_after=now,
     )
     _announce(f"payment.{payment.status}", payment, payment.reason, found_by)
-    transaction.on_commit(lambda: _count(payment, payment.status, found_by, now))
+    transaction.on_commit(partial(_count, payment, payment.status, found_by, now))
 
 
 def tell_of_refund(refund: Refund, source: RefundStatus, found_by: AskedBy, now: datetime) -> None:

@@ -12,7 +12,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from config.due import KINDS, Due, DueRow, database_now
 from config.metrics import DATABASE, Value, reader, reading
 
-COUNTED_AT_MOST = 100_000
+COUNTED_AT_MOST = 20_000
 """Of a longer backlog only so much is counted, so that a look takes milliseconds whatever its length."""
 
 DUE = reading("tillkeeper_due_rows", f"Rows that are due; {COUNTED_AT_MOST} means as many or more.", "work")

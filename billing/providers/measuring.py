@@ -39,8 +39,23 @@ def _timed(account: str, operation: str, ask: Callable[..., Any], *args: Any) ->
 
 
 def _timed_list(account: str, listed: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
-    """Only the waits for an answer count, not what is done with it meanwhile; waits for nothing are no questions."""
-    answers = listed(*args)
-    end = object()
-    while (answer := _timed(account, "list", next, answers, end)) is not end:
-        yield answer
+    """One observation for a whole list: how long its pages were waited for, not what was done with them meanwhile."""
+    outcome, waited_s, answers = ANSWERED, 0.0, listed(*args)
+    try:
+        while True:
+            started = time.perf_counter()
+            try:
+                answer = next(answers, _END)
+            finally:
+                waited_s += time.perf_counter() - started
+            if answer is _END:
+                return
+            yield answer
+    except Exception as error:
+        outcome = error.outcome if isinstance(error, ProviderError) else BUG
+        raise
+    finally:
+        REQUESTS.labels(account, "list", outcome).observe(waited_s)
+
+
+_END = object()

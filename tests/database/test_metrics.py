@@ -12,10 +12,11 @@ from pytest_django.fixtures import Settings
 
 from actors.metrics.page import metrics_page
 from billing.models import AccountState, Payment
+from billing.providers import provider_of
 from billing.readings import accounts
 from commerce.models import Notification, Order
 from config import lag
-from config.due import KINDS
+from config.due import KINDS, database_now
 from config.metrics import DATABASE, READERS, Value, reader
 from tests.metrics import Page
 from tests.shop import Shop
@@ -199,6 +200,17 @@ def test_a_question_to_the_provider_is_timed_by_what_came_of_it(shop: Shop, coun
     assert counted(requests, account="sandbox", operation="create", outcome="answered") == 1
     assert counted(requests, account="sandbox", operation="status", outcome="answered") == 1
     assert counted(requests, account="sandbox", operation="status", outcome="unavailable") == 1
+
+
+def test_a_list_of_the_provider_is_one_question(shop: Shop, counted: Counted) -> None:
+    """However many payments are on it."""
+    for _ in range(3):
+        shop.order()
+    now = database_now()
+    listed = list(provider_of("sandbox").payments_between(now - timedelta(hours=1), now + timedelta(hours=1)))
+
+    assert len(listed) >= 3
+    assert counted("tillkeeper_provider_request_seconds_count", operation="list", outcome="answered") == 1
 
 
 def test_a_look_that_was_late_is_measured_against_its_promise(shop: Shop, counted: Counted) -> None:
