@@ -33,7 +33,7 @@ MAIL = Dashboard(
                 number(
                     "Sent in the last hour",
                     "By all workers that run now.",
-                    or_zero('sum(increase(tillkeeper_mails_total{outcome="sent"}[1h]))'),
+                    or_zero('round(sum(increase(tillkeeper_mails_total{outcome="sent"}[1h])))'),
                 ),
             ],
         ),

@@ -18,8 +18,8 @@ def percentile(share: float, histogram: str, by: str = "", where: str = "") -> s
 
 
 def or_zero(expression: str) -> str:
-    """What has never happened has no series yet: that is none, and not unknown."""
-    return f"{expression} or vector(0)"
+    """What has never happened has no series yet: that is none, and not unknown. No line of zeros beside other lines."""
+    return f"{expression} or on () vector(0)"
 
 
 def number(title: str, description: str, expression: str, unit: str = "short", steps: Steps | None = None) -> Panel:

@@ -138,9 +138,14 @@ class Watch:
         return [c for c in self.receiver.calls if (c.alert, c.status) == (alert, "firing") and c.at >= since]
 
     def wait_until_calm(self, timeout_s: float) -> None:
-        """Nothing fires but the dead-man's switch."""
+        """Nothing fires but the dead-man's switch. Raises TimeoutError with what does."""
         calm = {"DeadMansSwitch"}
-        wait_until(lambda: self.prometheus.firing() == calm, "only the dead-man's switch fired", timeout_s, pause_s=1)
+        try:
+            wait_until(
+                lambda: self.prometheus.firing() == calm, "only the dead-man's switch fired", timeout_s, pause_s=1
+            )
+        except TimeoutError as still:
+            raise TimeoutError(f"{still} These do: {', '.join(sorted(self.prometheus.firing() - calm))}.") from None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,4 +54,4 @@ def _name(legend: str, labels: Mapping[str, str]) -> str:
     """As Grafana fills it in."""
     for label, value in labels.items():
         legend = legend.replace(f"{{{{{label}}}}}", value)
-    return legend or ", ".join(f"{label} {value}" for label, value in sorted(labels.items()) if label != "__name__")
+    return re.sub(r"{{\w+}}", "", legend) or ", ".join(labels.values()) or "none"

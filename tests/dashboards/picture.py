@@ -7,7 +7,7 @@ from html import escape
 from deploy.grafana.model import COLUMNS, Dashboard, Panel, Row, Steps
 from tests.dashboards.data import Line
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 560, 190, 54, 20
+WIDTH, HEIGHT, LEFT, BOTTOM = 560, 190, 70, 20
 
 COLOURS = (
     "#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#65a30d", "#475569", "#a16207",
