@@ -24,6 +24,8 @@ from tests.stack.prometheus import Prometheus
 from tests.stack.server import Server
 from tests.system.house import House, http
 
+CALM = {"DeadMansSwitch"}
+
 SHIPPED_RECEIVERS = "http://127.0.0.1:9095"
 
 
@@ -139,13 +141,11 @@ class Watch:
 
     def wait_until_calm(self, timeout_s: float) -> None:
         """Nothing fires but the dead-man's switch. Raises TimeoutError with what does."""
-        calm = {"DeadMansSwitch"}
+        firing = self.prometheus.firing
         try:
-            wait_until(
-                lambda: self.prometheus.firing() == calm, "only the dead-man's switch fired", timeout_s, pause_s=1
-            )
+            wait_until(lambda: firing() == CALM, "only the dead-man's switch fired", timeout_s, pause_s=1)
         except TimeoutError as still:
-            raise TimeoutError(f"{still} These do: {', '.join(sorted(self.prometheus.firing() - calm))}.") from None
+            raise TimeoutError(f"{still} These do: {', '.join(sorted(firing() - CALM))}.") from None
 
 
 @contextmanager
