@@ -36,14 +36,15 @@ class Looked:
 def ask_for_look(payment: Payment) -> Looked:
     """Make it due, and its refunds, and nudge the workers."""
     if payments.look_at(payment, AskedBy.OPERATOR):
-        return Looked(payment, True, "it is due now, and the workers are nudged")
+        what = "it is" if payment.is_open else "its refunds are"
+        return Looked(payment, True, f"{what} due now, and the workers are nudged")
     return Looked(payment, False, f"it has come to its end: {payment.get_status_display()}")
 
 
 def look_and_wait(payment: Payment) -> Looked:
-    """Look in this process; where a worker is quicker, wait for what that one finds."""
+    """Look in this process; where a worker is quicker, wait for what that one finds. Refunds are the workers' work."""
     if not payment.is_open:
-        return Looked(payment, False, f"it has come to its end: {payment.get_status_display()}")
+        return ask_for_look(payment)
     CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
     fresh = _wait_for_answer(payment)
     if _is_waited_for(fresh):

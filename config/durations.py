@@ -12,7 +12,7 @@ def parse(text: str) -> timedelta:
     >>> parse("15m")
     datetime.timedelta(seconds=900)
     """
-    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    found = re.fullmatch(r"([0-9]{1,5})([smhd])", text)
     if found is None:
         raise ValueError(f"{text!r} is no length of time: write one like 90s, 15m, 2h or 3d")
     return timedelta(seconds=int(found[1]) * UNITS[found[2]])

@@ -227,6 +227,19 @@ def test_several_are_checked_at_once(shop: Shop) -> None:
     assert complaint == f"Not looked at: {paid.pk}."
 
 
+@pytest.mark.parametrize("wait", [[], ["--wait"]], ids=["nudged", "waiting"])
+def test_refunds_of_a_payment_are_looked_at_with_it(shop: Shop, wait: list[str]) -> None:
+    """The payment itself has ended, and its refund has not."""
+    _, payment = shop.paid()
+    refund = shop.refund(payment)
+    Refund.objects.filter(pk=refund.pk).update(next_check_at=timezone.now() + timedelta(hours=1))
+
+    status, printed, _ = command("check", str(payment.pk), *wait)
+
+    assert (status, "its refunds are due now" in printed) == (0, True)
+    assert shop.fresh(refund).next_check_at <= timezone.now()
+
+
 def test_nobody_waits_for_ever(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider that may not be called now is the reason that is given."""
     _, payment = shop.order()

@@ -38,7 +38,7 @@ def test_a_length_of_time_is_read(text: str, seconds: int) -> None:
     assert durations.parse(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "15", "m", "-1h", "1.5h", "1w", "1h ", "1h 5m", "9999999d", "١s"])
+@pytest.mark.parametrize("text", ["", "15", "m", "-1h", "1.5h", "1w", "1h ", "1h 5m", "999999d", "١s"])
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     """With what to write instead."""
     with pytest.raises(ValueError, match="write one like 90s, 15m, 2h or 3d"):

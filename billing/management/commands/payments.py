@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         now, age = database_now(), options["older_than"]
-        before, due_at = now - age if age else None, now if options["due"] else None
+        before, due_at = now - age if age is not None else None, now if options["due"] else None
         rows = chosen(options["account"], options["status"], due_at=due_at, begun_before=before)[: options["limit"]]
         if options["json"]:
             return self._print_json([facts(row) for row in rows])
