@@ -19,10 +19,7 @@ WARM_UP_S = 30.0
 
 def main() -> int:
     """The exit status: 0 if every stall was told of in time."""
-    parser = argparse.ArgumentParser(prog="alerts-drill", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="like workers, broker, provider; otherwise all")
-    wanted = parser.parse_args().parts
-    stalls = [stall for stall in STALLS if not wanted or stall.part in wanted]
+    stalls = chosen()
     with tempfile.TemporaryDirectory() as directory, House(Path(directory), plugins=["rabbitmq_prometheus"]) as house:
         house.run("web", "worker", "scheduler")
         with watching(house) as watch, customers(house):
@@ -32,9 +29,20 @@ def main() -> int:
     return 0 if all(row[3] != "not in time" for row in rows) else 1
 
 
+def chosen() -> list[Stall]:
+    """All of them, or those of the parts that were named."""
+    parts = sorted({stall.part for stall in STALLS})
+    parser = argparse.ArgumentParser(prog="alerts-drill", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(parts)}; otherwise all")
+    wanted = parser.parse_args().parts
+    if unknown := set(wanted) - set(parts):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    return [stall for stall in STALLS if not wanted or stall.part in wanted]
+
+
 def tried(stall: Stall, house: House, watch: Watch) -> tuple[str, ...]:
     """One stall from calm to calm, as a line of the table."""
-    watch.wait_until_calm(CALM_WITHIN_S)
+    watch.wait_until_calm(stall.alert, CALM_WITHIN_S)
     since = time.monotonic()
     stall.breaks(house)
     try:

@@ -13,7 +13,7 @@ from tests.system.house import House
 PARTS = ("web", "worker", "scheduler")
 
 BUYERS = ("pay", "pay", "cancel", "", "pay", "decline", "pay")
-"""What one customer after the other does on the provider's page; the fourth leaves, and is asked about until the end."""
+"""What one customer after the other does on the provider's page; the fourth leaves, and is asked about for long."""
 
 PAUSE_S = 0.5
 
