@@ -9,7 +9,7 @@ from billing.models import Payment, Refund
 from billing.money import Money
 from billing.payments import History
 from billing.standing import standing
-from billing.states import OPEN, Status
+from billing.states import OPEN
 from billing.timeline import in_order, of_payments
 from config.due import database_now
 
@@ -61,6 +61,3 @@ def _money(amount: Money | None) -> dict[str, str] | None:
 def _refund(refund: Refund) -> dict[str, Any]:
     names = ("id", "status", "attention", "wanted_by", "why", "reason", "created_at", "next_check_at", "ended_at")
     return {"amount": _money(refund.amount), **{name: getattr(refund, name) for name in names}}
-
-
-STATUSES = [status.value for status in Status]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +14,8 @@ from billing import looking, payments
 from billing.cases import Case, every_case
 from billing.finding import payments_named
 from billing.models import Payment
-from billing.payment_facts import STATUSES, chosen, facts, whole_story
+from billing.payment_facts import chosen, facts, whole_story
+from billing.states import Status
 from config import durations
 from config.due import database_now
 from config.health import database_problem
@@ -24,6 +25,8 @@ NO_ANSWER = 2
 """The exit status if the question could not be answered; 1 means that it was, and somebody has to do something."""
 
 LIMIT = 50
+
+MOMENT = "%Y-%m-%d %H:%M:%S UTC"
 
 EXIT_STATUS = (
     "Ends with 0 if all is well; with 1 if something is left to do (a payment was not looked at, or a person must "
@@ -38,7 +41,7 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | show | check | attention")
         listing = verbs.add_parser("list", help="the newest payments, or those that fit")
         listing.add_argument("--account", choices=sorted(settings.PAYMENT_ACCOUNTS), help="of this account")
-        listing.add_argument("--status", choices=STATUSES, help="in this state")
+        listing.add_argument("--status", choices=Status.values, help="in this state")
         listing.add_argument("--due", action="store_true", help="whose look is due, those that waited longest first")
         listing.add_argument("--older-than", type=_length, metavar="TIME", help="begun so long ago: 90s, 15m, 2h, 3d")
         listing.add_argument("--limit", type=_number, default=LIMIT, help=f"so many at the most; {LIMIT} if not said")
@@ -85,7 +88,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {plain(sentence)}")
         self.stdout.write("\nWhat happened")
         for entry in story["timeline"]:
-            self.stdout.write(f"  {entry['at']:%Y-%m-%d %H:%M:%S} UTC  {plain(entry['text'])}")
+            self.stdout.write(f"  {entry['at']:{MOMENT}}  {plain(entry['text'])}")
         return None
 
     def _check(self, options: dict[str, Any]) -> None:
@@ -131,7 +134,7 @@ def _line(payment: Payment) -> Sequence[object]:
     return payment.pk, payment.reference, payment.account, payment.amount, payment.status, payment.attention
 
 
-def _times(payment: Payment, now: Any) -> tuple[str, str]:
+def _times(payment: Payment, now: datetime) -> tuple[str, str]:
     begun = f"{durations.spoken(now - payment.created_at)} ago"
     if payment.next_check_at is None:
         return begun, "never"
@@ -140,6 +143,8 @@ def _times(payment: Payment, now: Any) -> tuple[str, str]:
 
 
 def _spoken(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:{MOMENT}}"
     return f"{value['value']} {value['currency']}" if isinstance(value, dict) else plain(value)
 
 
