@@ -50,7 +50,7 @@ def tried(stall: Stall, house: House, watch: Watch) -> tuple[str, ...]:
     except TimeoutError:
         told = "not in time"
     stall.mends(house)
-    others = {call.alert for call in watch.receiver.calls if call.at >= since} - {stall.alert, "DeadMansSwitch"}
+    others = watch.told_of(since) - {stall.alert, "DeadMansSwitch"}
     row = (stall.part, stall.how, stall.alert, told, ", ".join(sorted(others)) or "nothing")
     print(f"{stall.part} {stall.how}: {told}", file=sys.stderr, flush=True)
     return row

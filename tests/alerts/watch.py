@@ -137,7 +137,12 @@ class Watch:
 
     def called(self, alert: str, since: float) -> list[Call]:
         """The calls about it since then, the first one first."""
-        return [c for c in self.receiver.calls if (c.alert, c.status) == (alert, "firing") and c.at >= since]
+        firing = [call for call in self.receiver.calls if call.status == "firing" and call.at >= since]
+        return [call for call in firing if call.alert == alert]
+
+    def told_of(self, since: float) -> set[str]:
+        """Every alert that somebody was called about since then."""
+        return {call.alert for call in self.receiver.calls if call.status == "firing" and call.at >= since}
 
     def wait_until_calm(self, alert: str, timeout_s: float) -> None:
         """Neither this alert fires nor any page; tickets may wait. Raises TimeoutError with what does."""

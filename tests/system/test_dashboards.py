@@ -8,6 +8,7 @@ from deploy.grafana.build import DASHBOARDS
 from deploy.grafana.model import Panel
 from tests.dashboards.busy import busy_house
 from tests.dashboards.data import lines
+from tests.monitoring import names_in, rules
 from tests.stack.ports import wait_until
 from tests.stack.prometheus import Prometheus
 
@@ -24,6 +25,15 @@ def prometheus() -> Iterator[Prometheus]:
     """It watches a house of its own, with RabbitMQ's exporter and customers who come and go."""
     with busy_house() as (_, watching):
         yield watching
+
+
+@pytest.mark.alone
+def test_rabbitmq_has_the_series_that_alerts_read(prometheus: Prometheus) -> None:
+    """Of our own series a test knows the names; those of RabbitMQ only it knows itself."""
+    read = {name for rule in rules("alerts.yml") for name in names_in(rule["expr"]) if name.startswith("rabbitmq_")}
+    assert read
+    for name in read:
+        wait_until(lambda name=name: prometheus.query(name), f"RabbitMQ told {name}", PATIENCE_S)  # type: ignore[misc]
 
 
 @pytest.mark.alone
