@@ -3,7 +3,7 @@
 from deploy.grafana.model import Panel, Query, Steps
 
 EVERY = "$__rate_interval"
-"""Grafana's own: never shorter than what a rate needs, never longer than a pixel of the chart."""
+"""Grafana's own: at least four scrapes, and no shorter than a point of the chart."""
 
 
 def per_minute(counter: str, by: str, where: str = "") -> str:

@@ -4,17 +4,35 @@ import argparse
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.tables import aligned
-from tests.alerts.stalls import STALLS, Stall, customers
+from tests.alerts.stalls import STALLS, Stall
 from tests.alerts.watch import Watch, watching
+from tests.system.customers import customers
 from tests.system.house import House
 
 TOLD_WITHIN_S = 120.0
 CALM_WITHIN_S = 300.0
 WARM_UP_S = 30.0
 """Rates need a past."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one stall: after how long somebody was called (None: not in time), and what else they were told."""
+
+    stall: Stall
+    seconds: float | None
+    others: set[str]
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        """For the table."""
+        told = "not in time" if self.seconds is None else f"{self.seconds:.0f} s"
+        return self.stall.part, self.stall.how, self.stall.alert, told, ", ".join(sorted(self.others)) or "nothing"
 
 
 def main() -> int:
@@ -24,9 +42,9 @@ def main() -> int:
         house.run("web", "worker", "scheduler")
         with watching(house) as watch, customers(house):
             time.sleep(WARM_UP_S)
-            rows = [tried(stall, house, watch) for stall in stalls]
-    print(aligned(("part", "how", "alert", "told after", "beside it"), rows))
-    return 0 if all(row[3] != "not in time" for row in rows) else 1
+            found = [tried(stall, house, watch) for stall in stalls]
+    print(aligned(("part", "how", "alert", "told after", "beside it"), [each.line for each in found]))
+    return 0 if all(each.seconds is not None for each in found) else 1
 
 
 def chosen() -> list[Stall]:
@@ -40,20 +58,18 @@ def chosen() -> list[Stall]:
     return [stall for stall in STALLS if not wanted or stall.part in wanted]
 
 
-def tried(stall: Stall, house: House, watch: Watch) -> tuple[str, ...]:
-    """One stall from calm to calm, as a line of the table."""
+def tried(stall: Stall, house: House, watch: Watch) -> Tried:
+    """One stall from calm to calm."""
     watch.wait_until_calm(stall.alert, CALM_WITHIN_S)
     since = time.monotonic()
     stall.breaks(house)
-    try:
-        told = f"{watch.seconds_until_called(stall.alert, since, TOLD_WITHIN_S):.0f} s"
-    except TimeoutError:
-        told = "not in time"
+    seconds = None
+    with suppress(TimeoutError):
+        seconds = watch.seconds_until_called(stall.alert, since, TOLD_WITHIN_S)
     stall.mends(house)
-    others = watch.told_of(since) - {stall.alert, "DeadMansSwitch"}
-    row = (stall.part, stall.how, stall.alert, told, ", ".join(sorted(others)) or "nothing")
-    print(f"{stall.part} {stall.how}: {told}", file=sys.stderr, flush=True)
-    return row
+    found = Tried(stall, seconds, watch.told_of(since) - {stall.alert, "DeadMansSwitch"})
+    print(*found.line, file=sys.stderr, flush=True)
+    return found
 
 
 if __name__ == "__main__":

@@ -1,17 +1,12 @@
 """What may stop in a house, the alert that must tell of it, and how it goes on again."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.system.house import House
 
 OUTAGE_S = 3_600.0
 """Longer than any drill; it is ended by hand."""
-
-PAUSE_S = 1.0
-"""Between two customers."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +62,3 @@ STALLS = (
         lambda house: house.provider.callbacks(),
     ),
 )
-
-
-@contextmanager
-def customers(house: House) -> Iterator[None]:
-    """Somebody orders and pays all the time, as long as the shop lets them."""
-    enough = threading.Event()
-    thread = threading.Thread(target=_shop, args=(house, enough), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        thread.join(timeout=60)
-
-
-def _shop(house: House, enough: threading.Event) -> None:
-    while not enough.wait(PAUSE_S):
-        with suppress(Exception):  # while a part is away, whatever can go wrong does
-            house.pay(house.place(1))

@@ -1,18 +1,17 @@
 """A house with a bit of everything, watched by Prometheus, so that no panel is empty."""
 
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import cycle
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.stack.prometheus import Prometheus
+from tests.system.customers import LEAVE, customers
 from tests.system.house import House
 
 PARTS = ("web", "worker", "scheduler")
 
-BUYERS = ("pay", "pay", "cancel", "", "pay", "decline", "pay")
+BUYERS = ("pay", "pay", "cancel", LEAVE, "pay", "decline", "pay")
 """What one customer after the other does on the provider's page; the fourth leaves, and is asked about for long."""
 
 PAUSE_S = 0.5
@@ -33,22 +32,9 @@ def busy_house() -> Iterator[tuple[House, Prometheus]]:
         house.run(*PARTS)
         targets = {part: house.metrics_address(part) for part in PARTS}
         targets["rabbitmq"] = house.rabbitmq.prometheus_url.split("/")[2]
-        with Prometheus(targets) as prometheus, customers(house):
+        with Prometheus(targets) as prometheus, customers(house, BUYERS, PAUSE_S):
             make_trouble(house)
             yield house, prometheus
-
-
-@contextmanager
-def customers(house: House) -> Iterator[None]:
-    """They come one after the other, and do different things, until nobody looks any more."""
-    enough = threading.Event()
-    thread = threading.Thread(target=_come, args=(house, enough), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        thread.join(timeout=60)
 
 
 def make_trouble(house: House) -> None:
@@ -62,13 +48,3 @@ def make_trouble(house: House) -> None:
     house.provider.force(wrong[0].provider_ref, "succeeded", amount={"value": "1.00", "currency": "EUR"})
     house.manage("shell", "-c", REFUND, check=True)
     house.publish("routine", b"no message of ours")
-
-
-def _come(house: House, enough: threading.Event) -> None:
-    for action in cycle(BUYERS):
-        if enough.wait(PAUSE_S):
-            return
-        with suppress(Exception):  # the house may be closing
-            order = house.place_one()
-            if action:
-                house.provider.act(order.provider_ref, action)
