@@ -7,7 +7,7 @@ often is asked, and how long Alertmanager gathers before it calls.
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +23,9 @@ from tests.stack.programs import find_alertmanager
 from tests.stack.prometheus import Prometheus
 from tests.stack.server import Server
 from tests.system.house import House, http
+
+SCRAPED_S = 60.0
+"""Patience until each part was asked once."""
 
 SHIPPED_RECEIVERS = "http://127.0.0.1:9095"
 
@@ -105,11 +108,9 @@ class Watching(Prometheus):
         self._alertmanager = alertmanager
         super().__init__(targets)
 
-    def firing(self, alert: str) -> set[str]:
-        """What of this alert, and of all pages, fires now."""
-        fires = 'ALERTS{alertstate="firing"'
-        found = self.query(f'{fires}, alertname="{alert}"}} or {fires}, severity="page"}}')
-        return {sample["metric"]["alertname"] for sample in found}
+    def firing(self) -> set[str]:
+        """The alerts that fire now."""
+        return {sample["metric"]["alertname"] for sample in self.query('ALERTS{alertstate="firing"}')}
 
     def _prepare(self) -> None:
         shipped = document("prometheus.yml")
@@ -144,13 +145,15 @@ class Watch:
         """Every alert that somebody was called about since then."""
         return {call.alert for call in self.receiver.calls if call.status == "firing" and call.at >= since}
 
-    def wait_until_calm(self, alert: str, timeout_s: float) -> None:
-        """Neither this alert fires nor any page; tickets may wait. Raises TimeoutError with what does."""
-        firing = self.prometheus.firing
+    def wait_until_silent(self, alerts: Set[str], timeout_s: float) -> None:
+        """None of these alerts fires. Raises TimeoutError with those that do."""
         try:
-            wait_until(lambda: not firing(alert), "no page fired", timeout_s, pause_s=1)
+            wait_until(lambda: not self._firing(alerts), "nothing fired", timeout_s, pause_s=1)
         except TimeoutError as still:
-            raise TimeoutError(f"{still} These do: {', '.join(sorted(firing(alert)))}.") from None
+            raise TimeoutError(f"{still} These do: {', '.join(sorted(self._firing(alerts)))}.") from None
+
+    def _firing(self, alerts: Set[str]) -> set[str]:
+        return self.prometheus.firing() & alerts
 
 
 @contextmanager
@@ -163,6 +166,7 @@ def watching(house: House) -> Iterator[Watch]:
             if house.rabbitmq.plugins:
                 targets["rabbitmq"] = house.rabbitmq.prometheus_url.split("/")[2]
             with Watching(targets, f"{LOOPBACK}:{alertmanager.port}") as prometheus:
+                wait_until(lambda: len(prometheus.query("up == 1")) == len(targets), "all was scraped", SCRAPED_S)
                 yield Watch(prometheus, receiver)
     finally:
         receiver.close()
