@@ -102,6 +102,7 @@ def table_from_celery() -> list[tuple[str, str]]:
         "inspect scheduled", "inspect stats", "inspect reserved", "redis-server", "redis-cli", "docker-compose",
         "runserver", "supervisorctl", "systemctl", "requirements.txt", "test_background_payment_integration.py",
         ".delay(", "apply_async(countdown", "shared_task", "self.retry", "beat_schedule", "rate limiting",
+        "Prometheus", "Grafana", "Sentry", "notifications of critical errors", "history of tasks",
         "send_pending_emails", "send_order_confirmation", "send_seller_notification", "cleanup_old_carts",
         "generate_daily_report", "process_payment_callback", "send_review_reminder", "check_pending_payments",
         "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "CELERY_TASK_SERIALIZER", "CELERY_RESULT_SERIALIZER",
