@@ -73,6 +73,18 @@ bench: .venv/dev ## Measure: due payments, two accounts, due mails, the checkout
 screenshots: .venv/dev ## A picture of every page, in both languages, phone and desktop: var/screenshots/index.html
 	$(BIN)/python -m tests.screenshots
 
+.PHONY: alerts-drill
+alerts-drill: .venv/dev ## Stop one part of a running house after the other, and see who is called; PARTS="worker mail": only those
+	DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m tests.alerts $(PARTS)
+
+.PHONY: dashboards
+dashboards: .venv/dev ## Write the Grafana dashboards from deploy/grafana/*.py
+	$(BIN)/python -m deploy.grafana.build
+
+.PHONY: dashboards-preview
+dashboards-preview: .venv/dev ## A picture of every dashboard with the numbers of a busy shop: var/dashboards/
+	DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m tests.dashboards
+
 ##@ Run it on one host
 
 COMPOSE := docker compose --file deploy/compose/compose.yml
@@ -130,7 +142,7 @@ clean: ## Remove the environment; the shop's data in var/ stays
 
 .PHONY: help
 help: ## This text
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 
 # --- environments: installed from the hashed locks, anew when a lock changes ---

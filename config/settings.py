@@ -263,6 +263,7 @@ ACTOR_SCHEDULE = "actors.schedule.entries"
 
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
+ATTENTION_SOURCES = ["billing.cases.cases", "commerce.cases.cases"]
 
 
 # --- mail ----------------------------------------------------------------------------------------------------------

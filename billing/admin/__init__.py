@@ -11,7 +11,7 @@ from billing.admin.bases import (
     ReadOnlyInline,
     link_to_row,
     link_to_search,
-    number_in,
+    page_of,
 )
 from billing.admin.payments import CallbackAdmin, PaymentAdmin, PaymentEventAdmin, RefundAdmin
 from billing.admin.reconciliation import DifferenceAdmin, ReconciliationAdmin
@@ -33,5 +33,5 @@ __all__ = [
     "RefundAdmin",
     "link_to_row",
     "link_to_search",
-    "number_in",
+    "page_of",
 ]

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from billing.finding import number_in
 from config.paging import FirstPages
 
 if TYPE_CHECKING:
@@ -149,11 +150,6 @@ def link_to_search(model: type[Model], word: str, text: object) -> SafeString:
     """To the rows of a list that a word finds."""
     address = f"{reverse(_address(model, 'changelist'))}?{urlencode({'q': word})}"
     return format_html('<a href="{}">{}</a>', address, text)
-
-
-def number_in(word: str) -> int | None:
-    """The word as the number of a row; None, which no row has, if it cannot be one."""
-    return int(word) if word.isdecimal() and len(word) <= 18 else None
 
 
 def _address(model: type[Model], page: str) -> str:

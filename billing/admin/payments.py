@@ -22,11 +22,11 @@ from billing.admin.bases import (
     ReadOnlyInline,
     link_to_row,
     link_to_search,
-    number_in,
 )
 from billing.admin.filters import CameFilter
 from billing.admin.ways_out import WaysOut
 from billing.admin.ways_out_of_payments import OF_PAYMENTS, OF_REFUNDS
+from billing.finding import number_in, payments_named
 from billing.models import AskedBy, Callback, Difference, Payment, PaymentEvent, Refund
 from billing.refunds import REFUNDS
 
@@ -118,9 +118,7 @@ class PaymentAdmin(WaysOut, LargeTable, ReadOnlyAdmin):
         return str(payment.left or "nothing")
 
     def named(self, word: str) -> Q:
-        """The accounts are named because the index of the providers' ids begins with them."""
-        at_provider = Q(account__in=sorted(settings.PAYMENT_ACCOUNTS), provider_ref=word)
-        return super().named(word) | Q(reference=word) | at_provider
+        return payments_named(word)
 
     def has_look_permission(self, request: HttpRequest) -> bool:
         """Nobody changes a payment by hand; who may make it move is who was given "change payment"."""

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from billing.admin import NeedsAPerson, ReadOnlyInline, link_to_row, link_to_search, number_in
+from billing.admin import NeedsAPerson, ReadOnlyInline, link_to_row, link_to_search
 from billing.admin.ways_out import WaysOut
+from billing.finding import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce import orders
 from commerce.admin.bases import KeepsTheRest

@@ -98,6 +98,12 @@ def find_systemd() -> Path:
     return _with("systemd-analyze", _on_path("systemd-analyze"), "systemd", "systemd") / "systemd-analyze"
 
 
+def find_alertmanager() -> Path:
+    """Return the program that sends alerts to people; Debian has given it a longer name."""
+    names = ("prometheus-alertmanager", "alertmanager")
+    return _first_on_path("Alertmanager", "prometheus-alertmanager", *names)
+
+
 PARTS = {
     "postgres": Part("PostgreSQL", "postgresql", find_postgres),
     "rabbitmq": Part("RabbitMQ", "rabbitmq-server", find_rabbitmq),
@@ -106,6 +112,7 @@ PARTS = {
     "systemd": Part("systemd", "systemd", find_systemd),
     "chromium": Part("Chromium", "chromium", find_chromium),
     "prometheus": Part("Prometheus", "prometheus", find_prometheus),
+    "alertmanager": Part("Alertmanager", "prometheus-alertmanager", find_alertmanager),
 }
 
 

@@ -8,7 +8,7 @@ from actors.console.access import ACT
 from actors.console.acting import Act, NotNow, Refused, Subject
 from actors.jobs import history
 from actors.models import Job
-from billing.admin.bases import number_in
+from billing.finding import number_in
 
 
 def _job(key: str) -> Subject | None:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from actors.console.access import ACT
 from actors.console.acting import Act, Subject
 from billing import payments
-from billing.admin.bases import number_in
+from billing.finding import number_in
 from billing.models import AskedBy, Payment
 
 

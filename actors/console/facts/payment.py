@@ -14,8 +14,9 @@ from billing.admin.ways_out_of_payments import OF_PAYMENTS
 from billing.breaker import of as state_of
 from billing.looks import CHECKS
 from billing.models import AccountState, AskedBy, Breaker, Payment
+from billing.timeline import Entry
 from commerce.models import Order
-from commerce.timeline import Entry, timeline
+from commerce.timeline import timeline
 from config.due import DEATHS_ALLOWED, database_now
 
 

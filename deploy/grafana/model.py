@@ -1,0 +1,182 @@
+"""Dashboards as we write them down, and the JSON that Grafana wants of them. Nothing but the standard library.
+
+Panels are laid out by themselves: in rows, from the left, and on to the next line where one does not fit.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from string import ascii_uppercase
+from typing import Any
+
+SCHEMA_VERSION = 39
+"""Of Grafana 11's classic model; newer ones read it and bring it up to date."""
+
+COLUMNS = 24
+"""Grafana's grid is so wide."""
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """A PromQL expression, and how its lines are called: "{{label}}" stands for a label's value."""
+
+    expression: str
+    legend: str = ""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """When a number becomes yellow, and when red. Where less is worse, red comes first."""
+
+    yellow: float
+    red: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Grafana's thresholds: a colour holds from its value on."""
+        if self.red > self.yellow:
+            steps = [("green", None), ("yellow", self.yellow), ("red", self.red)]
+        else:
+            steps = [("red", None), ("yellow", self.red), ("green", self.yellow)]
+        return {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in steps]}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A number (`stat`) or a chart of lines (`timeseries`). `unit` is one of Grafana's names of units."""
+
+    title: str
+    description: str
+    unit: str
+    queries: Sequence[Query]
+    kind: str = "timeseries"
+    width: int = 12
+    height: int = 8
+    steps: Steps | None = None
+    stacked: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """Panels under one heading."""
+
+    title: str
+    panels: Sequence[Panel]
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A page. `uid` is its address, which links and bookmarks keep."""
+
+    uid: str
+    title: str
+    description: str
+    rows: Sequence[Row]
+    refresh: str = "10s"
+    tags: Sequence[str] = field(default=("tillkeeper",))
+
+    def as_json(self) -> dict[str, Any]:
+        """As Grafana provisions it from a file."""
+        return {
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": list(self.tags),
+            "editable": False,
+            "graphTooltip": 1,  # the crosshair is shared: what else happened at that moment?
+            "refresh": self.refresh,
+            "schemaVersion": SCHEMA_VERSION,
+            "time": {"from": "now-1h", "to": "now"},
+            "timezone": "",
+            "templating": {"list": [_datasource_variable()]},
+            "links": [_link_to_the_others()],
+            "panels": list(self._laid_out()),
+        }
+
+    def _laid_out(self) -> Iterator[dict[str, Any]]:
+        number, y = 0, 0
+        for row in self.rows:
+            number += 1
+            yield _heading(row, number, y)
+            y += 1
+            x = tallest = 0
+            for panel in row.panels:
+                if x + panel.width > COLUMNS:
+                    x, y, tallest = 0, y + tallest, 0
+                number += 1
+                yield _panel(panel, number, x, y)
+                x, tallest = x + panel.width, max(tallest, panel.height)
+            y += tallest
+
+
+def _heading(row: Row, number: int, y: int) -> dict[str, Any]:
+    grid = {"x": 0, "y": y, "w": COLUMNS, "h": 1}
+    return {"id": number, "type": "row", "title": row.title, "collapsed": False, "gridPos": grid, "panels": []}
+
+
+def _panel(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
+    letters = ascii_uppercase[: len(panel.queries)]
+    return {
+        "id": number,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": DATASOURCE,
+        "gridPos": {"x": x, "y": y, "w": panel.width, "h": panel.height},
+        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
+        "options": _OPTIONS[panel.kind],
+        "targets": [_target(each, letter, panel.kind) for each, letter in zip(panel.queries, letters, strict=True)],
+    }
+
+
+def _defaults(panel: Panel) -> dict[str, Any]:
+    lines = {
+        "drawStyle": "line",
+        "lineWidth": 1,
+        "fillOpacity": 25 if panel.stacked else 0,
+        "showPoints": "never",
+        "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
+        "thresholdsStyle": {"mode": "dashed" if panel.steps else "off"},
+    }
+    thresholds = (
+        panel.steps.as_json() if panel.steps else {"mode": "absolute", "steps": [{"color": "green", "value": None}]}
+    )
+    custom = {"custom": lines} if panel.kind == "timeseries" else {}
+    return {"unit": panel.unit, "min": 0, "thresholds": thresholds, **custom}
+
+
+def _target(query: Query, letter: str, kind: str) -> dict[str, Any]:
+    return {
+        "refId": letter,
+        "datasource": DATASOURCE,
+        "expr": query.expression,
+        "legendFormat": query.legend or "__auto",
+        "instant": kind == "stat",
+        "range": kind != "stat",
+    }
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "stat": {
+        "colorMode": "background",
+        "graphMode": "none",
+        "justifyMode": "center",
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "textMode": "auto",
+    },
+    "timeseries": {
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    },
+}
+
+
+def _datasource_variable() -> dict[str, Any]:
+    return {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus", "hide": 0}
+
+
+def _link_to_the_others() -> dict[str, Any]:
+    return {
+        "title": "Tillkeeper", "type": "dashboards", "tags": ["tillkeeper"], "asDropdown": False, "keepTime": True,
+        "includeVars": True, "targetBlank": False, "icon": "external link", "tooltip": "", "url": "",
+    }  # fmt: skip

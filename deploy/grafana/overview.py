@@ -1,0 +1,117 @@
+"""Is anyone waiting? What the person on call looks at first."""
+
+from deploy.grafana.model import Dashboard, Query, Row, Steps
+from deploy.grafana.words import MUST_BE_UP, SHOULD_BE_NONE, chart, number, or_zero, per_minute, percentile
+
+OVERVIEW = Dashboard(
+    "tillkeeper-overview",
+    "Tillkeeper · Overview",
+    "Is anyone waiting? Symptoms in the first row, parts in the second; each has a page of its own.",
+    [
+        Row(
+            "Is anyone waiting?",
+            [
+                number(
+                    "Payments are late by",
+                    "How late the oldest due payment, callback or payment event is. Above 30 s customers notice.",
+                    'max(tillkeeper_lag_seconds{work=~"payment|callback|payment_event"})',
+                    "s",
+                    Steps(10, 30),
+                ),
+                number(
+                    "Mails are late by",
+                    "How late the oldest due mail is.",
+                    'max(tillkeeper_lag_seconds{work="notification"})',
+                    "s",
+                    Steps(30, 300),
+                ),
+                number(
+                    "Checkout, slowest twentieth",
+                    "Every twentieth customer waited at least so long behind the button, in the last 5 minutes.",
+                    "histogram_quantile(0.95, sum by (le) (rate(tillkeeper_checkout_seconds_bucket[5m])))",
+                    "s",
+                    Steps(1, 2),
+                ),
+                number(
+                    "Checkouts that fail",
+                    "Share of presses of the button that ended in an error, in the last 5 minutes.",
+                    or_zero(
+                        'sum(rate(tillkeeper_checkout_seconds_count{outcome="error"}[5m]))'
+                        " / sum(rate(tillkeeper_checkout_seconds_count[5m]))"
+                    ),
+                    "percentunit",
+                    Steps(0.01, 0.05),
+                ),
+                number(
+                    "A person must look at",
+                    "Payments, refunds, differences and orders that wait for a decision: manage.py payments attention.",
+                    "sum(max by (kind) (tillkeeper_attention_rows))",
+                    steps=SHOULD_BE_NONE,
+                ),
+                number(
+                    "Alerts that fire",
+                    "Pages and tickets; the dead-man's switch is not counted.",
+                    or_zero('count(ALERTS{alertstate="firing", severity=~"page|ticket"})'),
+                    steps=SHOULD_BE_NONE,
+                ),
+            ],
+        ),
+        Row(
+            "The parts",
+            [
+                number("Web", "Web processes that answer.", 'sum(up{job="web"})', steps=MUST_BE_UP),
+                number("Workers", "Workers that answer.", 'sum(up{job="worker"})', steps=MUST_BE_UP),
+                number("Schedulers", "Schedulers that answer.", 'sum(up{job="scheduler"})', steps=MUST_BE_UP),
+                number(
+                    "RabbitMQ",
+                    "1 if the scheduler can read the queues.",
+                    'max(tillkeeper_reader_up{reader="queues"})',
+                    steps=MUST_BE_UP,
+                ),
+                number(
+                    "Database",
+                    "1 if the web can read the lag.",
+                    'max(tillkeeper_reader_up{job="web", reader="lag"})',
+                    steps=MUST_BE_UP,
+                ),
+                number(
+                    "Breakers not closed",
+                    "Accounts whose provider is not asked, because it does not answer or somebody said so.",
+                    'sum(max by (account, state) (tillkeeper_breaker_state{state!="closed"}))',
+                    steps=Steps(1, 2),
+                ),
+            ],
+        ),
+        Row(
+            "What goes on",
+            [
+                chart(
+                    "Lag by kind of work",
+                    "How late the oldest due row of each kind is. It says whether slow work is healthy.",
+                    "s",
+                    Query("max by (work) (tillkeeper_lag_seconds)", "{{work}}"),
+                ),
+                chart(
+                    "Orders",
+                    "Orders a minute, by what happened to them.",
+                    "cpm",
+                    Query(per_minute("tillkeeper_orders_total", "event"), "{{event}}"),
+                ),
+                chart(
+                    "Checkout",
+                    "How long the customer waits behind the button: in the middle, and the slowest twentieth.",
+                    "s",
+                    Query(percentile(0.5, "tillkeeper_checkout_seconds"), "half are quicker"),
+                    Query(percentile(0.95, "tillkeeper_checkout_seconds"), "19 of 20 are quicker"),
+                ),
+                chart(
+                    "Open payments",
+                    "Payments whose outcome is not known. The fast track is of customers who may still sit there.",
+                    "short",
+                    Query("sum by (track) (max by (account, track) (tillkeeper_open_payments))", "{{track}} track"),
+                    stacked=True,
+                ),
+            ],
+        ),
+    ],
+)

@@ -1,0 +1,41 @@
+"""What the dashboards say again and again."""
+
+from deploy.grafana.model import Panel, Query, Steps
+
+EVERY = "$__rate_interval"
+"""Grafana's own: at least four scrapes, and no shorter than a point of the chart."""
+
+
+def per_minute(counter: str, by: str, where: str = "") -> str:
+    """How often a minute, by a label."""
+    return f"60 * sum by ({by}) (rate({counter}{{{where}}}[{EVERY}]))"
+
+
+def percentile(share: float, histogram: str, by: str = "", where: str = "") -> str:
+    """Below it lies this share of what happened."""
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{{{where}}}[{EVERY}])))"
+
+
+def or_zero(expression: str) -> str:
+    """What has never happened has no series yet: that is none, and not unknown. No line of zeros beside other lines."""
+    return f"{expression} or on () vector(0)"
+
+
+def number(title: str, description: str, expression: str, unit: str = "short", steps: Steps | None = None) -> Panel:
+    """One number in a box, which is green, yellow or red."""
+    return Panel(title, description, unit, [Query(expression)], kind="stat", width=4, height=4, steps=steps)
+
+
+def chart(
+    title: str, description: str, unit: str, *queries: Query, steps: Steps | None = None, stacked: bool = False
+) -> Panel:
+    """Lines over time, two in a row."""
+    return Panel(title, description, unit, queries, steps=steps, stacked=stacked)
+
+
+MUST_BE_UP = Steps(yellow=1, red=0.5)
+"""Red below one."""
+
+SHOULD_BE_NONE = Steps(yellow=1, red=10)
+"""Yellow from one, red from ten."""

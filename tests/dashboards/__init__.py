@@ -1,0 +1,1 @@
+"""Dashboards with the numbers of a busy house: for a test, and for people without Grafana."""

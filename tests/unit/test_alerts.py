@@ -1,0 +1,96 @@
+"""Alerts, as they are shipped: what they read, whom they wake, and what the runbook says about each."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.monitoring import RUNBOOK, document, is_known, names_in, rules
+
+ALERTS = {rule["alert"]: rule for rule in rules("alerts.yml")}
+CHAPTER = RUNBOOK.read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^###|\Z)", CHAPTER, re.M | re.S))
+
+TOLD_WITHIN_S = 120
+"""The stall of any part is told within so long; what is above it are symptoms that build up, and tickets."""
+
+PARTS = (
+    "WebGone", "WorkersGone", "SchedulersGone", "ScheduleLate", "BrokerUnreachable", "DatabaseAway", "MailServerAway",
+    "ProviderAway", "CallbacksLost",
+)  # fmt: skip
+
+each_alert = pytest.mark.parametrize("alert", ALERTS.values(), ids=lambda rule: rule["alert"])
+
+
+def seconds(text: str) -> int:
+    """A length of time as Prometheus writes it."""
+    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
+
+
+@pytest.mark.parametrize(
+    "rule", [*rules("recording.yml"), *rules("alerts.yml")], ids=lambda r: r.get("alert", r.get("record"))
+)
+def test_every_rule_reads_series_that_exist(rule: dict[str, Any]) -> None:
+    """A series that was renamed silences an alert for ever."""
+    assert {name for name in names_in(rule["expr"]) if not is_known(name)} == set()
+
+
+def test_every_alert_has_its_section_in_the_runbook_and_no_other_has() -> None:
+    """In the same order."""
+    assert list(SECTIONS) == list(ALERTS)
+
+
+@each_alert
+def test_a_section_says_what_it_means_where_to_look_and_what_to_do(alert: dict[str, Any]) -> None:
+    """Each in its own paragraph."""
+    assert re.findall(r"^\*\*(.+?)\.\*\* ", SECTIONS[alert["alert"]], re.M) == ["Meaning", "Look at", "Do"]
+
+
+@each_alert
+def test_an_alert_leads_to_its_section(alert: dict[str, Any]) -> None:
+    """By an address that works where the runbook is read."""
+    assert alert["annotations"]["runbook"] == f"RUNBOOK.md#{alert['alert'].lower()}"
+
+
+@each_alert
+def test_an_alert_says_whether_it_wakes_somebody(alert: dict[str, Any]) -> None:
+    """Only the dead-man's switch is neither."""
+    allowed = {"none"} if alert["alert"] == "DeadMansSwitch" else {"page", "ticket"}
+    assert alert["labels"]["severity"] in allowed
+    assert alert["annotations"]["summary"]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_stall_of_a_part_can_be_told_in_time(name: str) -> None:
+    """Asked every 10 s, evaluated every 10 s, waited for, and sent after 5 s: what is left is for the threshold."""
+    configured = document("prometheus.yml")["global"]
+    route = document("alertmanager.yml")["route"]
+    asked = seconds(configured["scrape_interval"]) + seconds(configured["evaluation_interval"])
+    waited = seconds(ALERTS[name].get("for", "0s")) + seconds(route["group_wait"])
+    thresholds = [int(number) for number in re.findall(r"seconds\S* > (\d+)", ALERTS[name]["expr"])]
+    assert asked + waited + max(thresholds, default=0) < TOLD_WITHIN_S
+
+
+def test_every_alert_is_tried_firing_and_silent() -> None:
+    """By promtool; the dead-man's switch is never silent."""
+    tried = [test["name"] for test in document("tests.yml")["tests"]]
+    both = [f"{name} {word}" for name in ALERTS for word in ("fires", "is silent")]
+    assert tried == [name for name in both if name != "DeadMansSwitch is silent"]
+
+
+def test_a_page_and_a_ticket_and_the_dead_mans_switch_go_different_ways() -> None:
+    """Each to a receiver of its own, which exists."""
+    route = document("alertmanager.yml")["route"]
+    used = {route["receiver"], *(each["receiver"] for each in route["routes"])}
+    assert used == {receiver["name"] for receiver in document("alertmanager.yml")["receivers"]}
+    assert used == {"page", "ticket", "dead-mans-switch"}
+
+
+def test_what_is_inhibited_exists() -> None:
+    """A misspelt name would inhibit nothing."""
+    text = " ".join(
+        matcher
+        for rule in document("alertmanager.yml")["inhibit_rules"]
+        for matcher in rule["source_matchers"] + rule["target_matchers"]
+    )
+    assert set(re.findall(r"[A-Z]\w+", text)) <= set(ALERTS)

@@ -1,0 +1,194 @@
+"""Dashboards, as they are shipped: what the builder writes, what Grafana needs, and what each panel reads."""
+
+import doctest
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.grafana.build import DASHBOARDS, DIRECTORY, file_of, written
+from deploy.grafana.model import COLUMNS, Dashboard, Panel, Query, Row, Steps
+from tests.dashboards import picture
+from tests.dashboards.data import Line
+from tests.monitoring import ROOT, counters_in, document, is_known, labels_in, names_in, resolved
+
+UNITS = {"short", "s", "ms", "cpm", "cps", "percentunit", "bytes"}
+"""Grafana's own names of units; a misspelt one is shown behind every number."""
+
+each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.uid)
+
+
+def panels(dashboard: Dashboard) -> Iterator[Panel]:
+    """Without the headings."""
+    for row in dashboard.rows:
+        yield from row.panels
+
+
+def queries() -> list[Any]:
+    """Every expression of every panel."""
+    return [
+        pytest.param(query.expression, id=f"{each.uid} {panel.title} {query.legend}")
+        for each in DASHBOARDS
+        for panel in panels(each)
+        for query in panel.queries
+    ]
+
+
+@each_dashboard
+def test_the_file_is_what_the_builder_writes(dashboard: Dashboard) -> None:
+    """Run `make dashboards` and commit what it writes."""
+    assert file_of(dashboard).read_text() == written(dashboard)
+
+
+def test_there_is_no_file_that_nobody_writes() -> None:
+    """A dashboard that was renamed leaves none behind."""
+    assert set(DIRECTORY.iterdir()) == {file_of(each) for each in DASHBOARDS}
+
+
+def test_every_dashboard_has_an_address_of_its_own() -> None:
+    """Grafana refuses the second one with the same."""
+    assert len({each.uid for each in DASHBOARDS}) == len({each.title for each in DASHBOARDS}) == len(DASHBOARDS)
+    assert all(len(each.uid) <= 40 for each in DASHBOARDS)
+
+
+@each_dashboard
+def test_ids_and_letters_are_unique(dashboard: Dashboard) -> None:
+    """Of panels on a page, of queries in a panel."""
+    found = dashboard.as_json()["panels"]
+    assert len({panel["id"] for panel in found}) == len(found)
+    for panel in found:
+        letters = [target["refId"] for target in panel.get("targets", [])]
+        assert len(set(letters)) == len(letters)
+        assert all(letters)
+
+
+@each_dashboard
+def test_no_panel_lies_on_another(dashboard: Dashboard) -> None:
+    """And none reaches beyond the grid."""
+    places = [panel["gridPos"] for panel in dashboard.as_json()["panels"]]
+    assert all(place["x"] >= 0 and place["x"] + place["w"] <= COLUMNS for place in places)
+    assert [pair for pair in combinations(places, 2) if overlap(*pair)] == []
+
+
+def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
+    """Have two places a field in common?"""
+    beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+    above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+    return not (beside or above)
+
+
+@each_dashboard
+def test_every_panel_asks_the_prometheus_that_was_chosen(dashboard: Dashboard) -> None:
+    """By the variable, never by an address of ours."""
+    page = dashboard.as_json()
+    assert [variable["name"] for variable in page["templating"]["list"]] == ["datasource"]
+    for panel in page["panels"]:
+        for asked in [panel, *panel["targets"]] if panel["type"] != "row" else []:
+            assert asked["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+
+
+@each_dashboard
+def test_every_panel_explains_itself(dashboard: Dashboard) -> None:
+    """A title, a sentence, a unit, and titles that are not given twice on a page."""
+    assert dashboard.description.endswith(".")
+    titles = [panel.title for panel in panels(dashboard)]
+    assert len(set(titles)) == len(titles)
+    for panel in panels(dashboard):
+        assert panel.title
+        assert panel.description.endswith("."), panel.title
+        assert panel.unit in UNITS, panel.title
+        assert panel.queries, panel.title
+
+
+@pytest.mark.parametrize("expression", queries())
+def test_every_expression_reads_series_that_exist(expression: str) -> None:
+    """Parsed with Prometheus' own grammar."""
+    assert {name for name in names_in(expression) if not is_known(name)} == set()
+
+
+@pytest.mark.parametrize("expression", queries())
+def test_every_label_exists(expression: str) -> None:
+    """A label that no series has makes one line of all, or none."""
+    assert labels_in(expression) == set()
+
+
+@pytest.mark.parametrize("expression", queries())
+def test_what_only_grows_is_shown_as_a_rate(expression: str) -> None:
+    """The height of a counter says how long ago the process was started."""
+    assert counters_in(expression) == set()
+
+
+@each_dashboard
+def test_a_legend_names_labels_that_the_lines_have(dashboard: Dashboard) -> None:
+    """What is summed away is shown as an empty word."""
+    for panel in panels(dashboard):
+        for query in panel.queries:
+            kept = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", query.expression)))) | {"instance"}
+            assert set(re.findall(r"{{(\w+)}}", query.legend)) <= kept, panel.title
+
+
+def test_a_rate_is_never_taken_over_less_than_two_samples() -> None:
+    """Grafana must know how often Prometheus asks."""
+    source = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/tillkeeper.yml").read_text())
+    asked = document("prometheus.yml")["global"]["scrape_interval"]
+    assert [each["jsonData"]["timeInterval"] for each in source["datasources"]] == [asked]
+
+
+def test_panels_flow_into_the_next_line() -> None:
+    """Where one does not fit, below the tallest of the line before."""
+    wide, flat = panel_of(width=16, height=8), panel_of(width=8, height=4)
+    places = [each["gridPos"] for each in page_of(wide, flat, wide).as_json()["panels"]]
+    assert [(place["x"], place["y"]) for place in places] == [(0, 0), (0, 1), (16, 1), (0, 9)]
+
+
+def test_thresholds_may_lead_up_or_down() -> None:
+    """More is worse for lag, less is worse for workers."""
+    assert [step["color"] for step in Steps(10, 30).as_json()["steps"]] == ["green", "yellow", "red"]
+    assert [step["color"] for step in Steps(1, 0.5).as_json()["steps"]] == ["red", "yellow", "green"]
+
+
+def test_a_panel_with_too_many_queries_is_refused() -> None:
+    """Rather than shown without the last ones."""
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        page_of(panel_of(queries=[Query("up")] * 27)).as_json()
+
+
+def test_numbers_are_written_as_people_read_them() -> None:
+    """As the docstring says."""
+    assert doctest.testmod(picture) == (0, 1)
+
+
+def test_a_picture_shows_what_strangers_wrote_as_text() -> None:
+    """A label may hold anything."""
+    drawn = picture.page_of(page_of(panel_of()), {"t": [Line("<b>&", ((0.0, 1.0), (1.0, 2.0)))]})
+    assert "&lt;b&gt;&amp;" in drawn
+
+
+def test_a_picture_says_where_nothing_is() -> None:
+    """Rather than drawing an empty box."""
+    assert "no data" in picture.page_of(page_of(panel_of()), {"t": []})
+
+
+def test_stacked_lines_lie_on_each_other() -> None:
+    """The highest is the sum."""
+    lines = [Line("a", ((0.0, 1.0), (1.0, 1.0))), Line("b", ((0.0, 2.0), (1.0, 3.0)))]
+    assert [line.last for line in picture.stacked(lines)] == [1.0, 4.0]
+
+
+def test_grafanas_own_words_are_replaced_before_prometheus_reads_them() -> None:
+    """The interval is a matter of the picture's width."""
+    assert resolved("rate(a[$__rate_interval])") == "rate(a[1m])"
+
+
+def panel_of(**changes: Any) -> Panel:
+    """Some panel."""
+    facts: dict[str, Any] = {"title": "t", "description": "d.", "unit": "s", "queries": [Query("up")]}
+    return Panel(**{**facts, **changes})
+
+
+def page_of(*some: Panel) -> Dashboard:
+    """Some dashboard."""
+    return Dashboard("uid", "title", "d.", [Row("row", some)])
