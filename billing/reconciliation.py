@@ -37,8 +37,10 @@ def reconcile_due(seconds: float) -> int:
     """
     ends_at, compared = time.monotonic() + seconds, 0
     plan(database_now())
-    while time.monotonic() < ends_at and (worked_on := RECONCILIATIONS.work_off(1, _work)):
+    while worked_on := RECONCILIATIONS.work_off(1, _work):
         compared += worked_on
+        if time.monotonic() >= ends_at:
+            break
     return compared
 
 

@@ -58,14 +58,14 @@ def test_claims_in_the_backup_are_those_of_workers_of_the_past(shop: Shop) -> No
 
 
 def test_refunds_are_asked_about_as_well(shop: Shop) -> None:
-    """Their mail too may have been sent."""
+    """Their mails too, to the customer and to the seller, may have been sent."""
     _, payment = shop.paid()
     Notification.objects.all().delete()
     refund = shop.refund(payment)
     REFUNDS.model.objects.update(next_check_at=LATER)
 
     assert restoring.find_out(PATIENCE_S) == 0
-    assert restoring.hold_mails(TAKEN_AT) == 1
+    assert restoring.hold_mails(TAKEN_AT) == 2
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
 
 
