@@ -15,7 +15,7 @@ from billing.models import AccountState, Payment
 from billing.providers import provider_of
 from billing.readings import accounts
 from commerce.models import Notification, Order
-from config import lag
+from config import counting, lag
 from config.due import KINDS, database_now
 from config.metrics import DATABASE, READERS, Value, reader
 from tests.metrics import Page
@@ -85,7 +85,7 @@ def test_a_long_backlog_is_not_counted_to_its_end(shop: Shop, monkeypatch: pytes
     for _ in range(4):
         shop.order()
     Payment.objects.update(next_check_at=F("next_check_at") - timedelta(seconds=100))
-    monkeypatch.setattr(lag, "COUNTED_AT_MOST", 3)
+    monkeypatch.setattr(counting, "COUNTED_AT_MOST", 3)
 
     found = page()
     assert found.sum("tillkeeper_due_rows", work="payment") == 3
