@@ -11,8 +11,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.sql import Query
 
 COUNTED_AT_MOST = 10_000
-"""Of a longer backlog only so much is counted, so that a look takes milliseconds whatever its length. Measured: 10,000
-entries of an index take PostgreSQL 2 ms, 20,000 take 4, 100,000 take 25.
+"""Of a longer backlog only so much is counted, so that a look takes milliseconds whatever its length. Measured
+with 1,000,000 open payments: to count to 100,000 costs PostgreSQL 75 ms a page, to 20,000 12 ms, to 10,000 6 ms.
 """
 
 M = TypeVar("M", bound=Model)
