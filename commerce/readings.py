@@ -20,9 +20,9 @@ def mails() -> Iterator[Value]:
     rows = Notification.objects.all()
     queued = rows.filter(send_after__isnull=False).order_by("send_after")
     given_up = rows.filter(status=Notification.Status.GIVEN_UP).order_by("-pk")
-    found = answers(some(queued, "send_after"), some(given_up, "pk"))
-    yield UNSENT, ("queued",), found[0]
-    yield UNSENT, ("given_up",), found[1]
+    waiting, lost = answers(some(queued, "send_after"), some(given_up, "pk"))
+    yield UNSENT, ("queued",), waiting
+    yield UNSENT, ("given_up",), lost
 
 
 @reader(DATABASE)

@@ -4,13 +4,13 @@ It is true with no worker and no broker, and costs two looks into the index of t
 entry, and a count that ends at COUNTED_AT_MOST.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from django.db.models import Q
 
 from config import counting
-from config.due import KINDS, DueRow, database_now
+from config.due import KINDS, Due, DueRow, database_now
 from config.metrics import DATABASE, Value, reader, reading
 
 DUE = reading("tillkeeper_due_rows", f"Rows that are due; {counting.COUNTED_AT_MOST} means as many or more.", "work")
@@ -28,19 +28,26 @@ def lag() -> Iterator[Value]:
 
 
 def _in(database: str) -> Iterator[Value]:
-    """Of the kinds that live in this database, all in one question."""
-    now, kinds = database_now(database), [kind for kind in KINDS.values() if kind.database == database]
-    parts = [(kind, kind.due(now).filter(part)) for kind in kinds for part in PARTS.get(kind.model, _whole)()]
-    rows = [counting.some(due, kind.column) for kind, due in parts]
-    oldest = [counting.first(due, kind.column) for kind, due in parts]
+    """Of the kinds that live in this database."""
+    kinds = [kind for kind in KINDS.values() if kind.database == database]
+    parts = [(kind, part) for kind in kinds for part in PARTS.get(kind.model, _whole)()]
+    backlogs: dict[str, list[tuple[int, float]]] = {kind.noun: [] for kind in kinds}
+    for (kind, _), backlog in zip(parts, _backlogs(parts, database), strict=True):
+        backlogs[kind.noun].append(backlog)
+    for noun, found in backlogs.items():
+        yield DUE, (noun,), min(sum(rows for rows, _ in found), counting.COUNTED_AT_MOST)
+        yield LAG, (noun,), max((late for _, late in found), default=0.0)
+
+
+def _backlogs(parts: Sequence[tuple[Due[Any], Q]], database: str) -> list[tuple[int, float]]:
+    """Of each how many are due, and how late the oldest is, in seconds; all in one question."""
+    now = database_now(database)
+    due = [(kind.due(now).filter(part), kind.column) for kind, part in parts]
+    rows = [counting.some(*each) for each in due]
+    oldest = [counting.first(*each) for each in due]
     found = counting.answers(*rows, *oldest, using=database)
-    counted, late = Counter[str](), Counter[str]()
-    for (kind, _due), count, since in zip(parts, found[: len(parts)], found[len(parts) :], strict=True):
-        counted[kind.noun] += count
-        late[kind.noun] = max(late[kind.noun], (now - since).total_seconds() if since else 0)
-    for kind in kinds:
-        yield DUE, (kind.noun,), min(counted[kind.noun], counting.COUNTED_AT_MOST)
-        yield LAG, (kind.noun,), late[kind.noun]
+    since = found[len(rows) :]
+    return [(n, (now - at).total_seconds() if at else 0.0) for n, at in zip(found[: len(rows)], since, strict=True)]
 
 
 def _whole() -> list[Q]:

@@ -159,6 +159,14 @@ def test_ticks_that_a_pause_used_up_were_not_missed_and_not_fired(late_tick: flo
     assert found["last_tick_timestamp_seconds"] == late_tick
 
 
+def test_a_house_without_accounts_has_a_page(db: None, settings: Settings) -> None:
+    """There is nothing to ask about payments then, and that is no failure."""
+    settings.PAYMENT_ACCOUNTS = {}
+    found = page()
+    assert found.sum("tillkeeper_reader_up") == len([each for each in READERS.values() if each.source == DATABASE])
+    assert found.sum("tillkeeper_due_rows", work="payment") == 0
+
+
 def test_a_page_asks_few_questions(shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     """As many for ten accounts as for one; each of them waits for its turn on a busy host."""
     for number in range(10):
