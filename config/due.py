@@ -100,8 +100,7 @@ class Due(Generic[R]):
         count_outcome(self.noun, outcome, rows, self.database)
 
     def claim_batch(self, limit: int, only: Q | None = None, order: str = "") -> list[R]:
-        """Claim up to `limit` due rows, those that waited longest first; rows that others hold are passed over.
-        `order` names another column to go by, with a minus for the greatest first.
+        """Claim up to `limit` due rows that nobody holds, those that waited longest first, or by the column `order`.
 
         Rows whose last worker did not come back are left to `claim_left_over`: whatever killed it must not take a
         whole batch with it again.
@@ -195,17 +194,14 @@ class Due(Generic[R]):
     def finish(self, row: R, done_at: str | None = None, **outcome: Any) -> None:
         """Nothing is left to do: write that and the outcome in one statement, for work that is done by the thousand.
 
-        `done_at` names a column for the time of it. Raises ClaimLost, and writes nothing, if the due column no longer
-        holds what the claim wrote.
+        `done_at` names a column for the time of it. Raises ClaimLost, and writes nothing, if the row is not held now.
         """
         if not self._statements.finish(row.pk, self.due_time(row), done_at, outcome):
             raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
         self.count("done")
 
     def release(self, rows: Sequence[R]) -> int:
-        """Give back claimed rows that nobody began to work on, due as they were, the claim not counted; returns how
-        many of them were still held.
-        """
+        """Give back, as if unclaimed, rows that nobody began to work on; returns how many of them were still held."""
         released = self._statements.release([(row.pk, self.due_time(row), row.due_since) for row in rows])
         self.count("released", released)
         return released
