@@ -4,11 +4,11 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 
 from billing.errors import ProviderError, Refused
 from billing.models import Attention, Payment, Refund
-from config.due import OUTCOMES, Due, R, database_now
+from config.due import Due, R, database_now
+from config.due_counts import count_outcome
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def call_for_attention(row: Payment | Refund, attention: Attention, note: str) -
     noun = row._meta.model_name or ""
     if row.attention != attention:
         log.error(f"{noun}.attention", extra={noun: row.pk, "reason": attention.value, "note": note})
-        transaction.on_commit(OUTCOMES.labels(noun, "attention").inc)
+        count_outcome(noun, "attention")
     row.attention, row.attention_note = attention, note[:200]
 
 

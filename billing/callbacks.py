@@ -19,7 +19,8 @@ from billing.looks import CHECKS
 from billing.metrics import CALLBACKS as CALLBACKS_COUNTED
 from billing.models import AskedBy, Callback, Payment
 from billing.providers import Hint, Post, provider_of
-from config.due import Due, backoff, database_now
+from config.backoff import backoff
+from config.due import Due, database_now
 from config.nudges import nudge
 
 log = logging.getLogger(__name__)

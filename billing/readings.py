@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import Combinable
 
 from billing.models import AccountState, Attention, Breaker, Payment, Refund
 from billing.models.reconciliation import STANDING, Difference
 from config import lag
+from config.counting import COUNTED_AT_MOST, answers, first, some
 from config.due import database_now
 from config.metrics import DATABASE, Value, reader, reading
 
@@ -17,7 +20,7 @@ PROMISE = reading(
 )
 OPEN = reading(
     "tillkeeper_open_payments",
-    f"Payments whose outcome is not known; {lag.COUNTED_AT_MOST} means as many or more.",
+    f"Payments whose outcome is not known; {COUNTED_AT_MOST} means as many or more.",
     *("account", "track"),
 )
 OLDEST_OPEN = reading("tillkeeper_oldest_open_payment_seconds", "Age of the oldest open payment; 0 if none.", "account")
@@ -41,13 +44,13 @@ lag.PARTS[Payment] = lambda: [Q(account=account) for account in accounts()]
 @reader(DATABASE)
 def open_payments() -> Iterator[Value]:
     """By account and track, along the index of their ages."""
-    now = database_now()
+    now, names = database_now(), accounts()
     young = Q(created_at__gt=now - timedelta(seconds=settings.FAST_TRACK_LIMIT_S))
-    for account in accounts():
-        waiting = Payment.objects.filter(account=account, next_check_at__isnull=False).order_by("created_at")
-        yield OPEN, (account, "fast"), lag.count_some(waiting.filter(young), "created_at")
-        yield OPEN, (account, "slow"), lag.count_some(waiting.exclude(young), "created_at")
-        yield OLDEST_OPEN, (account,), _age_s(waiting.values_list("created_at", flat=True).first(), now)
+    found = iter(answers(*(question for account in names for question in _of_account(account, young))))
+    for account in names:
+        yield OPEN, (account, "fast"), next(found)
+        yield OPEN, (account, "slow"), next(found)
+        yield OLDEST_OPEN, (account,), _age_s(next(found), now)
     yield PROMISE, ("fast",), settings.FAST_TRACK_INTERVAL_S
     yield PROMISE, ("slow",), settings.SLOW_TRACK_INTERVAL_S
 
@@ -55,9 +58,13 @@ def open_payments() -> Iterator[Value]:
 @reader(DATABASE)
 def attention() -> Iterator[Value]:
     """By the index that the admin's filter uses."""
-    yield ATTENTION, ("payment",), _some(Payment.objects.exclude(attention=Attention.NONE))
-    yield ATTENTION, ("refund",), _some(Refund.objects.exclude(attention=Attention.NONE))
-    yield ATTENTION, ("difference",), _some(Difference.objects.filter(state__in=STANDING))
+    rows: dict[str, QuerySet[Any]] = {
+        "payment": Payment.objects.exclude(attention=Attention.NONE),
+        "refund": Refund.objects.exclude(attention=Attention.NONE),
+        "difference": Difference.objects.filter(state__in=STANDING),
+    }
+    found = answers(*(some(each.order_by("-pk"), "pk") for each in rows.values()))
+    yield from ((ATTENTION, (kind,), count) for kind, count in zip(rows, found, strict=True))
 
 
 @reader(DATABASE)
@@ -72,8 +79,11 @@ def account_states() -> Iterator[Value]:
         yield SLOTS_TAKEN, (state.account,), _left_s(state.next_slot_at, now)
 
 
-def _some(rows: "QuerySet[Model]") -> int:
-    return lag.count_some(rows.order_by("-pk"), "pk")
+def _of_account(account: str, young: Q) -> list[Combinable]:
+    """How many are young, how many are not, and when the oldest began."""
+    waiting = Payment.objects.filter(account=account, next_check_at__isnull=False).order_by("created_at")
+    fast, slow = waiting.filter(young), waiting.exclude(young)
+    return [some(fast, "created_at"), some(slow, "created_at"), first(waiting, "created_at")]
 
 
 def _age_s(moment: datetime | None, now: datetime) -> float:

@@ -18,8 +18,9 @@ from billing.errors import CannotReconcile, ProviderError
 from billing.models import Difference, Payment, Reconciliation
 from billing.models.reconciliation import STANDING
 from billing.reconciled_day import RECONCILIATIONS, Ending, Progress, ReconciledDay, bounds, made_on
+from config.backoff import backoff
 from config.dates import DAY, span
-from config.due import backoff, database_now
+from config.due import database_now
 
 log = logging.getLogger(__name__)
 

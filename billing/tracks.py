@@ -12,7 +12,7 @@ from zlib import crc32
 from django.conf import settings
 
 from billing.models import Attention, Payment, Refund
-from config.due import backoff
+from config.backoff import backoff
 
 
 def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime:

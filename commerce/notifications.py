@@ -18,7 +18,8 @@ from commerce.letters import Unsendable
 from commerce.mailserver import Line, Meaning, Unanswered
 from commerce.metrics import MAILS as MAILS_COUNTED
 from commerce.models import Notification, Order, OrderLine
-from config.due import Due, backoff, database_now
+from config.backoff import backoff
+from config.due import Due, database_now
 from config.ending import ending
 from config.nudges import nudge
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from billing.readings import ATTENTION
 from commerce.models import Notification, Order
-from config import lag
+from config.counting import COUNTED_AT_MOST, answers, some
 from config.metrics import DATABASE, Value, reader, reading
 
 UNSENT = reading(
     "tillkeeper_unsent_mails",
-    f"Mails that were not sent: queued, or given up; {lag.COUNTED_AT_MOST} means as many or more.",
+    f"Mails that were not sent: queued, or given up; {COUNTED_AT_MOST} means as many or more.",
     "status",
 )
 
@@ -20,11 +20,13 @@ def mails() -> Iterator[Value]:
     rows = Notification.objects.all()
     queued = rows.filter(send_after__isnull=False).order_by("send_after")
     given_up = rows.filter(status=Notification.Status.GIVEN_UP).order_by("-pk")
-    yield UNSENT, ("queued",), lag.count_some(queued, "send_after")
-    yield UNSENT, ("given_up",), lag.count_some(given_up, "pk")
+    waiting, lost = answers(some(queued, "send_after"), some(given_up, "pk"))
+    yield UNSENT, ("queued",), waiting
+    yield UNSENT, ("given_up",), lost
 
 
 @reader(DATABASE)
 def orders_attention() -> Iterator[Value]:
     """Orders with a note for a person."""
-    yield ATTENTION, ("order",), lag.count_some(Order.objects.exclude(attention_note="").order_by("-pk"), "pk")
+    [found] = answers(some(Order.objects.exclude(attention_note="").order_by("-pk"), "pk"))
+    yield ATTENTION, ("order",), found

@@ -19,7 +19,8 @@ from commerce import report_csv
 from commerce.metrics import MAILS
 from commerce.models import DailyReport
 from commerce.report_page import page
-from config.due import Due, backoff, database_now
+from config.backoff import backoff
+from config.due import Due, database_now
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
 from django.db import connections, models, router, transaction
@@ -32,9 +31,10 @@ from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from config.due_counts import count_claimed, count_outcome
+from config.due_statements import Statements
 from config.ending import ending
 from config.logging import about
-from config.metrics import counter
 
 R = TypeVar("R", bound="DueRow")
 
@@ -42,14 +42,6 @@ log = logging.getLogger(__name__)
 
 DEATHS_ALLOWED = 3
 """So many workers may die on a row before a person must look at it (as Sidekiq does with its poison pills)."""
-
-
-CLAIMED = counter("tillkeeper_claims_total", "Rows that were claimed, by kind of work.", "work")
-OUTCOMES = counter(
-    "tillkeeper_outcomes_total",
-    "What became of claimed rows: snoozed, left, put_off, done, released, claim_lost, failed, attention.",
-    *("work", "outcome"),
-)
 
 KINDS: "dict[type[DueRow], Due[Any]]" = {}
 """Every kind of slow work that this process knows, by the model that carries it."""
@@ -105,13 +97,10 @@ class Due(Generic[R]):
 
     def count(self, outcome: str, rows: int = 1) -> None:
         """Count what became of claimed rows, once that is committed."""
-        if rows:
-            transaction.on_commit(partial(OUTCOMES.labels(self.noun, outcome).inc, rows), using=self.database)
+        count_outcome(self.noun, outcome, rows, self.database)
 
     def claim_batch(self, limit: int, only: Q | None = None, order: str = "") -> list[R]:
-        """Claim up to `limit` due rows, those that waited longest first; rows that others hold are passed over.
-
-        `order` names another column to go by, with a minus for the greatest first.
+        """Claim up to `limit` due rows that nobody holds, those that waited longest first, or by the column `order`.
 
         Rows whose last worker did not come back are left to `claim_left_over`: whatever killed it must not take a
         whole batch with it again.
@@ -120,11 +109,11 @@ class Due(Generic[R]):
 
     def claim_left_over(self, only: Q | None = None) -> R | None:
         """Claim one due row whose last worker did not come back, to be worked on alone."""
-        return _first(self._claim(Q(claims__gt=0) & (only or Q()), 1))
+        return next(iter(self._claim(Q(claims__gt=0) & (only or Q()), 1)), None)
 
     def claim_one(self, pk: int) -> R | None:
         """Claim this row if it is due; None if it is not, or if somebody is on it."""
-        return _first(self._claim(Q(pk=pk), 1))
+        return next(iter(self._claim(Q(pk=pk), 1)), None)
 
     def work_off(self, limit: int, work: Callable[[R], object], only: Q | None = None) -> int:
         """Claim due rows and work on them one by one; returns how many: `limit` means that there may be more.
@@ -142,10 +131,7 @@ class Due(Generic[R]):
         return max(len(claimed), left_over)
 
     def work_on(self, row: R, work: Callable[[R], object]) -> bool:
-        """Work on one claimed row; failures are logged and claims that were lost meanwhile are left alone.
-
-        Says whether an outcome was written.
-        """
+        """Work on one claimed row; failures are logged, lost claims are left alone. Says whether all went well."""
         noun = self.model._meta.model_name or ""
         with about(**{noun: row.pk}):
             try:
@@ -173,10 +159,7 @@ class Due(Generic[R]):
             yield held[0]
 
     def lock_held(self, rows: Sequence[R]) -> list[R]:
-        """Lock those of the claimed rows that are still held, read afresh, always in the order of their keys.
-
-        Must run inside a transaction.
-        """
+        """Lock, in a transaction, those claimed rows that are still held, read afresh, in the order of their keys."""
         token = {row.pk: self.due_time(row) for row in rows}
         locked = self._rows().select_for_update(of=("self",)).filter(pk__in=token).order_by("pk")
         return [row for row in locked if self.due_time(row) == token[row.pk]]
@@ -211,28 +194,15 @@ class Due(Generic[R]):
     def finish(self, row: R, done_at: str | None = None, **outcome: Any) -> None:
         """Nothing is left to do: write that and the outcome in one statement, for work that is done by the thousand.
 
-        `done_at` names a column for the time of it. Raises ClaimLost, and writes nothing, if the due column no longer
-        holds what the claim wrote.
+        `done_at` names a column for the time of it. Raises ClaimLost, and writes nothing, if the row is not held now.
         """
-        connection = connections[self.database]
-        held_until = connection.ops.adapt_datetimefield_value(self.due_time(row))
-        with connection.cursor() as cursor:
-            cursor.execute(self._finish_sql(done_at, *outcome), [*outcome.values(), row.pk, held_until])
-            if not cursor.rowcount:
-                raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
+        if not self._statements.finish(row.pk, self.due_time(row), done_at, outcome):
+            raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
         self.count("done")
 
     def release(self, rows: Sequence[R]) -> int:
-        """Give back claimed rows that nobody began to work on: due as they were, the claim not counted.
-
-        Returns how many of them were still held.
-        """
-        if not rows:
-            return 0
-        column = self._quoted(self.column)
-        triples = [(row.pk, self.due_time(row), row.due_since) for row in rows]
-        outcome = f"{column} = batch.column3, claims = claims - 1"
-        released = self._update_each(outcome, triples, f"AND {column} = batch.column2")
+        """Give back, as if unclaimed, rows that nobody began to work on; returns how many of them were still held."""
+        released = self._statements.release([(row.pk, self.due_time(row), row.due_since) for row in rows])
         self.count("released", released)
         return released
 
@@ -243,11 +213,8 @@ class Due(Generic[R]):
 
     def snooze_all(self, rows: Sequence[R], until: Sequence[datetime]) -> int:
         """The answer "not yet" for many claimed rows in one statement; returns how many of them were still held."""
-        column = self._quoted(self.column)
-        sooner = f"CASE WHEN asked_by <> '' THEN {self._now_sql} ELSE batch.column3 END"
-        outcome = f"{column} = {sooner}, claims = 0, errors = 0"
         triples = [(row.pk, self.due_time(row), moment) for row, moment in zip(rows, until, strict=True)]
-        snoozed = self._update_each(outcome, triples, f"AND {column} = batch.column2")
+        snoozed = self._statements.snooze(triples)
         self.count("snoozed", snoozed)
         self.count("claim_lost", len(rows) - snoozed)
         return snoozed
@@ -280,6 +247,10 @@ class Due(Generic[R]):
         """The alias of the database that is written to."""
         return router.db_for_write(self.model)
 
+    @property
+    def _statements(self) -> Statements:
+        return Statements(self.model, self.column, self.database)
+
     def _rows(self) -> QuerySet[R]:
         return self.model._default_manager.using(self.database)
 
@@ -292,7 +263,7 @@ class Due(Generic[R]):
             rows = self._lock_due(only, limit, order, now)
             if rows:
                 self._move_ahead(rows, now + self.lease)
-                transaction.on_commit(partial(CLAIMED.labels(self.noun).inc, len(rows)), using=self.database)
+                count_claimed(self.noun, len(rows), self.database)
         return rows
 
     def _lock_due(self, only: Q, limit: int, order: str, now: datetime) -> list[R]:
@@ -318,65 +289,12 @@ class Due(Generic[R]):
         row.claims, row.errors = 0, errors
         row.asked_by = "" if wait is None else row.asked_by
 
-    @cache  # noqa: B019 (a Due lives as long as its process)
-    def _finish_sql(self, done_at: str | None, *names: str) -> str:
-        moment = [f"{self._quoted(done_at)} = {self._now_sql}"] if done_at else []
-        columns = [f"{self._quoted(name)} = %s" for name in names]
-        table, key, column = map(
-            self._quoted, (self.model._meta.db_table, self.model._meta.pk.column or "", self.column)
-        )
-        return (
-            f"UPDATE {table} SET {', '.join([*columns, *moment])}, "  # noqa: S608 (our own names, no values)
-            f"{column} = NULL, claims = 0, errors = 0, asked_by = '' WHERE {key} = %s AND {column} = %s"
-        )
-
-    def _update_each(self, outcome: str, triples: list[tuple[Any, ...]], held: str) -> int:
-        """One UPDATE for many rows, joined with what each of them needs: `batch.column1` is the key.
-
-        Django's own bulk_update builds a CASE per row and column, about ten times the work for a batch of fifty.
-        """
-        connection = connections[self.database]
-        cast = "CAST(%s AS timestamptz)" if connection.vendor == "postgresql" else "%s"
-        table, key = self._quoted(self.model._meta.db_table), self._quoted(self.model._meta.pk.column or "")
-        values = ", ".join([f"(%s, {cast}, {cast})"] * len(triples))
-        sql = (
-            f"UPDATE {table} SET {outcome} FROM (VALUES {values}) AS batch "  # noqa: S608 (our own names, no values)
-            f"WHERE {table}.{key} = batch.column1 {held}"
-        )
-        adapt = connection.ops.adapt_datetimefield_value
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [value for pk, *moments in triples for value in (pk, *map(adapt, moments))])
-            return int(cursor.rowcount)
-
-    def _quoted(self, name: str) -> str:
-        return connections[self.database].ops.quote_name(name)
-
-    @property
-    def _now_sql(self) -> str:
-        postgresql = connections[self.database].vendor == "postgresql"
-        return "statement_timestamp()" if postgresql else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
-
-
-def backoff(errors: int, first: timedelta, longest: timedelta) -> timedelta:
-    """Double the wait with every consecutive error, up to a limit.
-
-    >>> [int(backoff(n, timedelta(seconds=5), timedelta(seconds=60)).total_seconds()) for n in range(6)]
-    [5, 10, 20, 40, 60, 60]
-    """
-    doubled: timedelta = first * 2 ** min(errors, 32)
-    return min(doubled, longest)
-
 
 def database_now(using: str = "default") -> datetime:
     """The database's clock, which every due time is compared with; SQLite's is that of this process."""
-    connection = connections[using]
-    if connection.vendor == "sqlite":
+    if connections[using].vendor == "sqlite":
         return timezone.now()
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         now: datetime = cursor.fetchone()[0]
     return now
-
-
-def _first(rows: Sequence[R]) -> R | None:
-    return rows[0] if rows else None

@@ -1,21 +1,19 @@
 """The one number that says whether slow work is healthy: how late the oldest due row is. Read from the database.
 
-It is true with no worker and no broker, and costs one short walk along the index of the due column for each kind.
+It is true with no worker and no broker, and costs two looks into the index of the due column for each kind: its first
+entry, and a count that ends at COUNTED_AT_MOST.
 """
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Q
 
+from config import counting
 from config.due import KINDS, Due, DueRow, database_now
 from config.metrics import DATABASE, Value, reader, reading
 
-COUNTED_AT_MOST = 20_000
-"""Of a longer backlog only so much is counted, so that a look takes milliseconds whatever its length."""
-
-DUE = reading("tillkeeper_due_rows", f"Rows that are due; {COUNTED_AT_MOST} means as many or more.", "work")
+DUE = reading("tillkeeper_due_rows", f"Rows that are due; {counting.COUNTED_AT_MOST} means as many or more.", "work")
 LAG = reading("tillkeeper_lag_seconds", "How late the oldest due row is; 0 if none is due.", "work")
 
 PARTS: dict[type[DueRow], Callable[[], list[Q]]] = {}
@@ -25,23 +23,31 @@ PARTS: dict[type[DueRow], Callable[[], list[Q]]] = {}
 @reader(DATABASE)
 def lag() -> Iterator[Value]:
     """Of each kind of work."""
-    for model, kind in KINDS.items():
-        now = database_now(kind.database)
-        backlogs = [_backlog(kind, now, part) for part in PARTS.get(model, _whole)()]
-        yield DUE, (kind.noun,), min(sum(rows for rows, _late in backlogs), COUNTED_AT_MOST)
-        yield LAG, (kind.noun,), max((late for _rows, late in backlogs), default=0.0)
+    for database in {kind.database for kind in KINDS.values()}:
+        yield from _in(database)
 
 
-def count_some(rows: "QuerySet[Any]", column: str) -> int:
-    """How many, up to COUNTED_AT_MOST; `column` is one of the index that serves the condition and the order."""
-    return rows.values(column)[:COUNTED_AT_MOST].count()
+def _in(database: str) -> Iterator[Value]:
+    """Of the kinds that live in this database."""
+    kinds = [kind for kind in KINDS.values() if kind.database == database]
+    parts = [(kind, part) for kind in kinds for part in PARTS.get(kind.model, _whole)()]
+    backlogs: dict[str, list[tuple[int, float]]] = {kind.noun: [] for kind in kinds}
+    for (kind, _), backlog in zip(parts, _backlogs(parts, database), strict=True):
+        backlogs[kind.noun].append(backlog)
+    for noun, found in backlogs.items():
+        yield DUE, (noun,), min(sum(rows for rows, _ in found), counting.COUNTED_AT_MOST)
+        yield LAG, (noun,), max((late for _, late in found), default=0.0)
 
 
-def _backlog(kind: Due[Any], now: datetime, part: Q) -> tuple[int, float]:
-    """How many are due, and how late the oldest is, in seconds."""
-    due = kind.due(now).filter(part).values(kind.column)[:COUNTED_AT_MOST]
-    found = due.aggregate(rows=Count(kind.column), oldest=Min(kind.column))
-    return found["rows"], (now - found["oldest"]).total_seconds() if found["oldest"] else 0.0
+def _backlogs(parts: Sequence[tuple[Due[Any], Q]], database: str) -> list[tuple[int, float]]:
+    """Of each how many are due, and how late the oldest is, in seconds; all in one question."""
+    now = database_now(database)
+    due = [(kind.due(now).filter(part), kind.column) for kind, part in parts]
+    rows = [counting.some(*each) for each in due]
+    oldest = [counting.first(*each) for each in due]
+    found = counting.answers(*rows, *oldest, using=database)
+    since = found[len(rows) :]
+    return [(n, (now - at).total_seconds() if at else 0.0) for n, at in zip(found[: len(rows)], since, strict=True)]
 
 
 def _whole() -> list[Q]:

@@ -2,25 +2,17 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 
-from django.db import connection, transaction
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from actors.metrics.patience import HANG_UP_S, one_reader, short_patience
 from config import metrics_files
 from config.metrics import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
 from config.probes import Answer
-
-READ_WITHIN_S = 2
-"""So long a statement of a reader may take."""
-
-PAGE_S = 4
-"""Later than that no reader begins: each may wait for a database that does not answer, and a page that comes after
-Prometheus has given up (10 s) is none, however much was counted.
-"""
 
 TOOK = reading("tillkeeper_reader_seconds", "How long it took to read these series just now.", "reader")
 UP = reading("tillkeeper_reader_up", "1 if these series could be read just now, 0 if not.", "reader")
@@ -50,7 +42,7 @@ class _Read:
     """A collector for prometheus_client."""
 
     def __init__(self, sources: tuple[str, ...]) -> None:
-        self._readers = {name: each for name, each in READERS.items() if each.source in sources}
+        self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily] = {}
@@ -61,13 +53,20 @@ class _Read:
         yield from families.values()
 
     def _values(self) -> Iterator[Value]:
-        last_start = time.perf_counter() + PAGE_S
-        for name, each in self._readers.items():
-            started = time.perf_counter()
-            values = _read(name, each) if started < last_start else None
-            yield from values or ()
-            yield TOOK, (name,), time.perf_counter() - started
-            yield UP, (name,), float(values is not None)
+        for source in self._sources:
+            with short_patience() if source == DATABASE else nullcontext():
+                yield from _read_all({name: each for name, each in READERS.items() if each.source == source})
+
+
+def _read_all(readers: Mapping[str, Reader]) -> Iterator[Value]:
+    """One after the other; once a source has cost too much time, the others are not begun."""
+    last_start = time.perf_counter() + HANG_UP_S
+    for name, each in readers.items():
+        started = time.perf_counter()
+        values = _read(name, each) if started < last_start else None
+        yield from values or ()
+        yield TOOK, (name,), time.perf_counter() - started
+        yield UP, (name,), float(values is not None)
 
 
 def _counted(whole: CollectorRegistry) -> None:
@@ -81,26 +80,8 @@ def _counted(whole: CollectorRegistry) -> None:
 def _read(name: str, each: Reader) -> list[Value] | None:
     """None if it failed: what was counted must reach Prometheus all the same."""
     try:
-        with _short_patience() if each.source == DATABASE else _no_limit():
+        with one_reader() if each.source == DATABASE else nullcontext():
             return list(each.read())
     except Exception as error:
         log.warning("metrics.not_read", extra={"reader": name, "error": type(error).__name__})
         return None
-
-
-def _short_patience() -> AbstractContextManager[None]:
-    return _statement_timeout() if connection.vendor == "postgresql" else _no_limit()
-
-
-@contextmanager
-def _statement_timeout() -> Iterator[None]:
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{READ_WITHIN_S}s'")
-        yield
-
-
-@contextmanager
-def _no_limit() -> Iterator[None]:
-    """SQLite cannot hang, and the broker's reader keeps its own limits."""
-    yield

@@ -1,8 +1,9 @@
-"""How the schedule does, from the ledger."""
+"""How the schedule does, from the ledger. What an operator has told to rest is neither late nor overdue."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
+from actors.jobs import pauses
 from actors.models import Tick
 from actors.schedule import Entry, table
 from config.due import database_now
@@ -13,24 +14,46 @@ LAST_DUE = reading(
     "tillkeeper_schedule_last_tick_timestamp_seconds", "The due time of the latest tick that was fired.", "schedule"
 )
 LATENESS = reading(
-    "tillkeeper_schedule_lateness_seconds", "How late the latest tick was fired, by the database's clock.", "schedule"
+    "tillkeeper_schedule_lateness_seconds",
+    "How late the latest tick was fired, by the database's clock; 0 while the entry is paused.",
+    "schedule",
 )
 OVERDUE = reading(
-    "tillkeeper_schedule_overdue_seconds", "How long the next tick after that has been due; 0 if it is not.", "schedule"
+    "tillkeeper_schedule_overdue_seconds",
+    "How long the next tick after that has been due; 0 if it is not, or while the entry is paused.",
+    "schedule",
 )
+PAUSED = reading("tillkeeper_schedule_paused", "1 while an operator has paused the entry, else 0.", "schedule")
+
+
+LATEST_SQL = """
+    SELECT * FROM (SELECT * FROM actors_tick WHERE schedule = %s {only} ORDER BY due_at DESC LIMIT 1) AS latest
+"""
 
 
 @reader(DATABASE)
 def schedule() -> Iterator[Value]:
-    """Of every entry that has ever fired; one that is new has nothing to be late for."""
-    now = database_now()
-    for entry in table():
-        ticks = Tick.objects.filter(schedule=entry.actor).order_by("-due_at")
-        if latest := ticks.values_list("due_at", "fired_at").first():
-            due_at, fired_at = latest
-            yield LAST_DUE, (entry.actor,), due_at.timestamp()
-            yield LATENESS, (entry.actor,), (fired_at - due_at).total_seconds()
-            yield OVERDUE, (entry.actor,), _overdue_s(entry, due_at, now)
+    """Of every entry that was ever due; one that is new has nothing to be late for."""
+    now, resting, entries = database_now(), pauses.paused(pauses.SCHEDULE), table()
+    ticks = _latest([entry.actor for entry in entries])
+    for entry in entries:
+        paused, last = entry.actor in resting, [tick for tick in ticks if tick.schedule == entry.actor]
+        yield PAUSED, (entry.actor,), float(paused)
+        if fired := next((tick for tick in last if not tick.paused), None):
+            yield LAST_DUE, (entry.actor,), fired.due_at.timestamp()
+            yield LATENESS, (entry.actor,), 0.0 if paused else (fired.fired_at - fired.due_at).total_seconds()
+        if last:
+            yield OVERDUE, (entry.actor,), 0.0 if paused else _overdue_s(entry, max(tick.due_at for tick in last), now)
+
+
+def _latest(schedules: list[str]) -> list[Tick]:
+    """Of each schedule the last tick, and the last that was fired: a pause uses ticks up as well.
+
+    All in one question, written by hand: to compose this one took Django 8 of the 20 milliseconds of a page.
+    """
+    both = [LATEST_SQL.format(only=only) for only in ("", "AND NOT paused")]
+    sql = "UNION".join(part for _ in schedules for part in both)
+    return list(Tick.objects.raw(sql, [name for name in schedules for _ in both])) if schedules else []
 
 
 def _overdue_s(entry: Entry, last_due: datetime, now: datetime) -> float:

@@ -96,13 +96,15 @@ def measure_metrics(var: Path, rounds: int) -> None:
             run = subprocess.run(command, env=environment, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE)
     ratios, pages = map(json.loads, run.stdout.splitlines())
     print(f"1,000 due payments, with and without metrics, {rounds} pairs after one to warm up:")
-    costs = [100 * (ratio - 1) for ratio in ratios]
-    _say("CPU per check, on top", costs, "%")
-    print(f"  target: at most {METRICS_PERCENT} % in the median: {_reached(median(costs) <= METRICS_PERCENT)}")
+    for what, name in (("cpu_ms_per_check", "CPU per check, on top"), ("seconds", "wall time, on top")):
+        _say(name, [100 * (ratio - 1) for ratio in ratios[what]], "%")
+    on_top = 100 * (median(ratios["cpu_ms_per_check"]) - 1)
+    print(f"  target: at most {METRICS_PERCENT} % of CPU in the median: {_reached(on_top <= METRICS_PERCENT)}")
     print("The page of the web, with 1,000,000 open payments:")
     for name, looks in pages.items():
-        _say(name, looks, "ms")
-    slowest = max(median(looks) for looks in pages.values())
+        _say(name, looks["page"], "ms")
+        _say("  of that PostgreSQL itself", looks["server"], "ms")
+    slowest = max(median(looks["page"]) for looks in pages.values())
     print(f"  target: at most {LOOK_MS} ms in the median: {_reached(slowest <= LOOK_MS)}")
 
 

@@ -6,9 +6,10 @@ Run as a process of its own, on the database that DATABASE_URL names; prints two
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 from config import metrics_files
@@ -26,8 +27,9 @@ from billing.models import Payment  # noqa: E402
 from config.due import database_now  # noqa: E402
 from tests.bench.checks import work_off, write_payments  # noqa: E402
 
+COSTS = ("cpu_ms_per_check", "seconds")
 DUE = 1_000
-LOOKS = 20
+LOOKS = 30
 
 MANY = """
     INSERT INTO billing_payment (account, provider_ref, reference, idempotency_key, amount_minor, currency, description,
@@ -45,21 +47,21 @@ def main(rounds: int, payments: int) -> None:
     """Pairs of rounds in changing order, so that the machine's moods reach both alike; then the looks."""
     write_payments(DUE)
     pairs = [_pair(number) for number in range(rounds + 1)][1:]  # the first one warms up
-    print(json.dumps([with_ / without for with_, without in pairs]), flush=True)
+    print(json.dumps({what: [on[what] / off[what] for on, off in pairs] for what in COSTS}), flush=True)
     print(json.dumps(_looks(payments)), flush=True)
 
 
-def _pair(number: int) -> tuple[float, float]:
-    """CPU milliseconds per check with metrics, and without."""
+def _pair(number: int) -> tuple[dict[str, float], dict[str, float]]:
+    """What the checks took with metrics, and without."""
     order = (True, False) if number % 2 else (False, True)
     cost = {counted: _round(counted) for counted in order}
     return cost[True], cost[False]
 
 
-def _round(counted: bool) -> float:
+def _round(counted: bool) -> dict[str, float]:
     Payment.objects.update(next_check_at=database_now() - timedelta(seconds=1), created_at=database_now())
     with nullcontext() if counted else _nothing_is_counted():
-        return work_off(DUE)["cpu_ms_per_check"]
+        return work_off(DUE)
 
 
 @contextmanager
@@ -81,22 +83,49 @@ def _idle(*_: object) -> None:
     """Count nothing."""
 
 
-def _looks(payments: int) -> dict[str, list[float]]:
-    """Milliseconds for a whole page of the web, with a tenth of the payments due, and with all of them."""
+def _looks(payments: int) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds for a page of the web, with a tenth of the payments due, and with all of them."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE billing_payment CASCADE")
         cursor.execute(MANY, [payments // 10, payments])
         cursor.execute("VACUUM ANALYZE billing_payment")
-        some = [_look() for _ in range(LOOKS)]
+        some = _look_often()
         cursor.execute(ALL_DUE)
         cursor.execute("VACUUM ANALYZE billing_payment")
-    return {"a tenth of them due": some, "all of them due": [_look() for _ in range(LOOKS)]}
+    return {"a tenth of them due": some, "all of them due": _look_often()}
+
+
+def _look_often() -> dict[str, list[float]]:
+    """The page, and of it what PostgreSQL did by its own account: the rest is Python, and waiting for a turn."""
+    of_web()
+    looks = [(_look(), _look_of_server()) for _ in range(LOOKS)]
+    return {"page": [page for page, _ in looks], "server": [server for _, server in looks]}
 
 
 def _look() -> float:
     started = time.perf_counter()
     of_web()
     return 1000 * (time.perf_counter() - started)
+
+
+def _look_of_server() -> float:
+    """Every question of a page once more, explained."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, *rest: Any) -> Any:
+        asked.append((sql, params))
+        return execute(sql, params, *rest)
+
+    with connection.execute_wrapper(note):
+        of_web()
+    return sum(_explained_ms(sql, params) for sql, params in asked if "FROM" in sql)
+
+
+def _explained_ms(sql: str, params: Any) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+        [plan] = cursor.fetchone()[0]
+    return float(plan["Planning Time"] + plan["Execution Time"])
 
 
 if __name__ == "__main__":

@@ -8,14 +8,18 @@ import pytest
 from django.db import transaction
 from django.db.models import F
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from actors.jobs import pauses
 from actors.metrics.page import metrics_page
+from actors.models import Tick
+from actors.periods import Cron
 from billing.models import AccountState, Payment
 from billing.providers import provider_of
 from billing.readings import accounts
 from commerce.models import Notification, Order
-from config import lag
+from config import counting, lag
 from config.due import KINDS, database_now
 from config.metrics import DATABASE, READERS, Value, reader
 from tests.metrics import Page
@@ -85,7 +89,7 @@ def test_a_long_backlog_is_not_counted_to_its_end(shop: Shop, monkeypatch: pytes
     for _ in range(4):
         shop.order()
     Payment.objects.update(next_check_at=F("next_check_at") - timedelta(seconds=100))
-    monkeypatch.setattr(lag, "COUNTED_AT_MOST", 3)
+    monkeypatch.setattr(counting, "COUNTED_AT_MOST", 3)
 
     found = page()
     assert found.sum("tillkeeper_due_rows", work="payment") == 3
@@ -108,6 +112,67 @@ def test_the_breaker_has_one_state(shop: Shop) -> None:
         1,
     ]
     assert found.sum("tillkeeper_account_errors", account="sandbox") == 7
+
+
+@pytest.fixture
+def late_tick(db: None) -> float:
+    """The hourly pruning was last due two hours ago, and fired ten seconds late; when that was, as a timestamp."""
+    due_at = Cron("17 * * * *").latest(database_now() - timedelta(hours=2))
+    Tick.objects.create(schedule="prune_history", due_at=due_at, fired_at=due_at + timedelta(seconds=10), fired_by="a")
+    return due_at.timestamp()
+
+
+def of_pruning(found: Page) -> dict[str, float]:
+    """What the schedule's series say of that entry."""
+    words = ("paused", "lateness_seconds", "overdue_seconds", "last_tick_timestamp_seconds")
+    return {word: found.sum(f"tillkeeper_schedule_{word}", schedule="prune_history") for word in words}
+
+
+def test_an_entry_that_nobody_fires_is_overdue(late_tick: float) -> None:
+    """Since the tick after the last one, however late that was."""
+    found = of_pruning(page())
+    assert found["overdue_seconds"] >= 3_600
+    assert (found["paused"], found["lateness_seconds"]) == (0, 10)
+    assert found["last_tick_timestamp_seconds"] == late_tick
+
+
+def test_a_paused_entry_is_neither_late_nor_overdue(late_tick: float) -> None:
+    """An operator wanted it so; when it was last fired is still told."""
+    pauses.pause(pauses.SCHEDULE, "prune_history", "ann", "maintenance")
+    found = of_pruning(page())
+    assert found == {
+        "paused": 1,
+        "lateness_seconds": 0,
+        "overdue_seconds": 0,
+        "last_tick_timestamp_seconds": late_tick,
+    }
+
+
+def test_ticks_that_a_pause_used_up_were_not_missed_and_not_fired(late_tick: float) -> None:
+    """An entry that goes on after a pause is overdue from its next tick on; what it fired last is older."""
+    now = database_now()
+    used_up = Cron("17 * * * *").latest(now)
+    Tick.objects.create(schedule="prune_history", due_at=used_up, fired_at=now, fired_by="a", paused=True)
+    found = of_pruning(page())
+    assert (found["paused"], found["lateness_seconds"]) == (0, 10)
+    assert found["overdue_seconds"] < 60  # should the next tick come due right now
+    assert found["last_tick_timestamp_seconds"] == late_tick
+
+
+def test_a_house_without_accounts_has_a_page(db: None, settings: Settings) -> None:
+    """There is nothing to ask about payments then, and that is no failure."""
+    settings.PAYMENT_ACCOUNTS = {}
+    found = page()
+    assert found.sum("tillkeeper_reader_up") == len([each for each in READERS.values() if each.source == DATABASE])
+    assert found.sum("tillkeeper_due_rows", work="payment") == 0
+
+
+def test_a_page_asks_few_questions(shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    """As many for ten accounts as for one; each of them waits for its turn on a busy host."""
+    for number in range(10):
+        AccountState.objects.create(account=f"account-{number}")
+    with django_assert_max_num_queries(40):
+        page()
 
 
 def test_a_reader_that_fails_hides_no_other(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

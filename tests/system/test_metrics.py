@@ -13,6 +13,7 @@ from tests.stack.mail import MailServer
 from tests.stack.ports import LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
 from tests.stack.prometheus import Prometheus, complaints
+from tests.stopwatch import assert_quick
 from tests.system.house import ROOT, House, http, message
 
 PARTS = ("web", "worker", "scheduler")
@@ -67,6 +68,36 @@ def test_what_was_counted_is_shown_without_a_database(busy_house: House) -> None
     assert page.labels("tillkeeper_reader_up", "reader") >= {"lag", "schedule", "mails"}
     assert page.sum("tillkeeper_reader_up") == 0
     assert not page.labels("tillkeeper_lag_seconds", "work")
+
+
+@pytest.mark.alone
+def test_a_database_that_is_frozen_does_not_hold_up_what_was_counted(busy_house: House) -> None:
+    """With a connection that stands, and with one that has to be made; and afterwards all is as it was."""
+    for _ in range(2):  # the first page cuts the connection, so the second needs another one
+        busy_house.metrics("web")
+        busy_house.postgres.freeze()
+        try:
+            pages = [_timed(busy_house) for _ in range(3)]
+        finally:
+            busy_house.postgres.thaw()
+        for seconds, page in pages:
+            assert_quick(seconds, 5, "a page without its database")
+            assert page.sum("tillkeeper_orders_total", event="placed") > 0
+            assert page.labels("tillkeeper_reader_up", "reader") >= {"lag", "schedule", "mails"}
+            assert page.sum("tillkeeper_reader_up") == 0
+            assert not page.labels("tillkeeper_lag_seconds", "work")
+        wait_until(lambda: _all_up(busy_house), "everything was read again", 20)
+
+
+def _timed(house: House) -> tuple[float, Page]:
+    started = time.perf_counter()
+    page = house.metrics("web")
+    return time.perf_counter() - started, page
+
+
+def _all_up(house: House) -> bool:
+    page = house.metrics("web")
+    return page.sum("tillkeeper_reader_up") == len(page.labels("tillkeeper_reader_up", "reader"))
 
 
 # --- the truth -------------------------------------------------------------------------------------------------------

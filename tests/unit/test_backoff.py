@@ -1,19 +1,19 @@
-"""How long to wait after errors; the examples in the text of `config.due` are run as tests."""
+"""How long to wait after errors; the examples in the text of `config.backoff` are run as tests."""
 
 import doctest
 from datetime import timedelta
 
 import pytest
 
-from config import due
-from config.due import backoff
+import config.backoff
+from config.backoff import backoff
 
 FIRST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
 
 
 def test_the_examples_in_the_text_are_true() -> None:
     """There is at least one, and every one holds."""
-    failed, tried = doctest.testmod(due)
+    failed, tried = doctest.testmod(config.backoff)
 
     assert (failed, tried > 0) == (0, True)
 

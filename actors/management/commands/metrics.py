@@ -1,0 +1,24 @@
+"""The reference of all metrics."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from actors.metrics.catalogue import catalogue, markdown
+
+
+class Command(BaseCommand):
+    """`manage.py metrics --markdown > deploy/METRICS.md`."""
+
+    help = "List every series that Prometheus finds: kind, labels and meaning, and how to read them."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Two ways to print it."""
+        parser.add_argument("--markdown", action="store_true", help="as deploy/METRICS.md")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Names alone are what a shell can go on with."""
+        names = "".join(f"{series.name}\n" for series in catalogue())
+        self.stdout.write(markdown() if options["markdown"] else names, ending="")
