@@ -4,22 +4,21 @@ Otherwise it is a worker like any other: the same broker, queues, actors and pro
 """
 
 import os
-import queue
 import signal
 import sys
 import time
 
 import django
 
+SIGNALS = {signal.SIGUSR1, signal.SIGTERM}
 ENDLESS_S = 3600.0
 CUSTOMER = ("Ann Smith", "ann@example.com", "1 Main Street")
 
 
 def main(illness: str) -> None:
     """Work until SIGTERM."""
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGUSR1, signal.SIGTERM):
-        signal.signal(number, lambda received, _frame: signals.put(received))
+    # Blocked in every thread and waited for here, so that none is missed that comes in between.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     django.setup()
     import dramatiq
 
@@ -29,7 +28,7 @@ def main(illness: str) -> None:
     broker.emit_after("process_boot")
     worker = dramatiq.Worker(broker, worker_threads=2)
     worker.start()
-    while signals.get() == signal.SIGUSR1:
+    while signal.sigwait(SIGNALS) == signal.SIGUSR1:
         ILLNESSES[illness](worker)
     worker.stop(timeout=1_000)
 
