@@ -9,25 +9,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.changes import Key, Mutant, mutants_of
-from tests.mutants.trial import WITH_DATABASE, WITHOUT_DJANGO, Reach, Suite, check_trials, reach_of, survives
+from tests.mutants.trial import (
+    WITH_DATABASE,
+    WITH_STAFF,
+    WITHOUT_DJANGO,
+    Reach,
+    Suite,
+    check_trials,
+    reach_of,
+    survives,
+)
 
 RULES = Suite(("tests/unit/test_arrows.py", "tests/unit/test_money.py"), WITHOUT_DJANGO)
 
 
-def _with_database(*subjects: str) -> Suite:
-    return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), WITH_DATABASE)
+def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> Suite:
+    return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), options)
 
 
-LOOKS = _with_database("looks", "mismatches", "what_looks_write", "providers_in_looks", "refunds", "refunds_in_trouble")
-REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches", "late_money")
+LOOKS = _with_database("looks", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches")
+REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches")
 SHOPPING = _with_database("looks", "orders", "late_money", "timeline", "carts")
-RECONCILING = _with_database("reconciliation")
+RECONCILING = _with_database("reconciliation", options=WITH_STAFF)
 
 MODULES = {
     "billing/states.py": RULES,
     "billing/money.py": RULES,
     "billing/models/payment.py": LOOKS,
-    "billing/models/refund.py": LOOKS,
+    "billing/models/refund.py": REFUNDS,
     "billing/facts.py": LOOKS,
     "billing/attention.py": LOOKS,
     "billing/looks.py": LOOKS,
