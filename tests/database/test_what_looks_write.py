@@ -101,6 +101,18 @@ def test_an_end_is_written_with_all_its_facts(shop: Shop) -> None:
     assert (event.refund, event.settle_after is None) == (None, False)
 
 
+def test_nobody_is_called_to_a_payment_that_never_began(shop: Shop) -> None:
+    """A provider that would not have us, and then a definite no: it has failed, and there is nothing to look at."""
+    shop.sandbox.fault("create", "unauthorized", times=1)
+    _, payment = shop.order()
+    assert (payment.attention, payment.attention_note == "") == (Attention.REFUSED, False)
+    Payment.objects.filter(pk=payment.pk).update(currency="eur")  # which the provider does not take
+
+    payment = shop.look(payment)
+
+    assert (payment.status, payment.attention, payment.attention_note) == (Status.FAILED, "", "")
+
+
 def test_late_money_moves_the_end_and_the_same_end_again_does_not(shop: Shop) -> None:
     """`ended_at` and `found_by` tell of the last arrow that was followed."""
     _, payment = shop.order()

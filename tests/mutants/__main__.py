@@ -29,7 +29,7 @@ def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> 
 
 LOOKS = _with_database("looks", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches")
 REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches")
-SHOPPING = _with_database("looks", "orders", "late_money", "timeline", "carts")
+PAYMENTS = _with_database("payments")
 RECONCILING = _with_database("reconciliation", options=WITH_STAFF)
 
 MODULES = {
@@ -42,7 +42,7 @@ MODULES = {
     "billing/looks.py": LOOKS,
     "billing/mismatches.py": REFUNDS,
     "billing/refunds.py": REFUNDS,
-    "billing/payments.py": SHOPPING,
+    "billing/payments.py": PAYMENTS,
     "billing/comparing.py": RECONCILING,
     "billing/differences.py": RECONCILING,
     "billing/reconciled_day.py": RECONCILING,

@@ -9,4 +9,4 @@ from django.core.management.commands import flush
 
 def pytest_configure() -> None:
     """In this process, for good."""
-    flush.emit_post_migrate_signal = lambda *_: None
+    flush.emit_post_migrate_signal = lambda *_: None  # type: ignore[attr-defined]
