@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 
 from billing import breaker, payments, refunds
 from billing.looks import CHECKS
-from billing.models import AskedBy, Attention, Payment, PaymentEvent
+from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.states import RefundStatus, Status
 from commerce.models import Order
@@ -64,10 +64,11 @@ def test_who_starts_a_payment_holds_it_for_a_lease(shop: Shop) -> None:
 def test_where_the_provider_may_not_be_called_nobody_waits(shop: Shop) -> None:
     """The payment is let go, and is the next sweep's."""
     breaker.open_by_hand("sandbox", "olga", "maintenance")
+    shop.sandbox.journal.clear()
 
     payment = payments.introduce(begin("one"))
 
-    assert (payment.status, payment.claims, shop.sandbox.payments()) == (Status.CREATED, 0, [])
+    assert (payment.status, payment.claims, shop.sandbox.requests()) == (Status.CREATED, 0, [])
     assert payment.next_check_at is not None
     assert payment.next_check_at <= database_now()
 
@@ -234,7 +235,7 @@ def test_the_outcomes_are_what_came_to_nothing_and_what_went_back(shop: Shop) ->
     gone, failed = shop.refund(second, "1.00"), shop.refund(second, "0.50")
     shop.follow(gone)
     shop.follow(shop.refund(other, "1.00"))
-    refunds.Refund.objects.filter(pk=failed.pk).update(attention=Attention.KEY_FORGOTTEN)
+    Refund.objects.filter(pk=failed.pk).update(attention=Attention.KEY_FORGOTTEN)
     refunds.give_up(failed.pk, "olga", "not there")
 
     told = [(event.payment, event.refund, event.target) for event in payments.outcomes("one")]

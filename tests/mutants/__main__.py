@@ -27,7 +27,9 @@ def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> 
     return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), options)
 
 
-LOOKS = _with_database("looks", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches")
+LOOKS = _with_database(
+    "looks", "looks_in_vain", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches"
+)
 REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches")
 PAYMENTS = _with_database("payments")
 RECONCILING = _with_database("reconciliation", options=WITH_STAFF)

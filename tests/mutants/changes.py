@@ -29,6 +29,9 @@ OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 QUERIES = frozenset({"Q", "filter", "exclude", "get", "update", "save"})
 
+TELLING = frozenset({"_announce", "_measure", "_tell"})
+"""Functions of the modules that only log, count and nudge."""
+
 CHOICES = (Path("billing/states.py"), *sorted(Path("billing/models").glob("*.py")))
 
 Key = tuple[str, str, str, str]
@@ -96,7 +99,7 @@ def _below(node: ast.AST, where: str, statement: ast.stmt) -> Iterator[Place]:
 
 def _is_left_alone(node: ast.AST) -> bool:
     match node:
-        case ast.Import() | ast.ImportFrom() | ast.ClassDef(name="Meta"):
+        case ast.Import() | ast.ImportFrom() | ast.ClassDef(name="Meta") | ast.FunctionDef(name="__str__"):
             return True
         case ast.Assign(value=ast.Call(func=ast.Attribute(value=ast.Name(id="models")) | ast.Name(id="Due"))):
             return True
@@ -106,6 +109,14 @@ def _is_left_alone(node: ast.AST) -> bool:
             ast.Expr(value=ast.Constant())
             | ast.Call(func=ast.Name(id="about") | ast.Attribute(value=ast.Name(id="log" | "logging")))
         ):
+            return True
+        case ast.FunctionDef(name=name) | ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in TELLING:
+            return True
+        case ast.Call(func=ast.Name(id="partial"), args=[ast.Name(id=name), *_]) if name in TELLING:
+            return True
+        case ast.Expr(value=ast.Call(args=[ast.Call(func=ast.Name(id="partial"), args=[ast.Name(id=name), *_])])) if (
+            name in TELLING
+        ):  # transaction.on_commit(partial(…))
             return True
         case ast.Expr(value=ast.Call(func=ast.Name(id="nudge") | ast.Attribute(value=ast.Name(id="log")))):
             return True
