@@ -56,6 +56,8 @@ def test_who_starts_a_payment_holds_it_for_a_lease(shop: Shop) -> None:
     assert timedelta(0) <= database_now() + CHECKS.lease - payment.next_check_at < timedelta(seconds=30)
     assert CHECKS.claim_one(payment.pk) is None
     assert (payment.claims, payment.amount, payment.description) == (1, Money(450, "EUR"), "x" * 128)
+    assert (payment.reference, payment.account, payment.return_url) == ("one", "sandbox", "https://shop.example.com/")
+    assert timedelta(minutes=50) < payment.window_ends_at - database_now() <= timedelta(hours=1)
     shop.let_time_pass(CHECKS.lease.total_seconds() + 1)
     assert CHECKS.claim_batch(10) == []
     assert CHECKS.claim_left_over() == payment

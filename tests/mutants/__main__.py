@@ -31,6 +31,8 @@ LOOKS = _with_database(
     "looks", "looks_in_vain", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches"
 )
 REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches")
+FACTS = _with_database("what_looks_write", "refunds_in_trouble")
+ATTENTION = _with_database("looks_in_vain")
 PAYMENTS = _with_database("payments")
 RECONCILING = _with_database("reconciliation", options=WITH_STAFF)
 
@@ -39,8 +41,8 @@ MODULES = {
     "billing/money.py": RULES,
     "billing/models/payment.py": LOOKS,
     "billing/models/refund.py": REFUNDS,
-    "billing/facts.py": LOOKS,
-    "billing/attention.py": LOOKS,
+    "billing/facts.py": FACTS,
+    "billing/attention.py": ATTENTION,
     "billing/looks.py": LOOKS,
     "billing/mismatches.py": REFUNDS,
     "billing/refunds.py": REFUNDS,

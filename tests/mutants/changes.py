@@ -27,7 +27,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 
 OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
-QUERIES = frozenset({"Q", "filter", "exclude", "get", "update", "save"})
+QUERIES = frozenset({"Q", "filter", "exclude", "get", "create", "update", "save"})
 
 TELLING = frozenset({"_announce", "_measure", "_tell"})
 """Functions of the modules that only log, count and nudge."""
