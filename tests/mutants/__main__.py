@@ -30,10 +30,11 @@ def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> 
 LOOKS = _with_database(
     "looks", "looks_in_vain", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches"
 )
-REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches")
+REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches", "payments")
 FACTS = _with_database("what_looks_write", "refunds_in_trouble")
 ATTENTION = _with_database("looks_in_vain")
 PAYMENTS = _with_database("payments")
+COMPARING = Suite(("tests/unit/test_comparing.py",), WITH_DATABASE)
 RECONCILING = _with_database("reconciliation", options=WITH_STAFF)
 
 MODULES = {
@@ -47,7 +48,7 @@ MODULES = {
     "billing/mismatches.py": REFUNDS,
     "billing/refunds.py": REFUNDS,
     "billing/payments.py": PAYMENTS,
-    "billing/comparing.py": RECONCILING,
+    "billing/comparing.py": COMPARING,
     "billing/differences.py": RECONCILING,
     "billing/reconciled_day.py": RECONCILING,
 }
