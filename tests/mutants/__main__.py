@@ -30,7 +30,7 @@ def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> 
 LOOKS = _with_database(
     "looks", "looks_in_vain", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches"
 )
-REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches", "payments")
+REFUNDS = _with_database("refunds", "refunds_in_trouble", "refunds_followed", "mismatches", "payments")
 FACTS = _with_database("what_looks_write", "refunds_in_trouble")
 ATTENTION = _with_database("looks_in_vain")
 PAYMENTS = _with_database("payments")
