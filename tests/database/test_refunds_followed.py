@@ -68,14 +68,15 @@ def test_a_good_answer_calls_nobody_any_more(shop: Shop) -> None:
 def test_a_definite_no_fails_only_what_the_provider_has_no_id_for(shop: Shop) -> None:
     """Said of one that is on its way it calls for a person: the money may well arrive."""
     shop.sandbox.refunds_start_as("pending")
-    _, payment = shop.paid()
+    (_, payment), (_, other) = shop.paid(), shop.paid()
+    shop.refund(other, "3.00")
     known, unsent = shop.follow(shop.refund(payment, "1.00")), shop.refund(payment, "2.00")
 
     known, unsent = (found(shop, each, Refused("x" * 300)) for each in (known, unsent))
 
     assert (known.status, known.attention) == (RefundStatus.PENDING, Attention.REFUSED)
     assert (unsent.status, unsent.reason) == (RefundStatus.FAILED, "x" * 200)
-    assert shop.fresh(payment).refunds_minor == 100
+    assert (shop.fresh(payment).refunds_minor, shop.fresh(other).refunds_minor) == (100, 300)
 
 
 def test_what_is_not_repeated_any_more_is_looked_at_slowly(shop: Shop, settings: Settings) -> None:

@@ -30,7 +30,9 @@ def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> 
 LOOKS = _with_database(
     "looks", "looks_in_vain", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches"
 )
-REFUNDS = _with_database("refunds", "refunds_in_trouble", "refunds_followed", "mismatches", "payments")
+REFUNDS = _with_database(
+    "refunds", "refunds_in_trouble", "refunds_followed", "refunds_that_differ", "mismatches", "payments"
+)
 FACTS = _with_database("what_looks_write", "refunds_in_trouble")
 ATTENTION = _with_database("looks_in_vain")
 PAYMENTS = _with_database("payments")
