@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from django.db.models import Q
 from pytest_django.fixtures import Settings
 
@@ -11,7 +12,7 @@ from billing.errors import ProviderError, Refused
 from billing.models import AskedBy, Attention, Breaker, Refund
 from billing.providers import RefundAnswer
 from billing.refunds import REFUNDS
-from billing.states import RefundStatus
+from billing.states import ForbiddenArrow, RefundStatus
 from config.due import database_now
 from tests.shop import Shop
 
@@ -92,3 +93,13 @@ def test_what_is_not_repeated_any_more_is_looked_at_slowly(shop: Shop, settings:
     wait = refund.next_check_at - database_now()
     assert timedelta(0) <= timedelta(seconds=settings.ATTENTION_INTERVAL_S) - wait < timedelta(seconds=30)
     assert (refund.status, refund.attention, refund.claims) == (RefundStatus.CREATED, Attention.KEY_FORGOTTEN, 0)
+
+
+def test_a_refund_follows_arrows_and_nothing_else() -> None:
+    """Not even in memory: whoever asks for more has a bug."""
+    refund = Refund(status=RefundStatus.FAILED)
+
+    with pytest.raises(ForbiddenArrow):
+        refund.move(RefundStatus.SUCCEEDED)
+
+    assert refund.status == RefundStatus.FAILED
