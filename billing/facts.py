@@ -26,7 +26,7 @@ def tell_of_payment(payment: Payment, source: Status, found_by: AskedBy, now: da
         settle_after=now,
     )
     _announce(f"payment.{payment.status}", payment, payment.reason, found_by)
-    transaction.on_commit(partial(_count, payment, payment.status, found_by, now))
+    transaction.on_commit(partial(_measure, payment, payment.status, found_by, now))
 
 
 def tell_of_refund(refund: Refund, source: RefundStatus, found_by: AskedBy, now: datetime) -> None:
@@ -44,7 +44,7 @@ def tell_of_refund(refund: Refund, source: RefundStatus, found_by: AskedBy, now:
     transaction.on_commit(REFUNDS.labels(refund.payment.account, refund.status).inc)
 
 
-def _count(payment: Payment, status: str, found_by: AskedBy, now: datetime) -> None:
+def _measure(payment: Payment, status: str, found_by: AskedBy, now: datetime) -> None:
     """Nobody else had told us of money that polling finds: its callback was lost, or is on its way still."""
     PAYMENTS.labels(payment.account, status, found_by.value).inc()
     if status in ENDS:

@@ -166,7 +166,7 @@ def _write(payment: Payment, look: Look) -> None:
         _take_error(payment, look.outcome)
     if payment.is_open:
         _book_next_look(payment, look, now)
-    elif source in OPEN or payment.status != source:
+    elif payment.status != source:
         CHECKS.done(payment)
         payment.ended_at, payment.found_by, payment.attention, payment.attention_note = now, asked_by, "", ""
     payment.save()

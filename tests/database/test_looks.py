@@ -14,7 +14,7 @@ from billing.looks import CHECKS, Look, calls_needed, look, record
 from billing.models import AskedBy, Attention, Payment, PaymentEvent
 from billing.providers import REGISTRY, Answer
 from billing.providers.sandbox import Sandbox
-from billing.states import Status
+from billing.states import ForbiddenArrow, Status
 from commerce import orders
 from config.due import database_now
 from tests.shop import CUSTOMER, Shop
@@ -339,6 +339,16 @@ def test_the_time_to_pay_is_over_at_its_end_and_not_after_it(shop: Shop) -> None
     assert (payment.is_to_be_called_off(now), payment.is_to_be_called_off(before)) == (True, False)
     assert (calls_needed(payment, now), calls_needed(payment, before)) == (3, 1)
     assert Payment(window_ends_at=now, call_off_asked_at=before).is_to_be_called_off(before)
+
+
+def test_a_payment_follows_arrows_and_nothing_else() -> None:
+    """Not even in memory: whoever asks for more has a bug."""
+    payment = Payment(status=Status.SUCCEEDED)
+
+    with pytest.raises(ForbiddenArrow):
+        payment.move(Status.FAILED)
+
+    assert payment.status == Status.SUCCEEDED
 
 
 def _check_in_thread(payment: Payment) -> bool:

@@ -172,6 +172,16 @@ def test_what_the_buyer_approved_at_paypal_is_captured_by_the_next_look(paypal: 
     assert (payment.status, payment.raw_status) == (Status.SUCCEEDED, "COMPLETED/COMPLETED")
 
 
+def test_what_nobody_has_approved_is_not_captured(paypal: StandInCase) -> None:
+    """It is only asked about."""
+    payment = start(paypal)
+
+    payment = look(payment)
+
+    assert (payment.status, payment.errors, payment.attention) == (Status.PENDING, 0, Attention.NONE)
+    assert not [request for request in paypal.stand_in.requests if request.path.endswith("/capture")]
+
+
 def test_a_capture_whose_answer_was_lost_is_found(paypal: StandInCase) -> None:
     """The order tells; the money is taken once."""
     payment = start(paypal)

@@ -49,15 +49,16 @@ def test_what_was_accepted_stays_what_came(shop: Shop, status: Status) -> None:
     assert (payment.status, payment.received) == (Status.SUCCEEDED, Money(451, "EUR"))
 
 
-def test_what_goes_back_stays_in_the_currency_that_came(shop: Shop) -> None:
+@pytest.mark.parametrize(("value", "minor"), [("4.50", 450), ("0.01", 1)])
+def test_what_goes_back_stays_in_the_currency_that_came(shop: Shop, value: str, minor: int) -> None:
     """4.50 USD on their way back do not become 4.50 EUR because the provider calls the payment cancelled."""
-    payment = took(shop, "4.50", "USD")
+    payment = took(shop, value, "USD")
     refund = mismatches.give_back(payment.pk, "olga", "not our currency", uuid4().hex)
 
     payment = says(shop, payment, status=Status.CANCELED)
 
-    assert (payment.received_minor, payment.received_currency, payment.refunds_minor) == (450, "USD", 450)
-    assert shop.fresh(refund).amount == Money(450, "USD")
+    assert (payment.received_minor, payment.received_currency, payment.refunds_minor) == (minor, "USD", minor)
+    assert shop.fresh(refund).amount == Money(minor, "USD")
 
 
 def test_what_nobody_has_decided_on_is_forgotten_when_it_is_gone(shop: Shop) -> None:
@@ -67,6 +68,31 @@ def test_what_nobody_has_decided_on_is_forgotten_when_it_is_gone(shop: Shop) -> 
     payment = says(shop, payment, status=Status.CANCELED)
 
     assert (payment.status, payment.received_minor, payment.received_currency) == (Status.CANCELED, None, "")
+
+
+def test_late_money_that_nobody_has_decided_on_is_forgotten_when_it_is_gone(shop: Shop) -> None:
+    """The same of a payment that had come to nothing before."""
+    _, payment = shop.order()
+    shop.buyer(payment, "cancel")
+    canceled = shop.look(payment)
+    late = says(shop, canceled, status=Status.SUCCEEDED, amount=Money(451, "EUR"))
+    assert (late.status, late.received) == (Status.CANCELED, Money(451, "EUR"))
+
+    gone = says(shop, late, amount=Money(451, "EUR"))
+
+    assert (gone.received_minor, gone.received_currency, gone.attention) == (None, "", "")
+
+
+def test_another_sum_is_known_by_its_id_from_the_first_answer_on(shop: Shop) -> None:
+    """The answer to creating it was lost, and the next one says what came: without the id nothing could go back."""
+    shop.sandbox.fault("create", "lost_answer", times=1)
+    _, payment = shop.order()
+    (there,) = (each for each in shop.sandbox.payments() if each["reference"] == payment.reference)
+    shop.sandbox.force(str(there["id"]), "succeeded", "", {"value": "4.51", "currency": "EUR"})
+
+    payment = shop.look(payment)
+
+    assert (payment.provider_ref, payment.received) == (there["id"], Money(451, "EUR"))
 
 
 def test_the_right_sum_takes_the_place_of_the_one_that_was_accepted(shop: Shop) -> None:
@@ -130,6 +156,69 @@ def test_called_off_by_the_customer_is_cancelled_and_by_time_expired(shop: Shop,
     shop.let_time_pass(3700)
 
     assert shop.look(payment).status == (Status.CANCELED if called_off else Status.EXPIRED)
+
+
+def test_what_went_back_before_we_knew_that_it_came_is_written_down(shop: Shop) -> None:
+    """Somebody was quick in the provider's own pages: the look that finds success finds that, too."""
+    _, payment = shop.order()
+    shop.buyer(payment, "pay")
+    shop.sandbox.refund(payment.provider_ref, {"value": "1.00", "currency": "EUR"})
+
+    payment = shop.look(payment)
+
+    assert (payment.status, payment.refunds_minor) == (Status.SUCCEEDED, 100)
+    assert [(refund.amount_minor, refund.status) for refund in payment.refunds.all()] == [(100, "succeeded")]
+
+
+def test_nobody_is_called_when_the_books_agree_again(shop: Shop) -> None:
+    """The provider has corrected the sum that went back: the next look at paid money finds nothing to look at."""
+    _, payment = shop.order()
+    shop.buyer(payment, "pay")
+    paid = shop.look(payment)
+    assert says(shop, paid, refunded_minor=9_999).attention == Attention.REFUNDS_DIFFER
+
+    again = says(shop, paid)
+
+    assert (again.status, again.attention, again.refunds_minor) == (Status.SUCCEEDED, "", 0)
+
+
+def test_an_end_that_is_found_once_more_calls_nobody(shop: Shop) -> None:
+    """Its time to pay is long over: that is no news of a payment that has ended."""
+    _, payment = shop.order()
+    shop.let_time_pass(3700)
+    assert shop.look(payment).status == Status.EXPIRED
+
+    again = says(shop, payment, status=Status.EXPIRED)
+
+    assert (again.status, again.attention) == (Status.EXPIRED, "")
+
+
+def test_who_wanted_the_end_that_the_provider_does_not_make_is_told(shop: Shop) -> None:
+    """The person who looks at it must know whom to ask."""
+    (order, payment), (_, forgotten) = (shop.order(shop.product(slug, stock=3)) for slug in ("espresso", "mocha"))
+    payments.call_off(order.public_id)
+
+    assert says(shop, payment, status=Status.PENDING).attention_note.startswith("the customer called it off")
+    shop.let_time_pass(3700)
+    assert says(shop, forgotten, status=Status.PENDING).attention_note.startswith("nobody paid in time")
+
+
+def test_only_success_that_is_taken_back_is_a_contradiction(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """The same success again is none, and neither is another word about what is open or has come to nothing."""
+    product = shop.product(stock=9)
+    (_, first), (_, second) = shop.order(product), shop.order(product)
+    shop.buyer(first, "pay")
+    paid = shop.look(first)
+    says(shop, paid)
+    says(shop, second, status=None)
+    says(shop, second, status=Status.PENDING)
+    says(shop, second, status=Status.FAILED)
+    says(shop, second, status=Status.CANCELED)
+    assert "payment.contradiction" not in caplog.messages
+
+    says(shop, paid, status=Status.CANCELED)
+
+    assert "payment.contradiction" in caplog.messages
 
 
 def test_an_address_to_pay_at_is_kept_when_the_next_answer_has_none(shop: Shop) -> None:

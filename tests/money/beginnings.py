@@ -1,7 +1,7 @@
 """Where orders may stand when a run begins, so that not every run has to find its way there."""
 
-from billing import refunds
-from billing.models import Payment
+from billing import payments, refunds
+from billing.models import AskedBy, Payment
 from commerce import orders, settlement
 from tests.money.world import HOUR, World
 
@@ -75,9 +75,20 @@ def _send_it_in_vain(world: World, payment: Payment) -> Payment:
     return payment
 
 
+def _pay_another_sum(world: World, payment: Payment) -> Payment:
+    world.sandbox.force(payment.provider_ref, "succeeded", amount={"value": "99.00", "currency": "EUR"})
+    return payment
+
+
 def _take_the_first_late(world: World, payment: Payment) -> Payment:
     first = world.books().payments_of(world.books().order_of(payment))[0]
     world.sandbox.force(first.provider_ref, "succeeded")
+    return payment
+
+
+def _look_again(world: World, payment: Payment) -> Payment:
+    payments.look_again(world.shop.fresh(payment), AskedBy.OPERATOR)
+    settlement.settle_due()
     return payment
 
 
@@ -85,6 +96,7 @@ DEEDS = {
     "introduce": _introduce,
     "introduce in vain": _introduce_in_vain,
     "pay": _pay,
+    "pay another sum": _pay_another_sum,
     "decline": _decline,
     "authorize": _authorize,
     "learn": _learn,
@@ -95,6 +107,7 @@ DEEDS = {
     "give some back": _give_some_back,
     "send it in vain": _send_it_in_vain,
     "take the first late": _take_the_first_late,
+    "look again": _look_again,
 }
 
 BEGINNINGS: dict[str, tuple[str, ...]] = {
@@ -102,6 +115,7 @@ BEGINNINGS: dict[str, tuple[str, ...]] = {
     "not known that it is there": ("introduce in vain",),
     "pending": ("introduce",),
     "paid, and not known": ("introduce", "pay"),
+    "paid with another sum": ("introduce", "pay another sum", "learn"),
     "held": ("introduce", "authorize", "learn"),
     "paid": ("introduce", "pay", "learn"),
     "delivered": ("introduce", "pay", "learn", "deliver"),
@@ -113,4 +127,6 @@ BEGINNINGS: dict[str, tuple[str, ...]] = {
     "paid twice": ("introduce", "decline", "learn", "pay again", "pay", "learn", "take the first late"),
     "called off": ("introduce", "call off", "learn"),
     "expired": ("introduce", "let it expire", "learn"),
+    "expired, and taken late": ("introduce", "let it expire", "learn", "take the first late"),
+    "expired, and known to be taken late": ("introduce", "let it expire", "learn", "take the first late", "look again"),
 }

@@ -9,32 +9,48 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.changes import Key, Mutant, mutants_of
-from tests.mutants.trial import WITH_DATABASE, WITHOUT_DJANGO, Reach, Suite, check_trials, reach_of, survives
+from tests.mutants.trial import (
+    WITH_DATABASE,
+    WITH_STAFF,
+    WITHOUT_DJANGO,
+    Reach,
+    Suite,
+    check_trials,
+    reach_of,
+    survives,
+)
 
 RULES = Suite(("tests/unit/test_arrows.py", "tests/unit/test_money.py"), WITHOUT_DJANGO)
 
 
-def _with_database(*subjects: str) -> Suite:
-    return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), WITH_DATABASE)
+def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> Suite:
+    return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), options)
 
 
-LOOKS = _with_database("looks", "mismatches", "what_looks_write", "providers_in_looks", "refunds", "refunds_in_trouble")
-REFUNDS = _with_database("refunds", "refunds_in_trouble", "mismatches", "late_money")
-SHOPPING = _with_database("looks", "orders", "late_money", "timeline", "carts")
-RECONCILING = _with_database("reconciliation")
+LOOKS = _with_database(
+    "looks", "looks_in_vain", "what_looks_ask", "what_looks_write", "providers_in_looks", "mismatches"
+)
+REFUNDS = _with_database(
+    "refunds", "refunds_in_trouble", "refunds_followed", "refunds_that_differ", "mismatches", "payments"
+)
+FACTS = _with_database("what_looks_write", "refunds_in_trouble")
+ATTENTION = _with_database("looks_in_vain")
+PAYMENTS = _with_database("payments")
+COMPARING = Suite(("tests/unit/test_comparing.py",), WITH_DATABASE)
+RECONCILING = _with_database("reconciliation", options=WITH_STAFF)
 
 MODULES = {
     "billing/states.py": RULES,
     "billing/money.py": RULES,
     "billing/models/payment.py": LOOKS,
-    "billing/models/refund.py": LOOKS,
-    "billing/facts.py": LOOKS,
-    "billing/attention.py": LOOKS,
+    "billing/models/refund.py": REFUNDS,
+    "billing/facts.py": FACTS,
+    "billing/attention.py": ATTENTION,
     "billing/looks.py": LOOKS,
     "billing/mismatches.py": REFUNDS,
     "billing/refunds.py": REFUNDS,
-    "billing/payments.py": SHOPPING,
-    "billing/comparing.py": RECONCILING,
+    "billing/payments.py": PAYMENTS,
+    "billing/comparing.py": COMPARING,
     "billing/differences.py": RECONCILING,
     "billing/reconciled_day.py": RECONCILING,
 }

@@ -1,8 +1,8 @@
-"""Running tests on a changed module, in a copy of this process that has imported nothing of the project yet.
+"""Running tests on a changed module, in a copy of this process.
 
-A fork, because most of a short test run is the import of libraries: they are imported once, and each copy begins with
-the project's own modules. It reads the changed text where the module's file would be read, and has a database made
-without migrations and a directory of its own, in memory where there is one.
+A fork, because most of a short test run is the import of libraries and of the project. Where only a function is
+changed, that is done in a copy that has imported everything (`prepared`). Otherwise the copy has imported the libraries
+alone, and reads the changed text where the module's file would be read. Each has a database made without migrations.
 """
 
 import ast
@@ -10,31 +10,28 @@ import gc
 import importlib
 import json
 import os
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
+from itertools import islice
 from pathlib import Path
 from types import CodeType
 
 import coverage
 import pytest
 
+from tests.mutants import copies
+from tests.mutants.prepared import Answer, Prepared, changed_function, functions
+
 OURS = frozenset({"config", "billing", "commerce", "actors", "tests"})
 
 COMMON = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider")
-WITH_DATABASE = (*COMMON, "-p", "pytest_django.plugin", "--no-migrations")
+WITH_STAFF = (*COMMON, "-p", "pytest_django.plugin", "--no-migrations")
+WITH_DATABASE = (*WITH_STAFF, "-p", "tests.mutants.emptying")
 WITHOUT_DJANGO = (*COMMON, "--noconftest", "--config-file", os.devnull, "--rootdir", ".")
-
-ENVIRONMENT = {
-    "DJANGO_SETTINGS_MODULE": "config.settings",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    "TEST_DATABASE": "sqlite",
-}
 
 FAILED = frozenset(
     {
@@ -45,9 +42,6 @@ FAILED = frozenset(
     }
 )
 """A test failed, or the changed module could not even be imported. No tests at all would be a mistake of ours."""
-
-OUR_OWN_MISTAKE = 70
-"""The exit code of a copy in which this tool itself failed: nothing must count as noticed because of that."""
 
 PATIENCE_S = 20.0
 """A change that makes a run so much longer than the unchanged one has been noticed."""
@@ -72,42 +66,62 @@ class Reach:
     suite: Suite
     seconds: dict[str, float]
     by_line: dict[str, dict[int, list[str]]]
+    prepared: Prepared
+    noticed: list[str] = field(default_factory=list)
+    """The tests that noticed a change, the last one at the end."""
 
     def tests_of(self, path: str, lines: Iterable[int]) -> list[str]:
-        """Those that reach one of the lines, the quickest first; all, for what runs at import."""
+        """Those that reach one of the lines; all, for what runs at import.
+
+        First whoever noticed something last, because it is often the same test that notices the next change of a
+        function; then the quickest.
+        """
         reached = {test for line in lines for test in self.by_line[path].get(line, [])}
-        return sorted(self.seconds if "" in reached else reached, key=lambda test: self.seconds[test])
+        noticed = {test: place for place, test in enumerate(self.noticed, 1)}
+        tests = self.seconds if "" in reached else reached
+        return sorted(tests, key=lambda test: (-noticed.get(test, 0), self.seconds[test]))
 
 
 def reach_of(paths: Sequence[str], suite: Suite) -> Reach:
     """Run the suite on the modules as they are, and import the libraries that it took. Raises if a test fails."""
-    with tempfile.NamedTemporaryFile("r") as report:
-        code = _in_a_copy(lambda: _watched(paths, suite, Path(report.name)), limit_s=3600.0)
-        if code != pytest.ExitCode.OK:
-            raise SystemExit("The tests fail on the unchanged modules; run them with pytest to see why.")
-        found = json.load(report)
+    code, report = copies.run(lambda told: _watched(paths, suite, told), limit_s=3600.0)
+    if code != pytest.ExitCode.OK:
+        raise SystemExit("The tests fail on the unchanged modules; run them with pytest to see why.")
+    found = json.loads(report)
     for name in found["modules"]:
         with suppress(Exception):  # models of Django's own apps can only be imported when the project is set up
             importlib.import_module(name)
     gc.freeze()
     by_line = {path: {int(line): names for line, names in lines.items()} for path, lines in found["by_line"].items()}
-    return Reach(suite, found["seconds"], by_line)
+    prepared = Prepared(lambda plugins: suite.run(suite.tests, plugins))
+    return Reach(suite, found["seconds"], by_line, prepared)
 
 
 def check_trials(path: str, reach: Reach) -> None:
     """A module that only looks different must survive. Raises if it does not: then trials here prove nothing."""
     quickest = sorted(reach.seconds, key=lambda test: reach.seconds[test])[:1]
-    if not survives(path, ast.unparse(ast.parse(Path(path).read_text())), quickest, reach):
-        raise SystemExit(f"{path} does not survive unchanged: the trials prove nothing.")
+    source = ast.unparse(ast.parse(Path(path).read_text()))
+    for function in [None, *islice(functions(source), 1)]:
+        if _tried(path, function, source, quickest, reach).code != pytest.ExitCode.OK:
+            raise SystemExit(f"{path} does not survive unchanged: the trials prove nothing.")
 
 
 def survives(path: str, source: str, tests: Sequence[str], reach: Reach) -> bool:
     """Do all of the tests pass on the changed module?"""
+    function = changed_function(ast.unparse(ast.parse(Path(path).read_text())), source)
+    answer = _tried(path, function, source, tests, reach)
+    if answer.code not in FAILED | {pytest.ExitCode.OK, None}:
+        raise RuntimeError(f"the tests of a change of {path} ended with {answer.code}")
+    if answer.failed in reach.seconds:
+        reach.noticed.append(answer.failed)
+    return answer.code == pytest.ExitCode.OK
+
+
+def _tried(path: str, function: str | None, source: str, tests: Sequence[str], reach: Reach) -> Answer:
     limit_s = PATIENCE_S + 10 * sum(reach.seconds[test] for test in tests)
-    code = _in_a_copy(lambda: _changed(path, source, lambda: reach.suite.run(tests)), limit_s)
-    if code not in FAILED | {pytest.ExitCode.OK, None}:
-        raise RuntimeError(f"the tests of a change of {path} ended with {code}")
-    return code == pytest.ExitCode.OK
+    if function:
+        return reach.prepared.tries(path, function, source, tests, limit_s)
+    return Answer(*copies.run(lambda told: _changed(path, source, tests, reach.suite, told), limit_s))
 
 
 # --- in the copy -----------------------------------------------------------------------------------------------------
@@ -129,6 +143,17 @@ class _Watch:
         return outcome
 
 
+class _Failures:
+    """A pytest plugin that says which test failed, where the copy leaves nothing else behind."""
+
+    def __init__(self, report: Path) -> None:
+        self._report = report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._report.write_text(report.nodeid)
+
+
 def _watched(paths: Sequence[str], suite: Suite, report: Path) -> int:
     measured = coverage.Coverage(data_file=None, include=list(paths), config_file=False)
     watch = _Watch(measured)
@@ -146,7 +171,7 @@ def _is_a_library(name: str) -> bool:
     return name.partition(".")[0] not in OURS and not name.startswith(("_", "pytest", "hypothesis", "xdist", "test_"))
 
 
-def _changed(path: str, source: str, run: Callable[[], int]) -> int:
+def _changed(path: str, source: str, tests: Sequence[str], suite: Suite, told: Path) -> int:
     """Run with another text for this one module than its file has."""
     changed, read = str(Path(path).resolve()), SourceFileLoader.get_code
 
@@ -158,46 +183,6 @@ def _changed(path: str, source: str, run: Callable[[], int]) -> int:
 
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]
     try:
-        return run()
+        return suite.run(tests, [_Failures(told)])
     except Exception:  # raised before pytest was set up: the change cannot even be imported
         return int(pytest.ExitCode.INTERNAL_ERROR)
-
-
-# --- the copy itself -------------------------------------------------------------------------------------------------
-
-
-def _in_a_copy(work: Callable[[], int], limit_s: float) -> int | None:
-    """What the work returned in a fork of this process; None if it took too long and was killed."""
-    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="tillkeeper-mutant-", dir=in_memory, ignore_cleanup_errors=True) as scratch:
-        child = os.fork()
-        if not child:
-            _be_the_copy(work, scratch)
-        return _wait_for(child, time.monotonic() + limit_s)
-
-
-def _be_the_copy(work: Callable[[], int], scratch: str) -> None:
-    """Silent, and gone afterwards whatever happens: threads that the tests left behind are not waited for."""
-    code = OUR_OWN_MISTAKE
-    try:
-        os.setpgid(0, 0)
-        os.environ |= ENVIRONMENT
-        tempfile.tempdir = scratch
-        silence = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            os.dup2(silence, stream)
-        code = int(work())
-    finally:
-        os._exit(code)
-
-
-def _wait_for(child: int, until: float) -> int | None:
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > until:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return None
-        time.sleep(0.01)

@@ -1,0 +1,246 @@
+"""The public face of billing, as any shop may call it: each call is about one reference or payment, and no other."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import Exists, OuterRef, Q
+from pytest_django.fixtures import Settings
+
+from billing import breaker, payments, refunds
+from billing.looks import CHECKS
+from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
+from billing.money import Money
+from billing.states import RefundStatus, Status
+from commerce.models import Order
+from config.due import database_now
+from tests.shop import Shop
+
+
+def begin(reference: str, description: str = "two cups") -> Payment:
+    """A payment that is written down, and not introduced."""
+    return payments.start(
+        reference=reference,
+        amount=Money(450, "EUR"),
+        description=description,
+        return_url="https://shop.example.com/",
+        window_ends_at=database_now() + timedelta(hours=1),
+        account="sandbox",
+    )
+
+
+def two(shop: Shop) -> tuple[Payment, Payment]:
+    """Two pending payments, the second for another reference."""
+    return payments.introduce(begin("one")), payments.introduce(begin("two"))
+
+
+def lost(shop: Shop, payment: Payment) -> Payment:
+    """The customer has cancelled it at the provider."""
+    shop.buyer(payment, "cancel")
+    return shop.look(payment)
+
+
+def paid(shop: Shop, payment: Payment) -> Payment:
+    """The customer has paid it."""
+    shop.buyer(payment, "pay")
+    return shop.look(payment)
+
+
+# --- started ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_starts_a_payment_holds_it_for_a_lease(shop: Shop) -> None:
+    """And is counted, so that it is known to be left over if nobody comes back."""
+    payment = begin("one", "x" * 200)
+    assert payment.next_check_at is not None
+
+    assert timedelta(0) <= database_now() + CHECKS.lease - payment.next_check_at < timedelta(seconds=30)
+    assert CHECKS.claim_one(payment.pk) is None
+    assert (payment.claims, payment.amount, payment.description) == (1, Money(450, "EUR"), "x" * 128)
+    assert (payment.reference, payment.account, payment.return_url) == ("one", "sandbox", "https://shop.example.com/")
+    assert timedelta(minutes=50) < payment.window_ends_at - database_now() <= timedelta(hours=1)
+    shop.let_time_pass(CHECKS.lease.total_seconds() + 1)
+    assert CHECKS.claim_batch(10) == []
+    assert CHECKS.claim_left_over() == payment
+
+
+def test_where_the_provider_may_not_be_called_nobody_waits(shop: Shop) -> None:
+    """The payment is let go, and is the next sweep's."""
+    breaker.open_by_hand("sandbox", "olga", "maintenance")
+    shop.sandbox.journal.clear()
+
+    payment = payments.introduce(begin("one"))
+
+    assert (payment.status, payment.claims, shop.sandbox.requests()) == (Status.CREATED, 0, [])
+    assert payment.next_check_at is not None
+    assert payment.next_check_at <= database_now()
+
+
+def test_who_introduces_a_payment_is_the_checkout(shop: Shop) -> None:
+    """What it finds is told so."""
+    payment = payments.introduce(begin("one"))
+
+    assert payment.events.get().found_by == AskedBy.CHECKOUT
+
+
+@pytest.mark.parametrize(("ends", "may_come"), [("pay", True), ("cancel", False), ("", True)])
+def test_a_second_payment_is_started_when_the_first_has_come_to_nothing(shop: Shop, ends: str, may_come: bool) -> None:
+    """And not before; what another reference does is of no matter."""
+    payment, _ = two(shop)
+    if ends:
+        shop.buyer(payment, ends)
+        shop.look(payment)
+
+    assert payments.money_may_come("one") is may_come
+    assert not payments.money_may_come("three")
+    if may_come:
+        with pytest.raises(payments.PaymentUnresolved):
+            begin("one")
+    else:
+        assert begin("one").pk > payment.pk
+
+
+# --- asked for -------------------------------------------------------------------------------------------------------
+
+
+def test_a_look_is_asked_for_by_reference(shop: Shop) -> None:
+    """At the open payment of it; False if there is none."""
+    one, two_ = two(shop)
+
+    assert payments.look_now("two", AskedBy.RETURN)
+
+    assert (shop.fresh(one).asked_by, shop.fresh(two_).asked_by) == ("", AskedBy.RETURN)
+    lost(shop, two_)
+    assert not payments.look_now("two", AskedBy.RETURN)
+    assert not payments.look_now("three", AskedBy.RETURN)
+
+
+def test_a_look_at_a_payment_is_one_at_its_refunds_too(shop: Shop) -> None:
+    """True if either is to be looked at."""
+    one, two_ = two(shop)
+    assert payments.look_at(one, AskedBy.CALLBACK)
+    assert (shop.fresh(one).asked_by, shop.fresh(two_).asked_by) == (AskedBy.CALLBACK, "")
+
+    one = paid(shop, one)
+    assert not payments.look_at(one, AskedBy.CALLBACK)
+    refund = shop.refund(one)
+    assert payments.look_at(one, AskedBy.CALLBACK)
+    shop.follow(refund)
+    assert not payments.look_at(one, AskedBy.CALLBACK)
+
+
+def test_money_that_came_late_is_found_by_looking_again(shop: Shop, settings: Settings) -> None:
+    """True if the provider has answered."""
+    one, two_ = two(shop)
+    one = lost(shop, one)
+    shop.sandbox.force(one.provider_ref, "succeeded")
+
+    breaker.open_by_hand("sandbox", "olga", "maintenance")
+    assert not payments.look_again(one, AskedBy.OPERATOR)
+    breaker.close_by_hand("sandbox", "olga", "done")
+    fault = shop.sandbox.fault("status", "status_500")
+    assert not payments.look_again(one, AskedBy.OPERATOR)
+    shop.sandbox.clear_faults(fault)
+    assert shop.fresh(one).status == Status.CANCELED
+    assert payments.look_again(one, AskedBy.OPERATOR)
+
+    one = shop.fresh(one)
+    assert (one.status, one.found_by) == (Status.SUCCEEDED, AskedBy.OPERATOR)
+    shop.sandbox.journal.clear()
+    assert payments.look_again(one, AskedBy.OPERATOR)
+    assert payments.look_again(two_, AskedBy.OPERATOR)
+    assert shop.sandbox.requests() == []
+
+
+# --- called off ------------------------------------------------------------------------------------------------------
+
+
+def test_calling_off_is_about_the_open_payment_of_one_reference(shop: Shop) -> None:
+    """The first wish is the one that counts; payments that have ended keep what they are."""
+    ended, other = two(shop)
+    lost(shop, ended)
+    payment = payments.introduce(begin("one"))
+
+    assert payments.call_off("one")
+
+    asked_at = shop.fresh(payment).call_off_asked_at
+    assert asked_at is not None
+    assert shop.fresh(payment).asked_by == AskedBy.CUSTOMER
+    assert (shop.fresh(ended).call_off_asked_at, shop.fresh(other).call_off_asked_at) == (None, None)
+    assert payments.call_off("one")
+    assert shop.fresh(payment).call_off_asked_at == asked_at
+    assert not payments.call_off("three")
+    assert [payments.was_called_off(each) for each in ("one", "two", "three")] == [True, False, False]
+    shop.look(payment)
+    assert payments.was_called_off("one")
+    assert not payments.call_off("one")
+
+
+# --- told ------------------------------------------------------------------------------------------------------------
+
+
+def kept(order: Order, since: timedelta) -> bool:
+    """Does the order have a payment that is open, undecided, or was paid since then?"""
+    rows = Order.objects.filter(Exists(payments.open_or_paid_since(OuterRef("public_id"), database_now() - since)))
+    return rows.filter(pk=order.pk).exists()
+
+
+def test_an_order_with_money_in_it_is_known(shop: Shop) -> None:
+    """While a payment is open, for some time after it succeeded, and while money of it goes back; else not."""
+    product = shop.product(stock=9)
+    (order, payment), (other, theirs) = shop.order(product), shop.order(product)
+    assert kept(order, timedelta(0))
+    lost(shop, theirs)
+    assert not kept(other, timedelta(days=1))
+
+    payment = paid(shop, payment)
+    assert kept(order, timedelta(minutes=1))
+    assert not kept(order, timedelta(0))
+
+    refund = shop.refund(payment, "1.00")
+    assert kept(order, timedelta(0))
+    assert not kept(other, timedelta(0))
+    shop.follow(refund)
+    assert not kept(order, timedelta(0))
+    Payment.objects.filter(pk=payment.pk).update(attention=Attention.REFUNDS_DIFFER)
+    assert kept(order, timedelta(0))
+    assert not kept(other, timedelta(0))
+
+
+def test_the_history_of_a_reference_is_its_own(shop: Shop) -> None:
+    """Payments, events, refunds and callbacks, the oldest first, and nothing of another."""
+    first, other = two(shop)
+    first, other = lost(shop, first), paid(shop, other)
+    second = paid(shop, payments.introduce(begin("one")))
+    mine = [shop.refund(second, "1.00"), shop.refund(second, "0.50")]
+    theirs = shop.refund(other, "1.00")
+    heard = [shop.receive(second), shop.receive(other)]
+    for callback, payment in zip(heard, (second, other), strict=True):
+        type(callback).objects.filter(pk=callback.pk).update(payment=payment)
+
+    told = payments.history("one")
+
+    assert told.payments == [first, second]
+    assert told.events == list(PaymentEvent.objects.filter(payment__in=[first, second]).order_by("pk"))
+    assert (told.refunds, told.callbacks) == (mine, heard[:1])
+    assert payments.history("two").refunds == [theirs]
+    assert payments.latest("one") == second
+    assert payments.latest("three") is None
+
+
+def test_the_outcomes_are_what_came_to_nothing_and_what_went_back(shop: Shop) -> None:
+    """Not a payment that succeeded, nor a refund that failed."""
+    first, other = two(shop)
+    shop.buyer(first, "decline")
+    shop.look(first)
+    second = paid(shop, payments.introduce(begin("one")))
+    other = paid(shop, other)
+    gone, failed = shop.refund(second, "1.00"), shop.refund(second, "0.50")
+    shop.follow(gone)
+    shop.follow(shop.refund(other, "1.00"))
+    Refund.objects.filter(pk=failed.pk).update(attention=Attention.KEY_FORGOTTEN)
+    refunds.give_up(failed.pk, "olga", "not there")
+
+    told = [(event.payment, event.refund, event.target) for event in payments.outcomes("one")]
+
+    assert told == [(first, None, Status.FAILED), (second, gone, RefundStatus.SUCCEEDED)]
+    assert not Payment.objects.filter(Q(reference="one") & Q(status=Status.CREATED)).exists()
