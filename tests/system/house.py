@@ -84,8 +84,7 @@ class House:
         with ThreadPoolExecutor(1) as aside:
             broker = aside.submit(self._exits.enter_context, self.rabbitmq)
             self.postgres.create_database("shop")
-            self.manage("migrate", "--verbosity", "0", check=True)
-            self.sql(PRODUCT)
+            self.furnish()
             broker.result()
         return self
 
@@ -149,6 +148,11 @@ class House:
         return subprocess.run(
             [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=60, check=check
         )
+
+    def furnish(self) -> None:
+        """Tables, and something to sell."""
+        self.manage("migrate", "--verbosity", "0", check=True)
+        self.sql(PRODUCT)
 
     def move_to(self, postgres: Postgres, rabbitmq: RabbitMQ) -> None:
         """Other services from now on, with an empty database; no part may run."""
