@@ -163,6 +163,19 @@ def test_a_wrong_clock_is_told_and_does_no_harm(house: House, part: str, wrong_s
         house.assert_paid_and_mailed_once(orders)
 
 
+def test_a_wrong_clock_of_the_web_costs_callbacks_and_no_order(house: House) -> None:
+    """What is signed by the hour is taken for forged; the outcome is found by asking."""
+    [(before,)] = house.sql("SELECT count(*) FROM billing_callback WHERE outcome = 'forged'")
+    with told(house, web=clock_of(HOUR_S)):
+        house.run("web", "worker", "scheduler")
+        orders = house.place(2)
+        house.pay(orders)
+        house.wait_until_settled(orders, PATIENCE_S)
+        house.assert_paid_and_mailed_once(orders)
+    [(after,)] = house.sql("SELECT count(*) FROM billing_callback WHERE outcome = 'forged'")
+    assert after - before >= len(orders)
+
+
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +239,7 @@ def clock_of(wrong_s: int) -> dict[str, str]:
         "LD_PRELOAD": str(find_faketime()),
         "FAKETIME": f"{wrong_s:+d}s",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
         "PYTHONPATH": str(ROOT / "tests/stack/wrong_clock"),
     }
 

@@ -6,13 +6,15 @@ does the same without it.
 
 import select
 import time
+from typing import SupportsIndex
 
 
-def sleep(seconds: float, /) -> None:
+def sleep(seconds: float | SupportsIndex, /) -> None:
     """As `time.sleep`."""
-    if seconds < 0:
+    length = float(seconds)
+    if length < 0:
         raise ValueError("sleep length must be non-negative")
-    select.select([], [], [], seconds)
+    select.select([], [], [], length)
 
 
 time.sleep = sleep
