@@ -140,6 +140,19 @@ class House:
             self._parts[name] = Program(name, command, self.environment, ROOT, self.directory / f"{name}.log")
         return self._parts[name]
 
+    @contextmanager
+    def told(self, **changes: Mapping[str, str]) -> Iterator[None]:
+        """These parts are started with other settings; they are stopped before and after."""
+        for name, settings in changes.items():
+            self.part(name).stop()
+            self.part(name).env = {**self.environment, **settings}
+        try:
+            yield
+        finally:
+            for name in changes:
+                self.part(name).stop()
+                self.part(name).env = self.environment
+
     def manage(
         self, *words: str, changes: Mapping[str, str | None] | None = None, check: bool = False
     ) -> "subprocess.CompletedProcess[str]":
