@@ -20,6 +20,7 @@ from django.db import Error, close_old_connections
 from actors import ticks
 from actors.metrics.schedule import FIRED
 from actors.schedule import attach
+from config.clock import clock
 from config.due import database_now
 from config.health import closing_database_problem
 from config.nudges import nudge
@@ -75,6 +76,7 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
     def schedule(self) -> None:
         """One wake-up: the latest due tick of every entry, if nobody has fired it and it is not too old."""
         now = database_now()
+        clock.compare(now)
         due = {actor.actor_name: actor.options["periodic"].latest(now) for actor in self.actors}
         oldest = {actor.actor_name: now - actor.options["catch_up"] for actor in self.actors}
         new = {name: at for name, at in due.items() if at != self._fired.get(name) and at >= oldest[name]}

@@ -23,6 +23,7 @@ from dramatiq.middleware import Middleware, SkipMessage
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
+from config.clock import clock
 from config.consumers import InMemoryConsumer, RabbitmqConsumer
 from config.turns import Turns
 
@@ -164,7 +165,7 @@ class DropStale(Middleware):
 
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         max_age = broker.get_actor(message.actor_name).options.get("max_age")
-        if max_age is not None and current_millis() - message.message_timestamp >= max_age:
+        if max_age is not None and clock.millis() - message.message_timestamp >= max_age:
             raise TooOld("too old")
 
 
@@ -191,7 +192,9 @@ def _well_formed(message: Any) -> bool:
 
 
 def _well_formed_options(options: dict[str, Any]) -> bool:
-    """A delay is measured from now: the message's own time of sending may lie in the year 2500 as well."""
+    """A delay is measured from now: the message's own time of sending may lie in the year 2500 as well. Now is by this
+    process's own clock, as Dramatiq writes delays and waits for them.
+    """
     known = all(type(value) is _OPTIONS.get(name) for name, value in options.items())
     latest = current_millis() + MAX_DELAY_MS
     return known and options.get("retries", 0) >= 0 and options.get("eta", 0) <= latest

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import dramatiq
 from django.db import transaction
 
+from config.clock import clock
 from config.metrics import counter
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,9 @@ class Publisher:
     def _send(self, actor: str, args: tuple[int | str, ...]) -> None:
         """A silent broker raises pika's own errors, a dead one Dramatiq's, so every error means the same here."""
         try:
-            dramatiq.get_broker().get_actor(actor).send(*args)
+            broker = dramatiq.get_broker()
+            message = broker.get_actor(actor).message(*args)
+            broker.enqueue(message.copy(message_timestamp=clock.millis()))
             self.sent += 1
             NUDGES.labels("sent").inc()
         except Exception as error:

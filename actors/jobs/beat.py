@@ -13,6 +13,8 @@ from dramatiq import Worker as Threads
 from actors.jobs import pauses, running
 from actors.jobs.recorder import recorder
 from actors.models import Worker
+from config.clock import clock
+from config.due import database_now
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Heart:
 def _beat(broker: Broker, worker: Threads, *, stopped: bool = False) -> None:
     """A database that is away costs a beat, not the thread; the pauses that were known stay."""
     try:
+        clock.compare(database_now())
         _tell(worker, stopped)
         broker.paused = pauses.paused(pauses.QUEUE)  # type: ignore[attr-defined]
     except Error as error:

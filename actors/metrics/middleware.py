@@ -20,6 +20,7 @@ from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 
 from config import metrics_files
+from config.clock import clock
 from config.metrics import counter, gauge, histogram
 
 BOTH = ("queue_name", "actor_name")
@@ -84,7 +85,7 @@ class Prometheus(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         names = _names(broker, message)
         wanted_ms = message.options.get("requeue_timestamp", message.message_timestamp)
-        WAITED.labels(*names).observe(min(max(0.0, (current_millis() - wanted_ms) / 1000), LONGEST_WAIT_S))
+        WAITED.labels(*names).observe(min(max(0.0, (clock.millis() - wanted_ms) / 1000), LONGEST_WAIT_S))
         IN_PROGRESS.labels(*names).inc()
         self._began[message.message_id] = time.perf_counter()
 

@@ -18,6 +18,8 @@ POSTGRES_HOMES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebre
 RABBITMQ_HOMES = ("/usr/lib/rabbitmq/bin", "/usr/lib/rabbitmq/lib/*/sbin", "/opt/homebrew/opt/rabbitmq/sbin")
 ERLANG_HOMES = ("/usr/lib/erlang/bin", "/usr/lib/erlang/erts-*/bin", "/opt/homebrew/opt/erlang/bin")
 
+FAKETIME = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib64/faketime/libfaketimeMT.so.1")
+
 INSTALL = ("apt-get", "install", "-y", "--no-install-recommends")
 
 # Debian asks this program before it starts the service of a new package; 101 means "do not".
@@ -98,6 +100,14 @@ def find_systemd() -> Path:
     return _with("systemd-analyze", _on_path("systemd-analyze"), "systemd", "systemd") / "systemd-analyze"
 
 
+def find_faketime() -> Path:
+    """Return the library that a program with another clock is started with."""
+    found = next(iter(sorted(path for pattern in FAKETIME for path in Path("/").glob(pattern.lstrip("/")))), None)
+    if found is None:
+        raise _missing("libfaketime", "libfaketime")
+    return found
+
+
 def find_alertmanager() -> Path:
     """Return the program that sends alerts to people; Debian has given it a longer name."""
     names = ("prometheus-alertmanager", "alertmanager")
@@ -112,6 +122,7 @@ PARTS = {
     "systemd": Part("systemd", "systemd", find_systemd),
     "chromium": Part("Chromium", "chromium", find_chromium),
     "prometheus": Part("Prometheus", "prometheus", find_prometheus),
+    "faketime": Part("libfaketime", "libfaketime", find_faketime),
     "alertmanager": Part("Alertmanager", "prometheus-alertmanager", find_alertmanager),
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,6 +76,14 @@ class RabbitMQ(Server):
         for queue in queues:
             with suppress(ChannelClosedByBroker), self._channel() as channel:
                 channel.queue_purge(queue)
+
+    def ctl(self, *words: str) -> str:
+        """What `rabbitmqctl` says, asked as an operator does. Raises CalledProcessError."""
+        command = [str(find_rabbitmq().with_name("rabbitmqctl")), *words]
+        done = subprocess.run(
+            command, env=self._environment(), cwd="/", capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout
 
     def counts(self, queue: str) -> int:
         """Count the messages that wait in a queue; one that does not exist has none."""

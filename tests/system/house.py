@@ -84,8 +84,7 @@ class House:
         with ThreadPoolExecutor(1) as aside:
             broker = aside.submit(self._exits.enter_context, self.rabbitmq)
             self.postgres.create_database("shop")
-            self.manage("migrate", "--verbosity", "0", check=True)
-            self.sql(PRODUCT)
+            self.furnish()
             broker.result()
         return self
 
@@ -141,6 +140,19 @@ class House:
             self._parts[name] = Program(name, command, self.environment, ROOT, self.directory / f"{name}.log")
         return self._parts[name]
 
+    @contextmanager
+    def told(self, **changes: Mapping[str, str]) -> Iterator[None]:
+        """These parts are started with other settings; they are stopped before and after."""
+        for name, settings in changes.items():
+            self.part(name).stop()
+            self.part(name).env = {**self.environment, **settings}
+        try:
+            yield
+        finally:
+            for name in changes:
+                self.part(name).stop()
+                self.part(name).env = self.environment
+
     def manage(
         self, *words: str, changes: Mapping[str, str | None] | None = None, check: bool = False
     ) -> "subprocess.CompletedProcess[str]":
@@ -149,6 +161,11 @@ class House:
         return subprocess.run(
             [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=60, check=check
         )
+
+    def furnish(self) -> None:
+        """Tables, and something to sell."""
+        self.manage("migrate", "--verbosity", "0", check=True)
+        self.sql(PRODUCT)
 
     def move_to(self, postgres: Postgres, rabbitmq: RabbitMQ) -> None:
         """Other services from now on, with an empty database; no part may run."""

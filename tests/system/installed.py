@@ -35,6 +35,7 @@ class Installed:
             (self.etc / "secrets" / file).write_text(house.environment[name])
         with (self.etc / "tillkeeper.env").open("a") as settings:
             shared = {name: value for name, value in house.environment.items() if name not in NOT_SHARED}
+            settings.write("PRODUCTION=no\n")  # in the place of yes: the house speaks HTTP, without nginx
             settings.writelines(f'{name}="{value}"\n' for name, value in shared.items())
         bind = house.url.removeprefix("http://")
         (self.etc / "web.env").write_text(f"WEB_BIND={bind}\nWEB_CONCURRENCY=1\n")

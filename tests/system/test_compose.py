@@ -3,40 +3,34 @@
 Images cannot be pulled here, so what the images bring along is taken from this machine.
 """
 
-import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 import yaml
-from psycopg import sql
 
 from config import reference
-from tests.stack.mail import MailServer
-from tests.stack.nginx import Nginx
-from tests.stack.ports import LOOPBACK, free_port, wait_until
-from tests.stack.postgres import Postgres
-from tests.stack.processes import Program
-from tests.stack.programs import find_compose
-from tests.stack.rabbitmq import RabbitMQ
-from tests.system.house import ROOT, START_S, csrf_token
+from tests.stack.ports import LOOPBACK, wait_until
+from tests.stack.programs import find_alertmanager, find_compose, find_promtool
+from tests.system.composed import HERE, Host, make_secrets
+from tests.system.house import ROOT, csrf_token
 
-HERE = ROOT / "deploy/compose"
 ENDS = {"prepare"}
 """Services that do their work and end."""
 
 OURS = ("prepare", "web", "worker", "scheduler", "sandbox")
 PUBLIC = {"nginx"}
 
-PLACES = ("/var/lib/tillkeeper", "/var/lib/sandbox", "/etc/nginx/site")
-"""Volumes of ours."""
+JOBS = {"web", "worker", "scheduler", "rabbitmq"}
+
+WATCHED_S = 90.0
+"""Patience until Prometheus has asked everybody: it does so every 10 s."""
 
 
 @pytest.fixture(scope="module")
@@ -103,121 +97,51 @@ def test_every_secret_is_made(composed: dict[str, Any], tmp_path: Path) -> None:
     assert set(composed["secrets"]) <= set(made)
 
 
-class Host:
-    """The services of the file, started in its order on this machine; only addresses and places differ."""
-
-    def __init__(self, composed: dict[str, Any], directory: Path, exits: ExitStack) -> None:
-        self._composed, self._directory, self._exits = composed, directory, exits
-        self.secrets = directory / "secrets"
-        make_secrets(self.secrets, "--host", "localhost")
-        self.mail = exits.enter_context(MailServer())
-        self.nginx = Nginx()
-        exits.callback(self.nginx.close)
-        for place in PLACES:
-            (self.nginx.directory / Path(place).name).mkdir()
-        self._lent = self._lend()
-        self.ports = {name: free_port() for name in ("web", "sandbox", "worker", "scheduler")}
-        self.url = f"https://localhost:{self.nginx.tls_port}"
-
-    def open(self) -> "Host":
-        """As `make up` does."""
-        postgres, rabbitmq = Postgres(), RabbitMQ()
-        rabbitmq.load(json.loads((self.secrets / "rabbitmq-definitions").read_text()))
-        self._exits.enter_context(rabbitmq)
-        self._create_database(self._exits.enter_context(postgres))
-        self._move({"postgres:5432": f"{LOOPBACK}:{postgres.port}", "rabbitmq:5672": f"{LOOPBACK}:{rabbitmq.port}"})
-        assert self._program("prepare").start().wait(120) == 0, self.logs("prepare")
-        for name in ("sandbox", "web", "worker", "scheduler"):
-            self._exits.enter_context(self._program(name))
-        self.nginx.configure((self.nginx.directory / "site/tillkeeper.conf").read_text())
-        self._exits.enter_context(self.nginx)
-        wait_until(lambda: self.visitor().get(self.url).ok, "a page came through", START_S)
-        return self
-
-    def logs(self, name: str) -> str:
-        return (self._directory / f"{name}.log").read_text()
-
-    def visitor(self) -> requests.Session:
-        """Somebody who trusts the certificate that was made."""
-        session = requests.Session()
-        session.trust_env, session.verify = False, str(self.secrets / "certificate")
-        return session
-
-    def healthy(self, name: str) -> bool:
-        """What the service's own health check says."""
-        _cmd, _python, *words = self._composed["services"][name]["healthcheck"]["test"]
-        words = [self._here(word) for word in words]
-        return subprocess.run([sys.executable, *words], cwd=ROOT, check=False, capture_output=True).returncode == 0
-
-    def _program(self, name: str) -> Program:
-        service = self._composed["services"][name]
-        binaries = Path(sys.executable).parent
-        environment = {key: self._here(str(value)) for key, value in service["environment"].items()}
-        environment |= {"PATH": f"{binaries}:/usr/bin:/bin", "EMAIL_HOST": LOOPBACK, "EMAIL_PORT": str(self.mail.port)}
-        first, *words = [
-            self._script(word) if word.endswith(".sh") else self._here(word) for word in service["command"]
-        ]
-        program = binaries / first
-        command = [program if program.exists() else first, *words]
-        return Program(name, command, environment, ROOT, self._directory / f"{name}.log")
-
-    def _script(self, path: str) -> str:
-        """A copy of it with the places of this machine."""
-        copy = self._directory / Path(path).name
-        copy.write_text(self._here((ROOT / path).read_text()))
-        return str(copy)
-
-    def _here(self, text: str) -> str:
-        """Longer names first: an address goes before a host without its port."""
-        places = self._places()
-        names = "|".join(re.escape(name) for name in sorted(places, key=len, reverse=True))
-        return re.sub(names, lambda found: places[found[0]], text)
-
-    def _places(self) -> dict[str, str]:
-        web, sandbox = (f"{LOOPBACK}:{self.ports[name]}" for name in ("web", "sandbox"))
-        return {
-            "/run/secrets": str(self.secrets),
-            **{place: str(self.nginx.directory / Path(place).name) for place in PLACES},
-            **self._lent,
-            "shop.localhost:8443": f"localhost:{self.nginx.tls_port}",
-            "shop.localhost": "localhost",
-            "sandbox.localhost:8100": sandbox,
-            "8100": str(self.ports["sandbox"]),
-            "127.0.0.1:8100": sandbox,
-            "web:8000": web,
-            "0.0.0.0:8000": web,
-            "127.0.0.1:8000": web,
-            "0.0.0.0": LOOPBACK,  # noqa: S104 (what is replaced)
-            "http 8080": f"http {LOOPBACK}:{self.nginx.port}",
-            "https 8443": f"https {LOOPBACK}:{self.nginx.tls_port}",
-            "172.28.80.0/24": LOOPBACK,
-        }
-
-    def _lend(self) -> dict[str, str]:
-        """What nginx reads as well, whose user is nobody."""
-        names = ("certificate", "certificate-key")
-        lent = {f"/run/secrets/{name}": self.nginx.lend(name, (self.secrets / name).read_bytes()) for name in names}
-        lent["/etc/nginx/operators.conf"] = self.nginx.lend("operators.conf", (HERE / "operators.conf").read_bytes())
-        return {there: str(here) for there, here in lent.items()}
-
-    def _create_database(self, postgres: Postgres) -> None:
-        """As the image does from its environment."""
-        password = (self.secrets / "postgres-password").read_text().strip()
-        with psycopg.connect(postgres.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE ROLE till LOGIN PASSWORD {}").format(sql.Literal(password)))
-            connection.execute("CREATE DATABASE shop OWNER till")
-
-    def _move(self, addresses: dict[str, str]) -> None:
-        for name in ("database-url", "broker-url"):
-            path = self.secrets / name
-            for there, here in addresses.items():
-                path.write_text(path.read_text().replace(there, here))
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `prepare` makes of the shipped monitoring."""
+    directory = tmp_path_factory.mktemp("monitoring")
+    subprocess.run([sys.executable, HERE / "monitoring.py", directory], check=True)
+    return directory
 
 
-def make_secrets(directory: Path, *words: str) -> None:
-    """As `make up` does."""
-    command: list[str | Path] = [sys.executable, HERE / "make_secrets.py", "--directory", directory, *words]
-    subprocess.run(command, check=True, capture_output=True)
+def test_monitoring_asks_for_services_of_the_file(composed: dict[str, Any], rendered: Path) -> None:
+    """Every address that is told to Prometheus and Grafana is that of a service; the receiver is this host."""
+    files = [file for file in rendered.rglob("*.yml") if file.name not in ("alerts.yml", "recording.yml")]
+    told = set(re.findall(r"(?:\"|http://)([\w.-]+):\d+", "".join(file.read_text() for file in files)))
+    known = set(composed["services"]) | {
+        entry.partition(separator)[0]
+        for entry in composed["services"]["alertmanager"]["extra_hosts"]
+        for separator in ":="
+        if separator in entry
+    }
+
+    assert told >= {"web", "worker", "scheduler", "rabbitmq", "prometheus", "alertmanager"}
+    assert told <= known
+
+
+def test_monitoring_has_the_shipped_rules(rendered: Path) -> None:
+    """To the letter: only addresses may differ, and rules have none."""
+    for name in ("alerts.yml", "recording.yml"):
+        assert (rendered / "prometheus" / name).read_text() == (ROOT / "deploy/prometheus" / name).read_text()
+    shipped = {file.name for file in (ROOT / "deploy/grafana/dashboards").iterdir()}
+    assert {file.name for file in (rendered / "grafana/dashboards").iterdir()} == shipped
+    [provider] = yaml.safe_load((rendered / "grafana/provisioning/dashboards/tillkeeper.yml").read_text())["providers"]
+    assert provider["options"]["path"] == "/etc/monitoring/grafana/dashboards"
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: [find_promtool(), "check", "config", "prometheus.yml"],
+        lambda: [find_alertmanager().with_name("amtool"), "check-config", "alertmanager.yml"],
+    ],
+    ids=["prometheus", "alertmanager"],
+)
+def test_their_own_tools_accept_what_was_rendered(rendered: Path, check: Callable[[], list[str | Path]]) -> None:
+    """promtool and amtool."""
+    done = subprocess.run(check(), cwd=rendered / "prometheus", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +174,20 @@ def test_a_customer_buys(host: Host) -> None:
     wait_until(lambda: any("ann@example.com" in mail.recipients for mail in host.mail.messages), "the mail came", 60)
 
 
-@pytest.mark.parametrize("name", ["web", "sandbox"])
+@pytest.mark.parametrize("name", ["web", "sandbox", "worker", "scheduler", "prometheus", "alertmanager"])
 def test_the_health_checks_say_so(host: Host, name: str) -> None:
     """The very words of the file."""
-    wait_until(lambda: host.healthy(name), f"{name} was healthy", 20)
+    wait_until(lambda: host.healthy(name), f"{name} was healthy", 60)
+
+
+def test_prometheus_hears_from_everybody(host: Host) -> None:
+    """Every job of the shipped file answers; Alertmanager is told of the dead-man's switch, which always fires."""
+
+    def up() -> set[str]:
+        return {one["labels"]["job"] for one in host.watchers("targets")["activeTargets"] if one["health"] == "up"}
+
+    wait_until(lambda: host.healthy("prometheus"), "Prometheus answered", 60)
+    wait_until(lambda: up() == JOBS, "everybody had answered", WATCHED_S, pause_s=1)
+    wait_until(lambda: host.watchers("alertmanagers")["activeAlertmanagers"], "it knew whom to tell", WATCHED_S)
+    told = f"http://{LOOPBACK}:{host.ports['alertmanager']}/api/v2/alerts"
+    wait_until(lambda: host.visitor().get(told).json(), "Alertmanager had been told", WATCHED_S, pause_s=1)

@@ -135,6 +135,30 @@ def test_who_crashes_is_started_again(supervisor: Supervisor, shop: House) -> No
     shop.wait_until_settled(orders)
 
 
+def test_the_web_is_reloaded_without_a_gap(supervisor: Supervisor, shop: House) -> None:
+    """`supervisorctl signal HUP`: new processes below the same first one, and no page fails meanwhile."""
+    web = psutil.Process(supervisor.pid("tillkeeper:web"))
+    before, answers = {child.pid for child in web.children()}, set()
+    supervisor.ctl("signal", "HUP", "tillkeeper:web")
+
+    def renewed() -> bool:
+        answers.add(_status(f"{shop.url}/healthz"))
+        now = {child.pid for child in web.children()}
+        return bool(now) and not now & before
+
+    wait_until(renewed, "new processes had taken over", START_S)
+    assert answers == {200}
+    assert supervisor.pid("tillkeeper:web") == web.pid
+
+
+def test_an_update_without_changes_touches_nothing(supervisor: Supervisor, shop: House) -> None:
+    """`supervisorctl update`, then `start`: what runs goes on."""
+    before = {name: supervisor.pid(name) for name in PARTS}
+    supervisor.ctl("update")
+    supervisor.ctl("start", "tillkeeper:*")
+    assert {name: supervisor.pid(name) for name in PARTS} == before
+
+
 def test_nobody_runs_as_root(supervisor: Supervisor, shop: House) -> None:
     """But supervisor itself."""
     if os.geteuid() == 0:

@@ -147,7 +147,7 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
         | reference.names()
         | {one.name for one in reference.of("stripe-eu", "stripe")}
         | {"DRAMATIQ_BROKER", "PROVIDER_OPTIONS", "NULL", "SERVICES", "DESTDIR", "RUNNING"}
-        | {"WORKER_THREADS"}  # of a unit
+        | {"WORKER_THREADS", "WEB_CONCURRENCY"}  # of units
     )
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", document.read_text()))
     assert {name.removesuffix("_FILE") for name in named if not name.startswith("CELERY_")} <= known
