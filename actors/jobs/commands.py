@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.jobs import letters
-from actors.jobs.acts import dead, retry
+from actors.jobs.acts import dead, pause, resume, retry
 from actors.jobs.answers import Answer, Options
 from actors.jobs.questions import active, past, queues, registered, reserved, scheduled, see_doctor, stats
 from actors.models import Job
@@ -47,6 +47,15 @@ def _of_dead(words: argparse.ArgumentParser) -> None:
     words.add_argument("--drop", action="store_true", help="throw the chosen ones away; --limit does not count here")
 
 
+def _of_pause(words: argparse.ArgumentParser) -> None:
+    words.add_argument("name", metavar="QUEUE|SCHEDULE", help="a queue, or the actor of an entry of the schedule")
+    words.add_argument("--why", required=True, help="what whoever finds it resting is told")
+
+
+def _of_resume(words: argparse.ArgumentParser) -> None:
+    words.add_argument("name", metavar="QUEUE|SCHEDULE", help="what rests")
+
+
 PARTS = {
     "active": Part("what runs now, and where", active),
     "registered": Part("the actors that this project declares", registered),
@@ -57,5 +66,7 @@ PARTS = {
     "queues": Part("how many messages wait, since when, and who takes them", queues),
     "dead": Part("dead letters: look at them, or drop them", dead, _of_dead),
     "retry": Part("send dead letters again, or a message of the history", retry, _of_letters),
+    "pause": Part("let a queue or an entry of the schedule rest: nothing is lost by it", pause, _of_pause),
+    "resume": Part("let it go on", resume, _of_resume),
     "doctor": Part("compares what should fit together, and says what to do", see_doctor),
 }
