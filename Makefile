@@ -67,7 +67,7 @@ imports: .venv/dev ## The direction of imports: actors > commerce > billing > co
 
 .PHONY: bench
 bench: .venv/dev ## Measure: due payments, two accounts, due mails, the checkout with each kind of broker; CARTS=1000000: the cleanup
-	$(BIN)/python -m tests.bench $(if $(CARTS),--carts $(CARTS))
+	$(BIN)/python -m tests.bench $(if $(CARTS),--only cleanup --carts $(CARTS))
 
 .PHONY: screenshots
 screenshots: .venv/dev ## A picture of every page, in both languages, phone and desktop: var/screenshots/index.html
