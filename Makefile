@@ -29,7 +29,7 @@ test: .venv/dev ## The whole suite; starts a private PostgreSQL and RabbitMQ, in
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m alone tests/system
 	$(BIN)/python -m tests.mutants billing/states.py billing/money.py
 
-SYSTEM_WITHOUT_SERVICES := tests/system/test_sandbox_server.py tests/system/test_provider_client.py
+SYSTEM_WITHOUT_SERVICES := tests/system/sandbox tests/system/test_provider_client.py
 
 .PHONY: fuzz
 fuzz: .venv/dev ## Random histories against what always holds, in new orders each time; FUZZ_MINUTES=10 for each database
