@@ -29,7 +29,7 @@ test: .venv/dev ## The whole suite; starts a private PostgreSQL and RabbitMQ, in
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m alone tests/system
 	$(BIN)/python -m tests.mutants billing/states.py billing/money.py
 
-SYSTEM_WITHOUT_SERVICES := tests/system/test_sandbox_server.py tests/system/test_provider_client.py
+SYSTEM_WITHOUT_SERVICES := tests/system/sandbox tests/system/test_provider_client.py
 
 .PHONY: fuzz
 fuzz: .venv/dev ## Random histories against what always holds, in new orders each time; FUZZ_MINUTES=10 for each database
@@ -67,7 +67,7 @@ imports: .venv/dev ## The direction of imports: actors > commerce > billing > co
 
 .PHONY: bench
 bench: .venv/dev ## Measure: due payments, two accounts, due mails, the checkout with each kind of broker; CARTS=1000000: the cleanup
-	$(BIN)/python -m tests.bench $(if $(CARTS),--carts $(CARTS))
+	$(BIN)/python -m tests.bench $(if $(CARTS),--only cleanup --carts $(CARTS))
 
 .PHONY: screenshots
 screenshots: .venv/dev ## A picture of every page, in both languages, phone and desktop: var/screenshots/index.html

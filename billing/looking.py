@@ -28,9 +28,9 @@ class Looked:
     said: str
 
     @property
-    def line(self) -> tuple[object, ...]:
+    def line(self) -> dict[str, object]:
         """For a table."""
-        return self.payment.pk, self.payment.reference, self.said
+        return {"id": self.payment.pk, "reference": self.payment.reference, "what came of it": self.said}
 
 
 def ask_for_look(payment: Payment) -> Looked:

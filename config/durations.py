@@ -5,6 +5,8 @@ from datetime import timedelta
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
+SPOKEN = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
 
 def parse(text: str) -> timedelta:
     """Read "90s", "15m", "2h" or "3d". Raises ValueError, with what to write, for anything else.
@@ -18,15 +20,24 @@ def parse(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * UNITS[found[2]])
 
 
-def spoken(length: timedelta) -> str:
-    """The largest unit of which there is at least one, and the one below it.
+def spoken(length: timedelta | float) -> str:
+    """In the unit in which one would say it, and the one below; numbers are seconds, and less than nothing is nothing.
 
-    >>> [spoken(timedelta(seconds=each)) for each in (0.2, 59, 60, 4_000, 200_000)]
-    ['0s', '59s', '1m', '1h 6m', '2d 7h']
+    >>> [spoken(seconds) for seconds in (-1, 0.0123, 1.54, 59.7, 75, 4_000, 200_000)]
+    ['0 s', '12 ms', '1.5 s', '59 s', '1 min 15 s', '1 h 6 min', '2 d 7 h']
     """
-    left, parts = max(0, int(length.total_seconds())), []
-    for unit, size in UNITS.items():
+    seconds = max(0.0, length.total_seconds() if isinstance(length, timedelta) else length)
+    if 0.0005 <= seconds < 0.9995:
+        return f"{1000 * seconds:.0f} ms"
+    if 0.9995 <= seconds < 9.95:
+        return f"{round(seconds, 1):g} s"
+    return _in_two_units(int(seconds))
+
+
+def _in_two_units(left: int) -> str:
+    numbers = []
+    for unit, size in SPOKEN:
         number, left = divmod(left, size)
-        parts.append((number, f"{number}{unit}"))
-    first = next((at for at, (number, _) in enumerate(parts) if number), len(parts) - 1)
-    return " ".join(word for number, word in parts[first : first + 2] if number) or "0s"
+        numbers.append((number, unit))
+    first = next((at for at, (number, _) in enumerate(numbers) if number), len(numbers))
+    return " ".join(f"{number} {unit}" for number, unit in numbers[first : first + 2] if number) or "0 s"

@@ -25,8 +25,8 @@ NO = {"0", "false", "no", "off"}
 class WrongSetting(SystemExit):
     """A setting cannot be used; the message says which, why, and what to write instead.
 
-    It ends the process with its message and status 1, wherever settings are read: nobody should have to find
-    the sentence at the end of a traceback.
+    It ends the process with its message and status 1 (2 in `manage.py`, like everything that has no answer), wherever
+    settings are read: nobody should have to find the sentence at the end of a traceback.
     """
 
 

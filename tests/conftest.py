@@ -14,13 +14,16 @@ from config.ending import ending
 from config.nudges import publisher
 from tests.shop import Shop, sandbox_account
 
+TESTS = Path(__file__).parent
 NEEDS_TRANSACTIONS = ("database", "system")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a database commit for real: what happens after a commit, and in other threads, is what they try."""
     for item in items:
-        if Path(item.path).parent.name in NEEDS_TRANSACTIONS and not item.get_closest_marker("django_db"):
+        if Path(item.path).relative_to(TESTS).parts[0] in NEEDS_TRANSACTIONS and not item.get_closest_marker(
+            "django_db"
+        ):
             item.add_marker(pytest.mark.django_db(transaction=True))
 
 

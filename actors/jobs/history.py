@@ -19,9 +19,9 @@ from actors.jobs import running
 from actors.jobs.quarantine import Quarantined
 from actors.jobs.recorder import recorder
 from actors.jobs.running import Run
-from actors.jobs.texts import storable
 from actors.models import Job
 from config.broker import TooOld
+from config.texts import storable
 
 Outcome = Job.Outcome
 

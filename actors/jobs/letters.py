@@ -21,8 +21,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from actors.brokers import Message, channel, publish, queue_names
-from actors.jobs.texts import printable
 from config.broker import InMemory
+from config.texts import printable
 
 log = logging.getLogger(__name__)
 

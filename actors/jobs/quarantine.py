@@ -24,10 +24,10 @@ from dramatiq.broker import MessageProxy
 from dramatiq.middleware import SkipMessage
 
 from actors.jobs.running import me
-from actors.jobs.texts import storable
 from actors.models import Redelivery, Worker
 from config.due import DEATHS_ALLOWED, database_now
 from config.ending import ending
+from config.texts import storable
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from dramatiq.broker import MessageProxy
 
-from actors.jobs.texts import storable
+from config.texts import storable
 
 ARGS_CHARS = 500
 """Messages carry ids; whatever is longer was not sent by us."""

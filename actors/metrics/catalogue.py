@@ -16,14 +16,8 @@ What Prometheus reads, where, and how to read it. Written by `manage.py metrics 
 | `METRICS_HOST`:`METRICS_PORT` (127.0.0.1:9191) | what the processes of one worker count | whoever reaches the address |
 | `METRICS_HOST`:`SCHEDULER_METRICS_PORT` (127.0.0.1:9192) | the scheduler, and the **queues**, asked from RabbitMQ in that moment | whoever reaches the address |
 
-The embedded shop has all of it on its one page.
-
-```yaml
-scrape_configs:
-  - {job_name: web, static_configs: [{targets: ["127.0.0.1:8000"]}]}
-  - {job_name: worker, static_configs: [{targets: ["127.0.0.1:9191"]}]}
-  - {job_name: scheduler, static_configs: [{targets: ["127.0.0.1:9192"]}]}
-```
+The embedded shop has all of it on its one page. What Prometheus is told to ask, and how often, is
+[prometheus/prometheus.yml](prometheus/prometheus.yml).
 
 - **Is anyone waiting?** `max by (work) (tillkeeper_lag_seconds)`: how late the oldest due row of each kind of work is. It
   is right with no worker and no broker alive.

@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.tables import aligned
+from config.durations import spoken
+from config.tables import Row, cell, table
 from tests.alerts.stalls import STALLS, Stall
 from tests.alerts.watch import Watch, watching
 from tests.monitoring import rules
@@ -33,10 +34,15 @@ class Tried:
     others: set[str]
 
     @property
-    def line(self) -> tuple[str, ...]:
+    def line(self) -> Row:
         """For the table."""
-        told = "not in time" if self.seconds is None else f"{self.seconds:.0f} s"
-        return self.stall.part, self.stall.how, self.stall.alert, told, ", ".join(sorted(self.others)) or "nothing"
+        return {
+            "part": self.stall.part,
+            "how": self.stall.how,
+            "alert": self.stall.alert,
+            "told after": "not in time" if self.seconds is None else spoken(self.seconds),
+            "beside it": sorted(self.others) or "nothing",
+        }
 
 
 def main() -> int:
@@ -47,7 +53,7 @@ def main() -> int:
         with watching(house) as watch, customers(house):
             time.sleep(WARM_UP_S)
             found = [tried(stall, house, watch) for stall in stalls]
-    print(aligned(("part", "how", "alert", "told after", "beside it"), [each.line for each in found]))
+    print(table([each.line for each in found], "Nothing was tried."))
     return 0 if all(each.seconds is not None for each in found) else 1
 
 
@@ -72,7 +78,7 @@ def tried(stall: Stall, house: House, watch: Watch) -> Tried:
         seconds = watch.seconds_until_called(stall.alert, since, TOLD_WITHIN_S)
     stall.mends(house)
     found = Tried(stall, seconds, watch.told_of(since) - {stall.alert, "DeadMansSwitch"})
-    print(*found.line, file=sys.stderr, flush=True)
+    print(*map(cell, found.line.values()), file=sys.stderr, flush=True)
     return found
 
 

@@ -20,7 +20,7 @@ def test_every_provider_has_its_settings_and_its_case() -> None:
 
 def test_the_readme_lists_the_files() -> None:
     """Each exists, and those with the provider's name in them exist for every provider."""
-    section = (ROOT / "README.md").read_text().split("**To add a provider**")[1].split("\n## ")[0]
+    section = (ROOT / "README.md").read_text().split("**To add a provider**")[1].split("\n### ")[0]
     files = re.findall(r"^\| `([\w/.<>]+)` \|", section, re.MULTILINE)
 
     assert len(files) == 6

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.__main__ import measure_cleanup
+from tests.bench.measurements.cleanup import clean_up
 from tests.stopwatch import assert_quick
 
 MOST_MB = 40
@@ -19,7 +19,7 @@ LONGEST_S = 0.2
 def test_nobody_waits_for_the_cleanup() -> None:
     """The short form of the measurement: every batch is short, and so is the longest wait of somebody with a cart."""
     with tempfile.TemporaryDirectory() as var:
-        found = measure_cleanup(Path(var), 50_000)
+        found = clean_up(Path(var), 50_000)
 
     assert 20_000 < found["deleted"] <= 25_500
     assert found["items"] == 2 * found["kept"]

@@ -1,4 +1,4 @@
-"""Billing in somebody else's project: the section "In your own shop" of the README, done to the letter.
+"""Billing in somebody else's project: its own README, done to the letter.
 
 The project is what `django-admin startproject` writes, the files are the code blocks of the section, and its processes
 see nothing of ours but the copy that the section tells to make.
@@ -26,7 +26,7 @@ from tests.stack.rabbitmq import RabbitMQ
 pytestmark = pytest.mark.django_db(transaction=False)
 
 ROOT = Path(__file__).resolve().parents[2]
-SECTION = (ROOT / "README.md").read_text().split("\n## In your own shop\n")[1].split("\n## ")[0]
+SECTION = (ROOT / "billing/README.md").read_text()
 FILES = re.findall(r"^`(\w+/\w+\.py)`(, at its end)?.*?^```python\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 

@@ -11,14 +11,17 @@ from django.core.management import get_commands, load_command_class
 from actors import kinds
 from actors.metrics.catalogue import catalogue, markdown
 from actors.schedule import entries
-from config import reference
+from config import commands, reference
 from config.due import Due, DueRow
 from tests.money.invariants import INVARIANTS
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
 METRICS = ROOT / "deploy/METRICS.md"
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy/RUNBOOK.md", METRICS]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "billing/README.md", "CHANGELOG.md", "deploy/RUNBOOK.md")),
+    METRICS,
+]
 KINDS: list[Due] = [kind.due for kind in kinds.KINDS]  # type: ignore[type-arg]
 
 
@@ -77,7 +80,7 @@ def test_every_series_that_is_named_exists() -> None:
     assert named <= {series.name for series in catalogue()}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_target_that_is_named_exists(document: Path) -> None:
     """`make something` works."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -139,7 +142,7 @@ def test_every_target_explains_itself() -> None:
     assert public == set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_setting_that_is_named_exists(document: Path) -> None:
     """No setting of the past, no misspelt one."""
     known = (
@@ -153,8 +156,32 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
     assert {name.removesuffix("_FILE") for name in named if not name.startswith("CELERY_")} <= known
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_link_leads_somewhere(document: Path) -> None:
     """Files that the documents point at are there."""
-    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-        assert (document.parent / target).exists() or (ROOT / "billing/providers" / target).exists(), target
+    for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_link_within_a_document_leads_to_a_heading(document: Path) -> None:
+    """By the name that pages on the web give it."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    named = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", document.read_text())) <= named
+
+
+def test_adding_a_kind_of_work_names_files_that_are_there() -> None:
+    """Those with a placeholder stand in every room that has such work."""
+    section = README.split("### A kind of work")[1].split("\n### ")[0]
+    files = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    assert [file for file in files if "<" not in file and not (ROOT / file).exists()] == []
+    assert {"actors/schedule.py", "actors/kinds.py", "README.md"} <= set(files)
+
+
+def test_the_exit_statuses_are_documented_as_they_are() -> None:
+    """One rule, in one table."""
+    section = README.split("## The command line")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| (\d) \| (.+) \|$", section, re.MULTILINE))
+    assert set(rows) == {"0", str(commands.SOMETHING_LEFT), str(commands.NO_ANSWER)}
+    assert rows[str(commands.NO_ANSWER)].startswith("no answer")

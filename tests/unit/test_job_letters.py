@@ -8,7 +8,6 @@ import pytest
 
 from actors.jobs import letters
 from actors.jobs.letters import SHOWN_CHARS, DeadLetter, Which
-from actors.jobs.texts import printable, storable
 
 DIED = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
@@ -90,19 +89,3 @@ def test_all_filters_must_agree(which: Which, taken: bool) -> None:
     letter = letters.read(body(), "urgent", DIED)
 
     assert which.takes(letter, DIED + timedelta(hours=2)) is taken
-
-
-@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 100, "é\0" * 100])
-def test_every_text_can_be_stored(text: str) -> None:
-    """PostgreSQL takes neither NUL nor half a surrogate pair."""
-    stored = storable(text, 64)
-
-    assert len(stored.encode()) >= 1
-    assert len(stored) <= 64
-    assert "\0" not in stored
-
-
-def test_printable_text_stays_as_it_is() -> None:
-    """In every language."""
-    assert printable("Заказ № 5 – é") == "Заказ № 5 – é"
-    assert printable("a\nb\x1b\u202e") == "a\\nb\\x1b\\u202e"

@@ -135,6 +135,6 @@ def test_production_refuses_what_is_only_good_for_a_trial(tmp_path: Path, name: 
 
     ended = manage({**given, name: value}, "check")
 
-    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
     assert ended.stderr.startswith(f"The setting {name} ")
     assert manage(production(tmp_path, PAYMENT_ACCOUNTS="sandbox", **sandbox), "check").returncode == 0

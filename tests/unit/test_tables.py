@@ -1,14 +1,17 @@
-"""What the commands print: tables, lengths of time, and strangers' words."""
+"""What the commands print and read: tables, lengths of time, and strangers' words."""
 
 import doctest
-from datetime import timedelta
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from config import durations, tables
+from config import durations, tables, texts
+from config.tables import WIDEST, as_json, cell, table
+from config.texts import printable, storable
 
 
-@pytest.mark.parametrize("module", [tables, durations], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [tables, durations, texts], ids=lambda module: module.__name__)
 def test_the_examples_are_true(module: object) -> None:
     """As the docstrings say."""
     result = doctest.testmod(module)  # type: ignore[arg-type]
@@ -16,20 +19,83 @@ def test_the_examples_are_true(module: object) -> None:
     assert result.failed == 0
 
 
-def test_a_table_without_rows_is_its_head() -> None:
-    """So that one sees what was looked for."""
-    assert tables.aligned(("id", "status"), []) == "id  status"
+def test_columns_are_aligned_and_numbers_stand_to_the_right() -> None:
+    """Headings without units, which the cells tell."""
+    rows = [{"actor": "a", "runs": 5, "mean_s": 0.012}, {"actor": "settle_orders", "runs": 12_000, "mean_s": None}]
+
+    assert table(rows, "none").splitlines() == [
+        "actor           runs   mean",
+        "a                  5  12 ms",
+        "settle_orders  12000      –",
+    ]
 
 
-@pytest.mark.parametrize("hostile", ["\x1b[31mred", "two\nlines", "\rback", "\x07bell", "\u202ereversed", "\0"])
+def test_no_rows_are_a_sentence() -> None:
+    """Not an empty screen."""
+    assert table([], "Nothing runs.") == "Nothing runs."
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        ("", "–"),
+        (True, "yes"),
+        (["a", "b"], "a, b"),
+        (datetime(2026, 3, 29, 14, 0, 5, tzinfo=timezone(timedelta(hours=2))), "2026-03-29 12:00:05"),
+        ("\x1b[2J", "\\x1b[2J"),
+        (0.25, "250 ms"),
+        (timedelta(minutes=75), "1 h 15 min"),
+        ("x" * 100, "x" * (WIDEST - 1) + "…"),
+    ],
+)
+def test_a_cell_is_one_line(value: object, shown: str) -> None:
+    """Whatever it holds; times are UTC."""
+    assert cell(value) == shown
+
+
+def test_json_has_all_of_it() -> None:
+    """Nothing is cut off for a program."""
+    at, day = datetime(2026, 3, 29, tzinfo=UTC), date(2026, 3, 29)
+    rows = [{"at": at, "day": day, "text": "x" * 100, "took_s": 0.5, "limit": timedelta(minutes=1)}]
+
+    [read] = json.loads(as_json(rows))
+
+    assert read["at"] == "2026-03-29T00:00:00+00:00"
+    assert (read["day"], read["text"], read["took_s"], read["limit"]) == ("2026-03-29", "x" * 100, 0.5, 60)
+
+
+def test_a_program_gets_ascii() -> None:
+    """A terminal of any encoding can print it, and a stranger cannot steer it."""
+    said = as_json({"text": "кофе \x1b[2J \ud800 \x9b"})
+
+    assert said.isascii()
+    assert "\x1b" not in said
+    assert json.loads(said)["text"] == "кофе \x1b[2J \ud800 \x9b"
+
+
+@pytest.mark.parametrize(
+    "hostile", ["\x1b[31mred", "two\nlines", "\rback", "\x07bell", "\u202ereversed", "\0", "\ud800"]
+)
 def test_a_stranger_cannot_steer_the_terminal(hostile: str) -> None:
     """Escape sequences, line breaks and writing directions are shown, not obeyed."""
-    assert tables.plain(hostile).isprintable()
+    assert cell(hostile).isprintable()
 
 
-def test_a_letter_of_any_script_stays_as_it_is() -> None:
-    """Only what cannot be seen is spelled out."""
-    assert tables.plain("кофе · 咖啡 €") == "кофе · 咖啡 €"
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 100, "é\0" * 100])
+def test_every_text_can_be_stored(text: str) -> None:
+    """PostgreSQL takes neither NUL nor half a surrogate pair."""
+    stored = storable(text, 64)
+
+    assert len(stored.encode()) >= 1
+    assert len(stored) <= 64
+    assert "\0" not in stored
+
+
+def test_printable_text_stays_as_it_is() -> None:
+    """In every language."""
+    assert printable("Заказ № 5 – é") == "Заказ № 5 – é"
+    assert printable("a\nb\x1b\u202e") == "a\\nb\\x1b\\u202e"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("2h", 7_200), ("3d", 259_200), ("0s", 0)])

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from actors.startup import services_problems
+from config.commands import Command as Base
+from config.commands import SomethingLeft
 
 
-class Command(BaseCommand):
+class Command(Base):
     help = "Checks that the database answers and is up to date, and that RabbitMQ answers; says what to do if not."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -16,4 +18,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         problems = services_problems(broker=not options["without_broker"])
         if problems:
-            raise CommandError("\n".join(problems))
+            raise SomethingLeft("\n".join(problems))

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
-from django.core.management.base import BaseCommand
 from django.db.models import Q
 
 from actors.console.access import ROLES
+from config.commands import Command as Base
 
 
-class Command(BaseCommand):
+class Command(Base):
     help = "Makes the groups “Console: read”, “Console: act” and “Console: configure”; gives them what they lack."
 
     def handle(self, *args: Any, **options: Any) -> None:

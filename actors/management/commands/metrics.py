@@ -3,12 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from actors.metrics.catalogue import catalogue, markdown
+from config import commands
 
 
-class Command(BaseCommand):
+class Command(commands.Command):
     """`manage.py metrics --markdown > deploy/METRICS.md`."""
 
     help = "List every series that Prometheus finds: kind, labels and meaning, and how to read them."

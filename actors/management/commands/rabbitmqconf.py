@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
 from actors.rabbitmq import definitions
+from config.commands import Command as Base
+from config.commands import NoAnswer
 
 
-class Command(BaseCommand):
+class Command(Base):
     """`manage.py rabbitmqconf > definitions.json`."""
 
     help = "Print RabbitMQ's definitions: the user of BROKER_URL with the fewest rights, and bounds for its queues."
@@ -17,5 +18,5 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """The password goes out as a salted hash only."""
         if not settings.BROKER_URL:
-            raise CommandError("BROKER_URL is not set: write an address like amqp://user:password@host/vhost.")
+            raise NoAnswer("BROKER_URL is not set: write an address like amqp://user:password@host/vhost.")
         self.stdout.write(json.dumps(definitions(settings.BROKER_URL), indent=2))

@@ -1,21 +1,22 @@
 """The step between a restored database and an open shop."""
 
 import time
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import UTC, datetime
+from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
-
-from django.core.management.base import BaseCommand, CommandError
 
 from actors import ticks
 from commerce import restoring
+from config.arguments import moment
+from config.commands import Command as Base
+from config.commands import NoAnswer, SomethingLeft
 from config.nudges import publisher
 
 WATCH_S = 5.0
 """A scheduler that runs fires something within this time."""
 
 
-class Command(BaseCommand):
+class Command(Base):
     """`manage.py restored --backup-taken-at 2026-03-29T02:00:00Z`, with everything else stopped."""
 
     help = (
@@ -25,11 +26,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The moment is in the name of the backup."""
-        parser.add_argument("--backup-taken-at", type=_moment, required=True, help="UTC, like 2026-03-29T02:00:00Z")
+        parser.add_argument("--backup-taken-at", type=moment, required=True, help="UTC, like 2026-03-29T02:00:00Z")
         parser.add_argument("--patience-s", type=float, default=600.0, help="ask for so long at the most")
 
     def handle(self, *_args: Any, backup_taken_at: datetime, patience_s: float, **_options: Any) -> None:
-        """Ends with 1 if something could not be found out."""
         self._insist_on_a_closed_shop()
         unknown = restoring.find_out(patience_s)
         restoring.write_what_is_due()
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             "the reconciliation of the night after, as money that we know nothing of."
         )
         if unknown:
-            raise CommandError(
+            raise SomethingLeft(
                 f"{unknown} payments and refunds could not be asked about. Run this again before you open the shop, or "
                 "their mails may come twice."
             )
@@ -51,12 +51,4 @@ class Command(BaseCommand):
         before = ticks.newest()
         time.sleep(WATCH_S)
         if ticks.newest() != before:
-            raise CommandError("A scheduler is running. Stop scheduler, workers and web first.")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no moment like 2026-03-29T02:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            raise NoAnswer("A scheduler is running. Stop scheduler, workers and web first.")

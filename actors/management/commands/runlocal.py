@@ -3,21 +3,22 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
 from actors import embedded, staff
 from actors.stopping import stop_signal
+from config.commands import Command as Base
+from config.commands import NoAnswer
 from config.health import database_problem
 
 
-class Command(BaseCommand):
+class Command(Base):
     help = "Runs web, workers, scheduler and the sandbox provider in this process, until Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.BROKER_URL:
-            raise CommandError("BROKER_URL is set, but this mode has its own broker. Unset it, or use `make worker`.")
+            raise NoAnswer("BROKER_URL is set, but this mode has its own broker. Unset it, or use `make worker`.")
         if problem := database_problem():
-            raise CommandError(problem)
+            raise NoAnswer(problem)
         told = stop_signal()
         try:
             with embedded.everything():
@@ -25,7 +26,7 @@ class Command(BaseCommand):
                 told.get()
                 self.stdout.write("Stopping: running jobs end, everything else waits in the database.")
         except OSError as error:
-            raise CommandError(f"An address cannot be used ({error}); change SHOP_URL or SANDBOX_URL.") from error
+            raise NoAnswer(f"An address cannot be used ({error}); change SHOP_URL or SANDBOX_URL.") from error
 
     def _welcome(self) -> None:
         """Where to look, and who may log in."""

@@ -3,12 +3,12 @@
 import logging
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from actors.probes import watch
 from actors.scheduler import in_background
 from actors.startup import services_problems
 from actors.stopping import stop_signal
+from config.commands import Command as Base
+from config.commands import NoAnswer
 from config.metrics import BROKER
 from config.notify import notify
 from config.nudges import publisher
@@ -16,13 +16,13 @@ from config.nudges import publisher
 log = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
+class Command(Base):
     help = "Runs the scheduler: fires what stands in actors/schedule.py. Several may run; each tick fires once."
 
     def handle(self, *args: Any, **options: Any) -> None:
         problems = services_problems()
         if problems:
-            raise CommandError("\n".join(problems))
+            raise NoAnswer("\n".join(problems))
         told = stop_signal()
         with in_background() as scheduler:
             log.info("scheduler.started", extra={"scheduler": scheduler.name, "entries": len(scheduler.actors)})

@@ -1,51 +1,47 @@
 """Reconciliation by hand: one day, many days, one account or all."""
 
-import json
 from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from billing import reconciliation
 from billing.errors import CannotReconcile
 from billing.models import Difference, Reconciliation
 from billing.models.reconciliation import STANDING
-from config.dates import span
+from config.arguments import add_days, days
+from config.commands import Command as Base
+from config.commands import NoAnswer, SomethingLeft, bar
 from config.due import database_now
-
-BAR = 30
-
-UNFINISHED = 2
-"""The exit status if a day could not be compared to its end; 1 means that differences wait for a person."""
+from config.tables import Row, as_json, table
 
 
-class Command(BaseCommand):
+class Command(Base):
     help = (
         "Compares our payments with the providers' own lists, in both directions; without a day, yesterday's. Days are "
-        "written like 2026-03-29, and are those of UTC. Ends with 0 if they agree, or were mended; with 1 if a "
-        "difference is left for a person; with 2 if a day could not be compared to its end."
+        "those of UTC. A difference that a person must decide is something left; a day that could not be compared to "
+        "its end is no answer."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--day", type=_day, help="one day")
-        parser.add_argument("--from", type=_day, dest="first", help="the first of several days")
-        parser.add_argument("--to", type=_day, dest="last", help="the last of them; otherwise yesterday")
+        add_days(parser, "yesterday")
         parser.add_argument("--account", help="one of PAYMENT_ACCOUNTS; otherwise all of them")
         parser.add_argument("--json", action="store_true", help="print the result as JSON, for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            days = _wanted(options)
+            yesterday = reconciliation.last_closed(database_now())
+            wanted = days(options, yesterday) or [yesterday]
             accounts = [options["account"]] if options["account"] else list(settings.PAYMENT_ACCOUNTS)
-            runs = [self._run(account, day, quiet=options["json"]) for day in days for account in accounts]
+            runs = [self._run(account, day, quiet=options["json"]) for day in wanted for account in accounts]
         except CannotReconcile as error:
-            raise CommandError(str(error), returncode=UNFINISHED) from error
+            raise NoAnswer(str(error)) from error
         left = [each for run in runs for each in run.differences.filter(state__in=STANDING).order_by("pk")]
         if options["json"]:
-            self.stdout.write(json.dumps([_as_json(run) for run in runs], indent=2))
+            self.stdout.write(as_json([_facts(run) for run in runs]))
         else:
-            self._table(left)
+            self.stdout.write(table([_row(each) for each in left], ""), ending="\n" if left else "")
         _end(runs, len(left))
 
     def _run(self, account: str, day: date, *, quiet: bool) -> Reconciliation:
@@ -55,16 +51,6 @@ class Command(BaseCommand):
             bar.clear()
             self.stdout.write(_line(run))
         return run
-
-    def _table(self, left: list[Difference]) -> None:
-        rows = [("payment", "difference", "we have", "they have", "what becomes of it")]
-        rows += [
-            (each.provider_ref, each.get_kind_display(), each.ours, each.theirs, each.get_state_display())
-            for each in left
-        ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows if left else []:
-            self.stdout.write("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
 class _Bar:
@@ -79,10 +65,7 @@ class _Bar:
     def show(self, done: int) -> None:
         if not (self._total and self._out.isatty()):
             return
-        filled = BAR * min(done, self._total) // self._total
-        self._out.write(
-            f"\r[{'#' * filled}{'.' * (BAR - filled)}] {done}/{self._total}  {self._label}\033[K", ending=""
-        )
+        self._out.write(bar(done, self._total, self._label), ending="")
         self._out.flush()
         self._shown = True
 
@@ -104,11 +87,21 @@ def _line(run: Reconciliation) -> str:
     return f"{line}  NOT FINISHED: {run.error}" if run.error else line
 
 
-def _as_json(run: Reconciliation) -> dict[str, Any]:
+def _row(difference: Difference) -> Row:
+    return {
+        "payment": difference.provider_ref,
+        "difference": difference.get_kind_display(),
+        "we have": difference.ours,
+        "they have": difference.theirs,
+        "what becomes of it": difference.get_state_display(),
+    }
+
+
+def _facts(run: Reconciliation) -> dict[str, Any]:
     facts = ("account", "there", "here", "foreign", "listed", "error")
     shown = ("kind", "provider_ref", "reference", "payment_id", "ours", "theirs", "state", "decided_by", "why")
     return {
-        "day": run.day.isoformat(),
+        "day": run.day,
         **{name: getattr(run, name) for name in facts},
         "differences": list(run.differences.order_by("pk").values(*shown)),
     }
@@ -117,27 +110,6 @@ def _as_json(run: Reconciliation) -> dict[str, Any]:
 def _end(runs: list[Reconciliation], left: int) -> None:
     unfinished = [str(run) for run in runs if run.error]
     if unfinished:
-        raise CommandError(f"Not finished, and tried again later: {', '.join(unfinished)}.", returncode=UNFINISHED)
+        raise NoAnswer(f"Not finished, and tried again later: {', '.join(unfinished)}.")
     if left:
-        raise CommandError(f"Differences that are left: {left}.")
-
-
-def _wanted(options: dict[str, Any]) -> list[date]:
-    """Raises CannotReconcile if the options make no sense together; each day is checked when it is its turn."""
-    one, first, last = options["day"], options["first"], options["last"]
-    if one and (first or last):
-        raise CannotReconcile("Write either --day or --from and --to.")
-    if last and not first:
-        raise CannotReconcile("Write --from too: the first of the days.")
-    yesterday = reconciliation.last_closed(database_now())
-    first, last = one or first or yesterday, one or last or yesterday
-    if first > last:
-        raise CannotReconcile(f"--from {first} is after {last}.")
-    return span(first, last)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"{text!r} is no day: write one like 2026-03-29.") from None
+        raise SomethingLeft(f"Differences that are left: {left}.")

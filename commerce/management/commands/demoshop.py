@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from commerce.models import DeliveryMethod, Product, Seller
+from config.commands import Command as Base
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ DELIVERY = (("Courier", "Курьером", 490), ("Pick up in the shop", "Са�
 """In this order, in euro cents."""
 
 
-class Command(BaseCommand):
+class Command(Base):
     help = "Fills the shelf of the demonstration shop. It may be run again: products that are there keep their stock."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

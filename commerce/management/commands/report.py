@@ -4,29 +4,26 @@ from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from commerce import days, reports, reports_mail
 from commerce.errors import CannotReport
 from commerce.models import DailyReport
-from config.dates import span
+from config.arguments import add_days
+from config.arguments import days as asked_for
+from config.commands import Command as Base
+from config.commands import NoAnswer, SomethingLeft, bar
 from config.due import database_now
 
-BAR = 30
 
-
-class Command(BaseCommand):
+class Command(Base):
     help = (
         "Builds the reports of closed days; without options those that are missing. Days are written like 2026-03-29, "
         "and are those of SHOP_TIME_ZONE."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--day", type=_day, help="one day")
-        parser.add_argument("--from", type=_day, dest="first", help="the first of several days")
-        parser.add_argument(
-            "--to", type=_day, dest="last", help="the last of them; otherwise the last day that is over"
-        )
+        add_days(parser, "the last day that is over")
         parser.add_argument(
             "--rebuild", action="store_true", help="count days again that have a report; without a day, all"
         )
@@ -34,11 +31,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["mail"] and not settings.REPORT_RECIPIENTS:
-            raise CommandError("REPORT_RECIPIENTS is empty, so there is nobody to mail to. Set it.")
+            raise NoAnswer("REPORT_RECIPIENTS is empty, so there is nobody to mail to. Set it.")
         try:
             wanted = _wanted(options)
         except CannotReport as error:
-            raise CommandError(str(error)) from error
+            raise NoAnswer(str(error)) from error
         for number, day in enumerate(wanted, start=1):
             report = reports.rebuild(day) if options["rebuild"] else reports.build(day)
             if options["mail"]:
@@ -56,9 +53,7 @@ class Command(BaseCommand):
         if total == 1 or not self.stdout.isatty():
             self.stdout.write(line)
             return
-        filled = BAR * number // total
-        bar = f"\r[{'#' * filled}{'.' * (BAR - filled)}] {number}/{total}  {line}\033[K"
-        self.stdout.write(bar, ending="\n" if number == total else "")
+        self.stdout.write(bar(number, total, line), ending="\n" if number == total else "")
         self.stdout.flush()
 
     def _mail(self, wanted: list[date]) -> None:
@@ -70,29 +65,15 @@ class Command(BaseCommand):
             self.stdout.write(f"{report.day}  mail {report.get_mail_state_display()}  {report.mail_error}".rstrip())
             held += [report.day] if report.mail_state != DailyReport.MailState.SENT else []
         if held:
-            raise CommandError(f"Not mailed: {', '.join(map(str, held))}.")
+            raise SomethingLeft(f"Not mailed: {', '.join(map(str, held))}.")
 
 
 def _wanted(options: dict[str, Any]) -> list[date]:
     """The days to build. Raises CannotReport if one of them has no report."""
     now = database_now()
-    one, first, last = options["day"], options["first"], options["last"]
-    if one and (first or last):
-        raise CannotReport("Write either --day or --from and --to.")
-    if last and not first:
-        raise CannotReport("Write --from too: the first of the days.")
-    if not (one or first):
+    wanted = asked_for(options, days.last_closed(now))
+    if not wanted:
         return reports.closed_days(now) if options["rebuild"] else reports.missing_days(now)
-    first, last = one or first, one or last or days.last_closed(now)
-    for day in (first, last):
+    for day in (wanted[0], wanted[-1]):
         reports.check_day(day, now)
-    if first > last:
-        raise CannotReport(f"--from {first} is after --to {last}.")
-    return span(first, last)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"{text!r} is no day: write one like 2026-03-29.") from None
+    return wanted

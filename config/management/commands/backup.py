@@ -4,12 +4,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from config import backups
+from config.arguments import count
+from config.commands import Command as Base
+from config.commands import NoAnswer
 
 
-class Command(BaseCommand):
+class Command(Base):
     """`manage.py backup /var/backups/tillkeeper`: prints the path of the new file."""
 
     help = "Back up the database into a directory, check that the file can be read, and delete old ones."
@@ -17,13 +18,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Where to, and how long."""
         parser.add_argument("directory", type=Path)
-        parser.add_argument("--keep-days", type=int, default=14, help="older ones are deleted once this one is good")
+        parser.add_argument("--keep-days", type=count, default=14, help="older ones are deleted once this one is good")
 
     def handle(self, *_args: Any, directory: Path, keep_days: int, **_options: Any) -> None:
         """One line, for whoever carries the file away."""
-        if keep_days < 1:
-            raise CommandError("--keep-days: write a whole number from 1.")
         try:
             self.stdout.write(str(backups.take(directory.resolve(), keep_days)))
         except backups.BackupError as error:
-            raise CommandError(str(error)) from error
+            raise NoAnswer(str(error)) from error

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
 from config import nginx
+from config.arguments import count
+from config.commands import Command as Base
+from config.commands import NoAnswer
 
 
-class Command(BaseCommand):
+class Command(Base):
     """`manage.py nginxconf --certificate … --key … > /etc/nginx/conf.d/tillkeeper.conf`."""
 
     help = "Print a configuration for nginx, made from deploy/nginx and the shop's settings."
@@ -26,14 +28,14 @@ class Command(BaseCommand):
             "--operators", type=_readable, default=settings.BASE_DIR / "deploy/nginx/operators.conf",
             help="file with allow and deny lines for the admin and the metrics",
         )  # fmt: skip
-        parser.add_argument("--logins-per-minute", type=_rate, default=10, help="from one address")
-        parser.add_argument("--orders-per-minute", type=_rate, default=30, help="from one address")
-        parser.add_argument("--callbacks-per-second", type=_rate, default=100, help="from one address of a provider")
+        parser.add_argument("--logins-per-minute", type=count, default=10, help="from one address")
+        parser.add_argument("--orders-per-minute", type=count, default=30, help="from one address")
+        parser.add_argument("--callbacks-per-second", type=count, default=100, help="from one address of a provider")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Only a shop with TLS: its cookies do not travel without."""
         if not settings.SHOP_URL.startswith("https://"):
-            raise CommandError(f"SHOP_URL is {settings.SHOP_URL!r}: write an address like https://host.")
+            raise NoAnswer(f"SHOP_URL is {settings.SHOP_URL!r}: write an address like https://host.")
         callbacks_per_second = options["callbacks_per_second"]
         text = nginx.configuration(
             {
@@ -57,9 +59,3 @@ def _readable(path: str) -> Path:
     if not Path(path).is_file():
         raise ArgumentTypeError(f"{path!r} is not a file")
     return Path(path).resolve()
-
-
-def _rate(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)

@@ -4,12 +4,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from config import backups
+from config.commands import Command as Base
+from config.commands import NoAnswer
 
 
-class Command(BaseCommand):
+class Command(Base):
     """`manage.py restore FILE` fills the empty database of DATABASE_URL; with `--drill`, one that is dropped again."""
 
     help = "Restore a backup into the (empty) database, or with --drill only try whether that would work."
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         try:
             self.stdout.write(_tried(file) if drill else _restored(file))
         except backups.BackupError as error:
-            raise CommandError(str(error)) from error
+            raise NoAnswer(str(error)) from error
 
 
 def _tried(file: Path) -> str:

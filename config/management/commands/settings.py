@@ -3,12 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from config import reference
+from config.commands import Command as Base
 
 
-class Command(BaseCommand):
+class Command(Base):
     """`manage.py settings --markdown > deploy/SETTINGS.md`."""
 
     help = "List every setting: type, unit, default, example, and what a wrong value does."

@@ -7,7 +7,11 @@ def storable(text: str, limit: int) -> str:
 
 
 def printable(text: str) -> str:
-    """On one line, with every control character written out: what a message says must not move the cursor."""
+    """On one line, with every control character written out: what a message says must not move the cursor.
+
+    >>> printable("a\\x1b[2Jb\\n")
+    'a\\\\x1b[2Jb\\\\n'
+    """
     return "".join(character if character.isprintable() else _escaped(character) for character in text)
 
 

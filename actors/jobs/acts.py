@@ -1,0 +1,95 @@
+"""The words after `manage.py jobs` that change something: dead letters, and what rests."""
+
+import getpass
+import os
+from dataclasses import asdict
+
+from actors import brokers
+from actors.jobs import history, letters, pauses
+from actors.jobs.answers import Answer, Options, elsewhere
+from actors.models import Pause
+from actors.schedule import table
+from config.texts import printable
+
+
+def dead(options: Options) -> Answer:
+    """Look at dead letters, or drop them."""
+    which = _which(options)
+    if options["drop"]:
+        if which == letters.EVERY and not options["all"]:
+            raise ValueError("Name one letter, or a filter; or say --all to drop every one.")
+        return _done(letters.drop(which), "dropped", which)
+    looked_at = letters.look(which, options["limit"])
+    errors = history.last_errors([letter.key for letter in looked_at])
+    found = [asdict(letter) | {"error": errors.get(letter.key, "")} for letter in looked_at]
+    more = [f"There may be more: these are the first {options['limit']}."] if len(found) == options["limit"] else []
+    return Answer(found, "No dead letters.", notes=more + elsewhere())
+
+
+def retry(options: Options) -> Answer:
+    """Send dead letters again."""
+    if bool(options["key"]) == options["all"]:
+        raise ValueError("Name one message, or say --all (with --actor, --queue or --older-than, as you like).")
+    which = _which(options)
+    sent = letters.send_again(which)
+    if sent or options["all"]:
+        return _done(sent, "sent again", which)
+    return _run_again(options["key"])
+
+
+def pause(options: Options) -> Answer:
+    """Let a queue or an entry of the schedule rest."""
+    name, why, who = options["name"], options["why"].strip(), _who()
+    if not why:
+        raise ValueError("Say --why: whoever finds it resting wants to know.")
+    new = [pauses.pause(kind, name, who, why) for kind in _resting(name)]
+    said = f"{name} rests now." if any(new) else f"{name} rested already; who began that, and why, stays as it is."
+    return Answer([], said, {"paused": name, "by": who, "new": any(new)})
+
+
+def resume(options: Options) -> Answer:
+    """Let it go on."""
+    name, who = options["name"], _who()
+    rested = [pauses.resume(kind, name, who) for kind in _resting(name)]
+    said = f"{name} goes on." if any(rested) else f"{name} did not rest."
+    return Answer([], said, {"resumed": name, "by": who, "rested": any(rested)})
+
+
+def _run_again(message_id: str) -> Answer:
+    """No dead letter has this id any more; the history may."""
+    jobs = history.past(message_id=message_id, limit=1)
+    if not jobs:
+        raise ValueError("Neither the dead letters nor the history have a message of that id that can be sent again.")
+    sent_as = history.run_again(jobs[0])
+    return Answer([], f"{jobs[0].actor} was sent again, as {sent_as}.", {"sent again": 1, "as": sent_as})
+
+
+def _which(options: Options) -> letters.Which:
+    return letters.Which(options["key"] or "", options["queue"], options["actor"], options["older_than"])
+
+
+def _done(count: int, what: str, which: letters.Which) -> Answer:
+    """That no letter is left is well; that there is none of the name that somebody wrote is not."""
+    if which.key and not count:
+        raise ValueError(f"There is no dead letter {printable(which.key)!r}; `jobs dead` lists those there are.")
+    return Answer([], f"{count} {what}." if count else "There was none.", {what: count})
+
+
+def _resting(name: str) -> list[Pause.Kind]:
+    """What bears this name: a queue, an entry of the schedule, or what rested before it was taken out of the code."""
+    known = {
+        pauses.QUEUE: {*brokers.queue_names(), *pauses.paused(pauses.QUEUE)},
+        pauses.SCHEDULE: {*(entry.actor for entry in table()), *pauses.paused(pauses.SCHEDULE)},
+    }
+    if found := [kind for kind, names in known.items() if name in names]:
+        return found
+    said = "; ".join(f"{kind.value}: {', '.join(sorted(names))}" for kind, names in known.items())
+    raise ValueError(f"Nothing here is named {printable(name)!r}. Write one of these. {said}.")
+
+
+def _who() -> str:
+    """The operating system's name for whoever calls; a number, where it has none (in a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

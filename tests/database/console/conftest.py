@@ -1,0 +1,53 @@
+"""Whoever may do everything, and a house with something of everything."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from billing import breaker
+from billing.models import Payment
+from commerce.models import OrderStatus
+from tests import reporting
+from tests.consoles import given_up, job, worker
+from tests.shop import Shop
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Settings) -> None:
+    """The real hasher is slow on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    """Who may do everything."""
+    client.force_login(User.objects.create(username="boss", is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def house(shop: Shop) -> dict[str, str]:
+    """Something of everything; for each act a key that it finds."""
+    order = reporting.order(OrderStatus.AWAITING_PAYMENT, timezone.now())
+    payment = Payment.objects.get(reference=order.public_id)
+    mail = given_up(order)
+    state = breaker.of("sandbox")
+    ran, _ = job(), worker()
+    return {
+        "look-now": "payment",
+        "look-at": f"payment:{payment.pk}",
+        "check-payment": str(payment.pk),
+        "job-again": str(ran.pk),
+        "pause-queue": "urgent",
+        "resume-queue": "urgent",
+        "letter-again": "queue:urgent",
+        "letter-drop": "queue:urgent",
+        "run-now": "settle_orders",
+        "pause-entry": "settle_orders",
+        "resume-entry": "settle_orders",
+        "open-breaker": state.account,
+        "close-breaker": state.account,
+        "send-mail-again": str(mail.pk),
+    }

@@ -1,0 +1,148 @@
+"""What is done at the console, and what is recorded of it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+
+from actors.console.acts import ACTS
+from actors.jobs import pauses
+from billing.models import AccountState, Breaker, Payment
+from commerce.models import Notification, Order, OrderStatus
+from config.nudges import publisher
+from tests.consoles import do, job
+from tests.shop import Shop
+
+
+def test_what_stops_work_is_not_done_without_a_reason(boss: Client, house: dict[str, str]) -> None:
+    """The page asks instead, and says again what it is about."""
+    for act in (act for act in ACTS if act.asks_why):
+        for why in (None, "   "):
+            answer = do(boss, act.name, house[act.name], why=why)
+            assert answer.status_code == 200
+            assert escape(str(act.explanation)) in answer.content.decode()
+    assert not LogEntry.objects.exists()
+
+
+def test_who_did_it_and_why_stands_in_the_history(boss: Client, house: dict[str, str]) -> None:
+    """On the page of the row, in the admin, and on the console's first page."""
+    do(boss, "open-breaker", "sandbox", why="they asked us to")
+
+    entry = LogEntry.objects.get()
+    assert entry.user.get_username() == "boss"
+    assert entry.get_change_message() == "Breakers opened by hand: they asked us to"
+    assert entry.get_edited_object() == AccountState.objects.get()
+    assert AccountState.objects.get().breaker == Breaker.HELD
+    assert "they asked us to" in boss.get(reverse("console:overview")).content.decode()
+
+
+def test_a_queue_is_paused_and_resumed(boss: Client, house: dict[str, str]) -> None:
+    """With a reason; whoever comes second changes nothing, and the first page does not forget it."""
+    do(boss, "pause-queue", "routine", why="the mail server moves")
+    again = boss.post(reverse("console:pause-queue"), {"key": "routine", "why": "me too"}, follow=True)
+
+    assert "Paused already: 1." in again.content.decode()
+    assert LogEntry.objects.count() == 1
+    assert "the mail server moves" in boss.get(reverse("console:overview")).content.decode()
+    do(boss, "resume-queue", "routine", why=None)
+    assert pauses.paused(pauses.QUEUE) == frozenset()
+    assert [entry.object_id for entry in LogEntry.objects.all()] == ["routine", "routine"]
+
+
+def test_a_schedule_entry_is_paused_and_resumed(boss: Client, house: dict[str, str]) -> None:
+    """Only entries that there are."""
+    do(boss, "pause-entry", "settle_orders", "no_such_entry")
+    assert pauses.paused(pauses.SCHEDULE) == {"settle_orders"}
+    assert "paused" in boss.get(reverse("console:schedule")).content.decode()
+
+    do(boss, "resume-entry", "settle_orders", why=None)
+    assert pauses.paused(pauses.SCHEDULE) == frozenset()
+
+
+def test_chosen_payments_are_checked_together(boss: Client, shop: Shop) -> None:
+    """Those that have come to their end are left alone, and that is said."""
+    (_, first), (_, second), (_, paid) = shop.order(), shop.order(), shop.paid()
+    later = timezone.now() + timedelta(hours=1)
+    Payment.objects.filter(pk__in=[first.pk, second.pk]).update(next_check_at=later)
+
+    page = boss.post(
+        reverse("console:check-payment"), {"key": [str(first.pk), str(second.pk), str(paid.pk), "0", "x"]}, follow=True
+    ).content.decode()
+
+    assert "Payments the provider is asked about now: 2." in page
+    assert "Payments whose outcome is known already: 1." in page
+    assert Payment.objects.filter(next_check_at__lte=timezone.now()).count() == 2
+    assert LogEntry.objects.filter(content_type__model="payment").count() == 2
+
+
+def test_a_mail_is_sent_again(boss: Client, house: dict[str, str]) -> None:
+    """As its page in the admin does it."""
+    do(boss, "send-mail-again", house["send-mail-again"], why="the address is right now")
+
+    mail = Notification.objects.get(pk=house["send-mail-again"])
+    assert mail.status == Notification.Status.QUEUED
+    assert "the address is right now" in LogEntry.objects.get().get_change_message()
+
+
+def test_an_order_never_expires_early_because_somebody_looked(boss: Client, house: dict[str, str]) -> None:
+    """Its due time is what the customer was told."""
+    order = Order.objects.get(status=OrderStatus.AWAITING_PAYMENT)
+
+    do(boss, "look-at", f"order:{order.pk}")
+
+    assert Order.objects.get(pk=order.pk).expires_at == order.expires_at
+    assert not LogEntry.objects.exists()
+
+
+def test_looking_now_nudges_the_sweep(boss: Client, house: dict[str, str]) -> None:
+    """And a row comes due at once."""
+    Payment.objects.update(next_check_at=timezone.now() + timedelta(hours=1))
+    before = publisher.sent + publisher.dropped
+
+    do(boss, "look-now", "notification", why=None)
+    do(boss, "look-at", house["look-at"], why=None)
+
+    publisher.flush(timeout_s=5)
+    assert publisher.sent + publisher.dropped == before + 2
+    assert Payment.objects.filter(next_check_at__lte=timezone.now()).exists()
+
+
+def test_a_job_is_run_again_with_its_arguments(boss: Client, house: dict[str, str]) -> None:
+    """If there still is such an actor, and its arguments were kept."""
+    gone, long = job(actor="forgotten"), job(args=json.dumps("900 characters"))
+
+    page = boss.post(
+        reverse("console:job-again"), {"key": [house["job-again"], str(gone.pk), str(long.pk)]}, follow=True
+    ).content.decode()
+
+    assert "Jobs that are run again: 1." in page
+    assert "no such actor" in page
+    assert "its arguments are gone" in page
+
+
+def test_a_key_that_means_nothing_does_nothing(boss: Client, house: dict[str, str]) -> None:
+    """It is said, and leads back."""
+    nonsense = ["", "\0", "x" * 5_000, "9" * 30, "²", "☕", "' OR 1=1 --", "payment:", ":1", "payment:²"]
+
+    for act in ACTS:
+        assert do(boss, act.name, *nonsense).status_code == 302, act.name
+    assert not LogEntry.objects.exists()
+
+
+def test_too_many_at_once_are_refused(boss: Client, house: dict[str, str]) -> None:
+    """It is one request, and somebody waits for it."""
+    keys = [str(number) for number in range(501)]
+    page = boss.post(reverse("console:check-payment"), {"key": keys}, follow=True).content.decode()
+    assert "please choose 500 rows at the most" in page
+
+
+@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "\\\\evil"])
+def test_a_button_leads_back_to_our_own_pages(boss: Client, house: dict[str, str], wanted: str) -> None:
+    """Whatever the form says."""
+    answer = boss.post(reverse("console:run-now"), {"key": "settle_orders", "next": wanted})
+    assert answer["Location"] == reverse("console:overview")

@@ -1,0 +1,133 @@
+"""What the console says about the shop."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from actors.console.facts import payment as one_payment
+from actors.console.facts import payments, work
+from actors.console.facts.overview import overview
+from actors.kinds import KINDS
+from actors.models import Tick
+from actors.schedule import table
+from billing import breaker
+from billing.models import Attention, Payment
+from tests.consoles import worker
+from tests.shop import Shop
+
+
+def test_every_kind_of_work_tells_its_lag(shop: Shop) -> None:
+    """How late the oldest due row is, and how many there are."""
+    _, payment = shop.order()
+    Payment.objects.filter(pk=payment.pk).update(next_check_at=timezone.now() - timedelta(seconds=90))
+
+    told = {backlog.name: backlog for backlog in work.work().backlogs}
+
+    assert list(told) == ["payment", *(kind.name for kind in KINDS if kind.name != "payment")]
+    assert (told["payment"].due.rows, round(told["payment"].lag_s, -1)) == (1, 90)
+    assert told["payment"].is_late
+    assert [row.text for row in work.kind_of_work(KINDS[0]).rows] == [str(shop.fresh(payment))]
+
+
+def test_a_calm_house_says_so(shop: Shop) -> None:
+    """Nothing due, nobody lost."""
+    worker()
+    now = timezone.now()
+    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(now), fired_by="x") for e in table())
+    found = overview()
+    assert [finding.text for finding in found.findings if "queue" not in finding.text] == []
+
+
+def test_the_first_page_says_on_what_somebody_waits(shop: Shop) -> None:
+    """Each in a sentence, with what helps beside it."""
+    _, payment = shop.order()
+    Payment.objects.filter(pk=payment.pk).update(
+        next_check_at=timezone.now() - timedelta(minutes=5), attention=Attention.MISMATCH
+    )
+    breaker.open_by_hand("sandbox", "olga", "they asked us to")
+    worker(
+        seen_at=timezone.now() - timedelta(minutes=3),
+        busy=[dict.fromkeys(("actor", "message_id", "args"), "x") | {"since": ""}],
+    )
+
+    told = " ".join(finding.text for finding in overview().findings)
+
+    for words in (
+        "open payments: 1 due, and nobody has looked.",
+        "olga opened its breaker by hand (they asked us to)", "Nobody fires the schedule",
+        "No worker gives a sign of life", "ended without a word", "1 payment waits for a person",
+    ):  # fmt: skip
+        assert words in told
+
+
+def test_open_payments_are_counted_by_track(shop: Shop) -> None:
+    """Young ones, whose customers wait, and the others."""
+    shop.order()
+    _, old = shop.order()
+    Payment.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    shop.paid()
+
+    found = payments.payments(payments.Chosen("newest"))
+
+    assert [(track.fast.rows, track.slow.rows) for track in found.tracks] == [(1, 1)]
+    assert len(found.rows) == 3
+    assert sum(slot.succeeded for slot in found.slots) == 1
+
+
+@pytest.mark.parametrize(
+    ("which", "found"), [("attention", 1), ("due", 1), ("open", 2), ("newest", 3), ("nonsense", 3)]
+)
+def test_payments_are_listed_as_wanted(shop: Shop, which: str, found: int) -> None:
+    """Each list from an index of its own."""
+    shop.paid()
+    _, due = shop.order()
+    _, parked = shop.order()
+    Payment.objects.filter(pk=due.pk).update(next_check_at=timezone.now() - timedelta(seconds=5))
+    Payment.objects.filter(pk=parked.pk).update(attention=Attention.REFUSED)
+
+    assert len(payments.payments(payments.Chosen(which)).rows) == found
+    assert len(payments.payments(payments.Chosen(which, account="sandbox")).rows) == found
+    assert payments.payments(payments.Chosen(which, word=due.reference)).rows[0].pk == due.pk
+
+
+def standing(payment: Payment) -> str:
+    """Why it is where it is, in one text."""
+    found = one_payment.one_payment(payment.pk)
+    assert found is not None
+    return " ".join(found.standing)
+
+
+def test_why_a_payment_is_where_it_is(shop: Shop) -> None:
+    """Whatever holds it up is said, the decisive thing first."""
+    _, payment = shop.order()
+    assert "It is open because the provider says “pending”." in standing(payment)
+    assert "It is asked about again in" in standing(payment)
+
+    breaker.open_by_hand("sandbox", "olga", "they asked us to")
+    Payment.objects.filter(pk=payment.pk).update(
+        attention=Attention.MISMATCH, attention_note="4.00 EUR came", errors=2, next_check_at=timezone.now()
+    )
+    told = standing(payment)
+    assert told.startswith("A person must look: 4.00 EUR came.")
+    for words in (
+        "olga opened its breaker by hand",
+        "The last 2 looks brought no usable answer",
+        "It has been due for",
+    ):
+        assert words in told
+
+    Payment.objects.filter(pk=payment.pk).update(claims=1, next_check_at=timezone.now() + timedelta(seconds=30))
+    assert "A worker asks about it now" in standing(payment)
+
+
+def test_why_a_payment_ended(shop: Shop) -> None:
+    """Who found out, and what became of it; with the ways out that make sense, and the whole story."""
+    order, payment = shop.paid()
+    found = one_payment.one_payment(payment.pk)
+
+    assert found is not None
+    assert "It has ended: succeeded." in standing(payment)
+    assert [way.title for way in found.ways_out] == ["Refund"]
+    assert len(found.story) >= 4
+    assert str(order.pk) in found.order

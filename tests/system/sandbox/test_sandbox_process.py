@@ -1,0 +1,121 @@
+"""The sandbox provider as a program: start, stop, restart."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from billing.sandbox import SandboxServer
+from tests.merchants import Shop, ask, create, eventually, get, order, paid, port_of, post, refund
+
+
+def test_everything_important_survives_a_restart(shop: Shop, tmp_path: Path) -> None:
+    """Payments, refunds, keys, order and counters, all from the file."""
+    database = tmp_path / "deep" / "sandbox.sqlite3"
+    with SandboxServer(database=database) as before:
+        made = [create(before) for _ in range(2)]
+        keyed = post(before, "/v1/payments", order(callback_url=shop.url), key="kept").json()["id"]
+        before.act(keyed, "pay")
+        refund_id = refund(before, keyed, "1.00").json()["id"]
+        eventually(lambda: before.stats()["callbacks"]["delivered"] == 1)
+
+    with SandboxServer(database=database) as after:
+        assert [payment["id"] for payment in after.payments()] == [*made, keyed]
+        assert post(after, "/v1/payments", order(callback_url=shop.url), key="kept").json()["id"] == keyed
+        assert ask(after, keyed).json()["refunded_amount"]["value"] == "1.00"
+        assert get(after, f"/v1/refunds/{refund_id}").status_code == 200
+        assert after.stats()["callbacks"]["delivered"] == 1
+    assert len(shop.events) == 1
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_an_undelivered_callback_survives_a_restart(shop: Shop, tmp_path: Path) -> None:
+    """The same event is sent by the next sandbox."""
+    shop.status = 500
+    with SandboxServer(database=tmp_path / "sandbox.sqlite3") as before:
+        paid(before, shop)
+        eventually(lambda: shop.events)
+    shop.status = 200
+
+    with SandboxServer(database=tmp_path / "sandbox.sqlite3") as after:
+        eventually(lambda: after.stats()["callbacks"]["delivered"] == 1)
+
+    assert len({event["id"] for event in shop.events}) == 1
+
+
+def test_what_ran_out_while_nobody_was_there_expires(shop: Shop, tmp_path: Path) -> None:
+    """The next sandbox notices, and tells the shop."""
+    with SandboxServer(database=tmp_path / "sandbox.sqlite3") as before:
+        create(before, expires_in_s=0.2, callback_url=shop.url)
+    time.sleep(0.3)
+
+    with SandboxServer(database=tmp_path / "sandbox.sqlite3"):
+        eventually(lambda: shop.types == ["payment.expired"])
+
+
+def test_stopping_waits_for_nobody(shop: Shop) -> None:
+    """Hanging, dripping and idle callers, and a hanging shop, are cut off within a second."""
+    shop.pause_s = 3
+    with SandboxServer() as sandbox, ThreadPoolExecutor(2) as pool, requests.Session() as idle:
+        payment_id = paid(sandbox, shop)
+        idle.get(f"{sandbox.url}/healthz", timeout=5)
+        for kind, path in (("hang", "status"), ("drip", "list")):
+            sandbox.fault(path, kind)
+        calls = [pool.submit(ask, sandbox, payment_id), pool.submit(get, sandbox, "/v1/payments")]
+        eventually(lambda: len(sandbox.requests()) == 3 and shop.events)
+        begin = time.monotonic()
+
+        sandbox.stop()
+
+        assert time.monotonic() - begin < 1
+        assert all(isinstance(call.exception(2), requests.RequestException) for call in calls)
+        with pytest.raises(requests.ConnectionError):
+            idle.get(f"{sandbox.url}/healthz", timeout=5)
+
+
+def run_sandbox(*options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "billing.sandbox", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_program_cleanly(number: signal.Signals) -> None:
+    """Exit status 0 and nothing on stderr."""
+    with run_sandbox("--port", "0") as process:
+        assert process.stdout
+        assert "http://127.0.0.1:" in process.stdout.readline()
+
+        process.send_signal(number)
+
+        _, complaints = process.communicate(timeout=5)
+        assert (process.returncode, complaints) == (0, "")
+
+
+def test_a_taken_port_is_one_clear_sentence(sandbox: SandboxServer) -> None:
+    """Exit status 1, no traceback."""
+    port = port_of(sandbox)
+
+    with run_sandbox("--port", str(port)) as process:
+        _, complaints = process.communicate(timeout=5)
+
+    assert process.returncode == 1
+    assert complaints.startswith(f"The sandbox cannot start on 127.0.0.1:{port}:")
+    assert complaints.count("\n") == 1
+
+
+def test_the_sandbox_is_a_stranger() -> None:
+    """It loads nothing of Django and nothing of the shop."""
+    program = (
+        "import sys, billing.sandbox; print([name for name in sys.modules if name.startswith(('django', 'bill'))])"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
+
+    names = set(json.loads(loaded.stdout.replace("'", '"')))
+    assert {name for name in names if not name.startswith("billing.sandbox")} == {"billing"}
