@@ -6,6 +6,10 @@ import pytest
 
 from tests.system.house import House
 
+CLOSE_BREAKERS = """
+    UPDATE billing_accountstate SET breaker = 'closed', errors = 0, next_probe_at = NULL, paused_until = NULL
+"""
+
 
 @pytest.fixture(scope="session")
 def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
@@ -17,7 +21,9 @@ def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def house(_house: House) -> House:
     """The house, with an honest provider that tells everything, no mails, and no messages that nobody wants."""
     _house.provider.clear_faults()
+    _house.provider.end_outage()
     _house.provider.callbacks()
+    _house.sql(CLOSE_BREAKERS)
     _house.mail.clear()
     _house.purge()
     return _house

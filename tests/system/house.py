@@ -172,6 +172,7 @@ class House:
         assert not self.pids()
         self._parts.clear()
         self.postgres, self.rabbitmq = postgres, rabbitmq
+        self.broker_url = rabbitmq.url
         postgres.create_database("shop")
 
     def pids(self) -> dict[str, int]:
