@@ -125,7 +125,8 @@ def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
     elif external > 0:
         return _note_external(payment, external)
     elif refunded_minor > succeeded:
-        look_now(payment, AskedBy.SCHEDULE)
+        # After the lock: whoever follows the refund has locked that, and waits for the payment.
+        transaction.on_commit(partial(look_now, payment, AskedBy.SCHEDULE), using=REFUNDS.database)
     return None
 
 

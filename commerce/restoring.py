@@ -72,9 +72,12 @@ def hold_mails(taken_at: datetime) -> int:
 
 
 def _free(kind: Due[Any]) -> None:
-    """Make every row due now. Nobody is at work, so what the backup says of claims is about workers of the past."""
+    """Make every row due now. Nobody is at work, so what the backup says of claims is about workers of the past.
+
+    Each counts as failed until an answer says otherwise: the fault of a whole account is not counted for the row.
+    """
     rows = kind.model.objects.filter(**{f"{kind.column}__isnull": False})
-    rows.update(**{kind.column: Now(), "claims": 0})
+    rows.update(**{kind.column: Now(), "claims": 0, "errors": 1})
 
 
 def _ask_all() -> None:

@@ -167,12 +167,11 @@ class House:
         self.manage("migrate", "--verbosity", "0", check=True)
         self.sql(PRODUCT)
 
-    def move_to(self, postgres: Postgres, rabbitmq: RabbitMQ) -> None:
-        """Other services from now on, with an empty database; no part may run."""
+    def move_to(self, postgres: Postgres, rabbitmq: RabbitMQ, broker_url: str) -> None:
+        """Other services from now on, with an empty database where there is none; no part may run."""
         assert not self.pids()
         self._parts.clear()
-        self.postgres, self.rabbitmq = postgres, rabbitmq
-        self.broker_url = rabbitmq.url
+        self.postgres, self.rabbitmq, self.broker_url = postgres, rabbitmq, broker_url
         postgres.create_database("shop")
 
     def pids(self) -> dict[str, int]:

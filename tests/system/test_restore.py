@@ -42,7 +42,7 @@ def test_after_a_disaster_everything_settles_and_nothing_is_mailed_twice(doomed:
 
     doomed.run()
     with Postgres() as postgres, RabbitMQ() as rabbitmq:
-        doomed.move_to(postgres, rabbitmq)
+        doomed.move_to(postgres, rabbitmq, rabbitmq.url)
         restored = doomed.manage("restore", str(backup))
         assert restored.returncode == 0, restored.stderr
         told = doomed.manage("restored", "--backup-taken-at", taken_at(backup))

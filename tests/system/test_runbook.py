@@ -154,13 +154,13 @@ def moved_to(house: House, postgres: Postgres) -> Iterator[None]:
     """The house has another database meanwhile."""
     own = house.postgres
     house.run()
-    house.move_to(postgres, house.rabbitmq)
+    house.move_to(postgres, house.rabbitmq, house.broker_url)
     try:
         house.furnish()
         yield
     finally:
         house.run()
-        house.move_to(own, house.rabbitmq)
+        house.move_to(own, house.rabbitmq, house.broker_url)
 
 
 @contextmanager
