@@ -45,9 +45,10 @@ def sandbox_server() -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def sandbox(sandbox_server: SandboxServer, settings: Settings) -> Iterator[SandboxServer]:
-    """The provider, well-behaved, and the shop's only one; it sends no callbacks unless told to."""
+    """The provider, well-behaved, with empty books, and the shop's only one; it sends no callbacks unless told to."""
     settings.PAYMENT_ACCOUNTS = {"sandbox": sandbox_account(sandbox_server)}
     _forget_connections()
+    sandbox_server.ledger.forget()
     sandbox_server.callbacks(lose_all=True)
     yield sandbox_server
     sandbox_server.clear_faults()

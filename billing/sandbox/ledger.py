@@ -92,6 +92,14 @@ class Ledger:
     def all(self) -> list[Payment]:
         return list(self._payments.values())
 
+    def forget(self) -> None:
+        """All payments and refunds are gone, as in a new sandbox; what was begun with their ids is refused."""
+        with self._storage.together():
+            for kind, kept in (("payment", self._payments), ("refund", self._refunds), ("claim", self._claims)):
+                self._storage.drop_all(kind)
+                kept.clear()
+            self._expiries.clear()
+
     def cancel(self, payment_id: str) -> Payment:
         """By the shop. Money that has moved is not canceled but refunded."""
         self.find(payment_id)
@@ -155,7 +163,8 @@ class Ledger:
         while self._expiries and self._expiries[0][0] <= now:
             with self._storage.together():
                 _, payment_id = heapq.heappop(self._expiries)
-            if self._payments[payment_id].is_overdue(now):
+                payment = self._payments[payment_id]
+            if payment.is_overdue(now):
                 self._expire(payment_id)
 
     def _known(self, payment_id: str) -> Payment:

@@ -47,6 +47,10 @@ class Storage:
         """Only inside `together`."""
         self._db.execute("DELETE FROM record WHERE kind = ? AND id = ?", (kind, record_id))
 
+    def drop_all(self, kind: str) -> None:
+        """Only inside `together`."""
+        self._db.execute("DELETE FROM record WHERE kind = ?", (kind,))
+
     def load(self, kind: str) -> dict[str, Json]:
         rows = self._db.execute("SELECT id, body FROM record WHERE kind = ? ORDER BY rowid", (kind,))
         return {record_id: json.loads(body) for record_id, body in rows}

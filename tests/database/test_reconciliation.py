@@ -42,15 +42,6 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 NOON = datetime.combine(YESTERDAY, datetime.min.time(), tzinfo=UTC) + timedelta(hours=12)
 
 
-@pytest.fixture(autouse=True)
-def _empty_books(shop: Shop) -> None:
-    """What other tests have left at the provider was made on other days, or is put aside here."""
-    ledger = shop.sandbox.ledger
-    for each in ledger.all():
-        if each.created_at.date() == YESTERDAY:
-            ledger._keep(replace(each, created_at=each.created_at - timedelta(days=400)))
-
-
 def was_made(shop: Shop, payment: Payment, at: datetime = NOON, there: datetime | None = None) -> Payment:
     """The payment was made at that moment, here and there."""
     Payment.objects.filter(pk=payment.pk).update(created_at=at)
