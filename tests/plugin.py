@@ -55,7 +55,10 @@ def pytest_configure() -> None:
     """A run that was asked for PostgreSQL must not pass on anything else."""
     from django.db import connection
 
+    from tests import emptying
+
     end_cleanly()
+    emptying.install()
     wanted = "postgresql" if os.environ.get("TEST_DATABASE") == "postgres" else "sqlite"
     if connection.vendor != wanted:
         raise pytest.UsageError(f"the tests were to run on {wanted}, but Django has {connection.vendor}")

@@ -11,7 +11,6 @@ from pathlib import Path
 from tests.mutants.changes import Key, Mutant, mutants_of
 from tests.mutants.trial import (
     WITH_DATABASE,
-    WITH_STAFF,
     WITHOUT_DJANGO,
     Reach,
     Suite,
@@ -23,8 +22,8 @@ from tests.mutants.trial import (
 RULES = Suite(("tests/unit/test_arrows.py", "tests/unit/test_money.py"), WITHOUT_DJANGO)
 
 
-def _with_database(*subjects: str, options: tuple[str, ...] = WITH_DATABASE) -> Suite:
-    return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), options)
+def _with_database(*subjects: str) -> Suite:
+    return Suite(tuple(f"tests/database/test_{subject}.py" for subject in subjects), WITH_DATABASE)
 
 
 LOOKS = _with_database(
@@ -37,7 +36,7 @@ FACTS = _with_database("what_looks_write", "refunds_in_trouble")
 ATTENTION = _with_database("looks_in_vain")
 PAYMENTS = _with_database("payments")
 COMPARING = Suite(("tests/unit/test_comparing.py",), WITH_DATABASE)
-RECONCILING = _with_database("reconciliation", options=WITH_STAFF)
+RECONCILING = _with_database("reconciliation")
 
 MODULES = {
     "billing/states.py": RULES,

@@ -29,8 +29,7 @@ from tests.mutants.prepared import Answer, Prepared, changed_function, functions
 OURS = frozenset({"config", "billing", "commerce", "actors", "tests"})
 
 COMMON = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider")
-WITH_STAFF = (*COMMON, "-p", "pytest_django.plugin", "--no-migrations")
-WITH_DATABASE = (*WITH_STAFF, "-p", "tests.mutants.emptying")
+WITH_DATABASE = (*COMMON, "-p", "pytest_django.plugin", "--no-migrations")
 WITHOUT_DJANGO = (*COMMON, "--noconftest", "--config-file", os.devnull, "--rootdir", ".")
 
 FAILED = frozenset(
