@@ -79,7 +79,7 @@ def _same_end(ours: Status, theirs: Status | None) -> bool:
 
 def _is_mendable(payment: Payment, answer: Answer) -> bool:
     """Whatever may still follow an arrow: an open payment, and money that came late."""
-    return payment.is_open or (payment.status in UNPAID_ENDS and answer.status == Status.SUCCEEDED)
+    return payment.is_open or answer.status == Status.SUCCEEDED
 
 
 def _word(answer: Answer) -> str:
