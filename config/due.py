@@ -112,8 +112,11 @@ class Due(Generic[R]):
         return next(iter(self._claim(Q(claims__gt=0) & (only or Q()), 1)), None)
 
     def claim_one(self, pk: int) -> R | None:
-        """Claim this row if it is due; None if it is not, or if somebody is on it."""
-        return next(iter(self._claim(Q(pk=pk), 1)), None)
+        """Claim this row if it is due; None if it is not, or if somebody is on it.
+
+        Whoever holds its lock for a moment is waited for: a nudge is about this row, and no other would do instead.
+        """
+        return next(iter(self._claim(Q(pk=pk), 1, wait=True)), None)
 
     def work_off(self, limit: int, work: Callable[[R], object], only: Q | None = None) -> int:
         """Claim due rows and work on them one by one; returns how many: `limit` means that there may be more.
@@ -254,21 +257,21 @@ class Due(Generic[R]):
     def _rows(self) -> QuerySet[R]:
         return self.model._default_manager.using(self.database)
 
-    def _claim(self, only: Q, limit: int, order: str = "") -> list[R]:
+    def _claim(self, only: Q, limit: int, order: str = "", *, wait: bool = False) -> list[R]:
         """Lock, move and count in one short transaction; the slow part comes after it."""
         if ending.is_set():
             return []
         with transaction.atomic(using=self.database):
             now = database_now(self.database)
-            rows = self._lock_due(only, limit, order, now)
+            rows = self._lock_due(only, limit, order, now, wait)
             if rows:
                 self._move_ahead(rows, now + self.lease)
                 count_claimed(self.noun, len(rows), self.database)
         return rows
 
-    def _lock_due(self, only: Q, limit: int, order: str, now: datetime) -> list[R]:
+    def _lock_due(self, only: Q, limit: int, order: str, now: datetime, wait: bool) -> list[R]:
         """SQLite has no row locks and needs none: its transactions here begin IMMEDIATE, one writer at a time."""
-        skip_locked = connections[self.database].features.has_select_for_update_skip_locked
+        skip_locked = connections[self.database].features.has_select_for_update_skip_locked and not wait
         due = self.due(now).filter(only).order_by(order or self.column)
         return list(due.select_for_update(of=("self",), skip_locked=skip_locked)[:limit])
 

@@ -1,9 +1,11 @@
 """The idea of the house, on the database itself."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, transaction
@@ -14,6 +16,8 @@ from billing.looks import CHECKS
 from billing.models import Payment
 from billing.states import Status
 from config.due import DEATHS_ALLOWED, ClaimLost, database_now
+
+T = TypeVar("T")
 
 
 def payments(count: int, *, due_for_s: float = 1, prefix: str = "order") -> list[Payment]:
@@ -48,6 +52,14 @@ def claim_left_over() -> Payment:
     claimed = CHECKS.claim_left_over()
     assert claimed is not None
     return claimed
+
+
+def in_own_connection(work: Callable[[], T]) -> T:
+    """What a thread of ours does."""
+    try:
+        return work()
+    finally:
+        connection.close()
 
 
 def due_time(payment: Payment) -> datetime:
@@ -109,28 +121,50 @@ def test_many_workers_claim_every_row_once() -> None:
     assert sorted(claimed) == sorted(Payment.objects.values_list("pk", flat=True))
 
 
+@contextmanager
+def locked_by_another(payment: Payment, until: threading.Event) -> Iterator[None]:
+    """Somebody writes to this row, and is done when the event is set."""
+    holding = threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Payment.objects.select_for_update().get(pk=payment.pk)
+            holding.set()
+            until.wait(5)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(hold)
+        assert holding.wait(5)
+        yield
+        until.set()
+        held.result()
+
+
 def test_rows_that_others_hold_are_passed_over() -> None:
     """A batch does not wait for a locked row; where there are no row locks there is only one writer anyway."""
     if not connection.features.has_select_for_update_skip_locked:
         return
     locked, free = payments(2)
-    holding, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic():
-            Payment.objects.select_for_update().get(pk=locked.pk)
-            holding.set()
-            done.wait(5)
-        connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(hold)
-        holding.wait(5)
+    with locked_by_another(locked, threading.Event()):
         claimed = CHECKS.claim_batch(10)
-        done.set()
-        held.result()
 
     assert [row.pk for row in claimed] == [free.pk]
+
+
+def test_a_row_that_was_asked_for_is_waited_for() -> None:
+    """Whoever settles the payment's last event locks it for a moment, and the nudge about it would be lost."""
+    [payment] = payments(1)
+    done = threading.Event()
+    with locked_by_another(payment, done), ThreadPoolExecutor(1) as pool:
+        claiming = pool.submit(in_own_connection, lambda: CHECKS.claim_one(payment.pk))
+        assert not wait([claiming], 0.3).done
+        done.set()
+
+        claimed = claiming.result(5)
+
+    assert claimed is not None
+    assert claimed.claims == 1
 
 
 def test_a_dead_worker_costs_one_lease() -> None:
