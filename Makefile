@@ -39,8 +39,8 @@ fuzz: .venv/dev ## Random histories against what always holds, in new orders eac
 .PHONY: coverage
 coverage: .venv/dev ## Lines and branches that tests reach in this process (it doubles their time); fails below 97 % of billing/
 	$(BIN)/coverage erase
-	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q tests/unit tests/conformance tests/database $(SYSTEM_WITHOUT_SERVICES)
-	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q tests/database
+	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/conformance tests/database $(SYSTEM_WITHOUT_SERVICES)
+	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/database
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 	$(BIN)/coverage report --include='billing/*' --fail-under=97
 
