@@ -13,6 +13,7 @@ from billing.looks import CHECKS, Look, record
 from billing.models import AskedBy, Attention, Payment
 from billing.states import Status
 from config.due import database_now
+from config.due_counts import OUTCOMES
 from tests.shop import Shop
 
 
@@ -73,15 +74,22 @@ def test_the_reason_of_a_no_is_kept_as_far_as_there_is_room(shop: Shop) -> None:
     assert (payment.status, payment.reason) == (Status.FAILED, "x" * 200)
 
 
+def called() -> float:
+    """How often a person was called to a payment, by the metrics."""
+    [series] = OUTCOMES.labels("payment", "attention").collect()
+    return next(sample.value for sample in series.samples if sample.name.endswith("_total"))
+
+
 def test_a_person_is_called_once_for_each_reason(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    """The row says it all the time, with the newest note; the log only when it is new."""
+    """The row says it all the time, with the newest note; the log and the metrics only when it is new."""
+    before = called()
     _, payment = shop.order()
 
     no_answer(shop, payment, Refused("no"))
-    assert caplog.messages.count("payment.attention") == 1
+    assert (caplog.messages.count("payment.attention"), called()) == (1, before + 1)
     no_answer(shop, payment, Refused("no, again"))
 
-    assert caplog.messages.count("payment.attention") == 1
+    assert (caplog.messages.count("payment.attention"), called()) == (1, before + 1)
     assert shop.fresh(payment).attention_note == "no, again"
     no_answer(shop, payment, Refused("x" * 300))
     assert shop.fresh(payment).attention_note == "x" * 200
