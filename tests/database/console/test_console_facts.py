@@ -110,15 +110,26 @@ def test_why_a_payment_is_where_it_is(shop: Shop) -> None:
     )
     told = standing(payment)
     assert told.startswith("A person must look: 4.00 EUR came.")
-    for words in (
-        "olga opened its breaker by hand",
-        "The last 2 looks brought no usable answer",
-        "It has been due for",
-    ):
+    for words in ("olga opened its breaker by hand", "The last 2 looks brought no usable answer"):
         assert words in told
+    assert "the next free worker asks" not in told  # nobody does, until it is closed
 
+    breaker.close_by_hand("sandbox", "olga", "over")
+    assert "It has been due for" in standing(payment)
     Payment.objects.filter(pk=payment.pk).update(claims=1, next_check_at=timezone.now() + timedelta(seconds=30))
     assert "A worker asks about it now" in standing(payment)
+
+
+def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
+    """What came is said, and nobody waits for the customer."""
+    _, payment = shop.order()
+    shop.sandbox.force(payment.provider_ref, "succeeded", "", {"value": "4.00", "currency": "EUR"})
+    shop.look(payment)
+
+    told = standing(payment)
+
+    assert "4.00 EUR came instead of 4.50 EUR: it stays open until somebody has decided." in told
+    assert "It is open because the provider says" not in told
 
 
 def test_why_a_payment_ended(shop: Shop) -> None:
