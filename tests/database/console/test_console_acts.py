@@ -161,7 +161,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     broker = dramatiq.get_broker()
     dead = broker.dead_letters_by_queue["urgent"]  # type: ignore[attr-defined]
     dead.clear()
-    messages = [broker.get_actor(name).message(*args) for name, *args in LETTERS]
+    messages = [broker.get_actor(name).message(*args) for name, args in LETTERS]
     dead.extend(MessageProxy(message) for message in messages)
     ask_anew()
     yield [message.message_id for message in messages]
@@ -169,7 +169,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     ask_anew()
 
 
-LETTERS = [("check_payment", 1), ("check_payment", 2), ("settle_orders",)]
+LETTERS: list[tuple[str, list[int]]] = [("check_payment", [1]), ("check_payment", [2]), ("settle_orders", [])]
 
 
 def test_as_many_letters_as_are_dropped_are_told_and_gone(boss: Client, letters: list[str]) -> None:
