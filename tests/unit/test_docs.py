@@ -99,7 +99,8 @@ def table_from_celery() -> list[tuple[str, str]]:
     [
         "worker", "worker --beat", "beat", "events", "Flower", "inspect active", "inspect registered",
         "inspect scheduled", "inspect stats", "inspect reserved", "redis-server", "redis-cli", "docker-compose",
-        "docker-compose up -d redis", "logs -f", "prefork", "runserver", "supervisorctl", "systemctl", "requirements.txt", "test_background_payment_integration.py",
+        "docker-compose up -d redis", "logs -f", "prefork",
+        "runserver", "supervisorctl", "systemctl", "requirements.txt", "test_background_payment_integration.py",
         ".delay(", "apply_async(countdown", "shared_task", "self.retry", "beat_schedule", "rate limiting",
         "Prometheus", "Grafana", "Sentry", "notifications of critical errors", "history of tasks",
         "send_pending_emails", "send_order_confirmation", "send_seller_notification", "cleanup_old_carts",

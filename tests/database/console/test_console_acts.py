@@ -21,7 +21,7 @@ from actors.jobs.letters import look
 from billing.models import AccountState, Breaker, Payment
 from commerce.models import Notification, Order, OrderStatus
 from config.nudges import publisher
-from tests.consoles import do, job
+from tests.consoles import do, job, somebody
 from tests.shop import Shop
 
 
@@ -193,6 +193,7 @@ def test_letters_can_be_chosen_by_actor(boss: Client, letters: list[str]) -> Non
     page = boss.get(reverse("console:queues")).content.decode()
     assert 'value="actor:check_payment"' in page
     assert 'value="actor:settle_orders"' in page
+    assert "All of" not in somebody("read").get(reverse("console:queues")).content.decode()
 
     do(boss, "letter-drop", "actor:check_payment", why="junk")
 
