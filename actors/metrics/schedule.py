@@ -41,10 +41,8 @@ def schedule() -> Iterator[Value]:
         yield QUEUE_PAUSED, (queue,), float((pauses.QUEUE, queue) in resting)
     ticks = _latest([entry.actor for entry in entries])
     for entry in entries:
-        paused, last = (
-            (pauses.SCHEDULE, entry.actor) in resting,
-            [tick for tick in ticks if tick.schedule == entry.actor],
-        )
+        paused = (pauses.SCHEDULE, entry.actor) in resting
+        last = [tick for tick in ticks if tick.schedule == entry.actor]
         yield PAUSED, (entry.actor,), float(paused)
         if fired := next((tick for tick in last if not tick.paused), None):
             yield LAST_DUE, (entry.actor,), fired.due_at.timestamp()

@@ -117,7 +117,7 @@ def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
 
 
 def _rounded(value: float) -> str:
-    """Three digits, but never a power of ten."""
+    """Three digits; all of them where there are more before the point."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
