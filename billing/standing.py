@@ -32,12 +32,14 @@ def _of_ended(payment: Payment) -> Iterator[str]:
 
 
 def _of_open(payment: Payment, now: datetime) -> Iterator[str]:
+    state = AccountState.objects.filter(pk=payment.account).first()
     if payment.attention:
         yield _attention(payment)
-    yield from _of_account(payment.account, now)
-    yield WHERE[Status(payment.status)]
-    yield from _of_its_end(payment, now)
-    yield _appointment(payment, now)
+    if state is not None:
+        yield from _of_account(state, now)
+    yield from _of_its_money(payment, now)
+    if state is None or state.breaker != Breaker.HELD:
+        yield _appointment(payment, now)
     if payment.errors:
         yield f"The last {payment.errors} looks in a row brought no usable answer."
 
@@ -47,11 +49,9 @@ def _attention(payment: Payment) -> str:
     return f"A person must look: {why}."
 
 
-def _of_account(account: str, now: datetime) -> Iterator[str]:
+def _of_account(state: AccountState, now: datetime) -> Iterator[str]:
     """Only what keeps us from asking."""
-    state = AccountState.objects.filter(pk=account).first()
-    if state is None:
-        return
+    account = state.account
     if state.breaker == Breaker.HELD:
         by = f"{state.changed_by} holds the breaker of {account} open ({state.why})"
         yield f"{by}: nothing is asked until it is closed."
@@ -60,6 +60,15 @@ def _of_account(account: str, now: datetime) -> Iterator[str]:
         yield f"The breaker of {account} is open since {since}: only a probe passes, now and then ({state.last_error})."
     if state.paused_until and state.is_paused(now):
         yield f"{account} asked to be left alone for another {spoken(state.paused_until - now)}."
+
+
+def _of_its_money(payment: Payment, now: datetime) -> Iterator[str]:
+    """Has the customer paid? Whoever has paid something else is not waited for any more."""
+    if payment.received:
+        yield f"{payment.received} came instead of {payment.amount}: it stays open until somebody has decided."
+    else:
+        yield WHERE[Status(payment.status)]
+        yield from _of_its_end(payment, now)
 
 
 def _of_its_end(payment: Payment, now: datetime) -> Iterator[str]:
@@ -80,5 +89,5 @@ def _appointment(payment: Payment, now: datetime) -> str:
     wait = spoken(payment.next_check_at - now)
     if payment.claims:
         return f"A worker is looking at it; should that one not come back, it is due again in {wait}."
-    slow = f" (every {settings.ATTENTION_INTERVAL_S:g}s, because a person must look)" if payment.attention else ""
+    slow = f" (every {spoken(settings.ATTENTION_INTERVAL_S)}, because a person must look)" if payment.attention else ""
     return f"It is looked at next in {wait}{slow}."

@@ -51,7 +51,11 @@ def since(text: str) -> datetime:
     try:
         return timezone.now() - durations.parse(text)
     except ValueError:
+        pass
+    try:
         return moment(text)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r} is no time: write one like 90m, 6h, 2d or 2026-03-29T12:00:00Z") from None
 
 
 def add_days(parser: ArgumentParser, last: str) -> None:

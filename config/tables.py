@@ -45,6 +45,8 @@ def cell(value: Any, widest: int = WIDEST) -> str:
         return "yes" if value else "no"
     if isinstance(value, float | timedelta):
         return spoken(value)
+    if isinstance(value, Mapping):
+        value = [f"{name} {number}" for name, number in value.items()]
     text = printable(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
     return text if len(text) <= widest else text[: widest - 1] + "…"
 

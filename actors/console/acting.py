@@ -71,8 +71,8 @@ class Act:
     find: Callable[[str], Subject | None]
     """What a key means; None if there is no such thing."""
 
-    do: Callable[[str, str, str], bool]
-    """With the key, who wants it, and why. False: there was nothing to do. Raises Refused."""
+    do: Callable[[str, str, str], int]
+    """With the key, who wants it, and why; returns to how many it was done, for a key may mean many. Raises Refused."""
 
     done: Text
     """Said afterwards, and in the history."""
@@ -167,10 +167,8 @@ def _do_all(request: HttpRequest, act: Act, subjects: Sequence[Subject], why: st
     done, idle, refusals = 0, 0, dict[str, int]()
     for subject in subjects:
         try:
-            if _do(request, act, subject, why):
-                done += 1
-            else:
-                idle += 1
+            number = _do(request, act, subject, why)
+            done, idle = done + number, idle + (not number)
         except Refused as refusal:
             refusals[str(refusal)] = refusals.get(str(refusal), 0) + 1
             if isinstance(refusal, NotNow):
@@ -178,12 +176,12 @@ def _do_all(request: HttpRequest, act: Act, subjects: Sequence[Subject], why: st
     _say(request, act, done, idle, refusals)
 
 
-def _do(request: HttpRequest, act: Act, subject: Subject, why: str) -> bool:
+def _do(request: HttpRequest, act: Act, subject: Subject, why: str) -> int:
     """What is done and who did it are written together, or neither is."""
     with transaction.atomic():
         done = act.do(subject.key, request.user.get_username(), why)
         if done:
-            record(request.user, subject, str(act.done), why)
+            record(request.user, subject, f"{act.done} ({done})" if done > 1 else str(act.done), why)
     return done
 
 

@@ -20,6 +20,8 @@ def dead(options: Options) -> Answer:
             raise ValueError("Name one letter, or a filter; or say --all to drop every one.")
         return _done(letters.drop(which), "dropped", which)
     looked_at = letters.look(which, options["limit"])
+    if which.key and not looked_at:
+        raise ValueError(_no_letter(which))
     errors = history.last_errors([letter.key for letter in looked_at])
     found = [asdict(letter) | {"error": errors.get(letter.key, "")} for letter in looked_at]
     more = [f"There may be more: these are the first {options['limit']}."] if len(found) == options["limit"] else []
@@ -65,14 +67,21 @@ def _run_again(message_id: str) -> Answer:
 
 
 def _which(options: Options) -> letters.Which:
+    if options["queue"] not in ("", *brokers.queue_names()):
+        known = ", ".join(brokers.queue_names())
+        raise ValueError(f"There is no queue {printable(options['queue'])!r}. Write one of these: {known}.")
     return letters.Which(options["key"] or "", options["queue"], options["actor"], options["older_than"])
 
 
 def _done(count: int, what: str, which: letters.Which) -> Answer:
     """That no letter is left is well; that there is none of the name that somebody wrote is not."""
     if which.key and not count:
-        raise ValueError(f"There is no dead letter {printable(which.key)!r}; `jobs dead` lists those there are.")
+        raise ValueError(_no_letter(which))
     return Answer([], f"{count} {what}." if count else "There was none.", {what: count})
+
+
+def _no_letter(which: letters.Which) -> str:
+    return f"There is no dead letter {printable(which.key)!r} of that kind; `jobs dead` lists those there are."
 
 
 def _resting(name: str) -> list[Pause.Kind]:

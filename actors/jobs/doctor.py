@@ -52,11 +52,10 @@ def schedule() -> Iterator[Finding]:
     actors, now = dramatiq.get_broker().actors, database_now()
     resting = pauses.paused(pauses.SCHEDULE)
     last: dict[str, datetime] = dict(Tick.objects.values_list("schedule").annotate(Max("due_at")))
-    missed = {entry.actor: at for entry in table() if (at := _missed(entry, last.get(entry.actor), now))}
-    if missed.keys() - resting and missed.keys() >= {entry.actor for entry in table()} - resting:
-        yield Finding(
-            "schedule", "no entry of it was fired lately", "Start a scheduler: `make scheduler` (or `make run`)."
-        )
+    active = [entry for entry in table() if entry.actor not in resting]
+    missed = {entry.actor: at for entry in active if (at := _missed(entry, last.get(entry.actor), now))}
+    if missed and all(fired < max(missed.values()) for fired in last.values()):
+        yield Finding("schedule", "no entry of it is fired", "Start a scheduler: `make scheduler` (or `make run`).")
         missed = {}
     for entry in table():
         if entry.actor not in actors:
@@ -124,7 +123,7 @@ def broker() -> Iterator[Finding]:
         if queue.dead:
             yield Finding(
                 f"queue {queue.name}",
-                f"{queue.dead} dead letters",
+                f"{queue.dead} dead letter{'s' if queue.dead > 1 else ''}",
                 f"`jobs dead --queue {queue.name}`, then `jobs retry` or `jobs dead --drop`.",
             )
 

@@ -93,6 +93,11 @@ def unstopped() -> QuerySet[Worker]:
     return Worker.objects.filter(stopped_at=None).order_by("-seen_at")
 
 
+def living() -> QuerySet[Worker]:
+    """Those that have given a sign of life lately."""
+    return unstopped().filter(seen_at__gte=database_now() - silence())
+
+
 def registered() -> list[Registered]:
     """The actors that this project declares, by queue and name."""
     periods = {entry.actor: str(entry.period) for entry in table()}
@@ -116,8 +121,7 @@ def scheduled() -> list[Scheduled]:
 
 def reserved() -> list[Reserved]:
     """What each living worker holds."""
-    living = unstopped().filter(seen_at__gte=database_now() - silence())
-    return [Reserved(worker.name, worker.queues, worker.fetched, worker.delayed) for worker in living]
+    return [Reserved(worker.name, worker.queues, worker.fetched, worker.delayed) for worker in living()]
 
 
 def statistics(since: datetime) -> list[Statistics]:
@@ -131,11 +135,6 @@ def statistics(since: datetime) -> list[Statistics]:
         runs=counts, mean=Avg(took), longest=Max(took), wait=Max("waited_s"), last=Max("ended_at")
     )
     return [_statistics(row, outcomes[row["actor"]]) for row in sums.order_by("-runs", "actor")]
-
-
-def workers() -> list[Worker]:
-    """Every worker process that is remembered, those heard of last first."""
-    return list(Worker.objects.order_by("-seen_at"))
 
 
 def _registered(actor: "dramatiq.Actor[..., Any]", period: str) -> Registered:

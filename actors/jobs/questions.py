@@ -50,7 +50,7 @@ def stats(options: Options) -> Answer:
     """Workers, and what actors did."""
     since = options["since"] or database_now() - timedelta(days=1)
     actors = [asdict(actor) for actor in looking.statistics(since)]
-    processes = [_worker(worker) for worker in looking.workers() if not worker.stopped_at]
+    processes = [_worker(worker) for worker in looking.living()]
     notes = ["", table(processes, "No worker runs.")]
     return Answer(actors, "Nothing was done since then.", {"actors": actors, "workers": processes}, notes)
 
@@ -59,6 +59,8 @@ def past(options: Options) -> Answer:
     """The history."""
     filters = {name: options[name] for name in ("actor", "outcome", "message_id", "since", "limit")}
     jobs = history.past(**filters)
+    if options["message_id"] and not jobs:
+        raise ValueError(f"The history has no message {printable(options['message_id'])!r}.")
     rows = [
         {
             "ended_at": job.ended_at,

@@ -26,7 +26,8 @@ The embedded shop has all of it on its one page. What Prometheus is told to ask,
   20,000 are 12 ms, 10,000 are 6 ms.
 - A page never waits long for the database. What is not there after 2 s is not waited for, whatever the server does: it
   then shows what was counted, and `tillkeeper_reader_up` 0, within 5 s.
-- What an operator has paused is neither late nor overdue: `tillkeeper_schedule_paused` is 1.
+- What an operator has paused is neither late, nor overdue, nor unattended: `tillkeeper_schedule_paused` or
+  `tillkeeper_queue_paused` is 1. Whoever waits because of it is told of by the lag.
 - What is read from the database or the broker is the same on every web, or scheduler: take the `max` of it, never the
   `sum`. Where it could not be read it is missing, and `tillkeeper_reader_up` says so.
 - What is counted is summed: `sum by (outcome) (rate(tillkeeper_outcomes_total[5m]))`. It is counted when the transaction

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from actors.brokers import queue_names
 from actors.jobs import pauses
-from actors.models import Tick
+from actors.models import Pause, Tick
 from actors.schedule import Entry, table
 from config.due import database_now
 from config.metrics import DATABASE, Value, counter, reader, reading
@@ -24,6 +25,7 @@ OVERDUE = reading(
     "schedule",
 )
 PAUSED = reading("tillkeeper_schedule_paused", "1 while an operator has paused the entry, else 0.", "schedule")
+QUEUE_PAUSED = reading("tillkeeper_queue_paused", "1 while an operator has paused the queue, else 0.", "queue")
 
 
 LATEST_SQL = """
@@ -33,11 +35,14 @@ LATEST_SQL = """
 
 @reader(DATABASE)
 def schedule() -> Iterator[Value]:
-    """Of every entry that was ever due; one that is new has nothing to be late for."""
-    now, resting, entries = database_now(), pauses.paused(pauses.SCHEDULE), table()
+    """Of every entry that was ever due; one that is new has nothing to be late for. And which queues rest."""
+    now, entries, resting = database_now(), table(), set(Pause.objects.values_list("kind", "name"))
+    for queue in queue_names():
+        yield QUEUE_PAUSED, (queue,), float((pauses.QUEUE, queue) in resting)
     ticks = _latest([entry.actor for entry in entries])
     for entry in entries:
-        paused, last = entry.actor in resting, [tick for tick in ticks if tick.schedule == entry.actor]
+        paused = (pauses.SCHEDULE, entry.actor) in resting
+        last = [tick for tick in ticks if tick.schedule == entry.actor]
         yield PAUSED, (entry.actor,), float(paused)
         if fired := next((tick for tick in last if not tick.paused), None):
             yield LAST_DUE, (entry.actor,), fired.due_at.timestamp()

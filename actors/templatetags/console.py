@@ -88,9 +88,11 @@ def choose(context: Any, name: str, key: object, about: object) -> SafeString | 
     )
 
 
-@register.simple_tag
-def choose_all() -> SafeString:
-    """A button for those who have scripts; the style sheet hides it from the others."""
+@register.simple_tag(takes_context=True)
+def choose_all(context: Any, name: str) -> SafeString | str:
+    """A button for those who have scripts (the style sheet hides it from the others) and may do what is chosen for."""
+    if name not in context["may"]:
+        return ""
     return format_html('<button type="button" class="act all">{}</button>', _("Choose all"))
 
 

@@ -28,7 +28,9 @@ OVERVIEW = Dashboard(
                 number(
                     "Checkout, slowest twentieth",
                     "Every twentieth customer waited at least so long behind the button, in the last 5 minutes.",
-                    "histogram_quantile(0.95, sum by (le) (rate(tillkeeper_checkout_seconds_bucket[5m])))",
+                    or_zero(
+                        "histogram_quantile(0.95, sum by (le) (rate(tillkeeper_checkout_seconds_bucket[5m]))) >= 0"
+                    ),
                     "s",
                     Steps(1, 2),
                 ),
@@ -37,7 +39,7 @@ OVERVIEW = Dashboard(
                     "Share of presses of the button that ended in an error, in the last 5 minutes.",
                     or_zero(
                         'sum(rate(tillkeeper_checkout_seconds_count{outcome="error"}[5m]))'
-                        " / sum(rate(tillkeeper_checkout_seconds_count[5m]))"
+                        " / (sum(rate(tillkeeper_checkout_seconds_count[5m])) > 0)"
                     ),
                     "percentunit",
                     Steps(0.01, 0.05),

@@ -72,6 +72,8 @@ def spoken(value: float, unit: str) -> str:
 
     >>> [spoken(0.0042, "s"), spoken(95, "s"), spoken(0.25, "percentunit"), spoken(5e7, "bytes"), spoken(12.5, "cpm")]
     ['4.2 ms', '1.58 min', '25%', '47.7 MiB', '12.5 /min']
+    >>> [spoken(1_018.0, "cpm"), spoken(123_456.0, "short"), spoken(1.05, "short")]
+    ['1018 /min', '123456', '1.05']
     """
     match unit:
         case "s":
@@ -83,9 +85,9 @@ def spoken(value: float, unit: str) -> str:
         case "percentunit":
             return f"{100 * value:.3g}%"
         case "cpm" | "cps":
-            return f"{value:.3g} /{'min' if unit == 'cpm' else 's'}"
+            return f"{_rounded(value)} /{'min' if unit == 'cpm' else 's'}"
         case _:
-            return f"{value:.4g}"
+            return _rounded(value)
 
 
 def colour_of(value: float, steps: Steps | None) -> str:
@@ -114,6 +116,11 @@ def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
     return f"{value / size:.3g} {name}" if value else f"0 {units[-2][1]}"
 
 
+def _rounded(value: float) -> str:
+    """Three digits; all of them where there are more before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _row(row: Row, lines: dict[str, list[Line]]) -> str:
     panels = "".join(_panel(panel, lines[panel.title]) for panel in row.panels)
     return f'<h2>{escape(row.title)}</h2><div class="row">{panels}</div>'
@@ -140,14 +147,31 @@ def _chart(panel: Panel, lines: list[Line]) -> str:
     frame = Frame(
         min(times), max(*times, min(times) + 1), 1.05 * max(value for line in drawn for _, value in line.points)
     )
-    paths = "".join(_path(line, colour, frame) for line, colour in zip(drawn, _colours(drawn), strict=True))
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{_grid(frame.top, panel.unit)}{paths}{_time(frame.seconds)}</svg>'
+    shapes = _areas(drawn, frame) if panel.stacked else _paths(drawn, frame)
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{_grid(frame.top, panel.unit)}{shapes}{_time(frame.seconds)}</svg>'
     return svg + _legend(lines, panel.unit)
+
+
+def _paths(lines: list[Line], frame: Frame) -> str:
+    return "".join(_path(line, colour, frame) for line, colour in zip(lines, _colours(lines), strict=True))
 
 
 def _path(line: Line, colour: str, frame: Frame) -> str:
     points = " ".join(frame.place(at, value) for at, value in line.points)
     return f'<polyline fill="none" stroke="{colour}" stroke-width="1.6" points="{points}"/>'
+
+
+def _areas(lines: list[Line], frame: Frame) -> str:
+    """The uppermost is drawn first: each hides what lies behind it, and its colour is as high as its own value."""
+    both = zip(lines, _colours(lines), strict=True)
+    return "".join(_area(line, colour, frame) for line, colour in reversed(list(both)))
+
+
+def _area(line: Line, colour: str, frame: Frame) -> str:
+    corners = [*line.points, (line.points[-1][0], 0.0), (line.points[0][0], 0.0)]
+    points = " ".join(frame.place(at, value) for at, value in corners)
+    shapes = f'<polygon fill="#fff" points="{points}"/><polygon fill="{colour}" fill-opacity="0.25" points="{points}"/>'
+    return shapes + _path(line, colour, frame)
 
 
 def _grid(top: float, unit: str) -> str:

@@ -1,15 +1,19 @@
-"""`manage.py jobs pause` and `resume`: what rests, who said so, and why."""
+"""`manage.py jobs`: what rests, who said so, and why; what it says to people; and what makes no sense to it."""
 
 import getpass
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from actors.jobs import pauses
-from actors.models import Pause
+from actors.jobs import doctor, pauses
+from actors.models import Pause, Tick
+from actors.schedule import table
+from config.due import database_now
+from tests.consoles import job, worker
 
 pytestmark = pytest.mark.django_db
 
@@ -72,3 +76,57 @@ def test_what_is_gone_from_the_code_can_go_on() -> None:
     pauses.pause(pauses.SCHEDULE, "of_last_year", "olga", "a test")
 
     assert told("resume", "of_last_year")["rested"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("history", "no-such-id"), ("dead", "no-such-id"), ("dead", "--drop", "no-such-id"), ("retry", "no-such-id"),
+        ("dead", "--queue", "urgnet"), ("retry", "--all", "--queue", "urgnet"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_not_there_is_no_answer(words: tuple[str, ...]) -> None:
+    """A misspelt queue that is "empty", or an id of which "nothing is remembered", would be taken for good news."""
+    complaint = refused(*words)
+
+    assert complaint.returncode == 2
+    assert words[-1] in str(complaint) or words[0] == "retry"
+
+
+def test_statistics_are_of_workers_that_run_and_read_like_words() -> None:
+    """One that was killed is for the doctor."""
+    now = database_now()
+    worker(name="here:1:a", seen_at=now)
+    worker(name="gone:1:b", seen_at=now - timedelta(minutes=1))
+    job()
+    job(outcome="failed")
+    printed = StringIO()
+
+    call_command("jobs", "stats", stdout=printed)
+
+    assert "here:1:a" in printed.getvalue()
+    assert "gone:1:b" not in printed.getvalue()
+    assert "{" not in printed.getvalue()
+    assert [row["worker"] for row in told("stats")["workers"]] == ["here:1:a"]
+
+
+def fired_until(long_ago: timedelta) -> None:
+    """Every entry was fired on time, until then."""
+    until = database_now() - long_ago
+    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
+
+
+def test_the_doctor_knows_a_scheduler_that_is_gone() -> None:
+    """A minute after its end, long before each of the daily entries was missed too."""
+    fired_until(timedelta(minutes=2))
+
+    assert [finding.do for finding in doctor.schedule()] == ["Start a scheduler: `make scheduler` (or `make run`)."]
+
+
+def test_the_doctor_names_the_one_entry_that_is_not_fired() -> None:
+    """While the others are."""
+    fired_until(timedelta(0))
+    Tick.objects.filter(schedule="settle_orders").update(due_at=database_now() - timedelta(minutes=2))
+
+    assert [finding.about for finding in doctor.schedule()] == ["schedule settle_orders"]

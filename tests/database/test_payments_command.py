@@ -169,6 +169,20 @@ def test_an_account_that_may_not_be_called_is_a_reason(shop: Shop) -> None:
     standing = told("show", str(payment.pk))["standing"]
 
     assert "olga holds the breaker of sandbox open (maintenance): nothing is asked until it is closed." in standing
+    assert not [sentence for sentence in standing if "It is looked at next" in sentence or "It is due" in sentence]
+
+
+def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
+    """What came is said, and nobody waits for the customer."""
+    _, payment = shop.order()
+    shop.sandbox.force(payment.provider_ref, "succeeded", "", {"value": "4.00", "currency": "EUR"})
+    shop.look(payment)
+
+    standing = told("show", str(payment.pk))["standing"]
+
+    assert "4.00 EUR came instead of 4.50 EUR: it stays open until somebody has decided." in standing
+    assert "(every 10 min, because a person must look)" in standing[-1]
+    assert not [sentence for sentence in standing if "has not paid" in sentence or "may pay" in sentence]
 
 
 @pytest.mark.parametrize("word", ["4711", "no-such-order", "9" * 40, "a\0b", "-", "'; DROP TABLE"])

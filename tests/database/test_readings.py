@@ -136,6 +136,14 @@ def test_an_entry_that_nobody_fires_is_overdue(late_tick: float) -> None:
     assert found["last_tick_timestamp_seconds"] == late_tick
 
 
+@pytest.mark.django_db
+def test_a_paused_queue_says_so() -> None:
+    """So that nobody is woken up because nobody consumes it."""
+    pauses.pause(pauses.QUEUE, "routine", "olga", "the mail server moves")
+    found = page()
+    assert [found.sum("tillkeeper_queue_paused", queue=queue) for queue in ("routine", "urgent")] == [1, 0]
+
+
 def test_a_paused_entry_is_neither_late_nor_overdue(late_tick: float) -> None:
     """An operator wanted it so; when it was last fired is still told."""
     pauses.pause(pauses.SCHEDULE, "prune_history", "ann", "maintenance")

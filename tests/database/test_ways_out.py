@@ -321,3 +321,10 @@ def test_refunding_late_money_needs_the_permission_for_refunds(parked: Order) ->
 
     assert olga.get(way_out(parked, "give-back")).status_code == 403
     assert olga.get(way_out(parked, "accept")).status_code == 200
+
+
+def test_whoever_decides_on_what_came_sees_what_came(shop: Shop) -> None:
+    """On the page that asks why, beside what was asked for."""
+    payment = wrong_sum(shop)
+    page = operator("change_payment").get(way_out(payment, "accept")).content.decode()
+    assert "the provider has 4.00 EUR, we asked for 4.50 EUR" in page

@@ -1,8 +1,11 @@
 """Every panel of every dashboard has data, on a real Prometheus over a busy house."""
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.grafana.build import DASHBOARDS
 from deploy.grafana.model import Panel
@@ -10,6 +13,7 @@ from tests.dashboards.busy import busy_house
 from tests.dashboards.data import lines
 from tests.monitoring import names_in, rules
 from tests.stack.ports import wait_until
+from tests.stack.programs import find_promtool
 from tests.stack.prometheus import Prometheus
 
 WINDOW_S = 300.0
@@ -18,6 +22,28 @@ PATIENCE_S = 120.0
 """A rate over a minute needs a minute of customers."""
 
 PANELS = [(each.uid, panel) for each in DASHBOARDS for row in each.rows for panel in row.panels]
+
+
+NIGHT = [
+    {"series": 'tillkeeper_checkout_seconds_count{outcome="sent_on"}', "values": "7x60"},
+    {"series": 'tillkeeper_checkout_seconds_bucket{outcome="sent_on", le="0.1"}', "values": "7x60"},
+    {"series": 'tillkeeper_checkout_seconds_bucket{outcome="sent_on", le="+Inf"}', "values": "7x60"},
+]
+"""Nobody has pressed the button for an hour."""
+
+
+def test_a_quiet_night_is_a_number(tmp_path: Path) -> None:
+    """Nothing divided by nothing is no answer for whoever was woken up; a share of no checkouts is none."""
+    asked = [query.expression for _, panel in PANELS if "heckout" in panel.title for query in panel.queries]
+    numbers = [expression for expression in asked if "[5m]" in expression]
+    tests = [{"expr": each, "eval_time": "60m", "exp_samples": [{"labels": "{}", "value": 0}]} for each in numbers]
+    file = tmp_path / "night.yml"
+    file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": NIGHT, "promql_expr_test": tests}]}))
+
+    done = subprocess.run([find_promtool(), "test", "rules", file], capture_output=True, text=True, timeout=60)
+
+    assert len(numbers) == 2
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

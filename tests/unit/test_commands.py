@@ -93,6 +93,12 @@ def test_every_reader_says_what_to_write(reader: Callable[[str], object], text: 
         reader(text)
 
 
+def test_since_takes_a_length_too_and_says_so() -> None:
+    """Whoever types `yesterday` may write `1d`."""
+    with pytest.raises(ArgumentTypeError, match="2d"):
+        arguments.since("yesterday")
+
+
 @pytest.mark.parametrize("text", ["2026-03-29", "2026-03-29T00:00:00Z", "2026-03-29T02:00+02:00"])
 def test_a_moment_is_utc_if_nothing_else_is_said(text: str) -> None:
     """Wherever the machine stands."""

@@ -158,7 +158,7 @@ def test_a_panel_with_too_many_queries_is_refused() -> None:
 
 def test_numbers_are_written_as_people_read_them() -> None:
     """As the docstring says."""
-    assert doctest.testmod(picture) == (0, 1)
+    assert doctest.testmod(picture) == (0, 2)
 
 
 def test_a_picture_shows_what_strangers_wrote_as_text() -> None:
@@ -176,6 +176,16 @@ def test_stacked_lines_lie_on_each_other() -> None:
     """The highest is the sum."""
     lines = [Line("a", ((0.0, 1.0), (1.0, 1.0))), Line("b", ((0.0, 2.0), (1.0, 3.0)))]
     assert [line.last for line in picture.stacked(lines)] == [1.0, 4.0]
+
+
+def test_what_is_stacked_is_as_high_as_its_own_value() -> None:
+    """A line of nothing on top of another does not hide it: the lowest is drawn last."""
+    lines = [Line("fast", ((0.0, 9.0), (1.0, 9.0))), Line("slow", ((0.0, 0.0), (1.0, 0.0)))]
+
+    drawn = picture.page_of(page_of(panel_of(stacked=True)), {"t": lines})
+
+    shapes = re.findall(r'<polyline fill="none" stroke="(#\w+)"', drawn)
+    assert shapes == [picture.COLOURS[1], picture.COLOURS[0]]
 
 
 def test_grafanas_own_words_are_replaced_before_prometheus_reads_them() -> None:

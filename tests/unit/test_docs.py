@@ -99,6 +99,7 @@ def table_from_celery() -> list[tuple[str, str]]:
     [
         "worker", "worker --beat", "beat", "events", "Flower", "inspect active", "inspect registered",
         "inspect scheduled", "inspect stats", "inspect reserved", "redis-server", "redis-cli", "docker-compose",
+        "docker-compose up -d redis", "logs -f", "prefork",
         "runserver", "supervisorctl", "systemctl", "requirements.txt", "test_background_payment_integration.py",
         ".delay(", "apply_async(countdown", "shared_task", "self.retry", "beat_schedule", "rate limiting",
         "Prometheus", "Grafana", "Sentry", "notifications of critical errors", "history of tasks",

@@ -1,11 +1,14 @@
 """Queues: let one rest, let it go on; and what becomes of its dead letters."""
 
+from collections.abc import Callable
+
 import dramatiq
 from django.utils.translation import gettext_lazy as _
 
 from actors.brokers import BrokerSilent
 from actors.console.access import ACT, CONFIGURE
 from actors.console.acting import Act, NotNow, Subject
+from actors.console.facts.queues import ask_anew
 from actors.jobs import letters, pauses
 from actors.jobs.letters import Which
 
@@ -43,18 +46,22 @@ def _resume(key: str, by: str, why: str) -> bool:
     return pauses.resume(pauses.QUEUE, key, by)
 
 
-def _again(key: str, by: str, why: str) -> bool:
-    try:
-        return letters.send_again(_which(key)) > 0
-    except BrokerSilent as silence:
-        raise NotNow(str(silence)) from None
+def _again(key: str, by: str, why: str) -> int:
+    return _changed(letters.send_again, key)
 
 
-def _drop(key: str, by: str, why: str) -> bool:
+def _drop(key: str, by: str, why: str) -> int:
+    return _changed(letters.drop, key)
+
+
+def _changed(change: Callable[[Which], int], key: str) -> int:
+    """The page that is shown next must not show what has just gone."""
     try:
-        return letters.drop(_which(key)) > 0
+        return change(_which(key))
     except BrokerSilent as silence:
         raise NotNow(str(silence)) from None
+    finally:
+        ask_anew()
 
 
 ACTS = (

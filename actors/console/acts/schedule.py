@@ -29,7 +29,7 @@ def _resume(key: str, by: str, why: str) -> bool:
 ACTS = (
     Act(
         "run-now", _("Run now"), _("It runs once more, besides its schedule."), (ACT,), _entry, _run,
-        _("Entries that run now"),
+        _("Entries that were asked to run now"),
     ),
     Act(
         "pause-entry", _("Pause"),

@@ -102,13 +102,17 @@ def standing(payment: Payment, account: AccountState, now: datetime) -> Iterator
     if payment.is_open:
         yield from _why_open(payment, now)
         yield from _why_not_asked(account, now)
-        yield from _when_next(payment, now)
+        if account.breaker != Breaker.HELD:
+            yield from _when_next(payment, now)
     else:
         yield from _why_ended(payment)
 
 
 def _why_open(payment: Payment, now: datetime) -> Iterator[str]:
-    if not payment.provider_ref:
+    if payment.received:
+        told = {"received": payment.received, "amount": payment.amount}
+        yield _("%(received)s came instead of %(amount)s: it stays open until somebody has decided.") % told
+    elif not payment.provider_ref:
         yield _("The provider has not confirmed yet that it knows the payment; it is told again, with the same key.")
     else:
         said = {"status": payment.raw_status or payment.status}

@@ -7,7 +7,7 @@ from functools import partial
 from actors.brokers import QueueFacts
 from actors.brokers import queues as ask_broker
 from actors.console.facts.watching import Known, Watch
-from actors.jobs import letters, pauses
+from actors.jobs import history, letters, pauses
 from actors.jobs.letters import DeadLetter
 from actors.models import Pause
 
@@ -52,6 +52,9 @@ class Letter:
     args: str
     attempts: int
     died_at: datetime | None
+    error: str
+    """Why it died, as far as the history knows."""
+
     problem: str
     """Why it cannot be sent again; empty: it can."""
 
@@ -62,6 +65,9 @@ class Queues:
 
     queues: list[Queue]
     letters: list[Letter]
+    actors: list[str]
+    """Those whose letters are among them."""
+
     problem: str
     age_s: float | None
 
@@ -76,12 +82,20 @@ def queues() -> Queues:
     if any(queue.dead for queue in known.value or ()):
         dead = _letters.latest()
     rests = resting(pauses.QUEUE)
+    errors = history.last_errors([letter.key for letter in dead.value or ()])
     return Queues(
         queues=[_queue(facts, rests.get(facts.name)) for facts in known.value or ()],
-        letters=[_letter(letter) for letter in dead.value or ()],
+        letters=[_letter(letter, errors.get(letter.key, "")) for letter in dead.value or ()],
+        actors=sorted({letter.actor for letter in dead.value or () if letter.actor}),
         problem=known.problem or dead.problem,
         age_s=known.age_s,
     )
+
+
+def ask_anew() -> None:
+    """After dead letters were sent again or dropped from here."""
+    _queues.ask_anew()
+    _letters.ask_anew()
 
 
 def known_queues() -> Known[list[QueueFacts]]:
@@ -98,6 +112,6 @@ def _queue(facts: QueueFacts, rest: Rest | None) -> Queue:
     return Queue(facts.name, facts.ready, facts.unacked, facts.consumers, facts.oldest_s, facts.dead, rest)
 
 
-def _letter(letter: DeadLetter) -> Letter:
+def _letter(letter: DeadLetter, error: str) -> Letter:
     died_at = letter.died_at or letter.sent_at
-    return Letter(letter.key, letter.queue, letter.actor, letter.args, letter.attempts, died_at, letter.problem)
+    return Letter(letter.key, letter.queue, letter.actor, letter.args, letter.attempts, died_at, error, letter.problem)

@@ -1,7 +1,7 @@
 """The schedule: when each entry is due, whether it was fired, and how late."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -86,6 +86,11 @@ def _scheduled(entry: Entry, now: datetime, pause: Rest | None) -> Scheduled:
 
 
 def _missed_at(entry: Entry, last_at: datetime | None, now: datetime) -> datetime | None:
-    due_at = entry.period.latest(now)
-    is_missed = (last_at is None or last_at < due_at) and (now - due_at).total_seconds() > settings.CONSOLE_LATE_S
-    return due_at if is_missed else None
+    """The first tick that nobody fired, once one is so late; a pause uses ticks up as well."""
+    due_at = entry.period.latest(now - timedelta(seconds=settings.CONSOLE_LATE_S))
+    if last_at is not None and last_at >= due_at:
+        return None
+    used_up = Tick.objects.filter(schedule=entry.actor).order_by("-due_at").values_list("due_at", flat=True).first()
+    if used_up is None:
+        return due_at
+    return None if used_up >= due_at else entry.period.next_valid_date(used_up)

@@ -38,11 +38,16 @@ class Watch(Generic[T]):
         self._value: T | None = None
         self._at: float | None = None
         self._problem = ""
+        self._is_old = False
+
+    def ask_anew(self) -> None:
+        """We have just changed what it knows: its answer, however young, is asked for again."""
+        self._is_old = True
 
     def latest(self) -> Known[T]:
         """What is known, if possible not older than FRESH_S; returns within about PATIENCE_S."""
         age_s = self._age_s()
-        if age_s is None or age_s > FRESH_S or self._problem:
+        if age_s is None or age_s > FRESH_S or self._problem or self._is_old:
             self._start_asking()
             self._answered.wait(PATIENCE_S)
         return Known(self._value, self._age_s(), self._problem)
@@ -54,7 +59,7 @@ class Watch(Generic[T]):
         with self._lock:
             if self._is_asking:
                 return
-            self._is_asking = True
+            self._is_asking, self._is_old = True, False
             self._answered.clear()
         threading.Thread(target=self._run, name=self._name, daemon=True).start()
 

@@ -1,21 +1,27 @@
 """What is done at the console, and what is recorded of it."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 
+import dramatiq
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
+from dramatiq.broker import MessageProxy
 
 from actors.console.acts import ACTS
+from actors.console.facts import watching
+from actors.console.facts.queues import ask_anew
 from actors.jobs import pauses
+from actors.jobs.letters import look
 from billing.models import AccountState, Breaker, Payment
 from commerce.models import Notification, Order, OrderStatus
 from config.nudges import publisher
-from tests.consoles import do, job
+from tests.consoles import do, job, somebody
 from tests.shop import Shop
 
 
@@ -146,3 +152,60 @@ def test_a_button_leads_back_to_our_own_pages(boss: Client, house: dict[str, str
     """Whatever the form says."""
     answer = boss.post(reverse("console:run-now"), {"key": "settle_orders", "next": wanted})
     assert answer["Location"] == reverse("console:overview")
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Dead letters: two of one actor, one of another; their ids. Pages wait for a broker that is slow to answer."""
+    monkeypatch.setattr(watching, "PATIENCE_S", 20.0)
+    broker = dramatiq.get_broker()
+    dead = broker.dead_letters_by_queue["urgent"]  # type: ignore[attr-defined]
+    dead.clear()
+    messages = [broker.get_actor(name).message(*args) for name, args in LETTERS]
+    dead.extend(MessageProxy(message) for message in messages)
+    ask_anew()
+    yield [message.message_id for message in messages]
+    dead.clear()
+    ask_anew()
+
+
+LETTERS: list[tuple[str, list[int]]] = [("check_payment", [1]), ("check_payment", [2]), ("settle_orders", [])]
+
+
+def test_as_many_letters_as_are_dropped_are_told_and_gone(boss: Client, letters: list[str]) -> None:
+    """In the message, in the history, and on the page that comes next, however soon that is."""
+    page = boss.get(reverse("console:queues")).content.decode()
+    assert all(letter in page for letter in letters)
+
+    page = boss.post(
+        reverse("console:letter-drop"),
+        {"key": "queue:urgent", "why": "junk", "next": reverse("console:queues")},
+        follow=True,
+    ).content.decode()
+
+    assert "Dead letters dropped: 3." in page
+    assert not [letter for letter in letters if letter in page]
+    assert LogEntry.objects.get().get_change_message() == "Dead letters dropped (3): junk"
+
+
+def test_letters_can_be_chosen_by_actor(boss: Client, letters: list[str]) -> None:
+    """The page offers it, and the others stay."""
+    page = boss.get(reverse("console:queues")).content.decode()
+    assert 'value="actor:check_payment"' in page
+    assert 'value="actor:settle_orders"' in page
+    assert "All of" not in somebody("read").get(reverse("console:queues")).content.decode()
+
+    do(boss, "letter-drop", "actor:check_payment", why="junk")
+
+    assert [letter.key for letter in look()] == letters[2:]
+
+
+def test_a_letter_tells_why_it_died(boss: Client, letters: list[str]) -> None:
+    """From the history; so does one that is quarantined."""
+    job(message_id=letters[0], outcome="failed", error="ValueError: <b>no such thing")
+    job(message_id=letters[1], outcome="quarantined", error="it ended its worker 3 times")
+
+    page = boss.get(reverse("console:queues")).content.decode()
+
+    assert escape("ValueError: <b>no such thing") in page
+    assert "it ended its worker 3 times" in page

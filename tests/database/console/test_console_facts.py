@@ -39,6 +39,35 @@ def test_a_calm_house_says_so(shop: Shop) -> None:
     assert [finding.text for finding in found.findings if "queue" not in finding.text] == []
 
 
+@pytest.mark.django_db
+def test_a_schedule_that_nobody_fires_is_told_of_since_when() -> None:
+    """Entries that come every second are missed as well as those that come daily; what is not missed is not."""
+    now = timezone.now()
+    until = now - timedelta(minutes=2)
+    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
+
+    [told] = [finding for finding in overview().findings if "Nobody fires the schedule" in finding.text]
+
+    assert "check_pending_payments" in told.text
+    assert told.since is not None
+    assert timedelta(seconds=115) < timezone.now() - told.since < timedelta(seconds=300)
+
+
+@pytest.mark.django_db
+def test_ticks_that_a_pause_used_up_are_not_missed() -> None:
+    """It goes on from its next tick."""
+    now = timezone.now()
+    for entry in table():
+        for age, paused in ((timedelta(minutes=2), False), (timedelta(0), True)):
+            Tick.objects.get_or_create(
+                schedule=entry.actor,
+                due_at=entry.period.latest(now - age),
+                defaults={"fired_by": "x", "paused": paused},
+            )
+
+    assert not [finding for finding in overview().findings if "Nobody fires the schedule" in finding.text]
+
+
 def test_the_first_page_says_on_what_somebody_waits(shop: Shop) -> None:
     """Each in a sentence, with what helps beside it."""
     _, payment = shop.order()
@@ -110,15 +139,26 @@ def test_why_a_payment_is_where_it_is(shop: Shop) -> None:
     )
     told = standing(payment)
     assert told.startswith("A person must look: 4.00 EUR came.")
-    for words in (
-        "olga opened its breaker by hand",
-        "The last 2 looks brought no usable answer",
-        "It has been due for",
-    ):
+    for words in ("olga opened its breaker by hand", "The last 2 looks brought no usable answer"):
         assert words in told
+    assert "the next free worker asks" not in told  # nobody does, until it is closed
 
+    breaker.close_by_hand("sandbox", "olga", "over")
+    assert "It has been due for" in standing(payment)
     Payment.objects.filter(pk=payment.pk).update(claims=1, next_check_at=timezone.now() + timedelta(seconds=30))
     assert "A worker asks about it now" in standing(payment)
+
+
+def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
+    """What came is said, and nobody waits for the customer."""
+    _, payment = shop.order()
+    shop.sandbox.force(payment.provider_ref, "succeeded", "", {"value": "4.00", "currency": "EUR"})
+    shop.look(payment)
+
+    told = standing(payment)
+
+    assert "4.00 EUR came instead of 4.50 EUR: it stays open until somebody has decided." in told
+    assert "It is open because the provider says" not in told
 
 
 def test_why_a_payment_ended(shop: Shop) -> None:

@@ -75,3 +75,10 @@ def test_buttons_are_shown_to_those_who_may_press_them(house: dict[str, str]) ->
     page = addresses()["queues"]
     assert reverse("console:pause-queue") in somebody("configure").get(page).content.decode()
     assert reverse("console:pause-queue") not in somebody("act").get(page).content.decode()
+
+
+def test_whoever_may_not_act_has_nothing_to_choose(house: dict[str, str]) -> None:
+    """A button that chooses rows for nothing would be a riddle."""
+    page = addresses()["jobs"]
+    assert "Choose all" in somebody("act").get(page).content.decode()
+    assert "Choose all" not in somebody("read").get(page).content.decode()
