@@ -16,3 +16,10 @@ VAR_DIR = Path(env.text(
     wrong="A directory that others can read shows them secrets. One that cannot be written stops the start.",
     example="/var/lib/tillkeeper",
 ))  # fmt: skip
+
+
+def make_public(directory: Path) -> None:
+    """Make it, if it is not there, for the proxy to read too: services have a umask that would shut it out."""
+    if not directory.exists():
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)
