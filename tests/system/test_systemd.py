@@ -19,7 +19,7 @@ from tests.stack.ports import wait_until
 from tests.stack.processes import Program
 from tests.stack.programs import find_systemd
 from tests.stack.systemd import Notified, listening
-from tests.stack.units import UNITS, Unit
+from tests.stack.units import MOVED, UNITS, Unit
 from tests.system.house import ROOT, START_S, House, Placed, http
 from tests.system.installed import Installed, installed
 
@@ -131,6 +131,7 @@ def test_a_release_is_laid_out_whole(release: Installed) -> None:
     assert (home / "RELEASE").read_text() == "1.0\n"
     assert not (home / "tests").exists()
     assert stat.S_IMODE((release.etc / "secrets").stat().st_mode) == 0o700
+    assert (release.etc / "operators.conf").read_text() == (ROOT / "deploy/nginx/operators.conf").read_text()
     assert str(release.root) not in (home / ".venv/bin/dramatiq").read_text()  # it may be moved
 
 
@@ -185,6 +186,19 @@ def test_a_release_needs_a_name_that_is_one(release: Installed) -> None:
     done = release.lay_out("../elsewhere")
     assert done.returncode != 0
     assert "write a name like 1.4.0" in done.stderr
+
+
+def test_a_shell_on_the_host_runs_commands(release: Installed, house: House) -> None:
+    """As the runbook opens it: with the settings and secrets of the services, and nothing is written into the release."""
+    secrets = release.etc / "supervisor.env"
+    secrets.write_text(MOVED.sub(f"{release.root}/", secrets.read_text()))
+    runbook = (release.root / "opt/tillkeeper/current/deploy/RUNBOOK.md").read_text()
+    opened = re.search(r"## Your shell\n\n.*?\n\n((?: {4}[^\n]+\n)+)", runbook, re.DOTALL)
+    assert opened
+    script = MOVED.sub(f"{release.root}/", opened[1]) + "manage.py checkservices && manage.py payments list"
+    done = subprocess.run(["bash", "-c", script], env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (release.root / "opt/tillkeeper/current/var").exists()
 
 
 def test_make_installs() -> None:
