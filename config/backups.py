@@ -155,7 +155,7 @@ def _create(name: str) -> None:
     try:
         _execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
-        user = _database()["USER"]
+        user = _ask(_database()["NAME"], "SELECT current_user")  # who logs in may act as another
         raise BackupError(
             f"{user} may not create databases, and a drill needs one of its own: ALTER ROLE {user} CREATEDB, or set "
             "DATABASE_URL to an empty database and restore there without --drill."
