@@ -1,5 +1,6 @@
 """Where files are kept."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from config import env
@@ -20,6 +21,6 @@ VAR_DIR = Path(env.text(
 
 def make_public(directory: Path) -> None:
     """Make it, if it is not there, for the proxy to read too: services have a umask that would shut it out."""
-    if not directory.exists():
-        directory.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        directory.mkdir()
         directory.chmod(0o755)
