@@ -85,9 +85,10 @@ def restore(path: Path, database: str | None = None) -> None:
 
 def drill(path: Path) -> Drill:
     """Restore into a database of its own on the same server, look at what is there, and drop it; raises BackupError."""
+    verify(path)
     name = f"restore_drill_{os.getpid()}"
     started = datetime.now(UTC)
-    _execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    _create(name)
     try:
         restore(path, name)
         return Drill(
@@ -147,6 +148,18 @@ def _ask(name: str, question: str) -> Any:
     with _connected(name) as connection:
         row = connection.execute(question.encode()).fetchone()
     return row[0] if row else None
+
+
+def _create(name: str) -> None:
+    """Raises BackupError if the shop's user has no more rights than the shop needs."""
+    try:
+        _execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege:
+        user = _ask(_database()["NAME"], "SELECT current_user")  # who logs in may act as another
+        raise BackupError(
+            f"{user} may not create databases, and a drill needs one of its own: ALTER ROLE {user} CREATEDB, or set "
+            "DATABASE_URL to an empty database and restore there without --drill."
+        ) from None
 
 
 def _execute(statement: sql.Composed) -> None:

@@ -1,5 +1,6 @@
 """Where files are kept."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from config import env
@@ -16,3 +17,10 @@ VAR_DIR = Path(env.text(
     wrong="A directory that others can read shows them secrets. One that cannot be written stops the start.",
     example="/var/lib/tillkeeper",
 ))  # fmt: skip
+
+
+def make_public(directory: Path) -> None:
+    """Make it, if it is not there, for the proxy to read too: services have a umask that would shut it out."""
+    with suppress(FileExistsError):
+        directory.mkdir()
+        directory.chmod(0o755)

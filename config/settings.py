@@ -13,7 +13,7 @@ from config.monitoring import RELEASE, SENTRY_DSN
 from config.payments import *  # noqa: F403 (settings are settings, wherever they are written down)
 from config.payments import PAYMENT_ACCOUNTS, TRUSTED_PROXIES
 from config.places import BASE_DIR as BASE_DIR
-from config.places import VAR_DIR
+from config.places import VAR_DIR, make_public
 from config.secret_files import kept_secret
 from config.shop import *  # noqa: F403
 from config.shop import DEFAULT_FROM_EMAIL, EMAIL_HOST
@@ -117,7 +117,7 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)
+make_public(STATIC_ROOT)
 WHITENOISE_USE_FINDERS = not PRODUCTION  # no collectstatic needed on somebody's own machine
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

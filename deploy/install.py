@@ -7,6 +7,7 @@ changed are never overwritten.
 
 import argparse
 import compileall
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("config", "billing", "commerce", "actors", "deploy", "manage.py", "README.md", "CHANGELOG.md", "LICENSE")
 
+HIDDEN = ("/root", "/home")
+"""By `ProtectHome=` of the units."""
+
 HOME, ETC, LOGS = Path("opt/tillkeeper"), Path("etc/tillkeeper"), Path("var/log/tillkeeper")
+EXAMPLES = ("etc/*", "nginx/operators.conf")
 UNITS, SYSUSERS, SUPERVISOR = Path("etc/systemd/system"), Path("etc/sysusers.d"), Path("etc/supervisor/conf.d")
 
 
@@ -28,7 +33,19 @@ def main() -> None:
     asked = words.parse_args()
     if not asked.release or "/" in asked.release or asked.release.startswith("."):
         sys.exit(f"The release is called {asked.release!r}: write a name like 1.4.0, RELEASE=1.4.0.")
-    lay_out(asked.destdir.resolve(), asked.release, asked.python)
+    os.umask(0o022)  # whatever root's own is: another user runs it
+    lay_out(asked.destdir.resolve(), asked.release, usable(asked.python))
+
+
+def usable(python: str) -> str:
+    """The interpreter; ends with a sentence if there is none, and warns of one that the services could not run."""
+    found = shutil.which(python)
+    if not found:
+        sys.exit(f"There is no {python}: write PYTHON=/usr/bin/python3, or another of 3.11 to 3.13.")
+    real = Path(found).resolve()
+    if any(real.is_relative_to(home) for home in HIDDEN):
+        print(f"{real} is in a home, which the units cannot see: they need PYTHON=/usr/bin/python3.", file=sys.stderr)
+    return found
 
 
 def lay_out(root: Path, release: str, python: str) -> None:
@@ -36,18 +53,28 @@ def lay_out(root: Path, release: str, python: str) -> None:
     home = root / HOME / "releases" / release
     if home.exists():
         sys.exit(f"{home} exists, and a release never changes: write another name, RELEASE=…")
-    growing = home.with_name(f".{release}.growing")
-    shutil.rmtree(growing, ignore_errors=True)
-    growing.mkdir(parents=True)
-    copy_code(growing)
-    (growing / "RELEASE").write_text(f"{release}\n")
-    make_environment(growing, python)
-    compileall.compile_dir(growing, quiet=2)
-    growing.rename(home)
+    grow(home, release, python)
     copy_settings(root)
     copy_units(root)
     point_at(root / HOME / "current", f"releases/{release}")
     print(f"{release} is laid out in {home}; what to do now: {home / 'deploy/RUNBOOK.md'}")
+
+
+def grow(home: Path, release: str, python: str) -> None:
+    """The release, which is there once it is whole."""
+    growing = home.with_name(f".{release}.growing")
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(parents=True)
+    try:
+        copy_code(growing)
+        (growing / "RELEASE").write_text(f"{release}\n")
+        make_environment(growing, python)
+        compileall.compile_dir(growing, quiet=2)
+        growing.rename(home)
+    except subprocess.CalledProcessError:
+        sys.exit("There is no new release: its environment could not be made, for the reason above.")
+    finally:
+        shutil.rmtree(growing, ignore_errors=True)
 
 
 def copy_code(home: Path) -> None:
@@ -82,7 +109,7 @@ def copy_settings(root: Path) -> None:
     (root / ETC / "secrets").mkdir(parents=True, exist_ok=True)
     (root / ETC / "secrets").chmod(0o700)
     (root / LOGS).mkdir(parents=True, exist_ok=True)
-    for example in sorted((ROOT / "deploy/etc").iterdir()):
+    for example in sorted(file for pattern in EXAMPLES for file in (ROOT / "deploy").glob(pattern)):
         if not (kept := root / ETC / example.name).exists():
             shutil.copy(example, kept)
 

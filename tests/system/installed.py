@@ -23,11 +23,11 @@ class Installed:
         self.root, self.etc = root, root / "etc/tillkeeper"
         self.ports = {name: free_port() for name in ("worker-urgent", "worker-routine", "scheduler-1")}
 
-    def lay_out(self, release: str) -> "subprocess.CompletedProcess[str]":
+    def lay_out(self, release: str, python: str | None = None, umask: int = -1) -> "subprocess.CompletedProcess[str]":
         """`make install`, without make, which would look after this checkout's own environment first."""
         install, root = str(ROOT / "deploy/install.py"), str(self.root)
-        command = [sys.executable, install, root, release, "--python", _python()]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+        command = [sys.executable, install, root, release, "--python", python or _python()]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, umask=umask)
 
     def configure(self, house: House) -> None:
         """What an operator writes into the files of /etc/tillkeeper."""

@@ -5,6 +5,8 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ from tests.stack.ports import wait_until
 from tests.stack.processes import Program
 from tests.stack.programs import find_systemd
 from tests.stack.systemd import Notified, listening
-from tests.stack.units import UNITS, Unit
+from tests.stack.units import MOVED, UNITS, Unit
 from tests.system.house import ROOT, START_S, House, Placed, http
 from tests.system.installed import Installed, installed
 
@@ -129,7 +131,42 @@ def test_a_release_is_laid_out_whole(release: Installed) -> None:
     assert (home / "RELEASE").read_text() == "1.0\n"
     assert not (home / "tests").exists()
     assert stat.S_IMODE((release.etc / "secrets").stat().st_mode) == 0o700
+    assert (release.etc / "operators.conf").read_text() == (ROOT / "deploy/nginx/operators.conf").read_text()
     assert str(release.root) not in (home / ".venv/bin/dramatiq").read_text()  # it may be moved
+
+
+def test_whoever_runs_a_release_can_read_it(release: Installed) -> None:
+    """Root may be careful with its files: the release is another user's to run."""
+    done = release.lay_out("1.0-careful", umask=0o077)
+    assert done.returncode == 0, done.stderr
+    home = release.root / "opt/tillkeeper/releases/1.0-careful"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (home, home / "config", home / ".venv/bin")} == {0o755}
+    assert stat.S_IMODE((home / "RELEASE").stat().st_mode) == 0o644
+
+
+def test_without_its_python_nothing_is_laid_out(release: Installed) -> None:
+    """One sentence, and no half of a release."""
+    done = release.lay_out("1.0-nothing", python="/nowhere/python3")
+    assert done.returncode != 0
+    assert done.stderr == "There is no /nowhere/python3: write PYTHON=/usr/bin/python3, or another of 3.11 to 3.13.\n"
+
+    broken = release.root / "broken-python"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    done = release.lay_out("1.0-nothing", python=str(broken))
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1].startswith("There is no new release: its environment could not be made")
+    assert not list((release.root / "opt/tillkeeper/releases").glob("*1.0-nothing*"))
+
+
+def test_the_proxy_finds_the_static_files(release: Installed) -> None:
+    """Another user's: the way to them is open by name, whatever umask the shop has that made the directory first."""
+    unit = Unit(release.root, SERVICES[0])
+    assert int(unit.value("StateDirectoryMode"), 8) & 0o007 == 0o001
+    with tempfile.TemporaryDirectory() as var:
+        command = f"umask {unit.value('UMask')}; exec {sys.executable} {ROOT / 'manage.py'} check"
+        subprocess.run(["sh", "-c", command], env={"VAR_DIR": var}, capture_output=True, check=True, timeout=60)
+        assert stat.S_IMODE((Path(var) / "static").stat().st_mode) == 0o755
 
 
 def test_a_release_never_changes(release: Installed) -> None:
@@ -149,6 +186,19 @@ def test_a_release_needs_a_name_that_is_one(release: Installed) -> None:
     done = release.lay_out("../elsewhere")
     assert done.returncode != 0
     assert "write a name like 1.4.0" in done.stderr
+
+
+def test_a_shell_on_the_host_runs_commands(release: Installed, house: House) -> None:
+    """As the runbook opens it, with the settings and secrets of the services; nothing is written into the release."""
+    secrets = release.etc / "supervisor.env"
+    secrets.write_text(MOVED.sub(f"{release.root}/", secrets.read_text()))
+    runbook = (release.root / "opt/tillkeeper/current/deploy/RUNBOOK.md").read_text()
+    opened = re.search(r"## Your shell\n\n.*?\n\n((?: {4}[^\n]+\n)+)", runbook, re.DOTALL)
+    assert opened
+    script = MOVED.sub(f"{release.root}/", opened[1]) + "manage.py checkservices && manage.py payments list"
+    done = subprocess.run(["bash", "-c", script], env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (release.root / "opt/tillkeeper/current/var").exists()
 
 
 def test_make_installs() -> None:
