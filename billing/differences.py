@@ -54,9 +54,10 @@ def ask(account: str, provider_ref: str) -> Answer | Refused:
 
 
 def note(run: Reconciliation, found: Sequence[Found]) -> None:
-    """Write down what was found, in two queries and one statement, however much it is; nothing is noted twice.
+    """Write down what was found, in a handful of statements however much it is; nothing is noted twice.
 
-    What a person has decided stays decided, as long as both sides say what they said then.
+    What a person has decided stays decided, as long as both sides say what they said then; so known rows are locked,
+    and it takes a transaction.
     """
     known = {(row.kind, row.provider_ref): row for row in _known(run.account, found)}
     parked = {row.pk for row in known.values() if row.state == State.PARKED}
@@ -113,7 +114,8 @@ def resolve(difference_id: int, by: str, why: str) -> bool:
 
 
 def _known(account: str, found: Sequence[Found]) -> QuerySet[Difference]:
-    return Difference.objects.filter(account=account, provider_ref__in={each.provider_ref for each in found})
+    refs = {each.provider_ref for each in found}
+    return Difference.objects.select_for_update().filter(account=account, provider_ref__in=refs)
 
 
 def _noted(run: Reconciliation, found: Found, known: Difference | None, now: datetime) -> Difference:

@@ -1,9 +1,11 @@
 """One difference: how it is noted, what a look at its payment makes of it, and what a person may say of it."""
 
+import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from billing import differences, mismatches, reconciliation
@@ -14,11 +16,19 @@ from billing.states import RefundStatus, Status
 from config.due import database_now
 from tests.books import NOON, YESTERDAY, Kind, State, asked, made_yesterday, only, reconcile, stranger, was_made
 from tests.shop import Shop
+from tests.stack.ports import wait_until
+from tests.threads import at_once
 
 
 def day(ago: int = 1) -> Reconciliation:
     """So many days ago."""
     return reconciliation.again("sandbox", YESTERDAY - timedelta(days=ago - 1))
+
+
+def note(run: Reconciliation, found: Sequence[Found]) -> None:
+    """As a step through the day does."""
+    with transaction.atomic():
+        differences.note(run, found)
 
 
 def state_of(kind: Difference.Kind) -> str:
@@ -32,9 +42,9 @@ def state_of(kind: Difference.Kind) -> str:
 def test_a_difference_found_again_says_what_is_so_now(shop: Shop) -> None:
     """And it belongs to the day that found it last."""
     first, second = made_yesterday(shop), made_yesterday(shop)
-    differences.note(day(2), [Found(Kind.STATUS, "sb_1", "a", "pending", "canceled", first)])
+    note(day(2), [Found(Kind.STATUS, "sb_1", "a", "pending", "canceled", first)])
 
-    differences.note(day(1), [Found(Kind.STATUS, "sb_1", "b", "created", "failed", second)])
+    note(day(1), [Found(Kind.STATUS, "sb_1", "b", "created", "failed", second)])
 
     row = only()
     assert (row.reference, row.ours, row.theirs, row.payment) == ("b", "created", "failed", second)
@@ -45,18 +55,18 @@ def test_what_a_list_names_twice_is_noted_once(shop: Shop) -> None:
     """Pages overlap where a payment is made while they are read."""
     found = Found(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
 
-    differences.note(day(), [found, found])
+    note(day(), [found, found])
 
     assert only().provider_ref == "sb_1"
 
 
-def test_many_differences_take_no_more_queries_than_two(shop: Shop) -> None:
+def test_many_differences_take_no_more_queries_than_a_pair(shop: Shop) -> None:
     """However many strangers' payments a page has, when they are new, and when they are known."""
     run = day()
 
     def queries(count: int) -> int:
         with CaptureQueriesContext(connection) as captured:
-            differences.note(run, [Found(Kind.UNKNOWN, f"sb_{count}_{n}", theirs="succeeded") for n in range(count)])
+            note(run, [Found(Kind.UNKNOWN, f"sb_{count}_{n}", theirs="succeeded") for n in range(count)])
         return len(captured)
 
     assert queries(20) == queries(2)
@@ -81,8 +91,8 @@ def test_what_the_same_account_has_is_the_same_difference_and_no_other(shop: Sho
     other = Reconciliation.objects.create(account="second", day=YESTERDAY, reconcile_after=database_now())
     found = Found(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
 
-    differences.note(day(), [found])
-    differences.note(other, [found])
+    note(day(), [found])
+    note(other, [found])
 
     assert set(Difference.objects.values_list("account", flat=True)) == {"sandbox", "second"}
 
@@ -129,7 +139,7 @@ def test_what_stands_is_told_as_it_is_after_the_look(shop: Shop) -> None:
     """What the list said may be old by then."""
     payment = made_yesterday(shop, "pay")
     shop.sandbox.force(payment.provider_ref, "canceled")
-    differences.note(day(), [Found(Kind.STATUS, payment.provider_ref, "", "pending", "authorized", payment)])
+    note(day(), [Found(Kind.STATUS, payment.provider_ref, "", "pending", "authorized", payment)])
 
     differences.mend(only())
 
@@ -140,9 +150,9 @@ def test_the_day_that_found_it_meanwhile_keeps_it(shop: Shop) -> None:
     """A look takes time; of what came of it, only that is written."""
     payment = made_yesterday(shop)
     found = Found(Kind.STATUS, payment.provider_ref, "", "pending", "succeeded", payment, mendable=True)
-    differences.note(day(2), [found])
+    note(day(2), [found])
     read_before = only()
-    differences.note(day(1), [found])
+    note(day(1), [found])
 
     differences.mend(read_before)
 
@@ -331,6 +341,36 @@ def test_nobody_resolves_without_a_name_and_a_reason(shop: Shop, by: str, why: s
 
     with pytest.raises(ValueError, match="by somebody, and for a reason"):
         differences.resolve(only().pk, by, why)
+
+
+def test_a_decision_that_is_being_written_when_the_difference_is_found_again_stands(shop: Shop) -> None:
+    """The day waits for it."""
+    theirs = Found(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
+    note(day(), [theirs])
+    run, pk, is_decided = day(), only().pk, threading.Event()
+
+    def decide() -> None:
+        with transaction.atomic():
+            differences.resolve(pk, "ann", "not ours")
+            is_decided.set()
+            wait_until(_somebody_waits_for_it, "the day waits for the decision", 30)
+
+    def find_again() -> None:
+        assert is_decided.wait(30)
+        note(run, [theirs])
+
+    at_once(decide, find_again)
+
+    assert only().state == State.RESOLVED
+
+
+def _somebody_waits_for_it() -> bool:
+    """On SQLite whoever comes waits, and it cannot be seen."""
+    if connection.vendor == "sqlite":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_one_is_resolved_and_no_other(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

@@ -182,6 +182,18 @@ def test_each_step_holds_the_day_for_longer(shop: Shop) -> None:
     assert run.reconcile_after > held_until
 
 
+def test_who_watches_is_told_how_many_were_compared(shop: Shop) -> None:
+    """A page of theirs, and then what of ours was not on it."""
+    stranger(shop)
+    for _ in range(2):
+        was_made(shop, made_yesterday(shop), NOON, there=NOON - timedelta(days=1))
+    told: list[int] = []
+
+    ReconciledDay(_claimed(), told.append).compare()
+
+    assert told == [1, 2]
+
+
 def test_whoever_has_lost_the_day_writes_nothing(shop: Shop) -> None:
     """Somebody else compares it by now."""
     stranger(shop)
