@@ -54,15 +54,15 @@ def ask(account: str, provider_ref: str) -> Answer | Refused:
 
 
 def note(run: Reconciliation, found: Sequence[Found]) -> None:
-    """Write down what was found, in two queries and one statement, however much it is; nothing is noted twice.
+    """Write down what was found, in a handful of statements however much it is; nothing is noted twice.
 
-    What a person has decided stays decided, as long as both sides say what they said then.
+    What a person has decided stays decided, as long as both sides say what they said then; so known rows are locked,
+    and it takes a transaction.
     """
-    if not found:
-        return
     known = {(row.kind, row.provider_ref): row for row in _known(run.account, found)}
     parked = {row.pk for row in known.values() if row.state == State.PARKED}
-    rows = [_noted(run, each, known.get((each.kind, each.provider_ref))) for each in found]
+    now = database_now()
+    rows = [_noted(run, each, known.get((each.kind, each.provider_ref)), now) for each in found]
     Difference.objects.bulk_create([row for row in rows if not row.pk], ignore_conflicts=True)
     Difference.objects.bulk_update([row for row in rows if row.pk], CHANGES)
     for row in rows:
@@ -89,14 +89,14 @@ def mend(difference: Difference) -> None:
     if found is None:
         _end(difference, State.MENDED)
     elif looked or not found.mendable:
-        _end(difference, State.PARKED, ours=found.ours, theirs=found.theirs)
+        _say(difference, found)
+        _end(difference, State.PARKED)
         _tell(difference)
 
 
-def close_agreed(run: Reconciliation, since: datetime) -> int:
-    """Standing differences of the day that were not found again since then: the two agree by now. Returns how many."""
-    gone = run.differences.filter(state__in=STANDING, last_found_at__lt=since)
-    return gone.update(state=State.MENDED)
+def close_agreed(run: Reconciliation, since: datetime) -> None:
+    """Standing differences of the day that were not found again since then: the two agree by now."""
+    run.differences.filter(state__in=STANDING, last_found_at__lt=since).update(state=State.MENDED)
 
 
 def resolve(difference_id: int, by: str, why: str) -> bool:
@@ -114,21 +114,27 @@ def resolve(difference_id: int, by: str, why: str) -> bool:
 
 
 def _known(account: str, found: Sequence[Found]) -> QuerySet[Difference]:
-    return Difference.objects.filter(account=account, provider_ref__in={each.provider_ref for each in found})
+    refs = {each.provider_ref for each in found}
+    return Difference.objects.select_for_update().filter(account=account, provider_ref__in=refs)
 
 
-def _noted(run: Reconciliation, found: Found, known: Difference | None) -> Difference:
-    """A new row, or the one that is there. That one comes to life again if it was mended, if it is another one now, or
-    if one more look may mend it.
+def _noted(run: Reconciliation, found: Found, known: Difference | None, now: datetime) -> Difference:
+    """A new row, or the one that is there. That one comes to life again if it was mended, if it is another one now (as
+    a new one is, which has said nothing yet), or if one more look may mend it.
     """
-    ours, theirs = found.ours[:200], found.theirs[:200]
     row = known or Difference(account=run.account, kind=found.kind, provider_ref=found.provider_ref)
-    changed = known is None or (row.ours, row.theirs) != (ours, theirs)
-    if changed or row.state == State.MENDED or (row.state == State.PARKED and found.mendable):
+    said = row.ours, row.theirs
+    _say(row, found)
+    if said != (row.ours, row.theirs) or row.state == State.MENDED or (row.state == State.PARKED and found.mendable):
         row.state = _first_state(found)
-    row.ours, row.theirs, row.reference, row.payment = ours, theirs, found.reference, found.payment
-    row.reconciliation, row.last_found_at = run, database_now()
+    row.reference, row.payment = found.reference, found.payment
+    row.reconciliation, row.last_found_at = run, now
     return row
+
+
+def _say(row: Difference, found: Found) -> None:
+    """A word of theirs that we do not know may be as long as its column, and more is said of it."""
+    row.ours, row.theirs = found.ours, found.theirs[:200]
 
 
 def _first_state(found: Found) -> Difference.State:
@@ -148,11 +154,9 @@ def _look(payment: Payment) -> bool:
     return payments.look_again(payment, AskedBy.RECONCILIATION)
 
 
-def _end(difference: Difference, state: Difference.State, **facts: str) -> None:
+def _end(difference: Difference, state: Difference.State) -> None:
     difference.state = state
-    for name, value in facts.items():
-        setattr(difference, name, value[:200])
-    difference.save(update_fields=["state", *facts])
+    difference.save(update_fields=["state", "ours", "theirs"])
 
 
 def _tell(difference: Difference) -> None:

@@ -65,8 +65,12 @@ class ReconciledDay:
         differences.close_agreed(self._run, self._started)
 
     def mend(self) -> None:
-        """One by one: what a look may mend, and what may only have moved while we compared."""
-        for difference in self._run.differences.filter(state=Difference.State.OPEN).select_related("payment"):
+        """One by one: what a look may mend, and what may only have moved while we compared.
+
+        The states first: nothing can have gone back of money that has not come here yet.
+        """
+        differing = self._run.differences.filter(state=Difference.State.OPEN).select_related("payment")
+        for difference in sorted(differing, key=lambda each: each.kind != Difference.Kind.STATUS):
             self._step([])
             differences.mend(difference)
 
@@ -107,7 +111,7 @@ class ReconciledDay:
         ours = differences.with_refunds(
             Payment.objects.filter(
                 Q(provider_ref__in=[answer.provider_ref for answer in answers])
-                | Q(provider_ref="", reference__in=[answer.reference for answer in answers]),
+                | Q(reference__in=[answer.reference for answer in answers]),
                 account=self._run.account,
             )
         ).order_by("pk")
@@ -118,7 +122,7 @@ class ReconciledDay:
     def _unknown(self, answers: list[Answer]) -> list[Found]:
         """In an account that others use too, what has no reference of ours is theirs: counted, and not parked."""
         found = [each for answer in answers if (each := unknown(answer))]
-        if not found or self._run.account not in settings.RECONCILIATION_SHARED_ACCOUNTS:
+        if self._run.account not in settings.RECONCILIATION_SHARED_ACCOUNTS:
             return found
         ours = Payment.objects.filter(reference__in=[each.reference for each in found])
         references = set(ours.values_list("reference", flat=True))

@@ -1,6 +1,6 @@
 """What keeps a day from being compared: it comes again, and whoever asked is told why."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from pytest_django import Settings
@@ -9,9 +9,8 @@ from billing import differences, reconciliation
 from billing.errors import CannotReconcile, WrongCredentials
 from billing.models import Payment, Reconciliation
 from config.due import database_now
+from tests.books import YESTERDAY
 from tests.shop import Shop
-
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ FACTS = _with_database("what_looks_write", "refunds_in_trouble")
 ATTENTION = _with_database("looks_in_vain")
 PAYMENTS = _with_database("payments")
 COMPARING = Suite(("tests/unit/test_comparing.py",), WITH_DATABASE)
-RECONCILING = _with_database("reconciliation")
+RECONCILING = _with_database("differences", "reconciliation", "reconciliation_days", "reconciliation_stopped")
 
 MODULES = {
     "billing/states.py": RULES,

@@ -34,7 +34,9 @@ def start(work: Callable[[], int], directory: str, closing: Sequence[int] = ()) 
 
 
 def run(work: Callable[[Path], int], limit_s: float) -> tuple[int | None, str]:
-    """What the work returned in a fork of this process, and what it wrote; None if it took too long and was killed."""
+    """What the work returned in a fork of this process, and what it wrote; None if it took too long and was killed, by
+    us or by an alarm of its own.
+    """
     with scratch() as directory:
         told = Path(directory, "told")
         code = _wait_for(start(lambda: work(told), directory), time.monotonic() + limit_s)
@@ -60,7 +62,8 @@ def _wait_for(child: int, until: float) -> int | None:
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            return None if code == -signal.SIGALRM else code
         if time.monotonic() > until:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)

@@ -8,7 +8,8 @@ import importlib
 import inspect
 import json
 import os
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,9 @@ class Prepared:
         os.close(told)
         self._questions, self._answers = os.fdopen(ours, "w"), os.fdopen(answers)
 
-    def tries(self, path: str, function: str, source: str, tests: Sequence[str], limit_s: float) -> Answer:
-        """Run these tests, until one fails, with the function as the source has it."""
-        print(json.dumps([path, function, source, tests, limit_s]), file=self._questions, flush=True)
+    def tries(self, path: str, function: str, source: str, limits_s: Mapping[str, float]) -> Answer:
+        """Run these tests, until one fails or takes longer than its limit, with the function as the source has it."""
+        print(json.dumps([path, function, source, limits_s]), file=self._questions, flush=True)
         answer = self._answers.readline()
         if not answer:
             raise RuntimeError("the prepared copy has ended")
@@ -82,8 +83,9 @@ class _Waiting:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
         for question in self._questions:
-            path, function, source, tests, limit_s = json.loads(question)
-            chosen = [items[test] for test in tests]
+            path, function, source, limits_s = json.loads(question)
+            chosen = {items[test]: limit_s for test, limit_s in limits_s.items()}
+            limit_s = sum(limits_s.values())
             code, failed = copies.run(lambda told: _try(path, function, source, chosen, told), limit_s)  # noqa: B023
             print(json.dumps([code, failed]), file=self._answers, flush=True)
         return True
@@ -92,10 +94,12 @@ class _Waiting:
 # --- in a fork of it -------------------------------------------------------------------------------------------------
 
 
-def _try(path: str, function: str, source: str, items: Sequence[pytest.Item], told: Path) -> int:
+def _try(path: str, function: str, source: str, limits_s: Mapping[pytest.Item, float], told: Path) -> int:
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     _function(module, function).__code__ = functions(source, str(Path(path).resolve()))[function]
+    items = list(limits_s)
     for item, following in zip(items, [*items[1:], None], strict=True):
+        signal.setitimer(signal.ITIMER_REAL, limits_s[item])
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if item.session.testsfailed:
             told.write_text(item.nodeid)

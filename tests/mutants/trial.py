@@ -43,7 +43,7 @@ FAILED = frozenset(
 """A test failed, or the changed module could not even be imported. No tests at all would be a mistake of ours."""
 
 PATIENCE_S = 20.0
-"""A change that makes a run so much longer than the unchanged one has been noticed."""
+"""A change that makes a test so much longer than it is has been noticed."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ def survives(path: str, source: str, tests: Sequence[str], reach: Reach) -> bool
 
 
 def _tried(path: str, function: str | None, source: str, tests: Sequence[str], reach: Reach) -> Answer:
-    limit_s = PATIENCE_S + 10 * sum(reach.seconds[test] for test in tests)
+    limits_s = [PATIENCE_S + 10 * reach.seconds[test] for test in tests]
     if function:
-        return reach.prepared.tries(path, function, source, tests, limit_s)
-    return Answer(*copies.run(lambda told: _changed(path, source, tests, reach.suite, told), limit_s))
+        return reach.prepared.tries(path, function, source, dict(zip(tests, limits_s, strict=True)))
+    return Answer(*copies.run(lambda told: _changed(path, source, tests, reach.suite, told), sum(limits_s)))
 
 
 # --- in the copy -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,92 @@
+"""Yesterday in two sets of books: what a provider has of it, and what we have."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from billing import reconciliation
+from billing.models import Difference, Payment, Reconciliation
+from billing.sandbox.ledger import Claim
+from billing.sandbox.payment import Money as SandboxMoney
+from billing.sandbox.payment import Payment as SandboxPayment
+from billing.states import Status
+from config.due import database_now
+from tests.shop import Shop
+
+State, Kind = Difference.State, Difference.Kind
+
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+NOON = datetime.combine(YESTERDAY, datetime.min.time(), tzinfo=UTC) + timedelta(hours=12)
+
+
+def was_made(shop: Shop, payment: Payment, at: datetime = NOON, there: datetime | None = None) -> Payment:
+    """The payment was made at that moment, here and there."""
+    Payment.objects.filter(pk=payment.pk).update(created_at=at)
+    if payment.provider_ref:
+        ledger = shop.sandbox.ledger
+        ledger._keep(replace(ledger.find(payment.provider_ref), created_at=there or at))
+    return shop.fresh(payment)
+
+
+def made_yesterday(shop: Shop, action: str = "") -> Payment:
+    """A payment of yesterday, on which the buyer did something that we have seen; nothing: it is pending."""
+    _, payment = shop.order()
+    if action:
+        shop.buyer(payment, action)
+        shop.sweep_now(payment)
+    return was_made(shop, payment)
+
+
+def stranger(shop: Shop, status: str = "succeeded", reference: str = "of-another-shop", amount: str = "9.90") -> str:
+    """A payment that was made at the provider yesterday, and not by us."""
+    draft = SandboxPayment(
+        id=f"sb_stranger_{reference}_{status}_{len(shop.sandbox.ledger.all())}",
+        amount=SandboxMoney(amount, "EUR"),
+        reference=reference,
+        description="",
+        return_url="",
+        callback_url="",
+        created_at=NOON,
+        expires_at=NOON + timedelta(days=3),
+        status=status,
+    )
+    return shop.sandbox.ledger.create(Claim(draft.id, "x"), draft)[0].id
+
+
+def reconcile() -> Reconciliation:
+    """Yesterday, compared to its end."""
+    run = reconciliation.reconcile("sandbox", YESTERDAY)
+    assert (run.error, run.compared_at is not None) == ("", True)
+    return run
+
+
+def only() -> Difference:
+    """The one difference that was found."""
+    return Difference.objects.get()
+
+
+def asked(shop: Shop, payment: Payment) -> int:
+    """How often the provider was asked about this payment."""
+    return len([each for each in shop.sandbox.requests(payment.provider_ref) if each["method"] == "GET"])
+
+
+def many(shop: Shop, count: int, **facts: object) -> list[Payment]:
+    """So many payments of yesterday, pending here and there."""
+    refs = [stranger(shop, "pending", reference=f"order-{number}", amount="1.00") for number in range(count)]
+    now = database_now()
+    return Payment.objects.bulk_create(
+        Payment(
+            account="sandbox",
+            provider_ref=ref,
+            reference=f"order-{number}",
+            amount_minor=100,
+            currency="EUR",
+            description="test",
+            return_url="http://127.0.0.1/",
+            status=Status.PENDING,
+            window_ends_at=now + timedelta(hours=1),
+            next_check_at=now + timedelta(hours=1),
+            created_at=NOON,
+            **facts,
+        )
+        for number, ref in enumerate(refs)
+    )
