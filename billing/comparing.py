@@ -35,7 +35,7 @@ def compare(payment: Payment, answer: Answer, refunded_minor: int) -> Iterator[F
         yield _found(Difference.Kind.AMOUNT, payment, answer, str(ours), str(answer.amount))
     if answer.reference != payment.reference:
         yield _found(Difference.Kind.REFERENCE, payment, answer, payment.reference, answer.reference)
-    if not _same_end(Status(payment.status), answer.status):
+    if not _same_end(Status(payment.status), answer.status) and not _goes_back(payment, answer):
         mendable = _is_mendable(payment, answer)
         yield _found(Difference.Kind.STATUS, payment, answer, payment.status, _word(answer), mendable=mendable)
     if not refunded_minor <= answer.refunded_minor <= payment.refunds_minor:
@@ -68,9 +68,14 @@ def _found(
 
 
 def _amount(payment: Payment) -> Money:
-    """What we asked for; or what came instead, once a person has accepted it."""
-    accepted = payment.status == Status.SUCCEEDED and payment.received
-    return accepted or payment.amount
+    """What we asked for; or what came instead, once it was accepted or is given back."""
+    decided = payment.status == Status.SUCCEEDED or payment.refunds_minor > 0
+    return (decided and payment.received) or payment.amount
+
+
+def _goes_back(payment: Payment, answer: Answer) -> bool:
+    """There it has succeeded; here it came to nothing, because that very money is held by refunds, compared below."""
+    return payment.refunds_minor > 0 and answer.status == Status.SUCCEEDED and answer.amount == payment.received
 
 
 def _same_end(ours: Status, theirs: Status | None) -> bool:

@@ -225,6 +225,16 @@ def test_late_money_of_another_amount_waits_for_a_person(shop: Shop) -> None:
     assert (shop.fresh(payment).status, shop.fresh(payment).attention) == (Status.CANCELED, Attention.MISMATCH)
 
 
+def test_money_that_was_given_back_is_no_difference(shop: Shop) -> None:
+    """A person has decided about it, and its refund is through: nobody is called again."""
+    payment = made_yesterday(shop)
+    shop.sandbox.ledger.force(payment.provider_ref, "succeeded", amount=SandboxMoney("5.50", "EUR"))
+    shop.look(payment)
+    shop.follow(mismatches.give_back(payment.pk, "olga", "too much", "a-key"))
+
+    assert not reconcile().differences.exists()
+
+
 def test_refunds_on_their_way_keep_no_difference_open(shop: Shop) -> None:
     """The payment has ended: its own look is what counts, and not the refunds' next."""
     payment = made_yesterday(shop)
@@ -232,6 +242,7 @@ def test_refunds_on_their_way_keep_no_difference_open(shop: Shop) -> None:
     shop.look(payment)
     shop.sandbox.refunds_start_as("pending")
     shop.follow(mismatches.give_back(payment.pk, "olga", "too much", "a-key"))
+    shop.sandbox.ledger.force(payment.provider_ref, "succeeded", amount=SandboxMoney("6.50", "EUR"))
 
     reconcile()
 

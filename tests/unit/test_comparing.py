@@ -105,6 +105,28 @@ def test_what_a_person_has_accepted_is_the_amount() -> None:
     assert (found.kind, found.ours) == (Kind.AMOUNT, "4.50 EUR")
 
 
+@pytest.mark.parametrize("status", UNPAID)
+@pytest.mark.parametrize("held", [1, 451])
+def test_what_was_given_back_is_no_difference(status: str, held: int) -> None:
+    """Here it came to nothing and there it has succeeded: a person has decided about that very money."""
+    came: dict[str, Any] = {"received_minor": 451, "received_currency": "EUR", "refunds_minor": held}
+
+    assert differences(ours(status, **came), theirs(amount=Money(451, "EUR"))) == []
+
+
+def test_other_money_than_was_given_back_is_a_difference() -> None:
+    """So is the same money while no refund holds it, and the word of a provider that it never came."""
+    came: dict[str, Any] = {"received_minor": 451, "received_currency": "EUR"}
+    given_back = ours("failed", **came, refunds_minor=1)
+
+    amount, status = differences(given_back, theirs(amount=Money(452, "EUR")))
+    assert (amount.kind, amount.ours, status.kind) == (Kind.AMOUNT, "4.51 EUR", Kind.STATUS)
+    amount, status = differences(ours("failed", **came), theirs(amount=Money(451, "EUR")))
+    assert (amount.kind, amount.ours, status.kind) == (Kind.AMOUNT, "4.50 EUR", Kind.STATUS)
+    (status,) = differences(given_back, theirs("pending", amount=Money(451, "EUR")))
+    assert status.kind == Kind.STATUS
+
+
 def test_another_reference_is_a_difference() -> None:
     """The money may be for something else."""
     payment = ours()
