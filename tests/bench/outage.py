@@ -47,8 +47,10 @@ class Plan:
 class Found:
     """What came of it."""
 
-    lags_s: dict[str, list[float]] = field(default_factory=lambda: {account: [] for account in ACCOUNTS})
-    """How late the most overdue payment of each account was, five times a second."""
+    lags_s: list[float] = field(default_factory=list)
+    """How late the other's most overdue payment was, five times a second, until all was settled where one was away."""
+    rush_lags_s: list[float] = field(default_factory=list)
+    """The same after that, while all payments at the other were paid in one moment."""
     calls_during: int = 0
     """Calls to the provider while it was away."""
     busiest_s: dict[str, int] = field(default_factory=dict)
@@ -92,7 +94,6 @@ class Drill:
         self.house, self.plan, self.found = house, plan, Found()
         self.servers = {account: SandboxServer() for account in ACCOUNTS}
         self.tallies = {account: Tally() for account in ACCOUNTS}
-        self._stop = threading.Event()
 
     def run(self) -> Found:
         """All of it."""
@@ -106,18 +107,21 @@ class Drill:
                 parts.enter_context(program)
             wait_until(lambda: all(tally.moments for tally in self.tallies.values()), "both were asked", START_S)
             wait_until(self._nobody_is_late, "what had waited for the start was done", self.plan.patience_s)
-            with self._watching():
-                self._go_through(refs)
+            with self._watching(self.found.lags_s):
+                self._go_through_the_outage(refs["away"])
+            with self._watching(self.found.rush_lags_s):
+                self._pay("other", refs["other"])
+                self._wait_until_succeeded("other", refs["other"])
         return self._judge()
 
     def _nobody_is_late(self) -> bool:
         return all(lag < 1 for _, lag in self.house.sql(LAG))
 
-    def _go_through(self, refs: dict[str, list[str]]) -> None:
+    def _go_through_the_outage(self, refs: Sequence[str]) -> None:
         server, tally, plan = self.servers["away"], self.tallies["away"], self.plan
         before, ends_at = len(tally.moments), time.monotonic() + plan.outage_s
         server.outage(plan.kind, plan.outage_s)
-        self._pay("away", refs["away"])
+        self._pay("away", refs)
         time.sleep(max(0.0, ends_at - time.monotonic() - 5))
         newcomers = self._write_payments("away", max(1, int(plan.payments * NEWCOMERS)), age_s=1)
         self._pay("away", newcomers)
@@ -127,10 +131,8 @@ class Drill:
         ended = time.monotonic()
         self._wait_until_succeeded("away", newcomers)
         self.found.newcomers_after_s = time.monotonic() - ended
-        self._wait_until_succeeded("away", refs["away"])
+        self._wait_until_succeeded("away", refs)
         self.found.settled_after_s = time.monotonic() - ended
-        self._pay("other", refs["other"])
-        self._wait_until_succeeded("other", refs["other"])
 
     def _pay(self, account: str, refs: Sequence[str]) -> None:
         for ref in refs:
@@ -174,21 +176,21 @@ class Drill:
             yield Program(name, COMMANDS[name](self.house), environment, ROOT, log)
 
     @contextmanager
-    def _watching(self) -> Iterator[None]:
-        watch = threading.Thread(target=self._watch)
+    def _watching(self, lags_s: list[float]) -> Iterator[None]:
+        stop = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(lags_s, stop))
         watch.start()
         try:
             yield
         finally:
-            self._stop.set()
+            stop.set()
             watch.join()
 
-    def _watch(self) -> None:
+    def _watch(self, lags_s: list[float], stop: threading.Event) -> None:
         with psycopg.connect(self.house.postgres.url_of("shop"), autocommit=True) as connection:
-            while not self._stop.wait(0.2):
+            while not stop.wait(0.2):
                 lags: dict[str, float] = dict(connection.execute(LAG).fetchall())
-                for account, found in self.found.lags_s.items():
-                    found.append(float(lags.get(account, 0)))
+                lags_s.append(float(lags.get("other", 0)))
 
     def _judge(self) -> Found:
         found, sql = self.found, self.house.sql

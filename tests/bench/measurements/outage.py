@@ -14,10 +14,11 @@ def measure(var: Path, plan: Plan) -> Iterator[str]:
         found = Drill(house, plan).run()
     yield f"{plan.payments:,} payments pending at each of two accounts, one away for {plan.outage_s:g} s ({plan.kind}),"
     yield f"at most {plan.limit_per_s} calls/s to each, and a burst of {plan.burst}:"
-    lags = found.lags_s["other"]
+    lags = found.lags_s
     lines: dict[str, object] = {
         "lag of the other, median and longest": f"{median(lags):.2f} s, {max(lags):.2f} s",
         "its longest, in each tenth of the time": f"{_longest_by_tenths(lags)} s",
+        "its longest, while all of its own paid": f"{max(found.rush_lags_s):.2f} s",
         "calls to the one that was away": found.calls_during,
         "newcomers settled after its end": f"{found.newcomers_after_s:.1f} s",
         "all settled after its end": f"{found.settled_after_s:.1f} s",
