@@ -8,9 +8,8 @@ from billing.models import Difference, Payment, Reconciliation
 from billing.sandbox.ledger import Claim
 from billing.sandbox.payment import Money as SandboxMoney
 from billing.sandbox.payment import Payment as SandboxPayment
-from billing.states import Status
 from config.due import database_now
-from tests.shop import Shop
+from tests.shop import Shop, written_payment
 
 State, Kind = Difference.State, Difference.Kind
 
@@ -74,16 +73,10 @@ def many(shop: Shop, count: int, **facts: object) -> list[Payment]:
     refs = [stranger(shop, "pending", reference=f"order-{number}", amount="1.00") for number in range(count)]
     now = database_now()
     return Payment.objects.bulk_create(
-        Payment(
-            account="sandbox",
+        written_payment(
+            now,
             provider_ref=ref,
             reference=f"order-{number}",
-            amount_minor=100,
-            currency="EUR",
-            description="test",
-            return_url="http://127.0.0.1/",
-            status=Status.PENDING,
-            window_ends_at=now + timedelta(hours=1),
             next_check_at=now + timedelta(hours=1),
             created_at=NOON,
             **facts,

@@ -1,8 +1,8 @@
 """A shop for tests: real rows, the real provider over real HTTP, and the verbs of customers and sweeps."""
 
 import json
-from datetime import timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.db.models import F, Model, Q
@@ -14,6 +14,7 @@ from billing.money import Money
 from billing.providers import Post
 from billing.sandbox import SandboxServer
 from billing.sandbox.callbacks import signature
+from billing.states import Status
 from commerce import carts, notifications, orders, settlement
 from commerce.models import Cart, Order, Product, Seller
 
@@ -33,6 +34,20 @@ def sandbox_account(server: SandboxServer) -> dict[str, str]:
 def signed(body: bytes, secret: str = SECRET) -> Post:
     """The body as the provider would post it, now."""
     return Post(body, {"sandbox-signature": signature(secret, body)}, "127.0.0.1")
+
+
+def written_payment(now: datetime, **facts: Any) -> Payment:
+    """A pending payment of 1.00 EUR that no customer began: not saved yet, and no provider knows it."""
+    row = {
+        "account": "sandbox",
+        "amount_minor": 100,
+        "currency": "EUR",
+        "description": "test",
+        "return_url": "http://127.0.0.1/",
+        "status": Status.PENDING,
+        "window_ends_at": now + timedelta(hours=1),
+    }
+    return Payment(**{**row, **facts})
 
 
 class Shop:

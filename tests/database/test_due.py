@@ -14,8 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from billing.looks import CHECKS
 from billing.models import Payment
-from billing.states import Status
 from config.due import DEATHS_ALLOWED, ClaimLost, database_now
+from tests.shop import written_payment
 
 T = TypeVar("T")
 
@@ -24,15 +24,9 @@ def payments(count: int, *, due_for_s: float = 1, prefix: str = "order") -> list
     """Pending payments that have been due for so long, the first one for the longest time."""
     now = database_now()
     rows = [
-        Payment(
-            account="sandbox",
+        written_payment(
+            now,
             reference=f"{prefix}-{number}",
-            amount_minor=100,
-            currency="EUR",
-            description="test",
-            return_url="http://127.0.0.1/",
-            status=Status.PENDING,
-            window_ends_at=now + timedelta(hours=1),
             next_check_at=now - timedelta(seconds=due_for_s, milliseconds=count - number),
         )
         for number in range(count)

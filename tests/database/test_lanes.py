@@ -19,7 +19,7 @@ from billing.sandbox import SandboxServer
 from billing.states import Status
 from config.due import DEATHS_ALLOWED, database_now
 from config.nudges import publisher
-from tests.shop import Shop, sandbox_account
+from tests.shop import Shop, sandbox_account, written_payment
 
 
 @pytest.fixture
@@ -41,14 +41,10 @@ def pending(count: int, *, due_for_s: float, age_s: float = 1, name: str = "sand
     now = database_now()
     payments = []
     for number in range(count):
-        payment = Payment(
+        payment = written_payment(
+            now,
             account=name,
             reference=f"{name}-{due_for_s}-{number}",
-            amount_minor=100,
-            currency="EUR",
-            description="test",
-            return_url="http://127.0.0.1/",
-            status=Status.PENDING,
             window_ends_at=now + timedelta(hours=2),
             next_check_at=now - timedelta(seconds=due_for_s),
         )

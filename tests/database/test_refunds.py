@@ -467,14 +467,3 @@ def test_books_that_cannot_agree_call_for_a_person(shop: Shop, theirs: int) -> N
     payment = shop.fresh(payment)
     assert (payment.attention, payment.status) == (Attention.REFUNDS_DIFFER, Status.SUCCEEDED)
     assert "we know of 1.00 EUR" in payment.attention_note
-
-
-def test_a_look_that_finds_success_finds_what_went_back_meanwhile(shop: Shop) -> None:
-    """Paid, and given back in the provider's pages, before we looked."""
-    _, payment = shop.order()
-    shop.buyer(payment, "pay")
-    shop.sandbox.refund(payment.provider_ref, {"value": "1.00", "currency": "EUR"})
-
-    payment = shop.look(payment)
-
-    assert (payment.status, payment.refunds_minor) == (Status.SUCCEEDED, 100)
