@@ -15,7 +15,7 @@ from actors.jobs import pauses
 from actors.jobs.looking import unstopped
 from actors.jobs.quarantine import silence
 from actors.models import Tick
-from actors.schedule import Entry, table
+from actors.schedule import table
 from config.broker import Rabbitmq
 from config.due import database_now
 from config.health import database_problem
@@ -53,7 +53,7 @@ def schedule() -> Iterator[Finding]:
     resting = pauses.paused(pauses.SCHEDULE)
     last: dict[str, datetime] = dict(Tick.objects.values_list("schedule").annotate(Max("due_at")))
     active = [entry for entry in table() if entry.actor not in resting]
-    missed = {entry.actor: at for entry in active if (at := _missed(entry, last.get(entry.actor), now))}
+    missed = {entry.actor: at for entry in active if (at := entry.missed(last.get(entry.actor), now, GRACE))}
     if missed and all(fired < max(missed.values()) for fired in last.values()):
         yield Finding("schedule", "no entry of it is fired", "Start a scheduler: `make scheduler` (or `make run`).")
         missed = {}
@@ -149,13 +149,6 @@ def settings_() -> Iterator[Finding]:
         yield Finding("SHOP_URL", "links in mails lead to the reader's own machine", "Write the shop's public address.")
     if settings.BROKER_METRICS_URL and not brokers.metrics():
         yield Finding("BROKER_METRICS_URL", "nothing answers there", "Enable rabbitmq_prometheus, or leave it empty.")
-
-
-def _missed(entry: Entry, last: datetime | None, now: datetime) -> datetime | None:
-    """The tick that was due GRACE ago and that nobody fired; one before the first start counts for nothing."""
-    due = entry.period.latest(now - GRACE)
-    too_old = last is None and now - due > entry.catch_up + GRACE
-    return None if too_old or (last is not None and last >= due) else due
 
 
 def _arguments() -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import ast
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dramatiq
@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from actors.kinds import KINDS, Kind
-from actors.periods import DAY_S
+from actors.periods import DAY_S, Cron
 from actors.schedule import Entry, attach, entries
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,30 @@ def test_every_entry_is_there_once() -> None:
 def test_a_missed_tick_has_a_window(entry: Entry) -> None:
     """Long enough for a scheduler that is started again, and no longer than a day."""
     assert timedelta(seconds=10) <= entry.catch_up <= timedelta(seconds=DAY_S)
+
+
+THREE = datetime(2026, 3, 29, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("last", "hours_later", "missed"),
+    [
+        (None, 0.005, False),  # in a new shop; and so it is 18 seconds later
+        (None, 0.1, True),
+        (None, 11.9, True),
+        (None, 12.1, False),
+        (THREE - timedelta(days=1), 0.005, False),
+        (THREE - timedelta(days=1), 12.1, True),
+        (THREE, 12.1, False),
+    ],
+)
+def test_a_tick_is_missed_unless_the_shop_is_younger(last: datetime | None, hours_later: float, missed: bool) -> None:
+    """What no scheduler would catch up any more, and none had ever fired, is nobody's fault."""
+    daily = Entry("cleanup_old_carts", Cron("0 3 * * *"), catch_up=timedelta(hours=12))
+
+    found = daily.missed(last, THREE + timedelta(hours=hours_later), timedelta(seconds=30))
+
+    assert found == (THREE if missed else None)
 
 
 def test_the_scheduler_finds_each_period_on_its_actor() -> None:

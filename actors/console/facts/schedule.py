@@ -34,8 +34,7 @@ class Scheduled:
     """Of the last TICKS, the oldest first."""
 
     missed_at: datetime | None
-    """A tick that came due more than CONSOLE_LATE_S ago, and that nobody has fired and somebody should; None while the
-    entry is paused."""
+    """A tick that came due more than CONSOLE_LATE_S ago, and that nobody has fired; None while it is paused."""
 
     pause: Rest | None
 
@@ -70,21 +69,6 @@ def told(period: Every | Cron) -> str:
     return period.spec
 
 
-def missed_at(entry: Entry, last_at: datetime | None, now: datetime) -> datetime | None:
-    """The first tick that nobody fired, once one is so late; a pause uses ticks up as well.
-
-    A tick that is too old to be caught up counts for nothing: no scheduler would fire it, least of all in a new shop.
-    """
-    late = timedelta(seconds=settings.CONSOLE_LATE_S)
-    due_at = entry.period.latest(now - late)
-    if now - due_at > entry.catch_up + late or (last_at is not None and last_at >= due_at):
-        return None
-    used_up = Tick.objects.filter(schedule=entry.actor).order_by("-due_at").values_list("due_at", flat=True).first()
-    if used_up is None:
-        return due_at
-    return None if used_up >= due_at else entry.period.next_valid_date(used_up)
-
-
 def _scheduled(entry: Entry, now: datetime, pause: Rest | None) -> Scheduled:
     ticks = list(Tick.objects.filter(schedule=entry.actor, paused=False).order_by("-due_at")[:TICKS])
     lateness = [max(0.0, (tick.fired_at - tick.due_at).total_seconds()) for tick in ticks]
@@ -96,6 +80,16 @@ def _scheduled(entry: Entry, now: datetime, pause: Rest | None) -> Scheduled:
         last_at=last_at,
         late_s=lateness[0] if lateness else None,
         lateness_s=lateness[::-1],
-        missed_at=None if pause else missed_at(entry, last_at, now),
+        missed_at=None if pause else _missed_at(entry, last_at, now),
         pause=pause,
     )
+
+
+def _missed_at(entry: Entry, last_at: datetime | None, now: datetime) -> datetime | None:
+    """The first tick that nobody fired, once one is so late; a pause uses ticks up as well."""
+    late = timedelta(seconds=settings.CONSOLE_LATE_S)
+    if last_at is not None and not entry.missed(last_at, now, late):
+        return None
+    used_up = Tick.objects.filter(schedule=entry.actor).order_by("-due_at").values_list("due_at", flat=True).first()
+    due_at = entry.missed(used_up, now, late)
+    return entry.period.next_valid_date(used_up) if due_at and used_up else due_at

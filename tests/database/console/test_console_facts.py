@@ -1,6 +1,6 @@
 """What the console says about the shop."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -8,11 +8,9 @@ from django.utils import timezone
 from actors.console.facts import payment as one_payment
 from actors.console.facts import payments, work
 from actors.console.facts.overview import overview
-from actors.console.facts.schedule import missed_at
 from actors.kinds import KINDS
 from actors.models import Tick
-from actors.periods import Cron
-from actors.schedule import Entry, table
+from actors.schedule import table
 from billing import breaker
 from billing.models import Attention, Payment
 from tests.consoles import worker
@@ -68,18 +66,6 @@ def test_ticks_that_a_pause_used_up_are_not_missed() -> None:
             )
 
     assert not [finding for finding in overview().findings if "Nobody fires the schedule" in finding.text]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("now", "missed"), [("03:00:10", False), ("03:01", True), ("14:59", True), ("15:18", False)])
-def test_what_was_due_long_before_a_shop_began_is_not_missed(now: str, missed: bool) -> None:
-    """A tick that no scheduler would catch up any more is nobody's fault."""
-    daily = Entry("cleanup_old_carts", Cron("0 3 * * *"), catch_up=timedelta(hours=12))
-    due_at = datetime(2026, 3, 29, 3, tzinfo=UTC)
-
-    found = missed_at(daily, None, datetime.combine(due_at.date(), time.fromisoformat(now), tzinfo=UTC))
-
-    assert found == (due_at if missed else None)
 
 
 def test_the_first_page_says_on_what_somebody_waits(shop: Shop) -> None:
