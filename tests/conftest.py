@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dramatiq
 import pytest
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from billing import breaker, checks
@@ -34,6 +35,13 @@ def _no_messages_left() -> Iterator[None]:
     publisher.flush(timeout_s=2)
     ending.clear()
     dramatiq.get_broker().flush_all()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_left() -> Iterator[None]:
+    """A page leaves its visitor's language with the thread, until the next visitor comes; a test may not be one."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
