@@ -19,15 +19,21 @@ demo: .venv/dev ## 60 simulated customers buy through the real pages; SERVICES=1
 
 ##@ Test it
 
-SIDE_BY_SIDE := -m 'not alone' --numprocesses logical --maxprocesses 4
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4
 
 .PHONY: test
-test: .venv/dev ## The whole suite; starts a private PostgreSQL and RabbitMQ, installs them first where it may
+test: .venv/dev ## Everything but the long campaigns; starts a private PostgreSQL and RabbitMQ, installs them first where it may
 	$(BIN)/python -m tests.stack.programs
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/conformance tests/database
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/database tests/system tests/browser
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m alone tests/system
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not alone and not campaign' tests/database tests/system tests/browser
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m 'alone and not campaign' tests/system
 	$(BIN)/python -m tests.mutants billing/states.py billing/money.py
+
+.PHONY: chaos
+chaos: .venv/dev ## The long campaigns: parts of a running house are killed, frozen, cut off, deployed, restored and filled
+	$(BIN)/python -m tests.stack.programs
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'campaign and not alone' tests/system
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m 'campaign and alone' tests/system
 
 SYSTEM_WITHOUT_SERVICES := tests/system/sandbox tests/system/test_provider_client.py
 
@@ -39,7 +45,7 @@ fuzz: .venv/dev ## Random histories against what always holds, in new orders eac
 .PHONY: coverage
 coverage: .venv/dev ## Lines and branches that tests reach in this process (it doubles their time); fails below 97 % of billing/
 	$(BIN)/coverage erase
-	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/conformance tests/database $(SYSTEM_WITHOUT_SERVICES)
+	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) -m 'not alone' tests/unit tests/conformance tests/database $(SYSTEM_WITHOUT_SERVICES)
 	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/database
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 	$(BIN)/coverage report --include='billing/*' --fail-under=97
@@ -49,7 +55,7 @@ mutants: .venv/dev ## Is every small wrong in the code about money and states no
 	$(BIN)/python -m tests.mutants $(MODULES)
 
 .PHONY: check
-check: lint types imports test ## All that CI runs
+check: lint types imports test chaos ## All that CI runs
 
 .PHONY: lint
 lint: .venv/dev ## Style, common mistakes, and migrations that would stop a running shop

@@ -7,6 +7,7 @@ on SQLite. Nothing of a developer's environment reaches the tests.
 import atexit
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,8 @@ OURS = (
     "WORKER_",
 )
 
+SYSTEM = Path(__file__).parent / "system"
+
 _started: dict[str, Postgres] = {}
 _var = tempfile.TemporaryDirectory(prefix="tillkeeper-test-")
 atexit.register(_var.cleanup)  # pytest's own hook for the end is not called in the processes of xdist
@@ -65,9 +68,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where it was only too slow, a test that measures time tries twice more; whatever else fails, fails at once."""
+    """Where it was only too slow, a test that measures time tries twice more; whatever else fails, fails at once.
+
+    Raises UsageError where the Makefile would pass one over: it looks for those two marks in tests/system only.
+    """
     for item in items:
-        if item.get_closest_marker("alone"):
+        marked = [mark for mark in ("alone", "campaign") if item.get_closest_marker(mark)]
+        if marked and SYSTEM not in item.path.parents:
+            raise pytest.UsageError(f"{item.nodeid} is marked {marked[0]}: move it to tests/system, or nothing runs it")
+        if "alone" in marked:
             item.add_marker(pytest.mark.flaky(reruns=2, only_rerun=[TooSlow.__name__]))
 
 

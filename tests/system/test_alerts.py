@@ -40,6 +40,7 @@ def test_every_alert_fires_when_it_should_and_only_then() -> None:
     assert tool(find_promtool(), "test", "rules", "tests.yml") == ""
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 def test_a_page_arrives_when_the_workers_are_gone(full_house: House) -> None:
     """With the shipped files; the other parts are stopped by `make alerts-drill`, which takes half an hour."""

@@ -180,6 +180,7 @@ def test_the_health_checks_say_so(host: Host, name: str) -> None:
     wait_until(lambda: host.healthy(name), f"{name} was healthy", 60)
 
 
+@pytest.mark.campaign
 def test_prometheus_hears_from_everybody(host: Host) -> None:
     """Every job of the shipped file answers; Alertmanager is told of the dead-man's switch, which always fires."""
 

@@ -68,6 +68,7 @@ def boss(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[requests.Se
         web.program.kill()
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_there_at_once(boss: tuple[requests.Session, str], page: str) -> None:

@@ -53,6 +53,7 @@ def prometheus() -> Iterator[Prometheus]:
         yield watching
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 def test_rabbitmq_has_the_series_that_alerts_read(prometheus: Prometheus) -> None:
     """Of our own series a test knows the names; those of RabbitMQ only it knows itself."""
@@ -62,6 +63,7 @@ def test_rabbitmq_has_the_series_that_alerts_read(prometheus: Prometheus) -> Non
         wait_until(lambda name=name: prometheus.query(name), f"RabbitMQ told {name}", PATIENCE_S)  # type: ignore[misc]
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 @pytest.mark.parametrize(("uid", "panel"), PANELS, ids=[f"{uid} {panel.title}" for uid, panel in PANELS])
 def test_every_panel_returns_data(prometheus: Prometheus, uid: str, panel: Panel) -> None:

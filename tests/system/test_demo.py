@@ -16,7 +16,10 @@ LAST_LINE = "demo: placed=20 paid=14 canceled=3 expired=3 mailed=14 wrong=0 lost
 ENDS_WITHIN_S = 100.0
 """It has a deadline of its own below that, and takes a third of it on a quiet machine."""
 
-MODES = pytest.mark.parametrize("options", [(), ("--services",)], ids=["embedded", "services"])
+MODES = pytest.mark.parametrize(
+    "options",
+    [pytest.param((), id="embedded"), pytest.param(("--services",), id="services", marks=pytest.mark.campaign)],
+)
 
 
 @pytest.mark.alone

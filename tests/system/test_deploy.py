@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
 from tests.stack.ports import wait_until
 from tests.system.house import House, Placed, http, message
 
@@ -74,6 +76,7 @@ def reload_web(house: House, customers: Crowd) -> None:
     more(customers, 3)
 
 
+@pytest.mark.campaign
 def test_a_deploy_under_load_fails_no_request_and_loses_no_work(full_house: House) -> None:
     """The order of a deploy: migrations first, the web reloaded, then new workers beside the old ones, which drain."""
     full_house.provider.callbacks(lose_all=True)

@@ -57,6 +57,7 @@ def make_due_afresh(house: House, order: Placed) -> None:
     house.make_due([order])
 
 
+@pytest.mark.campaign
 def test_a_message_that_ends_its_worker_three_times_is_quarantined(worker: House) -> None:
     """Not a fourth time: it is a dead letter and a row, and one command releases it."""
     order = worker.place_one()
@@ -85,6 +86,7 @@ def test_a_message_that_ends_its_worker_three_times_is_quarantined(worker: House
     assert dead(worker) == 0
 
 
+@pytest.mark.campaign
 def test_a_broker_that_is_restarted_three_times_makes_nobody_suspect(worker: House) -> None:
     """Its messages come back, but their workers live."""
     order = worker.place_one()
@@ -179,6 +181,7 @@ def test_the_doctor_finds_nothing_in_a_full_house(full_house: House) -> None:
         print(said[-1].stdout)
 
 
+@pytest.mark.campaign
 def test_the_doctor_names_what_is_missing_and_what_to_do(worker: House) -> None:
     """No worker, a queue with other arguments, and a broker that does not answer."""
     worker.run("web")
@@ -207,15 +210,16 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(worker: House) -> None:
 @pytest.mark.parametrize(
     "word", ["active", "registered", "scheduled", "reserved", "stats", "history", "queues", "dead"]
 )
-def test_every_word_answers_people_and_programs(worker: House, word: str) -> None:
+def test_every_word_answers_people_and_programs(house: House, word: str) -> None:
     """A table, and the same as JSON."""
-    assert worker.manage("jobs", word).returncode == 0
-    assert isinstance(jobs(worker, word), list | dict)
+    house.run("web", "worker")
+    assert house.manage("jobs", word).returncode == 0
+    assert isinstance(jobs(house, word), list | dict)
 
 
-def test_a_database_that_is_away_is_a_sentence(worker: House) -> None:
+def test_a_database_that_is_away_is_a_sentence(house: House) -> None:
     """Not a traceback."""
-    run = worker.manage("jobs", "history", changes={"DATABASE_URL": "postgres://nobody@127.0.0.1:9/none"})
+    run = house.manage("jobs", "history", changes={"DATABASE_URL": "postgres://nobody@127.0.0.1:9/none"})
 
     assert run.returncode == 2
     assert "The database does not answer" in run.stderr

@@ -16,6 +16,7 @@ MAILS, KILLS = 240, 3
 _runs = count(1)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("connections", [1, 2])
 def test_a_killed_worker_doubles_one_mail_per_connection_at_the_most(house: House, connections: int) -> None:
     """Each kill hits a batch on each connection in the middle: every mail arrives, and each kill costs one copy per
@@ -41,6 +42,7 @@ def test_a_killed_worker_doubles_one_mail_per_connection_at_the_most(house: Hous
     assert len(ids) <= MAILS + KILLS * connections
 
 
+@pytest.mark.campaign
 def test_a_backlog_is_sent_over_so_many_connections_and_no_more(house: House) -> None:
     """Of one message the threads of a worker make as many batches side by side as the setting allows."""
     house.mail.hang(0.02, times=None)

@@ -70,6 +70,7 @@ def test_what_was_counted_is_shown_without_a_database(busy_house: House) -> None
     assert not page.labels("tillkeeper_lag_seconds", "work")
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 def test_a_database_that_is_frozen_does_not_hold_up_what_was_counted(busy_house: House) -> None:
     """With a connection that stands, and with one that has to be made; and afterwards all is as it was."""
@@ -188,6 +189,7 @@ def test_a_retry_is_counted_once(worker: House) -> None:
     assert counted("tillkeeper_messages_total", outcome="failed") == 3
 
 
+@pytest.mark.campaign
 def test_a_delayed_message_is_in_the_gauge_until_it_is_due_and_its_delay_is_no_wait(worker: House) -> None:
     """Stock, the gauge goes up under one queue and down under the other, for ever."""
     counted = Counted(worker, "worker")

@@ -272,6 +272,7 @@ def test_who_sent_a_callback_cannot_be_made_up(front: Front) -> None:
     assert front.senders()[body] == STRANGER
 
 
+@pytest.mark.campaign
 def test_a_burst_of_callbacks_is_slowed_down_and_none_is_lost(fresh: Front) -> None:
     """What does not fit into the queue gets 503 and is sent again, as every provider does."""
     bodies = [
@@ -291,6 +292,7 @@ def test_a_burst_of_callbacks_is_slowed_down_and_none_is_lost(fresh: Front) -> N
     assert set(bodies) <= set(fresh.senders())
 
 
+@pytest.mark.campaign
 def test_a_web_that_is_reloaded_again_and_again_answers_everybody(front: Front) -> None:
     """Pages and posts at any moment of it: none is lost on a connection that the web is just closing."""
     done = threading.Event()

@@ -17,18 +17,21 @@ NOISE_S = 0.015
 LONGEST_S = 2.0
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 def test_checkout_does_not_notice_a_dead_broker(full_house: House) -> None:
     """An order is placed as quickly without RabbitMQ as with it, and nothing is missing afterwards."""
     check_checkout(full_house, full_house.rabbitmq.kill, full_house.rabbitmq.start)
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 def test_checkout_does_not_notice_a_silent_broker(full_house: House) -> None:
     """The same when RabbitMQ takes the bytes and never answers, which holds stock senders up for ever."""
     check_checkout(full_house, full_house.rabbitmq.freeze, full_house.rabbitmq.thaw)
 
 
+@pytest.mark.campaign
 def test_a_worker_started_before_the_broker_waits_for_it(house: House) -> None:
     """The order of starting does not matter: the worker says what is missing, and begins when it is there."""
     house.run("web")

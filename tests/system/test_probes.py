@@ -104,6 +104,7 @@ def test_a_worker_is_ready_when_it_consumes(alone: House) -> None:
         alone.rabbitmq.thaw()
 
 
+@pytest.mark.campaign
 def test_a_frozen_broker_makes_a_worker_unready_and_no_corpse(alone: House) -> None:
     """To start it again would not help: signs of life go on coming. Afterwards it is ready by itself."""
     with watched(alone, "worker") as worker:
@@ -119,6 +120,7 @@ def test_a_frozen_broker_makes_a_worker_unready_and_no_corpse(alone: House) -> N
         worker.wait_until_it_answers("/readyz", 200)
 
 
+@pytest.mark.campaign
 def test_a_frozen_database_makes_a_worker_unready_and_no_corpse(alone: House) -> None:
     """A database that hangs keeps no probe waiting."""
     with watched(alone, "worker") as worker:
@@ -134,6 +136,7 @@ def test_a_frozen_database_makes_a_worker_unready_and_no_corpse(alone: House) ->
         worker.wait_until_it_answers("/readyz", 200)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("illness", "check"),
     [
@@ -156,6 +159,7 @@ def test_a_worker_that_is_alive_and_does_not_work_is_found_out(alone: House, ill
         worker.program.wait_for_output('"worker.stalled"', 10)
 
 
+@pytest.mark.campaign
 def test_a_job_that_hangs_is_named_with_its_place(alone: House) -> None:
     """Whoever is on call need not guess."""
     with contextmanager(sick)(alone, "job_hangs") as worker:
@@ -170,6 +174,7 @@ def test_a_worker_with_a_queue_that_nobody_knows_does_not_start(alone: House) ->
         assert "There is no queue urgnt: write --queues with routine, urgent." in worker.program.output()
 
 
+@pytest.mark.campaign
 def test_a_port_that_is_taken_stops_no_worker(alone: House) -> None:
     """The work is worth more; the log says what to do."""
     with watched(alone, "worker") as worker:
@@ -182,6 +187,7 @@ def test_a_port_that_is_taken_stops_no_worker(alone: House) -> None:
 # --- all of them -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", ["worker", "scheduler", "web"])
 def test_who_is_frozen_gives_no_sign_of_life(alone: House, name: str) -> None:
     """And goes on where it stopped, if systemd has not ended it."""
@@ -226,6 +232,7 @@ def test_a_scheduler_is_ready_when_the_ledger_is_written(alone: House) -> None:
         scheduler.systemd.wait_for("STOPPING=1")
 
 
+@pytest.mark.campaign
 def test_a_scheduler_whose_database_hangs_is_found_out(alone: House) -> None:
     """Its loop does not come round."""
     with watched(alone, "scheduler") as scheduler:

@@ -24,6 +24,7 @@ def doomed(tmp_path: Path) -> Iterator[House]:
         yield house
 
 
+@pytest.mark.campaign
 def test_after_a_disaster_everything_settles_and_nothing_is_mailed_twice(doomed: House, tmp_path: Path) -> None:
     """From each side of the moment of the backup: mailed before, mailed after, paid after, paid only when the shop was
     open again, and lost altogether."""
@@ -58,6 +59,7 @@ def test_after_a_disaster_everything_settles_and_nothing_is_mailed_twice(doomed:
         doomed.run()
 
 
+@pytest.mark.campaign
 def test_a_running_scheduler_is_noticed(house: House) -> None:
     """In an open shop nearly every mail that waits is a new one, and none of them may be held."""
     house.run("scheduler")
@@ -67,6 +69,7 @@ def test_a_running_scheduler_is_noticed(house: House) -> None:
     assert "A scheduler is running." in told.stderr
 
 
+@pytest.mark.campaign
 def test_what_could_not_be_asked_about_is_said(house: House) -> None:
     """A provider that is away: the shop must not be opened as if everything were known."""
     house.run("web")

@@ -17,6 +17,8 @@ from tests.stopwatch import assert_quick
 from tests.system.house import House, Placed, csrf_token, http
 from tests.system.test_callback_posts import SECRET
 
+pytestmark = pytest.mark.campaign
+
 OPERATOR, PASSWORD = "operator", "a long password of an operator"
 
 NEW_KEY = "another-key-for-tests-" * 3

@@ -5,12 +5,15 @@ from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import pytest
+
 from tests.stack.ports import wait_until
 from tests.system.house import House
 
 EVERY_SECOND = "check_pending_payments"
 
 
+@pytest.mark.campaign
 def test_two_schedulers_fire_each_tick_once(house: House) -> None:
     """However many schedulers run, die and return: each tick fires once, none is left out while one of them lives."""
     house.run()

@@ -17,6 +17,8 @@ from tests.system.house import START_S, House, http
 from tests.system.installed import SECRETS, Installed, installed
 from tests.system.test_systemd import IN_FLIGHT_MS, is_asked_about, status_of
 
+pytestmark = pytest.mark.campaign
+
 URGENT = "tillkeeper:worker-urgent"
 PARTS = {"tillkeeper:web", URGENT, "tillkeeper:worker-routine", "tillkeeper:scheduler"}
 

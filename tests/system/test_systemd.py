@@ -135,6 +135,7 @@ def test_a_release_is_laid_out_whole(release: Installed) -> None:
     assert str(release.root) not in (home / ".venv/bin/dramatiq").read_text()  # it may be moved
 
 
+@pytest.mark.campaign
 def test_whoever_runs_a_release_can_read_it(release: Installed) -> None:
     """Root may be careful with its files: the release is another user's to run."""
     done = release.lay_out("1.0-careful", umask=0o077)
@@ -159,6 +160,7 @@ def test_without_its_python_nothing_is_laid_out(release: Installed) -> None:
     assert not list((release.root / "opt/tillkeeper/releases").glob("*1.0-nothing*"))
 
 
+@pytest.mark.campaign
 def test_the_proxy_finds_the_static_files(release: Installed) -> None:
     """Another user's: the way to them is open by name, whatever umask the shop has that made the directory first."""
     unit = Unit(release.root, SERVICES[0])
@@ -169,6 +171,7 @@ def test_the_proxy_finds_the_static_files(release: Installed) -> None:
         assert stat.S_IMODE((Path(var) / "static").stat().st_mode) == 0o755
 
 
+@pytest.mark.campaign
 def test_a_release_never_changes(release: Installed) -> None:
     """Neither by a second install; what an operator has written stays."""
     before = (release.etc / "tillkeeper.env").read_text()
@@ -225,6 +228,7 @@ def test_the_shop_runs_by_its_units(release: Installed, house: House) -> None:
         assert {name: part.unit.stop(part.program) for name, part in parts.items()} == dict.fromkeys(SERVICES, 0)
 
 
+@pytest.mark.campaign
 def test_no_secret_stands_in_the_environment(release: Installed, house: House) -> None:
     """Credentials come as files, which other users cannot read in /proc."""
     with running(release, house, WORKER) as parts:
@@ -234,6 +238,7 @@ def test_no_secret_stands_in_the_environment(release: Installed, house: House) -
         assert parts[WORKER].systemd.silent_s() < float(parts[WORKER].unit.value("WatchdogSec"))
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("how", [Unit.stop, Unit.reload], ids=["stop", "reload"])
 def test_a_job_under_way_is_finished(release: Installed, house: House, how: Callable[[Unit, Program], object]) -> None:
     """The worker is told while the provider is being asked: the answer is written down all the same."""
@@ -258,6 +263,7 @@ def test_a_job_under_way_is_finished(release: Installed, house: House, how: Call
             wait_until(lambda: status_of(house, after[0]) == "succeeded", "it works on", 30)
 
 
+@pytest.mark.campaign
 def test_the_web_reads_its_code_anew_without_a_refusal(release: Installed, house: House) -> None:
     """`systemctl reload`: new processes, and whoever asks meanwhile is served."""
     name = "tillkeeper-web.service"
@@ -275,6 +281,7 @@ def test_the_web_reads_its_code_anew_without_a_refusal(release: Installed, house
         assert set(answers) == {200}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", [SERVICES[0], WORKER])
 def test_a_reload_brings_the_new_release(house: House, name: str) -> None:
     """The code to which `current` points: it is not what the first process once loaded."""

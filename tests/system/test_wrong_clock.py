@@ -5,6 +5,8 @@ import pytest
 from tests.stack.programs import find_faketime
 from tests.system.house import ROOT, START_S, House
 
+pytestmark = pytest.mark.campaign
+
 HOUR_S = 3_600
 
 PATIENCE_S = 60.0
