@@ -1,4 +1,4 @@
-"""Letters as bytes: of the one shape that is sent by the thousand; Python's own generator takes as long as SMTP does."""
+"""Letters as bytes, which are sent by the thousand: Python's own generator takes as long for one as SMTP does."""
 
 import quopri
 from email.header import Header
