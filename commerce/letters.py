@@ -8,14 +8,13 @@ from email.utils import format_datetime, formataddr
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.encoding import punycode
 from django.utils.text import Truncator
 
-from commerce import review_links
+from commerce import review_links, wire
 from commerce.models import Notification, Order, OrderLine
 from commerce.review_links import Subject
 
@@ -65,7 +64,7 @@ def _only_in(kind: Notification.Kind, lines: Sequence[OrderLine]) -> dict[str, o
     return {"asked": asked, "valid_days": settings.REVIEW_LINK_VALID_DAYS}
 
 
-def message(mail: Notification) -> EmailMultiAlternatives:
+def message(mail: Notification) -> wire.Envelope:
     """The mail as it is handed over, the same whenever it is sent. Raises Unsendable.
 
     The envelope has the bare address: no name, however odd, can add a recipient.
@@ -74,10 +73,10 @@ def message(mail: Notification) -> EmailMultiAlternatives:
     recipient = _in_ascii(mail.recipient)
     headers = {"To": address(mail.recipient_name, recipient), "Message-ID": mail.message_id}
     headers["Date"] = format_datetime(mail.queued_at)
-    letter = EmailMultiAlternatives(mail.subject, mail.text, to=[recipient], headers=headers)
+    envelope = wire.Envelope(mail.subject, mail.text, to=[recipient], headers=headers)
     if mail.html:
-        letter.attach_alternative(mail.html, "text/html")
-    return letter
+        envelope.attach_alternative(mail.html, "text/html")
+    return envelope
 
 
 def address(name: str, email: str) -> str:

@@ -1,33 +1,33 @@
-"""A mail as bytes, for mails of the only shape we send; Python's own generator takes as long for one as SMTP does."""
+"""Letters as bytes, which are sent by the thousand: Python's own generator takes as long for one as SMTP does."""
 
 import quopri
 from email.header import Header
 from functools import cache
 from hashlib import sha256
 
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import sanitize_address
 
 LINE_CHARS = 76
 
 
-def as_bytes(message: EmailMessage) -> bytes:
-    """The same bytes whenever the same mail is sent. Raises ValueError for a header with a line break.
+class Envelope(EmailMultiAlternatives):
+    """A letter to one recipient: no attachments, one other part besides its text or none, and all headers given."""
 
-    The message has one recipient, no attachments, and one other part besides its text, or none.
-    """
+
+def as_bytes(envelope: Envelope) -> bytes:
+    """The same bytes whenever the same letter is sent. Raises ValueError for a header with a line break."""
     headers = {
-        "Subject": message.subject,
-        "From": sender(message.from_email),
-        **message.extra_headers,
+        "Subject": envelope.subject,
+        "From": sender(envelope.from_email),
+        **envelope.extra_headers,
         "MIME-Version": "1.0",
     }
     head = b"".join(_header(name, value) for name, value in headers.items())
-    text = _part("plain", str(message.body))
-    others = message.alternatives if isinstance(message, EmailMultiAlternatives) else []
-    if not others:
+    text = _part("plain", str(envelope.body))
+    if not envelope.alternatives:
         return head + text
-    html = _part("html", str(others[0][0]))
+    html = _part("html", str(envelope.alternatives[0][0]))
     boundary = sha256(head + text + html).hexdigest()
     kind = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
     line = f"--{boundary}".encode()

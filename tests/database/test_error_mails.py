@@ -70,6 +70,7 @@ def test_a_view_that_fails_is_told_once_and_without_what_the_request_held(
 
     [mail] = server.messages
     assert mail.recipients == (ADMIN,)
+    assert (mail.message["To"], mail.message["Date"] is not None) == (ADMIN, True)
     assert mail.message["Subject"].startswith("[Tillkeeper] broken: KeyError at tests/database/test_error_mails.py:")
     text = mail.message.get_content()
     assert "1.2.3" in text

@@ -33,15 +33,19 @@ SENT, QUEUED, GIVEN_UP = Notification.Status.SENT, Notification.Status.QUEUED, N
 
 
 @pytest.fixture
-def mail(settings: Settings) -> Iterator[MailServer]:
+def mail(request: pytest.FixtureRequest, settings: Settings) -> Iterator[MailServer]:
     """The shop's mail server."""
-    with MailServer() as server:
+    with MailServer(pipelining=getattr(request, "param", True)) as server:
         settings.EMAIL_BACKEND = "commerce.mailserver.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
         settings.EMAIL_TIMEOUT = 2
         breaker.reset()
         yield server
     breaker.reset()
+
+
+EITHER_WAY = pytest.mark.parametrize("mail", [True, False], ids=["at once", "one by one"], indirect=True)
+"""Servers that take MAIL, RCPT and DATA in one piece, and servers that do not."""
 
 
 @pytest.fixture
@@ -302,6 +306,7 @@ def test_two_orders_have_two_confirmations(shop: Shop) -> None:
 # --- what mail servers say -------------------------------------------------------------------------------------------
 
 
+@EITHER_WAY
 @pytest.mark.parametrize("reply", ["451 try again later", "421 too busy", "450 mailbox busy", "452 no space"])
 def test_a_temporary_no_is_tried_again(shop: Shop, mail: MailServer, notice: Notification, reply: str) -> None:
     """4xx is "not now": the mail is put off, and sent when the server has thought better of it."""
@@ -341,6 +346,7 @@ def test_the_waits_grow(shop: Shop, mail: MailServer, notice: Notification, repl
     assert seen == waits
 
 
+@EITHER_WAY
 @pytest.mark.parametrize("reply", ["550 no such user", "554 spam", "552 too big"])
 def test_a_definite_no_ends_it_for_a_person_to_see(
     shop: Shop, mail: MailServer, notice: Notification, reply: str
@@ -358,6 +364,7 @@ def test_a_definite_no_ends_it_for_a_person_to_see(
     assert mail.messages == []
 
 
+@EITHER_WAY
 @pytest.mark.parametrize("reply", ["550 no such user", "451 not now"])
 def test_one_bad_recipient_holds_up_nobody(shop: Shop, mail: MailServer, reply: str) -> None:
     """Those behind it in the line are sent in the same batch."""
@@ -424,6 +431,7 @@ def test_a_server_that_greets_with_a_no_loses_no_mail(
     assert shop.fresh(notice).status == SENT
 
 
+@EITHER_WAY
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("reply", ["421 closing down", "451 try later", "530 log in first"])
 def test_a_no_at_any_stage_delays_one_mail_and_doubles_none(
@@ -443,6 +451,7 @@ def test_a_no_at_any_stage_delays_one_mail_and_doubles_none(
     assert [each.recipients[0][:3] for each in mail.messages] == ["ber", "ann"]
 
 
+@EITHER_WAY
 @pytest.mark.parametrize(("stage", "reply"), [("RCPT", "550 nobody"), ("DATA", "554 no"), ("MAIL", "552 too big")])
 def test_a_definite_no_at_any_stage_ends_one_mail(shop: Shop, mail: MailServer, stage: str, reply: str) -> None:
     """The connection is used on."""
@@ -455,6 +464,7 @@ def test_a_definite_no_at_any_stage_ends_one_mail(shop: Shop, mail: MailServer, 
     assert mail.connections == 1
 
 
+@EITHER_WAY
 def test_a_sender_whom_the_server_refuses_is_no_fault_of_the_mails(shop: Shop, mail: MailServer) -> None:
     """After three in a row the batch ends; the others were not touched, and nothing is given up."""
     notices = [paid(shop, email=f"customer{number}@example.com").notifications.get() for number in range(5)]
@@ -467,6 +477,7 @@ def test_a_sender_whom_the_server_refuses_is_no_fault_of_the_mails(shop: Shop, m
     assert [state_of(shop.fresh(notice)) for notice in notices[3:]] == [state_of(notice) for notice in notices[3:]]
 
 
+@EITHER_WAY
 def test_a_server_that_breaks_every_connection_ends_the_batch(shop: Shop, mail: MailServer) -> None:
     """Each try may cost a timeout; after three it is not the mails."""
     for number in range(5):
@@ -477,6 +488,7 @@ def test_a_server_that_breaks_every_connection_ends_the_batch(shop: Shop, mail: 
     assert mail.connections == 3
 
 
+@EITHER_WAY
 def test_a_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_mail(
     shop: Shop, mail: MailServer, notice: Notification
 ) -> None:
@@ -492,6 +504,7 @@ def test_a_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_mail
     assert [each.message["Message-ID"] for each in mail.messages] == [notice.message_id] * 2
 
 
+@EITHER_WAY
 def test_after_a_broken_connection_the_others_are_sent_over_a_new_one(shop: Shop, mail: MailServer) -> None:
     """In the same batch."""
     for name in ("ann", "bert", "carl"):
@@ -504,6 +517,7 @@ def test_after_a_broken_connection_the_others_are_sent_over_a_new_one(shop: Shop
     assert list(statuses) == [QUEUED, SENT, SENT]
 
 
+@EITHER_WAY
 def test_a_server_that_hangs_costs_its_timeout_and_no_more(
     shop: Shop, mail: MailServer, notice: Notification, settings: Settings
 ) -> None:
@@ -605,6 +619,7 @@ def test_a_reminder_without_an_answer_is_held(shop: Shop, mail: MailServer) -> N
     assert len(mail.messages) == 1
 
 
+@EITHER_WAY
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
 def test_a_reminder_that_was_not_handed_over_is_tried_again(shop: Shop, mail: MailServer, stage: str) -> None:
     """Up to the end of the mail nothing is in doubt, whatever breaks."""

@@ -40,7 +40,7 @@ MANAGERS = ["ann@example.com", "bob@example.com"]
 def mail(settings: Settings) -> Iterator[MailServer]:
     """The shop's mail server, and managers who want to hear."""
     with MailServer() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "commerce.mailserver.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
         settings.EMAIL_TIMEOUT = 2
         settings.REPORT_RECIPIENTS = MANAGERS
@@ -354,6 +354,8 @@ def test_the_mail_says_the_same_three_times(mail: MailServer, due: DailyReport) 
     reports_mail.send_due()
 
     message = mail.messages[0].message
+    assert message["To"] == ", ".join(MANAGERS)
+    assert message["Date"] is not None
     assert "1 order paid, 12.34 EUR" in str(message["Subject"])
     text = message.get_body(("plain",))
     html = message.get_body(("html",))
