@@ -22,6 +22,7 @@ MODES = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 @MODES
 def test_every_order_comes_to_what_its_customer_caused(options: tuple[str, ...]) -> None:

@@ -166,7 +166,13 @@ def _in_many_processes(museum: Museum, parts: ExitStack) -> None:
         parts.enter_context(museum.program(*command))
 
 
-@pytest.fixture(scope="module", params=[_in_one_process, _in_many_processes], ids=lambda mode: mode.__name__[1:])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(_in_one_process, id="in_one_process"),
+        pytest.param(_in_many_processes, id="in_many_processes", marks=pytest.mark.campaign),
+    ],
+)
 def museum(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Museum]:
     """The museum, open."""
     museum = Museum(tmp_path_factory.mktemp("museum"))

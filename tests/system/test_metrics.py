@@ -150,6 +150,7 @@ def test_counters_agree_with_the_tables_and_with_each_other(full_house: House) -
     assert counted("tillkeeper_messages_total") == counted("tillkeeper_message_wait_seconds_count") == processed()
 
 
+@pytest.mark.campaign
 def test_the_scheduler_counts_the_ticks_of_the_ledger(full_house: House) -> None:
     """The ledger goes on, so it is read before and after each look; one wake-up may lie between row and count."""
 
