@@ -21,8 +21,10 @@ def measure(var: Path, rounds: int) -> Iterator[str]:
     yield f"1,000 due payments, with and without metrics, {rounds} pairs after one to warm up:"
     for what, name in (("cpu_ms_per_check", "CPU per check, on top"), ("seconds", "wall time, on top")):
         yield figure(name, [100 * (ratio - 1) for ratio in ratios[what]], "%")
-    on_top = 100 * (median(ratios["cpu_ms_per_check"]) - 1)
-    yield target(f"at most {METRICS_PERCENT} % of CPU", on_top <= METRICS_PERCENT)
+    yield "The same checks, each call of a metric timed by its thread's processor time:"
+    calls = [100 * share for share in ratios["calls"]]
+    yield figure("of the CPU of a check", calls, "%")
+    yield target(f"at most {METRICS_PERCENT} % of CPU", median(calls) <= METRICS_PERCENT)
     yield "The page of the web, with 1,000,000 open payments:"
     for name, looks in pages.items():
         yield figure(name, looks["page"], "ms")
