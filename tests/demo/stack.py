@@ -33,6 +33,9 @@ SHORT_TIMES = {
 }
 """The only difference from the shop that people run: nobody wants to watch an order for an hour until it expires."""
 
+NOBODY_WATCHES = {"METRICS_PORT": "0", "SCHEDULER_METRICS_PORT": "0"}
+"""Or its workers would want the same port, which may be somebody else's already."""
+
 FORGETFUL = {"lose_every": 3, "duplicate_every": 4, "late_every": 5, "late_s": 2.0}
 """The provider's rule for callbacks."""
 
@@ -81,6 +84,7 @@ class Stack:
             "SANDBOX_URL": self.sandbox_url,
             "EMAIL_HOST": LOOPBACK,
             "EMAIL_PORT": str(self.mail.port),
+            **NOBODY_WATCHES,
         }
 
     def start(self, name: str, *arguments: str) -> None:

@@ -49,6 +49,8 @@ class Museum:
             "SHOP_URL": self.url,
             "SANDBOX_URL": self.sandbox_url,
             "FAST_TRACK_INTERVAL_S": "1",
+            "METRICS_PORT": str(free_port()),
+            "SCHEDULER_METRICS_PORT": str(free_port()),
         }
         self.programs: list[Program] = []
 
