@@ -23,8 +23,8 @@ def test_a_killed_worker_doubles_one_mail_per_connection_at_the_most(house: Hous
     connection at the most, with the same Message-ID. Two kills may hit the same mail: what was left over is sent
     again."""
     house.mail.hang(0.005, times=None)  # so that most of the time a mail is under way
-    domain = queue_mails(house, MAILS)
     with worker_with(house, connections):
+        domain = queue_mails(house, MAILS)
         for kill in range(KILLS):
             house.run("worker")
             sweep(house)
@@ -46,10 +46,10 @@ def test_a_killed_worker_doubles_one_mail_per_connection_at_the_most(house: Hous
 def test_a_backlog_is_sent_over_so_many_connections_and_no_more(house: House) -> None:
     """Of one message the threads of a worker make as many batches side by side as the setting allows."""
     house.mail.hang(0.02, times=None)
-    domain = queue_mails(house, MAILS)
     with worker_with(house, 2):
         house.run("worker")
         before = house.mail.connections
+        domain = queue_mails(house, MAILS)
         for _ in range(4):
             sweep(house)
         wait_until(lambda: left(house, domain) == 0, "all mails were sent", 60)
@@ -74,8 +74,9 @@ def test_several_workers_share_the_mails_and_double_none(house: House) -> None:
 
 @contextmanager
 def worker_with(house: House, connections: int) -> Iterator[None]:
-    """The worker may open so many connections to the mail server."""
-    house.part("worker").stop()
+    """The worker may open so many connections to the mail server. Nothing of an earlier test runs, or waits for it."""
+    house.run()
+    house.purge()
     house.part("worker").env = {**house.environment, "EMAIL_CONNECTIONS": str(connections)}
     try:
         yield
