@@ -1,4 +1,4 @@
-"""Callbacks: stored before anything else, answered at once, and never believed.
+"""Callbacks: stored before they are read, answered at once, and never believed.
 
 What a callback says about a payment is only a reason to ask the provider, so a forged, repeated, late or reordered one
 costs a question and changes nothing.
@@ -7,6 +7,7 @@ costs a question and changes nothing.
 import hashlib
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -42,16 +43,15 @@ def receive(account: str, post: Post) -> Callback:
     that fits, because a wrong secret of ours was put right, it counts.
     """
     digest = hashlib.sha256(post.body).hexdigest()
-    first = {"body": post.body, "sender": post.sender or None, "process_after": database_now()}
+    forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a true one meanwhile
+    first = {"body": post.body, "sender": post.sender or None, **_beginning(forged=forged)}
     callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
     CALLBACKS_COUNTED.labels(account, "received" if new else "repeated").inc()
     if not new:
         Callback.objects.filter(pk=callback.pk).update(repeats=F("repeats") + 1)
-    if not new and callback.outcome != Callback.Outcome.FORGED:
-        return callback
-    if _is_forged(account, post):
-        _set_aside(callback)
-    else:
+    if new and forged:
+        CALLBACKS_COUNTED.labels(account, Callback.Outcome.FORGED.value).inc()
+    elif not forged and (new or callback.outcome == Callback.Outcome.FORGED):
         _ask_for_a_look(callback)
     return callback
 
@@ -94,18 +94,15 @@ def _is_forged(account: str, post: Post) -> bool:
     return False
 
 
-def _set_aside(callback: Callback) -> None:
-    """A sweep may have been quicker; then one needless question was asked, and nothing else happened."""
-    forged = {"outcome": Callback.Outcome.FORGED, "process_after": None}
-    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.WAITING, claims=0).update(**forged):
-        callback.outcome = Callback.Outcome.FORGED
-        CALLBACKS_COUNTED.labels(callback.account, Callback.Outcome.FORGED.value).inc()
+def _beginning(*, forged: bool) -> dict[str, Any]:
+    if forged:
+        return {"outcome": Callback.Outcome.FORGED, "process_after": None}
+    return {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
 
 
 def _ask_for_a_look(callback: Callback) -> None:
     """What cannot be read is finished at once, so that the sender can be told."""
-    waiting = {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
-    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**waiting):
+    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_beginning(forged=False)):
         callback.outcome = Callback.Outcome.WAITING
     if _hint(callback) is None:
         process(callback.pk)

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -233,6 +234,18 @@ def test_a_callback_with_a_wrong_signature_is_kept_and_asks_for_nothing(shop: Sh
     stored = Callback.objects.get()
     assert (stored.outcome, stored.process_after, stored.sender) == (Callback.Outcome.FORGED, None, "127.0.0.1")
     assert questions(shop, payment) == asked
+
+
+def test_a_forged_callback_is_never_due(shop: Shop) -> None:
+    """It is stored as what it is: a sweep between two statements would take it for a true one."""
+    _, payment = shop.order()
+
+    with CaptureQueriesContext(connection) as statements:
+        assert post(shop.callback(payment), secret="of somebody else") == 400
+
+    written = [each["sql"] for each in statements if each["sql"].startswith(("INSERT", "UPDATE"))]
+    assert len(written) == 1, written
+    assert written[0].startswith('INSERT INTO "billing_callback"')
 
 
 def test_a_callback_that_was_refused_counts_when_its_signature_fits(shop: Shop) -> None:
