@@ -55,7 +55,7 @@ mutants: .venv/dev ## Is every small wrong in the code about money and states no
 	$(BIN)/python -m tests.mutants $(MODULES)
 
 .PHONY: check
-check: lint types imports test chaos ## All that CI runs
+check: lint types imports test ## All that CI runs
 
 .PHONY: lint
 lint: .venv/dev ## Style, common mistakes, and migrations that would stop a running shop

@@ -15,7 +15,6 @@ LONGEST_S = 0.2
 """No lock may be held longer than that."""
 
 
-@pytest.mark.campaign
 @pytest.mark.alone
 def test_nobody_waits_for_the_cleanup() -> None:
     """The short form of the measurement: every batch is short, and so is the longest wait of somebody with a cart."""

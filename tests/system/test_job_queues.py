@@ -33,7 +33,6 @@ def manage(rabbitmq: RabbitMQ, var: Path, *words: str, metrics: str = "") -> str
         return program.output()
 
 
-@pytest.mark.campaign
 def test_the_age_of_the_oldest_message_is_known_with_no_worker_alive(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     """From the time that our broker writes on each message."""
     manage(rabbitmq, tmp_path, "shell", "--verbosity", "0", "-c", SEND)

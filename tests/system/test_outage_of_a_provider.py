@@ -9,7 +9,6 @@ from tests.system.house import House
 LIMIT_PER_S = 60
 
 
-@pytest.mark.campaign
 @pytest.mark.alone
 def test_an_outage_of_one_provider_is_no_business_of_the_other(house: House) -> None:
     """It is on time all along; afterwards everything is settled, nothing failed, and no limit was exceeded."""

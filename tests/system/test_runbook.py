@@ -17,8 +17,6 @@ from tests.stopwatch import assert_quick
 from tests.system.house import House, Placed, csrf_token, http
 from tests.system.test_callback_posts import SECRET
 
-pytestmark = pytest.mark.campaign
-
 OPERATOR, PASSWORD = "operator", "a long password of an operator"
 
 NEW_KEY = "another-key-for-tests-" * 3
@@ -32,6 +30,7 @@ PATIENCE_S = 60.0
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 def test_another_secret_key_breaks_neither_sessions_nor_links(house: House) -> None:
     """With the old one among the fallbacks; without it the link is dead, so it was the fallback that kept it."""
     house.run("web", "worker", "scheduler")
@@ -78,6 +77,7 @@ LONGEST_S = 5.0
 """What a customer may wait behind the button while the flood is on; a quiet house takes a tenth of a second."""
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 def test_a_flood_of_callbacks_is_worked_off_beside_the_customers(full_house: House) -> None:
     """Each is answered and kept, none is left over, and customers order and get their mails meanwhile."""
@@ -103,6 +103,7 @@ ALARMS = {
 }
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("kind", ALARMS)
 def test_an_alarm_of_the_broker_is_no_business_of_the_checkout(full_house: House, kind: str) -> None:
     """RabbitMQ blocks whoever publishes. Customers order, nothing is lost, and all settles once there is room."""
@@ -128,6 +129,7 @@ def test_an_alarm_of_the_broker_is_no_business_of_the_checkout(full_house: House
 # --- a full disk -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 def test_a_full_disk_of_the_database_stops_the_shop_and_loses_nothing(house: House) -> None:
     """Pages fail while it is full. With room again, PostgreSQL started where it had ended, the same processes go on."""
     with small_disk(DISK_MB) as disk, Postgres(disk.path / "cluster") as postgres, moved_to(house, postgres):

@@ -17,8 +17,6 @@ from tests.system.house import START_S, House, http
 from tests.system.installed import SECRETS, Installed, installed
 from tests.system.test_systemd import IN_FLIGHT_MS, is_asked_about, status_of
 
-pytestmark = pytest.mark.campaign
-
 URGENT = "tillkeeper:worker-urgent"
 PARTS = {"tillkeeper:web", URGENT, "tillkeeper:worker-routine", "tillkeeper:scheduler"}
 
@@ -105,6 +103,7 @@ def test_an_order_goes_through(supervisor: Supervisor, shop: House) -> None:
     shop.assert_paid_and_mailed_once(orders)
 
 
+@pytest.mark.campaign
 def test_a_stop_waits_for_what_was_begun(supervisor: Supervisor, shop: House) -> None:
     """`supervisorctl stop` returns when the worker has ended by itself, and the answer is written down."""
     shop.provider.callbacks(lose_all=True)
@@ -123,6 +122,7 @@ def test_a_stop_waits_for_what_was_begun(supervisor: Supervisor, shop: House) ->
     supervisor.wait_until_ready()
 
 
+@pytest.mark.campaign
 def test_who_crashes_is_started_again(supervisor: Supervisor, shop: House) -> None:
     """The whole of it: a worker's first process takes its children along."""
     before = supervisor.pid(URGENT)
@@ -137,6 +137,7 @@ def test_who_crashes_is_started_again(supervisor: Supervisor, shop: House) -> No
     shop.wait_until_settled(orders)
 
 
+@pytest.mark.campaign
 def test_the_web_is_reloaded_without_a_gap(supervisor: Supervisor, shop: House) -> None:
     """`supervisorctl signal HUP`: new processes below the same first one, and no page fails meanwhile."""
     web = psutil.Process(supervisor.pid("tillkeeper:web"))
@@ -153,6 +154,7 @@ def test_the_web_is_reloaded_without_a_gap(supervisor: Supervisor, shop: House) 
     assert supervisor.pid("tillkeeper:web") == web.pid
 
 
+@pytest.mark.campaign
 def test_an_update_without_changes_touches_nothing(supervisor: Supervisor, shop: House) -> None:
     """`supervisorctl update`, then `start`: what runs goes on."""
     before = {name: supervisor.pid(name) for name in PARTS}
@@ -161,6 +163,7 @@ def test_an_update_without_changes_touches_nothing(supervisor: Supervisor, shop:
     assert {name: supervisor.pid(name) for name in PARTS} == before
 
 
+@pytest.mark.campaign
 def test_nobody_runs_as_root(supervisor: Supervisor, shop: House) -> None:
     """But supervisor itself."""
     if os.geteuid() == 0:

@@ -6,13 +6,12 @@ from tests.stack.ports import wait_until
 from tests.stack.programs import find_faketime
 from tests.system.house import ROOT, START_S, House
 
-pytestmark = pytest.mark.campaign
-
 HOUR_S = 3_600
 
 PATIENCE_S = 60.0
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("part", ["worker", "scheduler"])
 @pytest.mark.parametrize("wrong_s", [HOUR_S, -HOUR_S], ids=["fast", "slow"])
 def test_a_wrong_clock_is_told_and_does_no_harm(house: House, part: str, wrong_s: int) -> None:
