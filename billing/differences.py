@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from billing import accounts, checks, payments, refunds
+from billing import accounts, checks, external_refunds, payments
 from billing.comparing import Found, compare, missing
 from billing.errors import Refused, WrongCredentials
 from billing.models import AskedBy, Difference, Payment, Reconciliation
@@ -80,7 +80,7 @@ def mend(difference: Difference) -> None:
     looked = difference.kind != Kind.STATUS or _look(payment)
     answer = ask(difference.account, difference.provider_ref)
     if difference.kind == Kind.REFUNDS and isinstance(answer, Answer):
-        refunds.notice(payment.pk, answer.refunded_minor)
+        external_refunds.notice(payment.pk, answer.refunded_minor)
     fresh = with_refunds(Payment.objects.filter(pk=payment.pk)).get()
     if fresh.provider_ref not in ("", difference.provider_ref):
         return  # by its reference we took one for the other; the next go through the day knows better

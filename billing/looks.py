@@ -12,7 +12,7 @@ from functools import partial
 
 from django.db import DatabaseError, transaction
 
-from billing import accounts, breaker, refunds, tracks
+from billing import accounts, breaker, external_refunds, tracks
 from billing.asking import outcome_of
 from billing.attention import call_for_attention, count_error
 from billing.errors import ProviderError, Refused, Unavailable, is_definite_no
@@ -173,7 +173,7 @@ def _write(payment: Payment, look: Look) -> None:
     if payment.status != source:
         tell_of_payment(payment, source, asked_by, now)
     if payment.status == Status.SUCCEEDED and isinstance(look.outcome, Answer):
-        refunds.notice_held(payment, look.outcome.refunded_minor)
+        external_refunds.notice_held(payment, look.outcome.refunded_minor)
 
 
 def _take_answer(payment: Payment, answer: Answer, should_have_ended: bool) -> None:

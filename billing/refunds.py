@@ -14,7 +14,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum, prefetch_related_objects
+from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from billing import accounts, breaker, tracks
@@ -39,9 +39,6 @@ PATIENCE_S = 1.0
 REFUNDS = Due(Refund, "next_check_at", lease=timedelta(seconds=3 * longest_request_s() + PATIENCE_S + 2))
 """Three requests at the most (Stripe, after a failure it has stored), and a write."""
 
-BY_PROVIDER = "provider"
-"""Wanted by somebody in the provider's own pages; here it is only noted."""
-
 GIVEN_UP_FROM = frozenset({Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST})
 """Only where it does not find out by itself what became of it may a person say so."""
 
@@ -64,7 +61,7 @@ def start(payment_id: int, amount: Money | None, *, wanted_by: str, why: str, ke
         known = Refund.objects.select_related("payment").filter(idempotency_key=key).first()
         if known is not None:
             return _same(known, payment, amount)
-        refund = _hold(payment, _checked(payment, amount), wanted_by, why, idempotency_key=key)
+        refund = hold(payment, _checked(payment, amount), wanted_by, why, idempotency_key=key)
         nudge("follow_refund", refund.pk)
     log.info("refund.wanted", extra={"refund": refund.pk, "order": payment.reference, "amount": str(refund.amount)})
     return refund
@@ -101,33 +98,6 @@ def give_up(refund_id: int, by: str, why: str) -> Refund:
         refund.save()
         tell_of_refund(refund, source, AskedBy.OPERATOR, database_now(REFUNDS.database))
     return refund
-
-
-# --- noticed ---------------------------------------------------------------------------------------------------------
-
-
-def notice(payment_id: int, refunded_minor: int) -> Refund | None:
-    """The provider says how much of this payment went back; what did not go through us becomes a refund here.
-
-    Returns that refund, or None where the books agree, or may agree as soon as the open refunds are through.
-    """
-    with transaction.atomic(using=REFUNDS.database):
-        return notice_held(Payment.objects.select_for_update().get(pk=payment_id), refunded_minor)
-
-
-def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
-    """The same for a payment that is locked already. Another sum than the books can hold calls for a person."""
-    succeeded = _succeeded_minor(payment)
-    external = refunded_minor - payment.refunds_minor
-    left = payment.left
-    if refunded_minor < succeeded or left is None or external > left.minor:
-        _books_differ(payment, refunded_minor, succeeded)
-    elif external > 0:
-        return _note_external(payment, external)
-    elif refunded_minor > succeeded:
-        # After the lock: whoever follows the refund has locked that, and waits for the payment.
-        transaction.on_commit(partial(look_now, payment, AskedBy.SCHEDULE), using=REFUNDS.database)
-    return None
 
 
 # --- followed --------------------------------------------------------------------------------------------------------
@@ -255,6 +225,14 @@ def _mismatch(refund: Refund, answer: RefundAnswer) -> str | None:
 # --- the sums --------------------------------------------------------------------------------------------------------
 
 
+def hold(payment: Payment, amount: Money, wanted_by: str, why: str, **facts: object) -> Refund:
+    """Write a refund and what it holds of the payment, which is locked; `facts` are what else is known of it."""
+    payment.refunds_minor += amount.minor
+    payment.save(update_fields=["refunds_minor"])
+    row = {"amount_minor": amount.minor, "wanted_by": wanted_by[:150], "why": why[:200]}
+    return Refund.objects.create(payment=payment, **{"next_check_at": database_now(REFUNDS.database), **row, **facts})
+
+
 def _checked(payment: Payment, amount: Money | None) -> Money:
     left = payment.left
     if payment.is_open or left is None:
@@ -273,14 +251,6 @@ def _same(known: Refund, payment: Payment, amount: Money | None) -> Refund:
     return known
 
 
-def _hold(payment: Payment, amount: Money, wanted_by: str, why: str, **facts: object) -> Refund:
-    """Write the refund and what it holds; the payment is locked."""
-    payment.refunds_minor += amount.minor
-    payment.save(update_fields=["refunds_minor"])
-    row = {"amount_minor": amount.minor, "wanted_by": wanted_by[:150], "why": why[:200]}
-    return Refund.objects.create(payment=payment, **{"next_check_at": database_now(REFUNDS.database), **row, **facts})
-
-
 def _end(refund: Refund) -> None:
     """Nothing is left to do; what did not go back is free again."""
     REFUNDS.done(refund)
@@ -290,24 +260,3 @@ def _end(refund: Refund) -> None:
     if refund.status != RefundStatus.SUCCEEDED:
         refund.payment.refunds_minor -= refund.amount_minor
         refund.payment.save(update_fields=["refunds_minor"])
-
-
-def _note_external(payment: Payment, minor: int) -> Refund:
-    currency = payment.received_currency or payment.currency
-    now = database_now(REFUNDS.database)
-    ended = {"status": RefundStatus.SUCCEEDED, "next_check_at": None, "ended_at": now}
-    refund = _hold(payment, Money(minor, currency), BY_PROVIDER, "found in the provider's books", **ended)
-    tell_of_refund(refund, RefundStatus.CREATED, AskedBy.SCHEDULE, now)
-    return refund
-
-
-def _succeeded_minor(payment: Payment) -> int:
-    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
-    return done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
-
-
-def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
-    currency = payment.received_currency or payment.currency
-    note = f"the provider gave back {Money(theirs, currency)}, we know of {Money(ours, currency)}"
-    call_for_attention(payment, Attention.REFUNDS_DIFFER, note)
-    payment.save(update_fields=["attention", "attention_note"])

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db.models import Q
 
-from billing import checks, mismatches, refunds
+from billing import checks, external_refunds, mismatches, refunds
 from billing.looks import CHECKS
 from billing.models import AskedBy, Payment, Refund
 from billing.payments import PaymentUnresolved
@@ -102,7 +102,7 @@ def test_refunds_here_and_in_the_providers_pages(world: World) -> None:
         def by_hand(payment: Payment = payment, whole: dict[str, str] = whole) -> bool:
             made = world.sandbox.refund(payment.provider_ref, whole)
             world.by_hand.add(made["id"])
-            return refunds.notice(payment.pk, payment.amount_minor) is not None
+            return external_refunds.notice(payment.pk, payment.amount_minor) is not None
 
         def by_us(payment: Payment = payment) -> bool:
             return refunds.follow_one(world.shop.refund(payment).pk)

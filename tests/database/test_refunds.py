@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from billing import callbacks, refunds
+from billing import callbacks, external_refunds, refunds
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.refunds import CannotRefund
@@ -352,7 +352,7 @@ def test_a_refund_is_not_repeated_when_its_key_may_be_forgotten(shop: Shop, sett
 
     refund = refunds.give_up(refund.pk, "olga", "not in their list")
     assert (refund.status, refund.reason, held(shop, payment)) == ("failed", "given up by olga: not in their list", 0)
-    assert refunds.notice(payment.pk, 100) is not None, "and if she was wrong, the provider's books say so"
+    assert external_refunds.notice(payment.pk, 100) is not None, "and if she was wrong, the provider's books say so"
     assert held(shop, payment) == 100
 
 
@@ -431,12 +431,12 @@ def test_what_was_given_back_elsewhere_is_written_down(shop: Shop) -> None:
     _, payment = shop.paid()
     shop.follow(shop.refund(payment, "1.00"))
 
-    external = refunds.notice(payment.pk, 300)
+    external = external_refunds.notice(payment.pk, 300)
 
     assert external is not None
     assert (external.status, external.amount, external.wanted_by) == ("succeeded", Money(200, "EUR"), "provider")
     assert held(shop, payment) == 300
-    assert refunds.notice(payment.pk, 300) is None
+    assert external_refunds.notice(payment.pk, 300) is None
     assert [event.target for event in external.events.all()] == ["succeeded"]
 
 
@@ -447,12 +447,12 @@ def test_what_may_be_our_own_is_not_written_down_twice(shop: Shop) -> None:
     refund = shop.follow(shop.refund(payment, "1.00"))
     shop.sandbox.force_refund(refund.provider_ref, "succeeded")
 
-    assert refunds.notice(payment.pk, 100) is None
+    assert external_refunds.notice(payment.pk, 100) is None
     refunds.follow_due("sandbox", 5)
 
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
     assert refund.events.get(target=RefundStatus.SUCCEEDED).found_by == AskedBy.SCHEDULE
-    assert refunds.notice(payment.pk, 100) is None
+    assert external_refunds.notice(payment.pk, 100) is None
     assert Refund.objects.count() == 1
 
 
@@ -462,7 +462,7 @@ def test_books_that_cannot_agree_call_for_a_person(shop: Shop, theirs: int) -> N
     _, payment = shop.paid()
     shop.follow(shop.refund(payment, "1.00"))
 
-    assert refunds.notice(payment.pk, theirs) is None
+    assert external_refunds.notice(payment.pk, theirs) is None
 
     payment = shop.fresh(payment)
     assert (payment.attention, payment.status) == (Attention.REFUNDS_DIFFER, Status.SUCCEEDED)

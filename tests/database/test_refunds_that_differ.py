@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing import mismatches, refunds
+from billing import external_refunds, mismatches
 from billing.mismatches import CannotDecide
 from billing.models import Attention, Payment
 from billing.states import Status
@@ -13,7 +13,7 @@ from tests.shop import Shop
 def differing(shop: Shop) -> Payment:
     """4.50 EUR came, and the provider says that more than that went back."""
     _, payment = shop.paid()
-    refunds.notice(payment.pk, 9_999)
+    external_refunds.notice(payment.pk, 9_999)
     return shop.fresh(payment)
 
 
@@ -45,7 +45,7 @@ def test_where_no_refunds_differ_there_is_nothing_to_note(shop: Shop, differing:
 def test_a_payment_that_is_being_followed_is_not_ended_by_a_note(shop: Shop) -> None:
     """Its next look compares once more."""
     _, payment = shop.order()
-    refunds.notice(payment.pk, 100)
+    external_refunds.notice(payment.pk, 100)
     assert shop.fresh(payment).attention == Attention.REFUNDS_DIFFER
 
     with pytest.raises(CannotDecide, match="still being followed"):

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from billing import mismatches, refunds
+from billing import external_refunds, mismatches, refunds
 from billing.models import Attention, Payment, Refund
 from billing.states import Status
 from commerce.models import Order, OrderStatus
@@ -80,7 +80,7 @@ def test_an_operator_gives_a_part_back(shop: Shop) -> None:
 def test_a_difference_that_was_cleared_up_is_noted(shop: Shop) -> None:
     """Nothing in the books moves; who cleared it up and how stands on the payment, and it calls for nobody any more."""
     _, payment = shop.paid()
-    refunds.notice(payment.pk, payment.amount_minor + 1)
+    external_refunds.notice(payment.pk, payment.amount_minor + 1)
     olga = operator("change_payment")
     assert way_out(payment, "note-difference") in page_of(olga, payment)
 

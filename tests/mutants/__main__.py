@@ -48,6 +48,7 @@ MODULES = {
     "billing/looks.py": LOOKS,
     "billing/mismatches.py": REFUNDS,
     "billing/refunds.py": REFUNDS,
+    "billing/external_refunds.py": REFUNDS,
     "billing/payments.py": PAYMENTS,
     "billing/comparing.py": COMPARING,
     "billing/differences.py": RECONCILING,
