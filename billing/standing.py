@@ -1,21 +1,24 @@
-"""Where a payment stands now, and why: what to expect next, and what it waits for.
+"""Where a payment stands now, and why: what to expect next, and what it waits for, or how it ended.
 
-The timeline tells what has happened; these sentences tell what has not. They are for whoever is on call.
+The timeline tells what has happened; these sentences tell what that means now. They are for whoever is on call, in the
+reader's language: the console and the command line both show them, and no other place answers this question.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 
 from billing.models import AccountState, Breaker, Payment
 from billing.states import Status
 from config.durations import spoken
 
 WHERE = {
-    Status.CREATED: "It is written down here; the provider has not confirmed yet that it knows it.",
-    Status.PENDING: "The provider is ready; the customer has not paid yet.",
-    Status.AUTHORIZED: "The money is held for us, and not taken yet.",
+    Status.CREATED: gettext_lazy("It is written down here; the provider has not confirmed yet that it knows it."),
+    Status.PENDING: gettext_lazy("The provider is ready; the customer has not paid yet."),
+    Status.AUTHORIZED: gettext_lazy("The money is held for us, and not taken yet."),
 }
 
 
@@ -25,10 +28,23 @@ def standing(payment: Payment, now: datetime) -> list[str]:
 
 
 def _of_ended(payment: Payment) -> Iterator[str]:
-    by = f", found by {payment.get_found_by_display()}" if payment.found_by else ""
-    yield f"It has come to its end: {payment.get_status_display()}{by}. Nobody asks about it any more."
+    yield _end(payment)
     if payment.attention:
         yield _attention(payment)
+    if payment.reason:
+        yield _("The provider's reason: %(reason)s.") % {"reason": payment.reason}
+    if payment.decided_by:
+        told = {"by": payment.decided_by, "why": payment.decided_why}
+        yield _("%(by)s decided on what came: %(why)s.") % told
+    if payment.events.filter(settle_after__isnull=False).exists():
+        yield _("The shop has yet to see it: look at the payment events among the work.")
+
+
+def _end(payment: Payment) -> str:
+    told = {"status": payment.get_status_display(), "by": payment.get_found_by_display()}
+    if payment.found_by:
+        return _("It has come to its end: %(status)s, found by %(by)s. Nobody asks about it any more.") % told
+    return _("It has come to its end: %(status)s. Nobody asks about it any more.") % told
 
 
 def _of_open(payment: Payment, now: datetime) -> Iterator[str]:
@@ -41,53 +57,61 @@ def _of_open(payment: Payment, now: datetime) -> Iterator[str]:
     if state is None or state.breaker != Breaker.HELD:
         yield _appointment(payment, now)
     if payment.errors:
-        yield f"The last {payment.errors} looks in a row brought no usable answer."
+        text = _("The last %(errors)s looks in a row brought no usable answer. After %(limit)s a person is called.")
+        yield text % {"errors": payment.errors, "limit": settings.PAYMENT_ATTEMPTS_LIMIT}
 
 
 def _attention(payment: Payment) -> str:
-    why = payment.attention_note or payment.get_attention_display()
-    return f"A person must look: {why}."
+    return _("A person must look: %(note)s.") % {"note": payment.attention_note or payment.get_attention_display()}
 
 
 def _of_account(state: AccountState, now: datetime) -> Iterator[str]:
     """Only what keeps us from asking."""
-    account = state.account
+    told = {"account": state.account, "by": state.changed_by, "why": state.why, "error": state.last_error}
     if state.breaker == Breaker.HELD:
-        by = f"{state.changed_by} holds the breaker of {account} open ({state.why})"
-        yield f"{by}: nothing is asked until it is closed."
+        yield _("%(by)s holds the breaker of %(account)s open (%(why)s): nothing is asked until it is closed.") % told
     if state.breaker == Breaker.OPEN:
-        since = spoken(now - state.since)
-        yield f"The breaker of {account} is open since {since}: only a probe passes, now and then ({state.last_error})."
+        text = _("The breaker of %(account)s is open since %(since)s: only a probe passes, now and then (%(error)s).")
+        yield text % {**told, "since": _spoken(now - state.since)}
     if state.paused_until and state.is_paused(now):
-        yield f"{account} asked to be left alone for another {spoken(state.paused_until - now)}."
+        rest = _spoken(state.paused_until - now)
+        yield _("%(account)s asked to be left alone for another %(rest)s.") % {**told, "rest": rest}
 
 
 def _of_its_money(payment: Payment, now: datetime) -> Iterator[str]:
     """Has the customer paid? Whoever has paid something else is not waited for any more."""
     if payment.received:
-        yield f"{payment.received} came instead of {payment.amount}: it stays open until somebody has decided."
+        told = {"received": payment.received, "amount": payment.amount}
+        yield _("%(received)s came instead of %(amount)s: it stays open until somebody has decided.") % told
     else:
-        yield WHERE[Status(payment.status)]
-        yield from _of_its_end(payment, now)
+        yield str(WHERE[Status(payment.status)])
+        yield _of_its_end(payment, now)
 
 
-def _of_its_end(payment: Payment, now: datetime) -> Iterator[str]:
+def _of_its_end(payment: Payment, now: datetime) -> str:
     if payment.call_off_asked_at:
-        yield f"The customer called it off {spoken(now - payment.call_off_asked_at)} ago; every look tries to."
-    elif payment.is_to_be_called_off(now):
-        yield f"The time to pay is over since {spoken(now - payment.window_ends_at)}; every look tries to call it off."
-    else:
-        yield f"The customer may pay for another {spoken(payment.window_ends_at - now)}."
+        told = {"since": _spoken(now - payment.call_off_asked_at)}
+        return _("The customer called it off %(since)s ago; every look tries to.") % told
+    if payment.is_to_be_called_off(now):
+        told = {"since": _spoken(now - payment.window_ends_at)}
+        return _("The time to pay is over since %(since)s; every look tries to call it off.") % told
+    return _("The customer may pay for another %(rest)s.") % {"rest": _spoken(payment.window_ends_at - now)}
 
 
 def _appointment(payment: Payment, now: datetime) -> str:
     if payment.next_check_at is None:  # the database has a constraint against it
-        return "It has no appointment, which must not be."
+        return _("It has no appointment, which must not be.")
+    told = {"wait": _spoken(abs(payment.next_check_at - now)), "interval": _spoken(settings.ATTENTION_INTERVAL_S)}
     if payment.next_check_at <= now:
-        late = spoken(now - payment.next_check_at)
-        return f"It is due since {late}, and no worker has claimed it yet."
-    wait = spoken(payment.next_check_at - now)
+        return _("It is due since %(wait)s, and no worker has claimed it yet.") % told
     if payment.claims:
-        return f"A worker is looking at it; should that one not come back, it is due again in {wait}."
-    slow = f" (every {spoken(settings.ATTENTION_INTERVAL_S)}, because a person must look)" if payment.attention else ""
-    return f"It is looked at next in {wait}{slow}."
+        return _("A worker is looking at it; should that one not come back, it is due again in %(wait)s.") % told
+    if payment.attention:
+        return _("It is looked at next in %(wait)s (every %(interval)s, because a person must look).") % told
+    return _("It is looked at next in %(wait)s.") % told
+
+
+def _spoken(length: timedelta | float) -> str:
+    """With the units of the reader's language."""
+    number_and_unit = spoken(length).split()
+    return " ".join(pgettext("length of time", word) if word.isalpha() else word for word in number_and_unit)

@@ -145,7 +145,7 @@ def test_the_story_of_one_that_was_paid(shop: Shop) -> None:
     [
         ({"next_check_at": timezone.now() - timedelta(minutes=3)}, "no worker has claimed it yet"),
         ({"claims": 1}, "A worker is looking at it"),
-        ({"errors": 4}, "The last 4 looks in a row brought no usable answer."),
+        ({"errors": 4}, "The last 4 looks in a row brought no usable answer. After 10 a person is called."),
         ({"window_ends_at": timezone.now() - timedelta(minutes=3)}, "every look tries to call it off"),
         ({"call_off_asked_at": timezone.now()}, "The customer called it off"),
         ({"attention": "errors", "attention_note": "HTML"}, "A person must look: HTML."),
@@ -159,6 +159,36 @@ def test_each_reason_has_a_sentence(shop: Shop, changes: dict[str, Any], sentenc
     Payment.objects.filter(pk=payment.pk).update(**changes)
 
     assert any(sentence in said for said in told("show", str(payment.pk))["standing"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"found_by": ""}, "It has come to its end: succeeded. Nobody asks about it any more."),
+        ({"attention": "refunds_differ", "attention_note": "they gave back 1.00 EUR"}, "A person must look: they gave"),
+        ({"reason": "card_expired"}, "The provider's reason: card_expired."),
+        ({"decided_by": "olga", "decided_why": "rounded"}, "olga decided on what came: rounded."),
+    ],
+)
+def test_an_end_has_its_reasons_too(shop: Shop, changes: dict[str, Any], sentence: str) -> None:
+    """Whatever became of it, and whoever decided that."""
+    _, payment = shop.paid()
+    Payment.objects.filter(pk=payment.pk).update(**changes)
+
+    assert any(sentence in said for said in told("show", str(payment.pk))["standing"])
+
+
+def test_an_end_that_the_shop_has_not_seen_yet_is_told(shop: Shop) -> None:
+    """The money is found, and the order does not know."""
+    _, payment = shop.order()
+    shop.buyer(payment, "pay")
+    shop.look(payment)
+    unseen = "The shop has yet to see it: look at the payment events among the work."
+    assert unseen in told("show", str(payment.pk))["standing"]
+
+    shop.sweep()
+
+    assert unseen not in told("show", str(payment.pk))["standing"]
 
 
 def test_an_account_that_may_not_be_called_is_a_reason(shop: Shop) -> None:

@@ -1,9 +1,11 @@
 """What the console says about the shop."""
 
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from actors.console.facts import payment as one_payment
 from actors.console.facts import payments, work
@@ -130,8 +132,8 @@ def standing(payment: Payment) -> str:
 def test_why_a_payment_is_where_it_is(shop: Shop) -> None:
     """Whatever holds it up is said, the decisive thing first."""
     _, payment = shop.order()
-    assert "It is open because the provider says “pending”." in standing(payment)
-    assert "It is asked about again in" in standing(payment)
+    assert "The provider is ready; the customer has not paid yet." in standing(payment)
+    assert "It is looked at next in" in standing(payment)
 
     breaker.open_by_hand("sandbox", "olga", "they asked us to")
     Payment.objects.filter(pk=payment.pk).update(
@@ -139,14 +141,33 @@ def test_why_a_payment_is_where_it_is(shop: Shop) -> None:
     )
     told = standing(payment)
     assert told.startswith("A person must look: 4.00 EUR came.")
-    for words in ("olga opened its breaker by hand", "The last 2 looks brought no usable answer"):
+    for words in ("olga holds the breaker of sandbox open", "The last 2 looks in a row brought no usable answer"):
         assert words in told
-    assert "the next free worker asks" not in told  # nobody does, until it is closed
+    assert "no worker has claimed it yet" not in told  # nobody does, until it is closed
 
     breaker.close_by_hand("sandbox", "olga", "over")
-    assert "It has been due for" in standing(payment)
+    assert "no worker has claimed it yet" in standing(payment)
     Payment.objects.filter(pk=payment.pk).update(claims=1, next_check_at=timezone.now() + timedelta(seconds=30))
-    assert "A worker asks about it now" in standing(payment)
+    assert "A worker is looking at it" in standing(payment)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "created", "next_check_at": timezone.now() - timedelta(hours=2)},
+        {"status": "authorized", "claims": 1},
+        {"call_off_asked_at": timezone.now() - timedelta(days=2), "errors": 3},
+        {"window_ends_at": timezone.now() - timedelta(minutes=2), "attention": "errors", "attention_note": "–"},
+        {"received_minor": 400, "received_currency": "EUR"},
+    ],
+)
+def test_why_is_told_in_russian(shop: Shop, changes: dict[str, Any]) -> None:
+    """Every sentence, with its lengths of time."""
+    _, payment = shop.order()
+    Payment.objects.filter(pk=payment.pk).update(**changes)
+
+    with translation.override("ru"):
+        assert not re.search(r"[a-z]", standing(payment))
 
 
 def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
@@ -158,7 +179,7 @@ def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
     told = standing(payment)
 
     assert "4.00 EUR came instead of 4.50 EUR: it stays open until somebody has decided." in told
-    assert "It is open because the provider says" not in told
+    assert "the customer has not paid yet" not in told
 
 
 def test_why_a_payment_ended(shop: Shop) -> None:
@@ -167,7 +188,7 @@ def test_why_a_payment_ended(shop: Shop) -> None:
     found = one_payment.one_payment(payment.pk)
 
     assert found is not None
-    assert "It has ended: succeeded." in standing(payment)
+    assert "It has come to its end: succeeded, found by " in standing(payment)
     assert [way.title for way in found.ways_out] == ["Refund"]
     assert len(found.story) >= 4
     assert str(order.pk) in found.order
