@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connections
 
@@ -15,11 +15,16 @@ def at_once(*works: Callable[[], T]) -> list[T]:
     start = threading.Barrier(len(works))
 
     def run(work: Callable[[], T]) -> T:
-        try:
-            start.wait(10)
-            return work()
-        finally:
-            connections.close_all()
+        start.wait(10)
+        return in_thread(work)
 
     with ThreadPoolExecutor(len(works)) as pool:
         return list(pool.map(run, works))
+
+
+def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """What a thread of a test does: its database connection is its own, and ends with the work."""
+    try:
+        return work(*args)
+    finally:
+        connections.close_all()

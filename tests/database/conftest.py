@@ -1,4 +1,4 @@
-"""Worlds, for tests that let a whole shop go wrong."""
+"""Accounts, and worlds for tests that let a whole shop go wrong."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -6,9 +6,29 @@ from functools import partial
 import pytest
 from pytest_django.fixtures import Settings
 
+from billing.sandbox import SandboxServer
 from commerce.mailserver import breaker
 from tests.money.world import World
+from tests.shop import sandbox_account
 from tests.stack.mail import MailServer
+
+
+@pytest.fixture
+def account_at_rest(sandbox: SandboxServer, settings: Settings) -> None:
+    """No limit, three errors in a row open its breaker, and the provider has not counted a call yet."""
+    settings.PROVIDER_BREAKER_ERRORS = 3
+    settings.PROVIDER_BREAKER_PROBE_S = 60
+    settings.PROVIDER_RATE_LIMITS_PER_S = {}
+    settings.PROVIDER_RATE_LIMIT_PER_S = 0
+    sandbox.journal.clear()
+
+
+@pytest.fixture
+def other(sandbox: SandboxServer, settings: Settings) -> Iterator[SandboxServer]:
+    """The server of a second account."""
+    with SandboxServer() as server:
+        settings.PAYMENT_ACCOUNTS = settings.PAYMENT_ACCOUNTS | {"other": sandbox_account(server)}
+        yield server
 
 
 @pytest.fixture

@@ -1,64 +1,30 @@
 """Lanes: who is looked at first, how many at once, and what a provider that hangs can hold up."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import dramatiq
 import pytest
-from django.db import connection
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from billing import checks
 from billing.looks import CHECKS
 from billing.models import Attention, Payment
-from billing.providers import provider_of
 from billing.sandbox import SandboxServer
 from billing.states import Status
 from config.due import DEATHS_ALLOWED, database_now
 from config.nudges import publisher
-from tests.shop import Shop, sandbox_account, written_payment
-
-
-@pytest.fixture
-def other(sandbox: SandboxServer, settings: Settings) -> Iterator[SandboxServer]:
-    """The server of a second account."""
-    with SandboxServer() as server:
-        settings.PAYMENT_ACCOUNTS = settings.PAYMENT_ACCOUNTS | {"other": sandbox_account(server)}
-        yield server
+from tests.accounts import looked_at, pending
+from tests.shop import Shop
+from tests.threads import in_thread
 
 
 @pytest.fixture
 def narrow(settings: Settings, sandbox: SandboxServer) -> None:
     """Lanes for six calls at once."""
     settings.PAYMENT_CHECK_CONCURRENCY = 6
-
-
-def pending(count: int, *, due_for_s: float, age_s: float = 1, name: str = "sandbox") -> list[Payment]:
-    """So many payments that the provider knows, due for so long."""
-    now = database_now()
-    payments = []
-    for number in range(count):
-        payment = written_payment(
-            now,
-            account=name,
-            reference=f"{name}-{due_for_s}-{number}",
-            window_ends_at=now + timedelta(hours=2),
-            next_check_at=now - timedelta(seconds=due_for_s),
-        )
-        payment.provider_ref = provider_of(name).create(payment).provider_ref
-        payment.save()
-        payments.append(payment)
-    rows = Payment.objects.filter(pk__in=[payment.pk for payment in payments])
-    rows.update(created_at=now - timedelta(seconds=age_s))
-    return payments
-
-
-def looked_at(server: SandboxServer) -> list[str]:
-    """The provider's ids of the payments it was asked about, in that order."""
-    return [str(entry["payment"]) for entry in server.requests() if entry["method"] == "GET"]
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +102,7 @@ def test_one_thread_of_a_process_works_off_a_lane(narrow: None, sandbox: Sandbox
     pending(6, due_for_s=5)
     sandbox.fault("status", "delay", delay_ms=500)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(_check_in_thread, "sandbox")
+        first = pool.submit(in_thread, checks.check_due, "sandbox", 20)
         time.sleep(0.2)
         started = time.monotonic()
         assert checks.check_due("sandbox", 20) == 0
@@ -151,7 +117,7 @@ def test_a_provider_that_hangs_holds_up_no_other(narrow: None, sandbox: SandboxS
     sandbox.fault("status", "hang", hang_s=30)
     assert checks.accounts_with_due_payments() == ["other", "sandbox"]
     with ThreadPoolExecutor(1) as pool:
-        hanging = pool.submit(_check_in_thread, "sandbox")
+        hanging = pool.submit(in_thread, checks.check_due, "sandbox", 20)
         started = time.monotonic()
         assert checks.check_due("other", 20) == 12
         assert time.monotonic() - started < 1
@@ -164,7 +130,7 @@ def test_looks_outside_the_lane_take_two_threads_at_the_most(sandbox: SandboxSer
     payments = pending(3, due_for_s=1)
     sandbox.fault("status", "hang", hang_s=30)
     with ThreadPoolExecutor(2) as pool:
-        hanging = [pool.submit(_look_in_thread, payment) for payment in payments[:2]]
+        hanging = [pool.submit(in_thread, checks.check_one, payment.pk) for payment in payments[:2]]
         time.sleep(0.3)
         assert checks.check_one(payments[2].pk) is False
         assert [look.result() for look in hanging] == [True, True]
@@ -221,17 +187,3 @@ def test_a_lane_writes_down_what_it_found(shop: Shop) -> None:
 
     assert checks.check_due("sandbox", 5) == 1
     assert shop.fresh(payment).status == Status.SUCCEEDED
-
-
-def _check_in_thread(name: str) -> int:
-    try:
-        return checks.check_due(name, 20)
-    finally:
-        connection.close()
-
-
-def _look_in_thread(payment: Payment) -> bool:
-    try:
-        return checks.check_one(payment.pk)
-    finally:
-        connection.close()
