@@ -5,18 +5,12 @@ import sys
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.stack.mail import Pipelining
 from tests.stack.ports import LOOPBACK
 
 
-class Sink:
+class Sink(Pipelining):
     """aiosmtpd's handler."""
-
-    async def handle_EHLO(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        """It takes several commands at once, as Postfix and Exim do."""
-        session.host_name = hostname
-        return [*responses[:-1], "250-PIPELINING", responses[-1]]
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Taken."""

@@ -83,15 +83,29 @@ class Doorkeeper(Controller):
         return Dialogue(self.handler, **self.SMTP_kwargs)
 
 
-class MailServer:
+class Pipelining:
+    """aiosmtpd's handler of a server that takes several commands at once, as Postfix, Exim and the big providers do."""
+
+    pipelining = True
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Answer a greeting: what the server can do, `250 HELP` last."""
+        session.host_name = hostname
+        extensions = ["250-PIPELINING"] if self.pipelining else []
+        return [*responses[:-1], *extensions, responses[-1]]
+
+
+class MailServer(Pipelining):
     """An SMTP server on a free port, in a thread; a context manager that may stop and start again."""
 
     def __init__(self, answer: Callable[[Mail], Answer] | None = None, *, pipelining: bool = True) -> None:
         """`answer` is asked whenever no script matches; without one every message is taken.
 
-        Postfix, Exim and the big providers take several commands at once; `pipelining=False` is a server that does not.
+        `pipelining=False` is a server that takes one command at a time.
         """
-        self._extensions = ["250-PIPELINING"] if pipelining else []
+        self.pipelining = pipelining
         self.port = free_port()
         self._otherwise = answer or (lambda _: Answer())
         self._scripts: list[Script] = []
@@ -157,13 +171,6 @@ class MailServer:
             self._taken.clear()
             self._scripts.clear()
             self._words.clear()
-
-    async def handle_EHLO(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        """Answer a greeting: what the server can do, `250 HELP` last."""
-        session.host_name = hostname
-        return [*responses[:-1], *self._extensions, responses[-1]]
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, sender: str, options: list[str]
