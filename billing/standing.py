@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from billing.models import AccountState, Breaker, Payment
+from billing.models import AccountState, Attention, Breaker, Payment
 from billing.states import Status
 from config.durations import spoken
 
@@ -104,7 +104,8 @@ def _appointment(payment: Payment, now: datetime) -> str:
     told = {"wait": _spoken(abs(payment.next_check_at - now)), "interval": _spoken(settings.ATTENTION_INTERVAL_S)}
     if payment.next_check_at <= now:
         return _("It is due since %(wait)s, and no worker has claimed it yet.") % told
-    if payment.claims:
+    # Of one that workers were lost over the claims stay counted, while it waits for long.
+    if payment.claims and payment.attention != Attention.WORKERS_LOST:
         return _("A worker is looking at it; should that one not come back, it is due again in %(wait)s.") % told
     if payment.attention:
         return _("It is looked at next in %(wait)s (every %(interval)s, because a person must look).") % told

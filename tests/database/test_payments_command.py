@@ -145,6 +145,7 @@ def test_the_story_of_one_that_was_paid(shop: Shop) -> None:
     [
         ({"next_check_at": timezone.now() - timedelta(minutes=3)}, "no worker has claimed it yet"),
         ({"claims": 1}, "A worker is looking at it"),
+        ({"claims": 4, "attention": "workers_lost"}, "because a person must look"),
         ({"errors": 4}, "The last 4 looks in a row brought no usable answer. After 10 a person is called."),
         ({"window_ends_at": timezone.now() - timedelta(minutes=3)}, "every look tries to call it off"),
         ({"call_off_asked_at": timezone.now()}, "The customer called it off"),
