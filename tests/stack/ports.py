@@ -11,15 +11,15 @@ LOOPBACK = "127.0.0.1"
 # of a server that is just restarting.
 PORTS = range(20_000, 32_000)
 
-_handed_out: set[int] = set()
+_taken: dict[int, socket.socket] = {}
+"""What this process was given, and what keeps it from others: a server may begin to listen much later."""
 
 
 def free_port() -> int:
-    """Return a port nobody listens on; never the same one twice in a process."""
+    """Return a TCP port nobody listens on; never the same one twice, in all the test processes of this machine."""
     while True:
         port = random.choice(PORTS)
-        if port not in _handed_out and is_free(port):
-            _handed_out.add(port)
+        if port not in _taken and is_free(port) and _take(port):
             return port
 
 
@@ -42,3 +42,15 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float, pau
         if time.monotonic() >= give_up_at:
             raise TimeoutError(f"Waited {timeout_s:g} s in vain until {what}.")
         time.sleep(pause_s)
+
+
+def _take(port: int) -> bool:
+    """Until this process ends, by the UDP port of the same number, which no server of ours wants."""
+    mark = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        mark.bind((LOOPBACK, port))
+    except OSError:
+        mark.close()
+        return False
+    _taken[port] = mark
+    return True
