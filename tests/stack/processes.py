@@ -143,7 +143,7 @@ class Program:
         if self.alive:
             with suppress(psutil.NoSuchProcess):
                 found.update(psutil.Process(self.pid).children(recursive=True))
-        return [process for process in found if _lives(process)]
+        return [process for process in found if lives(process)]
 
     def _spawn(self, log: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -195,7 +195,7 @@ def _group_of(process: psutil.Process) -> int | None:
         return None
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
     """A zombie is dead: where process 1 does not bury orphans, zombies stay for ever."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE

@@ -16,10 +16,12 @@ from tests.stack import programs
 from tests.stack.mail import Answer, MailServer
 from tests.stack.ports import free_port, is_free, wait_until
 from tests.stack.postgres import Postgres
-from tests.stack.processes import Program
+from tests.stack.processes import Program, lives
 from tests.stack.programs import MissingProgram
 from tests.stack.rabbitmq import RabbitMQ
 from tests.stack.server import StartError
+
+START_S = 40.0
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(99)"
 PARENT = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {DEAF!r}]); time.sleep(99)"
@@ -75,7 +77,7 @@ def test_a_frozen_postgres_freezes_its_backends(postgres: Postgres) -> None:
         with pytest.raises(TimeoutError):
             query.result(timeout=0.5)
         postgres.thaw()
-        assert query.result(timeout=10).fetchone() == (1,)
+        assert query.result(START_S).fetchone() == (1,)
 
 
 def test_a_database_is_dropped_under_its_users(postgres: Postgres) -> None:
@@ -117,7 +119,7 @@ def test_a_frozen_rabbitmq_is_silent_until_it_thaws(rabbitmq: RabbitMQ) -> None:
     assert not rabbitmq.answers()
 
     rabbitmq.thaw()
-    assert rabbitmq.answers()
+    wait_until(rabbitmq.answers, "it answered", START_S)
 
 
 def test_mail_is_refused_and_taken_as_scripted(mail: MailServer) -> None:
@@ -169,19 +171,19 @@ def test_a_stopped_mail_server_comes_back_on_its_port(mail: MailServer) -> None:
 def test_a_program_is_stopped_with_its_children() -> None:
     """Nobody outlives the leader, not even a child that ignores SIGTERM."""
     with Program("parent", [sys.executable, "-c", PARENT]) as program:
-        program.wait_for_output("^deaf$", timeout_s=10)
+        program.wait_for_output("^deaf$", START_S)
         family = program.members()
         assert len(family) == 2
         assert program.memory > 0
 
-    assert not any(member.is_running() and member.status() != "zombie" for member in family)
+    assert not any(lives(member) for member in family)
     assert program.wait(timeout_s=0) == -signal.SIGTERM
 
 
 def test_a_deaf_leader_is_killed_after_the_timeout() -> None:
     """Patience with SIGTERM has an end."""
     program = Program("deaf", [sys.executable, "-c", DEAF]).start()
-    program.wait_for_output("deaf", timeout_s=10)
+    program.wait_for_output("deaf", START_S)
 
     program.stop(timeout_s=0.2)
 
