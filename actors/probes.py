@@ -87,9 +87,9 @@ def watch(name: str, signs: Signs, port_setting: str, *sources: str) -> None:
     `sources` are what the page of metrics reads beside what was counted (`config.metrics`). Of several processes of one
     worker the first answers, for itself about its life, and for all in its metrics.
     """
-    signs.tell(name)
     if metrics_files.is_first():
         open_port(port_setting, {**signs.routes(), "/metrics": partial(metrics_page, *sources)})
+    signs.tell(name)  # whoever hears READY may ask the port
 
 
 def open_port(setting: str, routes: Mapping[str, Callable[[], Answer]]) -> None:
