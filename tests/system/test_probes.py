@@ -38,11 +38,16 @@ class Watched:
 
     def answer(self, path: str) -> requests.Response:
         """Whatever it is."""
-        return http().get(self.url + path, timeout=10)
+        return http().get(self.url + path, timeout=NOTICED_S)
 
     def wait_until_silent(self) -> None:
         """systemd would end the service now."""
         wait_until(lambda: self.systemd.silent_s() > WATCHDOG_S, "there was no sign of life any more", NOTICED_S)
+
+    def wait_for_a_sign_of_life(self) -> None:
+        """One that comes after this."""
+        self.systemd.forget()
+        self.systemd.wait_for("WATCHDOG=1", NOTICED_S)
 
     def wait_until_it_answers(self, path: str, status: int) -> None:
         """Once this is so."""
@@ -98,8 +103,12 @@ def test_a_worker_is_ready_when_it_consumes(alone: House) -> None:
             alone.rabbitmq.thaw()
             worker.systemd.wait_for("READY=1", START_S)
 
-            assert all(alone.consumers(queue) for queue in QUEUES if not queue.endswith("XQ"))
-            assert (worker.status("/healthz"), worker.status("/readyz")) == (200, 200)
+            queues = [queue for queue in QUEUES if not queue.endswith("XQ")]
+            wait_until(
+                lambda: all(alone.consumers(queue) for queue in queues), "the broker knew its consumers", NOTICED_S
+            )
+            worker.wait_until_it_answers("/readyz", 200)
+            assert worker.status("/healthz") == 200
     finally:
         alone.rabbitmq.thaw()
 
@@ -114,7 +123,7 @@ def test_a_frozen_broker_makes_a_worker_unready_and_no_corpse(alone: House) -> N
             worker.wait_until_it_answers("/readyz", 503)
             assert worker.problems() == ["queues"]
             assert worker.status("/healthz") == 200
-            assert worker.systemd.silent_s() < WATCHDOG_S
+            worker.wait_for_a_sign_of_life()
         finally:
             alone.rabbitmq.thaw()
         worker.wait_until_it_answers("/readyz", 200)
@@ -130,7 +139,7 @@ def test_a_frozen_database_makes_a_worker_unready_and_no_corpse(alone: House) ->
             worker.wait_until_it_answers("/readyz", 503)
             assert worker.problems() == ["database"]
             assert worker.status("/healthz") == 200
-            assert worker.systemd.silent_s() < WATCHDOG_S
+            worker.wait_for_a_sign_of_life()
         finally:
             alone.postgres.thaw()
         worker.wait_until_it_answers("/readyz", 200)
@@ -156,7 +165,7 @@ def test_a_worker_that_is_alive_and_does_not_work_is_found_out(alone: House, ill
         worker.systemd.wait_for_status(f"stalled: {check}")
         worker.wait_until_silent()
         assert worker.program.alive
-        worker.program.wait_for_output('"worker.stalled"', 10)
+        worker.program.wait_for_output('"worker.stalled"', NOTICED_S)
 
 
 @pytest.mark.campaign
@@ -228,7 +237,7 @@ def test_a_scheduler_is_ready_when_the_ledger_is_written(alone: House) -> None:
         assert ticks > 0
 
         scheduler.program.send(signal.SIGTERM)
-        assert scheduler.program.wait(20) == 0
+        assert scheduler.program.wait(START_S) == 0
         scheduler.systemd.wait_for("STOPPING=1")
 
 
@@ -275,8 +284,7 @@ def test_a_web_that_is_told_to_read_its_code_anew_stays_ready(alone: House) -> N
             return bool(now) and not now & before
 
         wait_until(renewed, "new processes took over", START_S)
-        web.systemd.forget()
-        web.systemd.wait_for("WATCHDOG=1")
+        web.wait_for_a_sign_of_life()
         assert web.status("/readyz") == 200
 
 
