@@ -111,6 +111,7 @@ class MailServer(Pipelining):
         self._scripts: list[Script] = []
         self._words: dict[str, list[str]] = {}
         self.connections = 0
+        self.handed_over = 0
         self._taken: list[Mail] = []
         self._lock = Lock()
         self._controller: Controller | None = None
@@ -194,6 +195,7 @@ class MailServer(Pipelining):
         """Answer a message; aiosmtpd looks for a method of this name."""
         mail = _read(envelope)
         answer = self._answer_to(mail)
+        self.handed_over += 1  # whatever becomes of it
         await asyncio.sleep(answer.after_s)
         if answer.takes:
             self._take(mail)
