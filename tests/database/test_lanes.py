@@ -18,13 +18,15 @@ from config.due import DEATHS_ALLOWED, database_now
 from config.nudges import publisher
 from tests.accounts import looked_at, pending
 from tests.shop import Shop
+from tests.stack.ports import wait_until
 from tests.threads import in_thread
 
 
 @pytest.fixture
-def narrow(settings: Settings, sandbox: SandboxServer) -> None:
-    """Lanes for six calls at once."""
+def narrow(settings: Settings, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes for six calls at once, which take no more before all six are answered, however slow the machine is."""
     settings.PAYMENT_CHECK_CONCURRENCY = 6
+    monkeypatch.setattr(checks, "CLAIM_AGAIN_S", 20.0)
 
 
 @pytest.fixture(autouse=True)
@@ -100,17 +102,18 @@ def test_a_full_lane_asks_for_help(narrow: None) -> None:
 def test_one_thread_of_a_process_works_off_a_lane(narrow: None, sandbox: SandboxServer) -> None:
     """The next tick finds it busy and leaves at once."""
     pending(6, due_for_s=5)
-    sandbox.fault("status", "delay", delay_ms=500)
+    sandbox.fault("status", "delay", delay_ms=2_000)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(in_thread, checks.check_due, "sandbox", 20)
-        time.sleep(0.2)
-        started = time.monotonic()
+        wait_until(lambda: looked_at(sandbox), "the first one was at work", 20)
         assert checks.check_due("sandbox", 20) == 0
-        assert time.monotonic() - started < 0.2
+        assert not first.done()
         assert first.result() == 6
 
 
-def test_a_provider_that_hangs_holds_up_no_other(narrow: None, sandbox: SandboxServer, other: SandboxServer) -> None:
+def test_a_provider_that_hangs_holds_up_no_other(
+    narrow: None, sandbox: SandboxServer, other: SandboxServer, settings: Settings
+) -> None:
     """Each has its own lane."""
     pending(12, due_for_s=60)
     pending(12, due_for_s=1, name="other")
@@ -120,7 +123,7 @@ def test_a_provider_that_hangs_holds_up_no_other(narrow: None, sandbox: SandboxS
         hanging = pool.submit(in_thread, checks.check_due, "sandbox", 20)
         started = time.monotonic()
         assert checks.check_due("other", 20) == 12
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < settings.PAYMENT_API_TIMEOUT_S, "no call had ended by then"
         assert not hanging.done()
         hanging.result()
 
@@ -131,7 +134,7 @@ def test_looks_outside_the_lane_take_two_threads_at_the_most(sandbox: SandboxSer
     sandbox.fault("status", "hang", hang_s=30)
     with ThreadPoolExecutor(2) as pool:
         hanging = [pool.submit(in_thread, checks.check_one, payment.pk) for payment in payments[:2]]
-        time.sleep(0.3)
+        wait_until(lambda: len(looked_at(sandbox)) == 2, "both were being looked at", 20)
         assert checks.check_one(payments[2].pk) is False
         assert [look.result() for look in hanging] == [True, True]
 

@@ -1,6 +1,5 @@
 """A look at a payment: what the provider says, and what we write down."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ from billing.states import ForbiddenArrow, Status
 from commerce import orders
 from config.due import database_now
 from tests.shop import CUSTOMER, Shop
+from tests.stack.ports import wait_until
 
 
 def wait(payment: Payment) -> timedelta:
@@ -32,7 +32,7 @@ def test_a_payment_that_was_introduced_is_pending_and_has_an_appointment(shop: S
 
     assert payment.status == Status.PENDING
     assert payment.pay_url == f"{shop.sandbox.url}/pay/{payment.provider_ref}"
-    assert timedelta(seconds=3) < wait(payment) < timedelta(seconds=6)
+    assert timedelta(seconds=1) < wait(payment) < timedelta(seconds=6)
     assert (payment.claims, payment.errors, payment.attention) == (0, 0, "")
 
 
@@ -186,11 +186,11 @@ def test_money_that_comes_while_we_call_it_off_counts(shop: Shop) -> None:
     """Paid between our question and our cancelling: the refusal to cancel is a reason to ask again."""
     order, payment = shop.order()
     shop.let_time_pass(3700)
-    shop.sandbox.fault("cancel", "delay", delay_ms=400)
+    shop.sandbox.fault("cancel", "delay", delay_ms=1_500)
 
     with ThreadPoolExecutor(1) as pool:
         checked = pool.submit(_check_in_thread, payment)
-        time.sleep(0.15)
+        wait_until(lambda: _is_called_off(shop, payment), "it was being called off", 20)
         shop.buyer(payment, "pay")
         assert checked.result()
     shop.sweep()
@@ -349,6 +349,11 @@ def test_a_payment_follows_arrows_and_nothing_else() -> None:
         payment.move(Status.FAILED)
 
     assert payment.status == Status.SUCCEEDED
+
+
+def _is_called_off(shop: Shop, payment: Payment) -> bool:
+    """The provider has been told, and takes its time."""
+    return any(entry["path"].endswith("/cancel") for entry in shop.sandbox.requests(payment.provider_ref))
 
 
 def _check_in_thread(payment: Payment) -> bool:
