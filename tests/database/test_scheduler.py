@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -15,11 +15,12 @@ from pytest_django import Settings
 from actors import ticks
 from actors.jobs import pauses
 from actors.models import Tick
-from actors.periods import Every
+from actors.periods import Cron, Every
 from actors.schedule import entries
 from actors.scheduler import Scheduler
 from config.due import database_now
 from config.nudges import publisher
+from tests.stack.ports import wait_until
 from tests.threads import at_once
 
 DAILY, HOURLY = "check_pending_payments", "prune_history"
@@ -37,16 +38,31 @@ def fired() -> Counter[str]:
     return messages
 
 
+@pytest.fixture(autouse=True)
+def _no_seldom_tick_meanwhile() -> None:
+    """Whatever fires by the hour or the day: a test begins after a tick that would otherwise fall into it."""
+    periods = [entry.period for entry in entries() if isinstance(entry.period, Cron)]
+
+    def none_comes_soon() -> bool:
+        now = database_now()
+        return all(period.latest(now) == period.latest(now + timedelta(seconds=10)) for period in periods)
+
+    wait_until(none_comes_soon, "the next tick was over", 30)
+
+
 @pytest.fixture
 def seldom(settings: Settings) -> timedelta:
-    """Payments are checked so seldom that the latest tick is older than its window; returns how long ago it was."""
+    """Payments are checked so seldom that the latest tick is older than its window, and the next one far off; returns
+    how long ago it was.
+    """
     now = database_now()
-    ages = {seconds: now - Every(seconds).latest(now) for seconds in (3_600, 2_700, 1_800)}
-    settings.PAYMENT_CHECK_INTERVAL_S = max(ages, key=lambda seconds: ages[seconds])
-    age = ages[settings.PAYMENT_CHECK_INTERVAL_S]
-    if age < timedelta(seconds=60):  # all three start with the hour
-        settings.PAYMENT_CHECK_INTERVAL_S, age = 3_456, now - Every(3_456).latest(now)
-    return age
+
+    def far_off(seconds: int) -> timedelta:
+        age = now - Every(seconds).latest(now)
+        return min(age, timedelta(seconds=seconds) - age)
+
+    settings.PAYMENT_CHECK_INTERVAL_S = max((3_600, 3_456, 2_700, 1_800), key=far_off)
+    return now - Every(settings.PAYMENT_CHECK_INTERVAL_S).latest(now)
 
 
 @contextmanager
@@ -65,16 +81,8 @@ def running(scheduler: Scheduler) -> Iterator[None]:
         yield
     finally:
         scheduler.stop()
-        thread.join(10)
+        thread.join(20)
         assert not thread.is_alive()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """At most 10 s."""
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def rename_ticks(old: str, new: str) -> None:
@@ -205,24 +213,22 @@ def test_the_loop_survives_a_database_that_does_not_answer(caplog: pytest.LogCap
     try:
         scheduler = Scheduler()
         with running(scheduler):
-            wait_until(lambda: "scheduler.no_database" in caplog.messages)
+            wait_until(lambda: "scheduler.no_database" in caplog.messages, "it was said", 20)
             assert not fired()
             rename_ticks("away", table)
-            wait_until(lambda: Tick.objects.exists())
+            wait_until(Tick.objects.exists, "it went on", 20)
     finally:
         if table not in connection.introspection.table_names():
             rename_ticks("away", table)
     assert fired()
 
 
-def test_the_loop_ends_soon_after_it_was_told_to() -> None:
-    """A stop does not wait for the next tick."""
-    scheduler = Scheduler()
+def test_the_loop_ends_soon_after_it_was_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop does not wait for the next tick, which would come after a minute here."""
+    scheduler, waits = Scheduler(), iter([0.0])
+    monkeypatch.setattr(scheduler, "_wait_s", lambda: next(waits, 60.0))
     with running(scheduler):
-        wait_until(lambda: Tick.objects.exists())
-        began = time.monotonic()
-        scheduler.stop()
-    assert time.monotonic() - began < 1
+        wait_until(Tick.objects.exists, "it waited for the next tick", 20)
 
 
 def test_a_paused_entry_is_not_fired_and_resuming_makes_nothing_up() -> None:
