@@ -41,6 +41,7 @@ def worker(settings: Settings) -> Iterator[dramatiq.Worker]:
     worker.stop(timeout=5_000)
     for thread in threads:
         thread.join(30)  # one that was left behind would take the next test's messages
+    recorder.flush(20)  # or the next test finds rows of this one
     broker.middleware.remove(broker.middleware[-1])  # Dramatiq leaves the worker's own there
     broker.paused = frozenset()  # type: ignore[attr-defined]
 
@@ -82,7 +83,7 @@ def test_a_job_that_did_something_leaves_a_row(worker: dramatiq.Worker, shop: Sh
 
     message_id = send("check_payment", payment.pk)
 
-    wait_until(lambda: bool(runs(message_id)), "it was recorded", 10)
+    wait_until(lambda: bool(runs(message_id)), "it was recorded", 20)
     [job] = runs(message_id)
     assert (job.actor, job.queue, job.args, job.outcome, job.attempt) == (
         "check_payment", "urgent", f"[{payment.pk}]", "done", 1,
@@ -166,8 +167,8 @@ def test_a_worker_gives_signs_of_life_and_says_goodbye(worker: dramatiq.Worker) 
     """From before its first message to after its last."""
     [row] = Worker.objects.filter(stopped_at=None)
     assert row.threads == 2
-    wait_until(lambda: looking.unstopped().get().seen_at > row.seen_at, "it beat again", 5)
-    wait_until(lambda: looking.unstopped().get().queues == ["routine", "urgent"], "it told its queues", 5)
+    wait_until(lambda: looking.unstopped().get().seen_at > row.seen_at, "it beat again", 20)
+    wait_until(lambda: looking.unstopped().get().queues == ["routine", "urgent"], "it told its queues", 20)
 
     worker.stop(timeout=5_000)
 
@@ -179,15 +180,15 @@ def test_a_paused_queue_rests_within_a_beat_and_loses_nothing(worker: dramatiq.W
     broker = dramatiq.get_broker()
     pauses.pause(pauses.QUEUE, "urgent", by="olga", why="the provider is moving")
     assert not pauses.pause(pauses.QUEUE, "urgent", by="pete", why="me too")
-    wait_until(lambda: "urgent" in broker.paused, "the worker knew", 5)  # type: ignore[attr-defined]
+    wait_until(lambda: "urgent" in broker.paused, "the worker knew", 20)  # type: ignore[attr-defined]
 
     message_id = send("check_payment", 1, 2, 3)
     other = send("send_order_confirmation", 1, 2)
-    wait_until(lambda: bool(runs(other)), "the other queue went on", 10)
+    wait_until(lambda: bool(runs(other)), "the other queue went on", 20)
     assert runs(message_id) == []
 
     assert pauses.resume(pauses.QUEUE, "urgent", by="olga")
-    wait_until(lambda: bool(runs(message_id)), "it was worked on", 10)
+    wait_until(lambda: bool(runs(message_id)), "it was worked on", 20)
 
 
 def test_what_was_fetched_before_the_pause_goes_back() -> None:
