@@ -124,14 +124,16 @@ def locked_by_another(payment: Payment, until: threading.Event) -> Iterator[None
         with transaction.atomic():
             Payment.objects.select_for_update().get(pk=payment.pk)
             holding.set()
-            until.wait(5)
+            until.wait(9)  # a claim gives up waiting after DATABASE_LOCK_TIMEOUT_S
         connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(hold)
-        assert holding.wait(5)
-        yield
-        until.set()
+        assert holding.wait(20)
+        try:
+            yield
+        finally:
+            until.set()
         held.result()
 
 
@@ -155,7 +157,7 @@ def test_a_row_that_was_asked_for_is_waited_for() -> None:
         assert not wait([claiming], 0.3).done
         done.set()
 
-        claimed = claiming.result(5)
+        claimed = claiming.result(20)
 
     assert claimed is not None
     assert claimed.claims == 1

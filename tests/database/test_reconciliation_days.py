@@ -87,7 +87,7 @@ def test_only_what_is_parked_can_be_resolved_and_only_with_a_reason(shop: Shop) 
 def test_two_at_once_compare_it_once(shop: Shop) -> None:
     """The second is told that somebody is at it, or finds everything done."""
     stranger(shop)
-    shop.sandbox.fault("list", "delay", delay_ms=300)
+    shop.sandbox.fault("list", "delay", delay_ms=1_500)
 
     def run() -> str:
         try:

@@ -66,7 +66,7 @@ def test_an_account_that_may_not_be_called_costs_a_refund_nothing(shop: Shop) ->
     refund = shop.follow(refund)
 
     assert (refund.status, refund.errors, refund.attention, refund.sent_at) == (RefundStatus.CREATED, 0, "", None)
-    assert wait(refund) > 3
+    assert wait(refund) > 1
     AccountState.objects.update(breaker=Breaker.CLOSED)
     assert shop.follow(refund).status == RefundStatus.SUCCEEDED
 
