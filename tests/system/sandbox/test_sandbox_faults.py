@@ -58,11 +58,11 @@ def test_hang_ends_without_an_answer(sandbox: SandboxServer) -> None:
 def test_drip_outlives_a_read_timeout(sandbox: SandboxServer) -> None:
     """The true answer, byte by byte, never silent for long: only a deadline ends it early."""
     payment_id = create(sandbox)
-    sandbox.fault("status", "drip", drip_ms=1)
+    sandbox.fault("status", "drip", drip_ms=6)
     begin = time.monotonic()
 
-    assert ask(sandbox, payment_id, timeout=0.2).json()["id"] == payment_id
-    assert time.monotonic() - begin > 0.4
+    assert ask(sandbox, payment_id, timeout=1).json()["id"] == payment_id
+    assert time.monotonic() - begin > 2
 
 
 def test_reset_is_a_reset(sandbox: SandboxServer) -> None:
@@ -216,12 +216,12 @@ def test_a_misspelt_drill_is_refused(sandbox: SandboxServer, path: str, body: Js
 def test_an_outage_ends_by_itself(sandbox: SandboxServer) -> None:
     """Every call of the merchant API fails for so long; buyers still get their page."""
     payment_id = create(sandbox)
-    control(sandbox, "POST", "outage", {"kind": "status_500", "seconds": 0.3})
+    control(sandbox, "POST", "outage", {"kind": "status_500", "seconds": 2})
 
     assert ask(sandbox, payment_id).status_code == 500
     assert get(sandbox, "/v1/payments").status_code == 500
     assert get(sandbox, f"/pay/{payment_id}").status_code == 200
-    eventually(lambda: ask(sandbox, payment_id).status_code == 200, within_s=2)
+    eventually(lambda: ask(sandbox, payment_id).status_code == 200)
 
 
 def test_an_outage_can_be_ended(sandbox: SandboxServer) -> None:
@@ -239,7 +239,7 @@ def test_an_outage_can_be_ended(sandbox: SandboxServer) -> None:
 def test_an_outage_can_hang(sandbox: SandboxServer) -> None:
     """No answer until it is over, and none after it."""
     payment_id = create(sandbox)
-    sandbox.outage("hang", 0.3)
+    sandbox.outage("hang", 1)
 
     with pytest.raises(requests.ConnectionError):
         ask(sandbox, payment_id)

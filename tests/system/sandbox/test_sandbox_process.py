@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from billing.sandbox import SandboxServer
-from tests.merchants import Shop, ask, create, eventually, get, order, paid, port_of, post, refund
+from billing.sandbox import SandboxServer, courier
+from tests.merchants import PATIENCE_S, Shop, ask, create, eventually, get, order, paid, port_of, post, refund
 
 
 def test_everything_important_survives_a_restart(shop: Shop, tmp_path: Path) -> None:
@@ -52,16 +52,16 @@ def test_an_undelivered_callback_survives_a_restart(shop: Shop, tmp_path: Path) 
 def test_what_ran_out_while_nobody_was_there_expires(shop: Shop, tmp_path: Path) -> None:
     """The next sandbox notices, and tells the shop."""
     with SandboxServer(database=tmp_path / "sandbox.sqlite3") as before:
-        create(before, expires_in_s=0.2, callback_url=shop.url)
-    time.sleep(0.3)
+        create(before, expires_in_s=1, callback_url=shop.url)
+    time.sleep(1.1)
 
     with SandboxServer(database=tmp_path / "sandbox.sqlite3"):
-        eventually(lambda: shop.types == ["payment.expired"])
+        eventually(lambda: set(shop.types) == {"payment.expired"})
 
 
 def test_stopping_waits_for_nobody(shop: Shop) -> None:
-    """Hanging, dripping and idle callers, and a hanging shop, are cut off within a second."""
-    shop.pause_s = 3
+    """Hanging, dripping and idle callers, and a hanging shop, are cut off at once."""
+    shop.pause_s = 2 * courier.TIMEOUT_S
     with SandboxServer() as sandbox, ThreadPoolExecutor(2) as pool, requests.Session() as idle:
         payment_id = paid(sandbox, shop)
         idle.get(f"{sandbox.url}/healthz", timeout=5)
@@ -73,8 +73,8 @@ def test_stopping_waits_for_nobody(shop: Shop) -> None:
 
         sandbox.stop()
 
-        assert time.monotonic() - begin < 1
-        assert all(isinstance(call.exception(2), requests.RequestException) for call in calls)
+        assert time.monotonic() - begin < courier.TIMEOUT_S, "the shop is given up first, the callers much later"
+        assert all(isinstance(call.exception(PATIENCE_S), requests.RequestException) for call in calls)
         with pytest.raises(requests.ConnectionError):
             idle.get(f"{sandbox.url}/healthz", timeout=5)
 
@@ -93,7 +93,7 @@ def test_a_signal_ends_the_program_cleanly(number: signal.Signals) -> None:
 
         process.send_signal(number)
 
-        _, complaints = process.communicate(timeout=5)
+        _, complaints = process.communicate(timeout=PATIENCE_S)
         assert (process.returncode, complaints) == (0, "")
 
 
@@ -102,7 +102,7 @@ def test_a_taken_port_is_one_clear_sentence(sandbox: SandboxServer) -> None:
     port = port_of(sandbox)
 
     with run_sandbox("--port", str(port)) as process:
-        _, complaints = process.communicate(timeout=5)
+        _, complaints = process.communicate(timeout=2 * PATIENCE_S)
 
     assert process.returncode == 1
     assert complaints.startswith(f"The sandbox cannot start on 127.0.0.1:{port}:")
@@ -115,7 +115,7 @@ def test_the_sandbox_is_a_stranger() -> None:
         "import sys, billing.sandbox; print([name for name in sys.modules if name.startswith(('django', 'bill'))])"
     )
 
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
     names = set(json.loads(loaded.stdout.replace("'", '"')))
     assert {name for name in names if not name.startswith("billing.sandbox")} == {"billing"}
