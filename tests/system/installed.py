@@ -35,6 +35,7 @@ class Installed:
             (self.etc / "secrets" / file).write_text(house.environment[name])
         with (self.etc / "tillkeeper.env").open("a") as settings:
             shared = {name: value for name, value in house.environment.items() if name not in NOT_SHARED}
+            shared["PAYMENT_API_TIMEOUT_S"] = "10"  # a job under way may take its time
             settings.write("PRODUCTION=no\n")  # in the place of yes: the house speaks HTTP, without nginx
             settings.writelines(f'{name}="{value}"\n' for name, value in shared.items())
         bind = house.url.removeprefix("http://")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ from tests.stack.processes import Program
 from tests.stack.units import MOVED, NOBODY, give_to_nobody
 from tests.system.house import START_S, House, http
 from tests.system.installed import SECRETS, Installed, installed
-from tests.system.test_systemd import IN_FLIGHT_MS, is_asked_about, status_of
+from tests.system.test_systemd import paid_and_asked_about, status_of
 
 URGENT = "tillkeeper:worker-urgent"
 PARTS = {"tillkeeper:web", URGENT, "tillkeeper:worker-routine", "tillkeeper:scheduler"}
@@ -106,15 +107,11 @@ def test_an_order_goes_through(supervisor: Supervisor, shop: House) -> None:
 @pytest.mark.campaign
 def test_a_stop_waits_for_what_was_begun(supervisor: Supervisor, shop: House) -> None:
     """`supervisorctl stop` returns when the worker has ended by itself, and the answer is written down."""
-    shop.provider.callbacks(lose_all=True)
-    orders = shop.place(1)
-    shop.provider.fault("status", "delay", delay_ms=IN_FLIGHT_MS)
-    shop.pay(orders)
-    wait_until(lambda: is_asked_about(shop, orders[0]), "the provider was being asked", 30)
+    order = paid_and_asked_about(shop)
 
     assert "stopped" in supervisor.ctl("stop", URGENT)
 
-    assert status_of(shop, orders[0]) == "succeeded"
+    assert status_of(shop, order) == "succeeded"
     assert supervisor.states()[URGENT] == "STOPPED"
     assert "stopped: worker-urgent (exit status 0)" in (supervisor.main.parent / "supervisord.log").read_text()
     shop.provider.clear_faults()
@@ -128,7 +125,8 @@ def test_who_crashes_is_started_again(supervisor: Supervisor, shop: House) -> No
     before = supervisor.pid(URGENT)
     crashed = [psutil.Process(before), *psutil.Process(before).children(recursive=True)]
     for process in crashed:
-        process.send_signal(signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):  # a child may go with its parent
+            process.send_signal(signal.SIGKILL)
 
     wait_until(lambda: supervisor.pid(URGENT) not in (0, before), "it was started again", START_S, pause_s=0.5)
     supervisor.wait_until_ready()
@@ -173,6 +171,6 @@ def test_nobody_runs_as_root(supervisor: Supervisor, shop: House) -> None:
 
 def _status(url: str) -> int:
     try:
-        return http().get(url, timeout=10).status_code
+        return http().get(url, timeout=START_S).status_code
     except OSError:
         return 0

@@ -244,16 +244,12 @@ def test_a_job_under_way_is_finished(release: Installed, house: House, how: Call
     """The worker is told while the provider is being asked: the answer is written down all the same."""
     with running(release, house, "tillkeeper-web.service", WORKER, "tillkeeper-scheduler@1.service") as parts:
         worker = parts[WORKER]
-        house.provider.callbacks(lose_all=True)
-        orders = house.place(1)
-        house.provider.fault("status", "delay", delay_ms=IN_FLIGHT_MS)
-        house.pay(orders)
-        wait_until(lambda: is_asked_about(house, orders[0]), "the provider was being asked", 30)
+        order = paid_and_asked_about(house)
         pid, told = worker.program.pid, len(worker.systemd.words)
 
         how(worker.unit, worker.program)
 
-        wait_until(lambda: status_of(house, orders[0]) == "succeeded", "the answer was written down", 20)
+        wait_until(lambda: status_of(house, order) == "succeeded", "the answer was written down", 20)
         if how is Unit.reload:
             wait_until(lambda: "READY=1" in worker.systemd.words[told:], "it was ready again", START_S)
             assert (worker.program.alive, worker.program.pid) == (True, pid)
@@ -310,10 +306,19 @@ def test_a_missing_secret_keeps_a_service_from_starting(release: Installed, hous
         assert "READY=1" not in systemd.words
 
 
-def is_asked_about(house: House, order: Placed) -> bool:
-    """Claimed, and the provider has the question."""
-    [(claims,)] = house.sql("SELECT claims FROM billing_payment WHERE reference = %s", order.public_id)
-    return bool(claims)
+def paid_and_asked_about(house: House) -> Placed:
+    """An order whose money has come, and whose provider is being asked about it: IN_FLIGHT_MS pass until it answers."""
+    house.provider.callbacks(lose_all=True)
+    order = house.place_one()
+    house.provider.fault("status", "delay", delay_ms=IN_FLIGHT_MS)
+    before = len(house.asked(order))  # a look that began before the payment may find it still pending
+    house.pay([order])
+    wait_until(
+        lambda: len(house.asked(order)) > before or status_of(house, order) == "succeeded",
+        "the provider was being asked",
+        START_S,
+    )
+    return order
 
 
 def status_of(house: House, order: Placed) -> str:
@@ -328,6 +333,6 @@ def _children(program: Program) -> set[int]:
 
 def _status(url: str) -> int:
     try:
-        return http().get(f"{url}/healthz", timeout=20).status_code
+        return http().get(f"{url}/healthz", timeout=START_S).status_code
     except requests.RequestException:
         return 0
