@@ -18,12 +18,13 @@ class Disk:
         self._ballast = path / "ballast"
 
     def fill(self) -> None:
-        """To the last byte, with a file that grows until the kernel refuses."""
+        """To the last byte, with a file that grows until the kernel refuses, whatever others free meanwhile."""
         with self._ballast.open("ab", buffering=0) as ballast:
-            for size in (CHUNK, 1):
-                with suppress(OSError):
-                    while ballast.write(b"\0" * size):
-                        pass
+            while not self.full:
+                for size in (CHUNK, 1):
+                    with suppress(OSError):
+                        while ballast.write(b"\0" * size):
+                            pass
 
     @property
     def full(self) -> bool:

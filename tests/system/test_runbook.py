@@ -103,6 +103,10 @@ ALARMS = {
 }
 
 
+BLOCKED_S = 10.0
+"""Whoever publishes waits at least so long for a broker that blocks: our `blocked_connection_timeout`."""
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("kind", ALARMS)
 def test_an_alarm_of_the_broker_is_no_business_of_the_checkout(full_house: House, kind: str) -> None:
@@ -116,7 +120,7 @@ def test_an_alarm_of_the_broker_is_no_business_of_the_checkout(full_house: House
         full_house.pay(orders)
         wait_until(lambda: is_blocked(full_house), "the broker had blocked whoever publishes", PATIENCE_S, pause_s=1)
         assert full_house.page("/readyz").status_code == 200
-        assert max(order.seconds for order in orders) < LONGEST_S
+        assert max(order.seconds for order in orders) < BLOCKED_S
     finally:
         full_house.rabbitmq.ctl(*cleared)
 
@@ -136,7 +140,6 @@ def test_a_full_disk_of_the_database_stops_the_shop_and_loses_nothing(house: Hou
         house.run("web", "worker", "scheduler")
         before, processes = house.place(3), house.pids()
         disk.fill()
-        assert disk.full
         wait_until(lambda: not orders_are_taken(house), "the checkout failed", PATIENCE_S, pause_s=0.2)
         house.pay(before)
 
