@@ -5,8 +5,9 @@ from statistics import median
 
 import pytest
 
+from tests.stack.ports import wait_until
 from tests.stopwatch import assert_quick
-from tests.system.house import House, Placed
+from tests.system.house import START_S, House, Placed
 
 ROUNDS, ORDERS = 2, 15
 
@@ -38,7 +39,7 @@ def test_a_worker_started_before_the_broker_waits_for_it(house: House) -> None:
     orders = house.place(1)
     house.rabbitmq.kill()
     worker = house.part("worker").start()
-    worker.wait_for_output("connection error", timeout_s=20)
+    worker.wait_for_output("connection error", START_S)
 
     house.rabbitmq.start()
     house.start("scheduler")
@@ -71,7 +72,7 @@ def test_a_restarted_database_is_survived(full_house: House) -> None:
     processes = full_house.pids()
 
     full_house.postgres.kill()
-    full_house.part("scheduler").wait_for_output("scheduler.no_database", timeout_s=10)
+    full_house.part("scheduler").wait_for_output("scheduler.no_database", START_S)
     assert full_house.page("/readyz").status_code == 503
     full_house.postgres.start()
     after = full_house.place(2)
@@ -85,8 +86,8 @@ def test_a_restarted_database_is_survived(full_house: House) -> None:
 @pytest.fixture(autouse=True)
 def _services_are_back(house: House) -> None:
     """Whatever a test that failed has left broken."""
-    assert house.rabbitmq.answers()
-    assert house.postgres.answers()
+    wait_until(house.rabbitmq.answers, "the broker answered", START_S)
+    wait_until(house.postgres.answers, "the database answered", START_S)
 
 
 def check_checkout(house: House, down: Callable[[], object], up: Callable[[], object]) -> None:
