@@ -1,7 +1,7 @@
 """Yesterday in two sets of books: what a provider has of it, and what we have."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from billing import reconciliation
 from billing.models import Difference, Payment, Reconciliation
@@ -13,12 +13,20 @@ from tests.shop import Shop, written_payment
 
 State, Kind = Difference.State, Difference.Kind
 
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
-NOON = datetime.combine(YESTERDAY, datetime.min.time(), tzinfo=UTC) + timedelta(hours=12)
+
+def yesterday() -> date:
+    """Seen from now: midnight may come during a run."""
+    return datetime.now(UTC).date() - timedelta(days=1)
 
 
-def was_made(shop: Shop, payment: Payment, at: datetime = NOON, there: datetime | None = None) -> Payment:
-    """The payment was made at that moment, here and there."""
+def noon() -> datetime:
+    """Of yesterday."""
+    return datetime.combine(yesterday(), datetime.min.time(), tzinfo=UTC) + timedelta(hours=12)
+
+
+def was_made(shop: Shop, payment: Payment, at: datetime | None = None, there: datetime | None = None) -> Payment:
+    """The payment was made at that moment, or yesterday at noon, here and there."""
+    at = at or noon()
     Payment.objects.filter(pk=payment.pk).update(created_at=at)
     if payment.provider_ref:
         ledger = shop.sandbox.ledger
@@ -44,8 +52,8 @@ def stranger(shop: Shop, status: str = "succeeded", reference: str = "of-another
         description="",
         return_url="",
         callback_url="",
-        created_at=NOON,
-        expires_at=NOON + timedelta(days=3),
+        created_at=noon(),
+        expires_at=noon() + timedelta(days=3),
         status=status,
     )
     return shop.sandbox.ledger.create(Claim(draft.id, "x"), draft)[0].id
@@ -53,7 +61,7 @@ def stranger(shop: Shop, status: str = "succeeded", reference: str = "of-another
 
 def reconcile() -> Reconciliation:
     """Yesterday, compared to its end."""
-    run = reconciliation.reconcile("sandbox", YESTERDAY)
+    run = reconciliation.reconcile("sandbox", yesterday())
     assert (run.error, run.compared_at is not None) == ("", True)
     return run
 
@@ -78,7 +86,7 @@ def many(shop: Shop, count: int, **facts: object) -> list[Payment]:
             provider_ref=ref,
             reference=f"order-{number}",
             next_check_at=now + timedelta(hours=1),
-            created_at=NOON,
+            created_at=noon(),
             **facts,
         )
         for number, ref in enumerate(refs)

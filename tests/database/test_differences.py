@@ -14,7 +14,7 @@ from billing.models import Attention, Difference, Payment, Reconciliation
 from billing.sandbox.payment import Money as SandboxMoney
 from billing.states import RefundStatus, Status
 from config.due import database_now
-from tests.books import NOON, YESTERDAY, Kind, State, asked, made_yesterday, only, reconcile, stranger, was_made
+from tests.books import Kind, State, asked, made_yesterday, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop
 from tests.stack.ports import wait_until
 from tests.threads import at_once
@@ -22,7 +22,7 @@ from tests.threads import at_once
 
 def day(ago: int = 1) -> Reconciliation:
     """So many days ago."""
-    return reconciliation.again("sandbox", YESTERDAY - timedelta(days=ago - 1))
+    return reconciliation.again("sandbox", yesterday() - timedelta(days=ago - 1))
 
 
 def note(run: Reconciliation, found: Sequence[Found]) -> None:
@@ -88,7 +88,7 @@ def test_a_word_as_long_as_its_column_is_cut(shop: Shop, caplog: pytest.LogCaptu
 
 def test_what_the_same_account_has_is_the_same_difference_and_no_other(shop: Shop) -> None:
     """Two accounts of one provider may use an id twice."""
-    other = Reconciliation.objects.create(account="second", day=YESTERDAY, reconcile_after=database_now())
+    other = Reconciliation.objects.create(account="second", day=yesterday(), reconcile_after=database_now())
     found = Found(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
 
     note(day(), [found])
@@ -204,7 +204,7 @@ def test_a_payment_that_ended_and_never_had_an_id_is_not_made_once_more(shop: Sh
     _, payment = shop.order()
     shop.buyer(payment, "pay")
     was_made(shop, payment)
-    Payment.objects.update(provider_ref="", status=Status.FAILED, next_check_at=None, ended_at=NOON)
+    Payment.objects.update(provider_ref="", status=Status.FAILED, next_check_at=None, ended_at=noon())
     before = len(shop.sandbox.requests())
 
     reconcile()
@@ -253,7 +253,7 @@ def test_refunds_on_their_way_keep_no_difference_open(shop: Shop) -> None:
 def test_a_refund_that_never_arrived_there_is_a_difference(shop: Shop) -> None:
     """Ours went through, as far as we know; one that was called off counts for nothing."""
     payment = made_yesterday(shop, "pay")
-    ended = {"wanted_by": "ann", "why": "broken", "next_check_at": None, "ended_at": NOON}
+    ended = {"wanted_by": "ann", "why": "broken", "next_check_at": None, "ended_at": noon()}
     payment.refunds.create(amount_minor=150, status=RefundStatus.SUCCEEDED, **ended)
     payment.refunds.create(amount_minor=200, status=RefundStatus.CANCELED, **ended)
     Payment.objects.update(refunds_minor=150)

@@ -14,7 +14,7 @@ from billing.sandbox.payment import Money as SandboxMoney
 from billing.states import Status
 from commerce.models import OrderStatus
 from config.due import database_now
-from tests.books import NOON, Kind, State, asked, made_yesterday, only, reconcile, stranger, was_made
+from tests.books import Kind, State, asked, made_yesterday, noon, only, reconcile, stranger, was_made
 from tests.shop import Shop
 
 # --- nothing differs -------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def test_what_we_let_expire_and_they_call_cancelled_is_the_same(shop: Shop) -> N
 
 def test_a_payment_of_midnight_belongs_to_one_day_and_is_no_difference(shop: Shop) -> None:
     """Made here at 23:59:59 and there a second later, and paid after midnight: they agree."""
-    midnight = NOON + timedelta(hours=12)
+    midnight = noon() + timedelta(hours=12)
     _, payment = shop.order()
     payment = was_made(shop, payment, midnight - timedelta(seconds=1), there=midnight)
     shop.buyer(payment, "pay")
@@ -125,7 +125,7 @@ def test_a_status_there_that_we_cannot_read_may_mean_money(shop: Shop) -> None:
 @pytest.mark.parametrize("action", ["", "pay"])
 def test_a_payment_that_the_provider_does_not_know_waits_for_a_person(shop: Shop, action: str) -> None:
     """Open or paid here, and nothing there."""
-    payment = was_made(shop, made_yesterday(shop, action), NOON, there=NOON - timedelta(days=9))
+    payment = was_made(shop, made_yesterday(shop, action), noon(), there=noon() - timedelta(days=9))
     Payment.objects.update(provider_ref="sb_gone")
 
     reconcile()
@@ -208,7 +208,7 @@ def test_a_payment_whose_id_we_never_learned_is_known_by_its_reference(shop: Sho
     theirs = next(each for each in shop.sandbox.payments() if each["reference"] == order.public_id)
     shop.sandbox.act(theirs["id"], "pay")
     was_made(shop, payment)
-    shop.sandbox.ledger._keep(replace(shop.sandbox.ledger.find(theirs["id"]), created_at=NOON))
+    shop.sandbox.ledger._keep(replace(shop.sandbox.ledger.find(theirs["id"]), created_at=noon()))
 
     reconcile()
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from config.due import database_now
-from tests.books import YESTERDAY, State, made_yesterday, many, only, reconcile, stranger
+from tests.books import State, made_yesterday, many, only, reconcile, stranger, yesterday
 from tests.shop import Shop
 
 # --- in the admin ----------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_the_command_says_that_they_agree(shop: Shop) -> None:
     """Status 0; yesterday, if no day is given."""
     made_yesterday(shop, "pay")
 
-    assert command() == (0, f"{YESTERDAY}  sandbox  there 1  here 1\n", "")
+    assert command() == (0, f"{yesterday()}  sandbox  there 1  here 1\n", "")
 
 
 def test_the_command_shows_what_is_left_for_a_person(shop: Shop) -> None:
@@ -108,11 +108,11 @@ def test_the_command_shows_what_is_left_for_a_person(shop: Shop) -> None:
     shop.buyer(payment, "pay")
     provider_ref = stranger(shop)
 
-    status, printed, complaint = command("--day", str(YESTERDAY))
+    status, printed, complaint = command("--day", str(yesterday()))
 
     assert (status, complaint) == (1, "Differences that are left: 1.")
     line, head, row = printed.splitlines()
-    assert line == f"{YESTERDAY}  sandbox  there 2  here 1  mended 1  parked 1"
+    assert line == f"{yesterday()}  sandbox  there 2  here 1  mended 1  parked 1"
     assert head.split()[0] == "payment"
     assert row.startswith(f"{provider_ref}  there and not here, with money")
     assert row.endswith("succeeded, 9.90 EUR  a person must decide")
@@ -123,9 +123,9 @@ def test_the_command_says_what_could_not_be_finished(shop: Shop) -> None:
     made_yesterday(shop)
     shop.sandbox.outage("status_500", 600)
 
-    status, printed, complaint = command("--day", str(YESTERDAY))
+    status, printed, complaint = command("--day", str(yesterday()))
 
-    assert (status, complaint) == (2, f"Not finished, and tried again later: sandbox on {YESTERDAY}.")
+    assert (status, complaint) == (2, f"Not finished, and tried again later: sandbox on {yesterday()}.")
     assert "NOT FINISHED: HTTP 500" in printed
 
 
@@ -136,7 +136,7 @@ def test_the_command_speaks_json(shop: Shop) -> None:
     status, printed, _ = command("--json")
 
     [day] = json.loads(printed)
-    assert (status, day["day"], day["there"]) == (1, str(YESTERDAY), 1)
+    assert (status, day["day"], day["there"]) == (1, str(yesterday()), 1)
     assert [(each["provider_ref"], each["state"]) for each in day["differences"]] == [(provider_ref, "parked")]
 
 
@@ -144,11 +144,11 @@ def test_on_a_terminal_the_command_has_a_bar(shop: Shop) -> None:
     """It moves with the pages, and is wiped away for the result."""
     many(shop, 200)
 
-    _, printed, _ = command("--from", str(YESTERDAY), out=Terminal)
+    _, printed, _ = command("--from", str(yesterday()), out=Terminal)
 
-    assert f"\r[{'#' * 15}{'.' * 15}] 100/200  sandbox {YESTERDAY}" in printed
+    assert f"\r[{'#' * 15}{'.' * 15}] 100/200  sandbox {yesterday()}" in printed
     assert f"\r[{'#' * 30}] 200/200" in printed
-    assert printed.endswith(f"\r\033[K{YESTERDAY}  sandbox  there 200  here 200\n")
+    assert printed.endswith(f"\r\033[K{yesterday()}  sandbox  there 200  here 200\n")
 
 
 @pytest.mark.parametrize(

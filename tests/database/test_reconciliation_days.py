@@ -1,6 +1,6 @@
 """Days are compared each night, page by page, until nothing of them will change any more."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from billing.reconciled_day import RECONCILIATIONS, Ending, ReconciledDay
 from billing.states import Status
 from config.due import ClaimLost, database_now
 from config.ending import ending
-from tests.books import NOON, YESTERDAY, Kind, State, asked, made_yesterday, many, only, reconcile, stranger, was_made
+from tests.books import Kind, State, asked, made_yesterday, many, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop, sandbox_account
 from tests.threads import at_once
 
@@ -91,7 +91,7 @@ def test_two_at_once_compare_it_once(shop: Shop) -> None:
 
     def run() -> str:
         try:
-            return str(reconciliation.reconcile("sandbox", YESTERDAY))
+            return str(reconciliation.reconcile("sandbox", yesterday()))
         except CannotReconcile as error:
             return str(error)
 
@@ -126,7 +126,7 @@ def test_a_provider_that_fails_in_the_middle_leaves_the_day_for_later(shop: Shop
     stranger(shop, reference="another")
     fault = shop.sandbox.fault("list", "status_500", every=2)
 
-    run = reconciliation.reconcile("sandbox", YESTERDAY)
+    run = reconciliation.reconcile("sandbox", yesterday())
     assert (run.compared_at, run.errors, Difference.objects.count()) == (None, 1, 1)
     assert "500" in run.error
     assert run.reconcile_after is not None
@@ -186,7 +186,7 @@ def test_who_watches_is_told_how_many_were_compared(shop: Shop) -> None:
     """A page of theirs, and then what of ours was not on it."""
     stranger(shop)
     for _ in range(2):
-        was_made(shop, made_yesterday(shop), NOON, there=NOON - timedelta(days=1))
+        was_made(shop, made_yesterday(shop), noon(), there=noon() - timedelta(days=1))
     told: list[int] = []
 
     ReconciledDay(_claimed(), told.append).compare()
@@ -248,14 +248,14 @@ class WithoutList(Sandbox):
 def test_a_day_has_the_payments_of_that_day_and_account_and_no_others(shop: Shop, settings: Settings) -> None:
     """Its first moment belongs to it, and the first moment after it does not."""
     settings.PAYMENT_ACCOUNTS = {**settings.PAYMENT_ACCOUNTS, "second": sandbox_account(shop.sandbox)}
-    midnight = NOON - timedelta(hours=12)
+    midnight = noon() - timedelta(hours=12)
     instant = timedelta(microseconds=1)
     for at in (midnight - instant, midnight, midnight + timedelta(days=1) - instant, midnight + timedelta(days=1)):
         was_made(shop, shop.order()[1], at)
 
     assert reconcile().here == 2
-    assert reconciliation.payments_of("sandbox", YESTERDAY) == 2
-    assert reconciliation.reconcile("second", YESTERDAY).here == 0
+    assert reconciliation.payments_of("sandbox", yesterday()) == 2
+    assert reconciliation.reconcile("second", yesterday()).here == 0
 
 
 def test_the_very_first_payment_of_a_shop_is_compared_too(shop: Shop) -> None:
@@ -270,8 +270,8 @@ def test_the_very_first_payment_of_a_shop_is_compared_too(shop: Shop) -> None:
 def test_only_what_was_not_listed_is_asked_about(shop: Shop) -> None:
     """And of that only what there is an id for; the rest is for its ordinary looks."""
     listed, unlisted, nameless = made_yesterday(shop), made_yesterday(shop), made_yesterday(shop)
-    was_made(shop, unlisted, NOON, there=NOON - timedelta(days=1))
-    was_made(shop, nameless, NOON, there=NOON - timedelta(days=1))
+    was_made(shop, unlisted, noon(), there=noon() - timedelta(days=1))
+    was_made(shop, nameless, noon(), there=noon() - timedelta(days=1))
     Payment.objects.filter(pk=nameless.pk).update(provider_ref="")
     before = len(shop.sandbox.requests())
 
@@ -287,12 +287,12 @@ def test_only_what_was_not_listed_is_asked_about(shop: Shop) -> None:
 
 def test_every_day_that_is_over_is_compared(shop: Shop) -> None:
     """Since the account's first payment; the second look finds nothing to do until tonight."""
-    was_made(shop, made_yesterday(shop, "pay"), NOON - timedelta(days=3))
+    was_made(shop, made_yesterday(shop, "pay"), noon() - timedelta(days=3))
 
     reconcile_payments.fn()
 
     runs = Reconciliation.objects.order_by("day")
-    assert [run.day for run in runs] == [YESTERDAY - timedelta(days=number) for number in (3, 2, 1, 0)][-len(runs) :]
+    assert [run.day for run in runs] == [yesterday() - timedelta(days=number) for number in (3, 2, 1, 0)][-len(runs) :]
     assert all(run.compared_at for run in runs)
     before = len(shop.sandbox.requests())
     reconcile_payments.fn()
@@ -302,11 +302,11 @@ def test_every_day_that_is_over_is_compared(shop: Shop) -> None:
 def test_a_day_is_compared_three_nights_and_longer_while_a_difference_stands(shop: Shop, settings: Settings) -> None:
     """Money may come late. Each time on the night's own hour, until nothing is expected any more."""
     settings.RECONCILIATION_DELAY_S = 3600
-    was_made(shop, made_yesterday(shop, "pay"), NOON - timedelta(days=2))
+    was_made(shop, made_yesterday(shop, "pay"), noon() - timedelta(days=2))
     stranger(shop)
 
     fresh = reconcile()
-    old = reconciliation.reconcile("sandbox", YESTERDAY - timedelta(days=2))
+    old = reconciliation.reconcile("sandbox", yesterday() - timedelta(days=2))
     assert old.reconcile_after is None
     assert fresh.reconcile_after is not None
     assert fresh.reconcile_after.astimezone(UTC).hour == 1
@@ -321,12 +321,12 @@ def test_a_day_is_compared_three_nights_and_longer_while_a_difference_stands(sho
 def test_old_days_are_left_to_be_asked_for_by_hand(shop: Shop, settings: Settings) -> None:
     """Nobody's provider gets years of questions on the first night."""
     settings.RECONCILIATION_DAYS_BACK = 5
-    was_made(shop, made_yesterday(shop, "pay"), NOON - timedelta(days=50))
+    was_made(shop, made_yesterday(shop, "pay"), noon() - timedelta(days=50))
 
-    reconciliation.plan(NOON + timedelta(days=1))
+    reconciliation.plan(noon() + timedelta(days=1))
 
-    assert min(Reconciliation.objects.values_list("day", flat=True)) == YESTERDAY - timedelta(days=5)
-    old = reconciliation.reconcile("sandbox", YESTERDAY - timedelta(days=50))
+    assert min(Reconciliation.objects.values_list("day", flat=True)) == yesterday() - timedelta(days=5)
+    old = reconciliation.reconcile("sandbox", yesterday() - timedelta(days=50))
     assert (old.here, old.there) == (1, 1)
 
 
@@ -334,7 +334,7 @@ def test_a_day_is_left_alone_until_the_night_has_begun(shop: Shop, settings: Set
     """RECONCILIATION_DELAY_S after its end in UTC."""
     settings.RECONCILIATION_DELAY_S = 3600
     made_yesterday(shop)
-    midnight = NOON + timedelta(hours=12)
+    midnight = noon() + timedelta(hours=12)
 
     assert reconciliation.plan(midnight + timedelta(minutes=59)) == 0
     assert reconciliation.plan(midnight + timedelta(minutes=61)) == 1
@@ -356,24 +356,26 @@ def test_a_day_whose_worker_died_comes_again_and_not_for_ever(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize(
-    ("account", "day", "why"),
+    ("account", "days_later", "why"),
     [
-        ("sandbox", YESTERDAY + timedelta(days=1), "is not over yet in UTC"),
-        ("sandbox", YESTERDAY + timedelta(days=9), "is not over yet in UTC"),
-        ("piggybank", YESTERDAY, "is no account: write one of sandbox"),
+        ("sandbox", 1, "is not over yet in UTC"),
+        ("sandbox", 9, "is not over yet in UTC"),
+        ("piggybank", 0, "is no account: write one of sandbox"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_a_sentence(shop: Shop, account: str, day: date, why: str) -> None:
+def test_what_cannot_be_compared_is_refused_with_a_sentence(
+    shop: Shop, account: str, days_later: int, why: str
+) -> None:
     """And leaves no row."""
     with pytest.raises(CannotReconcile, match=why):
-        reconciliation.reconcile(account, day)
+        reconciliation.reconcile(account, yesterday() + timedelta(days=days_later))
     assert not Reconciliation.objects.exists()
 
 
 def test_the_actor_takes_a_day_and_refuses_what_is_none(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     """A wrong day is said once, and not tried again."""
     made_yesterday(shop)
-    reconcile_payments.fn(YESTERDAY.isoformat())
+    reconcile_payments.fn(yesterday().isoformat())
     assert Reconciliation.objects.get().compared_at is not None
 
     for wrong in ("tomorrow", "2099-01-01"):
@@ -389,12 +391,12 @@ def test_two_accounts_are_compared_each_with_its_own(shop: Shop, settings: Setti
     reconcile()
     assert not Difference.objects.exists()
 
-    reconciliation.reconcile("second", YESTERDAY)
+    reconciliation.reconcile("second", yesterday())
     assert (only().account, only().kind) == ("second", Kind.UNKNOWN)
 
 
 def _claimed() -> Reconciliation:
     """Yesterday, held by this test."""
-    run = RECONCILIATIONS.claim_one(reconciliation.again("sandbox", YESTERDAY).pk)
+    run = RECONCILIATIONS.claim_one(reconciliation.again("sandbox", yesterday()).pk)
     assert run is not None
     return run

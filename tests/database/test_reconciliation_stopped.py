@@ -9,7 +9,7 @@ from billing import differences, reconciliation
 from billing.errors import CannotReconcile, WrongCredentials
 from billing.models import Payment, Reconciliation
 from config.due import database_now
-from tests.books import YESTERDAY
+from tests.books import yesterday
 from tests.shop import Shop
 
 
@@ -27,7 +27,7 @@ def test_days_are_compared_until_the_time_is_over(shop: Shop, yesterdays: Paymen
     assert not reconciliation.reconcile_due(5)
 
     run = Reconciliation.objects.get()
-    assert (run.day, run.error, run.compared_at is None) == (YESTERDAY, "", False)
+    assert (run.day, run.error, run.compared_at is None) == (yesterday(), "", False)
 
 
 def test_a_day_of_an_account_that_is_gone_says_so(shop: Shop, yesterdays: Payment, settings: Settings) -> None:
@@ -49,9 +49,9 @@ def test_whoever_stops_it_by_hand_gives_the_day_back(shop: Shop, yesterdays: Pay
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reconciliation.reconcile("sandbox", YESTERDAY, stop)
+        reconciliation.reconcile("sandbox", yesterday(), stop)
 
-    assert reconciliation.reconcile("sandbox", YESTERDAY).error == ""
+    assert reconciliation.reconcile("sandbox", yesterday()).error == ""
 
 
 def test_a_bug_on_the_way_is_told_to_whoever_asked(shop: Shop, yesterdays: Payment) -> None:
@@ -61,7 +61,7 @@ def test_a_bug_on_the_way_is_told_to_whoever_asked(shop: Shop, yesterdays: Payme
         raise ZeroDivisionError
 
     with pytest.raises(CannotReconcile, match="the log says why"):
-        reconciliation.reconcile("sandbox", YESTERDAY, stumble)
+        reconciliation.reconcile("sandbox", yesterday(), stumble)
 
 
 def test_wrong_keys_are_no_answer_about_a_payment(shop: Shop, yesterdays: Payment) -> None:
@@ -71,5 +71,5 @@ def test_wrong_keys_are_no_answer_about_a_payment(shop: Shop, yesterdays: Paymen
     with pytest.raises(WrongCredentials):
         differences.ask("sandbox", yesterdays.provider_ref)
 
-    assert reconciliation.reconcile("sandbox", YESTERDAY).error
+    assert reconciliation.reconcile("sandbox", yesterday()).error
     assert not Reconciliation.objects.get().differences.exists()
