@@ -80,6 +80,12 @@ class Courier:
         delivery = new_delivery(payment["id"], url, event_body(event_type, payment), time.time())
         self._room.put(replace(delivery, forged=True, signed=signed))
 
+    def forget(self) -> None:
+        """Nothing is on its way any more, as in a new sandbox; a try that is under way is its callback's last."""
+        with self._storage.together():
+            self._room.pull(lambda _: True)
+            self._storage.drop_all("delivery")
+
     def counters(self, payment_id: str) -> dict[str, int]:
         counts = self._tally.get(payment_id, Counter())
         return {name: counts[name] for name in COUNTERS}
@@ -122,7 +128,7 @@ class Courier:
         self._count(delivery.payment_id, "sent", *(["delivered"] if accepted else []))
         if accepted or delivery.forged:
             self._storage.drop("delivery", delivery.id)
-        else:
+        elif self._storage.has("delivery", delivery.id):
             pause = RETRY_AFTER_S[min(delivery.tries, len(RETRY_AFTER_S) - 1)]
             self._keep(replace(delivery, tries=delivery.tries + 1, due=time.time() + pause))
 

@@ -43,6 +43,11 @@ class Storage:
             (kind, record_id, json.dumps(body)),
         )
 
+    def has(self, kind: str, record_id: str) -> bool:
+        """Only inside `together`: is it kept?"""
+        found = self._db.execute("SELECT 1 FROM record WHERE kind = ? AND id = ?", (kind, record_id))
+        return found.fetchone() is not None
+
     def drop(self, kind: str, record_id: str) -> None:
         """Only inside `together`."""
         self._db.execute("DELETE FROM record WHERE kind = ? AND id = ?", (kind, record_id))

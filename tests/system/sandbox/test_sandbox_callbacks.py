@@ -120,6 +120,23 @@ def test_a_refused_callback_comes_again(sandbox: SandboxServer, shop: Shop, refu
     assert sandbox.stats()["callbacks"]["waiting"] == 0
 
 
+@pytest.mark.usefixtures("quick_retries")
+def test_what_was_forgotten_does_not_come_again(sandbox: SandboxServer, shop: Shop) -> None:
+    """Neither what waits for its next try nor what is just being refused; what comes after it is told as ever."""
+    shop.status, shop.pause_s = 500, 0.3
+    forgotten = paid(sandbox, shop)
+    eventually(lambda: shop.events)
+    sandbox.courier.forget()
+    eventually(lambda: sandbox.stats()["callbacks"]["sent"] == 1)
+    shop.status, shop.pause_s = 204, 0
+
+    told = paid(sandbox, shop)
+
+    eventually(lambda: sandbox.stats()["callbacks"]["delivered"] == 1)
+    assert [event["payment"]["id"] for event in shop.events] == [forgotten, told]
+    assert sandbox.stats()["callbacks"]["waiting"] == 0
+
+
 def test_a_hanging_shop_blocks_nobody(sandbox: SandboxServer, shop: Shop) -> None:
     """Neither the API nor the callbacks of another shop."""
     slow = Shop()
