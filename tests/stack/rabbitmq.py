@@ -148,7 +148,7 @@ class RabbitMQ(Server):
     @contextmanager
     def _channel(self) -> Iterator[BlockingChannel]:
         """Connect for one errand: the broker closes a channel on which something failed."""
-        connection = pika.BlockingConnection(pika.URLParameters(f"{self.url}?socket_timeout=2&stack_timeout=5"))
+        connection = pika.BlockingConnection(pika.URLParameters(f"{self.url}?socket_timeout=10&stack_timeout=20"))
         try:
             yield connection.channel()
         finally:

@@ -167,7 +167,7 @@ class House:
         """Run a management command to its end, with changes in its environment (None: not set)."""
         env = {name: value for name, value in {**self.environment, **(changes or {})}.items() if value is not None}
         return subprocess.run(
-            [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=60, check=check
+            [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=120, check=check
         )
 
     def furnish(self) -> None:
@@ -198,7 +198,7 @@ class House:
     def metrics(self, name: str) -> Page:
         """What the part shows to Prometheus now."""
         with http() as browser:
-            answer = browser.get(f"http://{self.metrics_address(name)}/metrics", timeout=10)
+            answer = browser.get(f"http://{self.metrics_address(name)}/metrics", timeout=30)
         assert answer.ok, f"{answer.status_code} {answer.text[:500]}"
         return Page(answer.text)
 
@@ -242,7 +242,7 @@ class House:
         email = f"customer-{next(_numbers)}@example.com"
         with http() as browser:
             self._put_into_cart(browser)
-            token = csrf_token(browser.get(f"{self.url}/checkout/", timeout=10))
+            token = csrf_token(browser.get(f"{self.url}/checkout/", timeout=30))
             form = {"csrfmiddlewaretoken": token, "email": email, "name": "Ann", "address": "1 Main Street"}
             started = time.perf_counter()
             answer = browser.post(f"{self.url}/checkout/", data=form, timeout=30, allow_redirects=False)
@@ -258,20 +258,20 @@ class House:
     def state(self, order: Placed) -> str:
         """What the customer's page is told."""
         with http() as browser:
-            answer = browser.get(f"{self.url}/orders/{order.public_id}/state.json", timeout=10)
+            answer = browser.get(f"{self.url}/orders/{order.public_id}/state.json", timeout=30)
         return str(answer.json()["state"])
 
     def page(self, path: str) -> requests.Response:
         """A page of the shop."""
         with http() as browser:
-            return browser.get(self.url + path, timeout=10)
+            return browser.get(self.url + path, timeout=30)
 
     def _put_into_cart(self, browser: requests.Session) -> None:
-        catalogue = browser.get(f"{self.url}/", timeout=10)
+        catalogue = browser.get(f"{self.url}/", timeout=30)
         product = re.search(r'name="product"[^>]*value="(\d+)"', catalogue.text)
         assert product, catalogue.text[:500]
         form = {"csrfmiddlewaretoken": csrf_token(catalogue), "product": product[1]}
-        assert browser.post(f"{self.url}/cart/add/", data=form, timeout=10).ok
+        assert browser.post(f"{self.url}/cart/add/", data=form, timeout=30).ok
 
     def _placed(self, location: str, email: str, seconds: float) -> Placed:
         assert location.startswith(f"{self.provider.url}/pay/"), location
@@ -346,7 +346,7 @@ class House:
     @contextmanager
     def channel(self) -> Iterator[BlockingChannel]:
         """A channel with confirms."""
-        limits = "socket_timeout=2&stack_timeout=5"
+        limits = "socket_timeout=10&stack_timeout=20"
         connection = pika.BlockingConnection(pika.URLParameters(f"{self.rabbitmq.url}?{limits}"))
         try:
             channel = connection.channel()

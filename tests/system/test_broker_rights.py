@@ -15,7 +15,7 @@ from tests.system.house import House
 
 def channel_of(url: str) -> pika.adapters.blocking_connection.BlockingChannel:
     """A channel of a connection of its own."""
-    return pika.BlockingConnection(pika.URLParameters(f"{url}?socket_timeout=2&stack_timeout=5")).channel()
+    return pika.BlockingConnection(pika.URLParameters(f"{url}?socket_timeout=10&stack_timeout=20")).channel()
 
 
 @pytest.mark.parametrize("queue", ["orders_of_another_shop", "urgent.copy"])
