@@ -34,10 +34,15 @@ def test_a_real_prometheus_sees_lag_and_backlog_of_every_kind_of_work(busy_house
     """Each part is up, and the numbers of the database arrive."""
     with Prometheus({part: busy_house.metrics_address(part) for part in PARTS}) as prometheus:
         wait_until(lambda: len(prometheus.query("up == 1")) == len(PARTS), "every part was scraped", 30)
-        kinds = {sample["metric"]["work"] for sample in prometheus.query("tillkeeper_lag_seconds")}
-        assert kinds == {sample["metric"]["work"] for sample in prometheus.query("tillkeeper_due_rows")}
-        assert kinds >= {"payment", "refund", "callback", "payment_event", "notification", "order"}
-        assert prometheus.query("tillkeeper_lag_seconds > 20") == []
+
+        def kinds(name: str) -> set[str]:
+            return {sample["metric"]["work"] for sample in prometheus.query(name)}
+
+        wanted = {"payment", "refund", "callback", "payment_event", "notification", "order"}
+        wait_until(lambda: kinds("tillkeeper_lag_seconds") >= wanted, "the database had been read", 30)
+        wait_until(lambda: kinds("tillkeeper_due_rows") == kinds("tillkeeper_lag_seconds"), "both are told", 30)
+        # What other tests have left undone is late until it was swept once.
+        wait_until(lambda: prometheus.query("tillkeeper_lag_seconds > 20") == [], "nothing was late", 60)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -124,20 +129,20 @@ TABLES = """
 """
 
 
-def test_counters_agree_with_the_tables_and_with_each_other(full_house: House) -> None:
+def test_counters_agree_with_the_tables_and_with_each_other(house: House) -> None:
     """Orders, payments, mails, callbacks; and every nudge that was sent has become one message that was processed."""
-    full_house.run("web", "worker")  # without the schedule, nothing goes on by itself
-    wait_until(lambda: full_house.metrics("worker").sum("dramatiq_messages_inprogress") == 0, "it was quiet", 30)
-    counted, [before] = Counted(full_house, "web", "worker"), full_house.sql(TABLES)
-    orders = full_house.place(6)
-    full_house.pay(orders[:4])
-    full_house.wait_until_settled(orders[:4])
+    house.run("web", "worker")  # without the schedule, nothing goes on by itself
+    counted, [before] = Counted(house, "web", "worker"), house.sql(TABLES)
+    orders = house.place(6)
+    house.pay(orders[:4])
+    house.wait_until_settled(orders[:4])
 
-    def processed() -> int:
-        return counted("dramatiq_messages_total")
+    def all_were_processed() -> bool:
+        names = ("tillkeeper_messages_total", "tillkeeper_message_wait_seconds_count", "dramatiq_messages_total")
+        return {counted("tillkeeper_nudges_total", outcome="sent")} == {counted(name) for name in names} != {0}
 
-    wait_until(lambda: counted("tillkeeper_nudges_total", outcome="sent") == processed() > 0, "all were processed", 30)
-    [after] = full_house.sql(TABLES)
+    wait_until(all_were_processed, "every nudge had become a message that was processed, and was counted once", 30)
+    [after] = house.sql(TABLES)
     assert (
         counted("tillkeeper_orders_total", event="placed"),
         counted("tillkeeper_orders_total", event="paid"),
@@ -147,7 +152,6 @@ def test_counters_agree_with_the_tables_and_with_each_other(full_house: House) -
         counted("tillkeeper_callbacks_total", result="looked"),
     ) == tuple(now - then for now, then in zip(after, before, strict=True))
     assert counted("tillkeeper_orders_total", event="placed") == counted("tillkeeper_checkout_seconds_count") == 6
-    assert counted("tillkeeper_messages_total") == counted("tillkeeper_message_wait_seconds_count") == processed()
 
 
 @pytest.mark.campaign
@@ -171,7 +175,6 @@ def test_the_scheduler_counts_the_ticks_of_the_ledger(full_house: House) -> None
 def worker(house: House) -> House:
     """A worker that nobody else sends to."""
     house.run("worker")
-    house.purge()
     return house
 
 
@@ -182,7 +185,7 @@ def test_a_retry_is_counted_once(worker: House) -> None:
         worker.publish("urgent", message("check_payment"))  # its argument is missing
     wait_until(lambda: counted("dramatiq_message_rejects_total") == 3, "all were given up", 60)
 
-    wait_until(lambda: len(worker.take_all("urgent.XQ")) == 3, "they were dead letters", 10)
+    wait_until(lambda: worker.rabbitmq.counts("urgent.XQ") == 3, "they were dead letters", 10)
     assert counted("dramatiq_messages_total", actor_name="check_payment") == 9
     assert counted("dramatiq_message_errors_total", actor_name="check_payment") == 9
     assert counted("dramatiq_message_retries_total", actor_name="check_payment") == 6
@@ -194,14 +197,14 @@ def test_a_retry_is_counted_once(worker: House) -> None:
 def test_a_delayed_message_is_in_the_gauge_until_it_is_due_and_its_delay_is_no_wait(worker: House) -> None:
     """Stock, the gauge goes up under one queue and down under the other, for ever."""
     counted = Counted(worker, "worker")
-    eta = round((time.time() + 12) * 1000)
+    eta = round((time.time() + 20) * 1000)
     worker.publish("urgent.DQ", message("check_payment", 0, age_s=40, queue_name="urgent.DQ", options={"eta": eta}))
 
     def delayed() -> float:
         return worker.metrics("worker").sum("dramatiq_delayed_messages_inprogress", queue_name="urgent")
 
-    wait_until(lambda: delayed() == 1, "it was in memory", 11)
-    wait_until(lambda: counted("tillkeeper_messages_total", outcome="done") == 1, "it was worked on", 30)
+    wait_until(lambda: delayed() == 1, "it was in memory", 19)
+    wait_until(lambda: counted("tillkeeper_messages_total", outcome="done") == 1, "it was worked on", 60)
     assert delayed() == 0
     assert worker.metrics("worker").labels("dramatiq_delayed_messages_inprogress", "queue_name") == {"urgent"}
     assert counted("tillkeeper_message_wait_seconds_sum") < 30
@@ -231,7 +234,8 @@ def test_a_worker_that_was_killed_leaves_nothing_to_the_next(worker: House) -> N
         worker.publish("urgent", message("check_payment", 0))
     wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") >= 3, "they were worked on", 30)
     worker.part("worker").kill()
-    worker.purge()
+    worker.run()
+    worker.purge()  # what it had not yet acknowledged came back
     worker.run("worker")
     worker.publish("urgent", message("check_payment", 0))
 
@@ -269,12 +273,11 @@ def test_the_embedded_shop_has_all_on_one_page(tmp_path: Path) -> None:
         shop.prepare()
         shop.start()
         try:
-            wait_until(lambda: _page(shop.url).sum("tillkeeper_messages_total", outcome="done") > 5, "it worked", 30)
-            page = _page(shop.url)
+            wait_until(lambda: _page(shop.url).sum("tillkeeper_messages_total", outcome="done") > 5, "it worked", 60)
+            page = _with_all_readers(shop.url)
         finally:
             shop.program.stop()
     assert page.names <= CATALOGUE.keys()
-    assert page.sum("tillkeeper_reader_up") == len(READERS)
     assert page.labels("tillkeeper_queue_messages", "queue") == {"urgent", "urgent.XQ", "routine", "routine.XQ"}
     assert page.labels("tillkeeper_schedule_overdue_seconds", "schedule") >= {"check_pending_payments"}
     assert not [line for line in complaints(page.text).splitlines() if not line.startswith(DURATION)]
@@ -286,6 +289,18 @@ def _received(address: str) -> float:
 
 def _page(url: str) -> Page:
     return Page(http().get(f"{url}/metrics", timeout=10).text)
+
+
+def _with_all_readers(url: str) -> Page:
+    """The first page on which nothing is missing: on a busy machine a reader may be given up."""
+    pages: list[Page] = []
+
+    def complete() -> bool:
+        pages.append(_page(url))
+        return pages[-1].sum("tillkeeper_reader_up") == len(READERS)
+
+    wait_until(complete, "every reader had an answer", 30)
+    return pages[-1]
 
 
 def _answers(url: str) -> bool:
