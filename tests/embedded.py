@@ -32,12 +32,12 @@ class Embedded:
         """The database and something to sell."""
         for command in (["migrate", "-v0"], ["demoshop", "--quiet"]):
             with self.manage(*command) as program:
-                assert program.wait(60) == 0, program.output()
+                assert program.wait(120) == 0, program.output()
 
     def start(self) -> None:
         """Start, and return once it serves pages."""
         self.program.start()
-        wait_until(lambda: self._answers() or not self.program.alive, "the shop answered", 30)
+        wait_until(lambda: self._answers() or not self.program.alive, "the shop answered", 90)
         assert self.program.alive, self.program.output()
 
     def manage(self, *command: str) -> Program:

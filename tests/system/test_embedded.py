@@ -44,18 +44,24 @@ def place_order(shop: Embedded) -> tuple[str, str]:
     form = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
     page = visitor.get(f"{shop.url}/checkout/").text
     placed = visitor.post(f"{shop.url}/checkout/", {**form, "csrfmiddlewaretoken": _token(page)}, allow_redirects=False)
-    payment = requests.get(f"{shop.sandbox_url}/control/payments", timeout=5).json()["payments"][-1]
+    payment = requests.get(f"{shop.sandbox_url}/control/payments", timeout=30).json()["payments"][-1]
     return payment["reference"], placed.headers["Location"]
 
 
 def state(shop: Embedded, order: str) -> str:
     """What the order page shows."""
-    return str(requests.get(f"{shop.url}/orders/{order}/state.json", timeout=5).json()["state"])
+    return str(requests.get(f"{shop.url}/orders/{order}/state.json", timeout=30).json()["state"])
 
 
 def is_paid(shop: Embedded, order: str) -> bool:
     """Does the order page say so?"""
     return state(shop, order) == "paid"
+
+
+def is_hanging(shop: Embedded) -> bool:
+    """Does the provider keep somebody waiting who asked about a payment?"""
+    asked = requests.get(f"{shop.sandbox_url}/control/requests", timeout=30).json()["requests"]
+    return any(each["fault"] == "hang" and each["status"] is None for each in asked)
 
 
 def confirmations(mail: MailServer) -> int:
@@ -65,7 +71,7 @@ def confirmations(mail: MailServer) -> int:
 
 def pay(pay_url: str) -> None:
     """The buyer pays and closes the tab."""
-    requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=5).raise_for_status()
+    requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=30).raise_for_status()
 
 
 def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Embedded, mail: MailServer) -> None:
@@ -73,14 +79,14 @@ def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Emb
     order, pay_url = place_order(shop)
     started = time.monotonic()
     shop.program.send(signal.SIGINT)
-    assert shop.program.wait(10) == 0
+    assert shop.program.wait(60) == 0
     ended_s = time.monotonic() - started
 
     shop.start()
     pay(pay_url)
 
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 20)
-    wait_until(lambda: confirmations(mail) == 1, "the confirmation came", 20)
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 60)
+    wait_until(lambda: confirmations(mail) == 1, "the confirmation came", 60)
     assert_quick(ended_s, 5, "the end")
 
 
@@ -88,25 +94,27 @@ def test_ctrl_c_ends_it_within_five_seconds_while_the_provider_hangs(shop: Embed
     """Calls under way are not waited for longer than that; their payments come due again."""
     place_order(shop)
     fault = {"where": "status", "kind": "hang", "hang_s": 30}
-    requests.post(f"{shop.sandbox_url}/control/faults", json=fault, timeout=5).raise_for_status()
-    time.sleep(1.5)  # long enough for a look at the payment to have begun
+    requests.post(f"{shop.sandbox_url}/control/faults", json=fault, timeout=30).raise_for_status()
+    wait_until(lambda: is_hanging(shop), "a look at the payment had begun", 30)
     started = time.monotonic()
 
     shop.program.send(signal.SIGINT)
 
-    assert shop.program.wait(10) == 0
+    assert shop.program.wait(60) == 0
     assert_quick(time.monotonic() - started, 5, "the end")
 
 
 def test_a_crash_is_followed_by_business_as_usual(shop: Embedded, mail: MailServer) -> None:
     """Killed in the moment in which the buyer pays: the next start finds out, and mails once."""
     order, pay_url = place_order(shop)
+    mail.stop()  # or the mail might be on its way when the shop is killed, and come twice for good reason
     pay(pay_url)
     shop.program.kill()
+    mail.start()
 
     shop.start()
 
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 20)
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 60)
     wait_until(lambda: confirmations(mail) >= 1, "the confirmation came", 90)
     time.sleep(1)
     assert confirmations(mail) == 1
@@ -115,7 +123,7 @@ def test_a_crash_is_followed_by_business_as_usual(shop: Embedded, mail: MailServ
 def test_without_callbacks_the_page_knows_within_the_interval_and_two_seconds(shop: Embedded) -> None:
     """The sweep is the promise."""
     rule = {"lose_all": True}
-    requests.post(f"{shop.sandbox_url}/control/callbacks", json=rule, timeout=5).raise_for_status()
+    requests.post(f"{shop.sandbox_url}/control/callbacks", json=rule, timeout=30).raise_for_status()
     for _ in range(3):
         order, pay_url = place_order(shop)
         pay(pay_url)
