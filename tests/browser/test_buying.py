@@ -12,6 +12,8 @@ from tests.stack.programs import find_chromium
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
+expect.set_options(timeout=30_000)  # patience with a busy machine; five seconds otherwise
+
 
 @pytest.fixture(scope="module")
 def mail() -> Iterator[MailServer]:
@@ -62,7 +64,7 @@ def order_something(page: Page, address: str, email: str) -> None:
     page.get_by_label("Name").fill("Ann O'Nym")
     page.get_by_label("Delivery address").fill("1 Main Street\nSpringfield")
     page.get_by_role("button", name="Order and pay").click()
-    expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible()
 
 
 def test_a_person_buys_a_coffee(page: Page, address: str, mail: MailServer) -> None:
@@ -72,8 +74,8 @@ def test_a_person_buys_a_coffee(page: Page, address: str, mail: MailServer) -> N
 
     page.locator("button[value=pay]").click()
 
-    expect(page.locator("[data-status=paid]")).to_be_visible(timeout=10_000)
-    wait_until(lambda: [m for m in mail.messages if email in m.recipients], "the confirmation came", 10)
+    expect(page.locator("[data-status=paid]")).to_be_visible()
+    wait_until(lambda: [m for m in mail.messages if email in m.recipients], "the confirmation came", 60)
     assert len([m for m in mail.messages if email in m.recipients]) == 1
 
 
@@ -92,7 +94,7 @@ def test_the_order_page_follows_a_payment_made_elsewhere(
     elsewhere.goto(pay_url)
     elsewhere.locator("button[value=pay]").click()
 
-    expect(page.locator("[data-status=paid]")).to_be_visible(timeout=12_000)
+    expect(page.locator("[data-status=paid]")).to_be_visible()
     assert bool(reloads) != scripts
     elsewhere.close()
 
@@ -106,15 +108,15 @@ def test_a_person_changes_their_mind(page: Page, address: str) -> None:
     page.get_by_text("Cancel the order").first.click()
     page.get_by_role("button", name="Yes, cancel it").first.click()
 
-    expect(page.locator("[data-status=canceled]")).to_be_visible(timeout=12_000)
-    expect(page.locator(".history")).to_contain_text("the goods are back on the shelf", timeout=6_000)
+    expect(page.locator("[data-status=canceled]")).to_be_visible()
+    expect(page.locator(".history")).to_contain_text("the goods are back on the shelf")
 
 
 def test_a_receipt_is_printed_without_what_is_only_for_the_screen(page: Page, scripts: bool, address: str) -> None:
     """The paper has the sum, and no buttons."""
     order_something(page, address, "dora@example.com")
     page.locator("button[value=pay]").click()
-    page.get_by_role("link", name="Receipt to print").click(timeout=12_000)
+    page.get_by_role("link", name="Receipt to print").click()
     expect(page.get_by_role("button", name="Print")).to_be_visible(visible=scripts)
 
     page.emulate_media(media="print")
@@ -145,7 +147,7 @@ def test_a_product_is_bought_with_the_keyboard_alone(page: Page, address: str) -
         page.keyboard.type(text)
     tab_to(page, page.get_by_role("button", name="Order and pay"))
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible()
 
 
 def test_another_delivery_is_chosen_with_the_keyboard(page: Page, address: str) -> None:
@@ -165,7 +167,7 @@ def test_another_delivery_is_chosen_with_the_keyboard(page: Page, address: str) 
     expect(pickup).to_be_checked()
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible()
     expect(page.get_by_text("14.00 EUR").first).to_be_visible()
     expect(page.get_by_text("18.90 EUR")).to_have_count(0)
 

@@ -12,7 +12,8 @@ from tests.stack.mail import MailServer
 from tests.stack.programs import find_chromium
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-PATIENCE_MS = 20_000
+
+expect.set_options(timeout=30_000)  # patience with a busy machine; five seconds otherwise
 
 GIVEN_UP = """
 from tests import backstage, reporting
@@ -28,7 +29,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port, CONSOLE_REFRESH_S="1")
         embedded.prepare()
         embedded.start()
-        embedded.program.wait_for_output("Operator", 30)  # pages are served before somebody may log in
+        embedded.program.wait_for_output("Operator", 90)  # pages are served before somebody may log in
         yield embedded
         embedded.program.kill()
 
@@ -67,8 +68,9 @@ def page(scripts: bool, chromium: Browser, shop: Embedded) -> Iterator[Page]:
 
 def to_tab(page: Page, name: str) -> None:
     """Along the tabs."""
-    page.get_by_label("Console").get_by_role("link", name=name, exact=True).click()
-    page.wait_for_url(re.compile(r"/console/\w*/?$"))
+    tab = page.get_by_label("Console").get_by_role("link", name=name, exact=True)
+    tab.click()
+    expect(tab).to_have_attribute("aria-current", "page")  # the address of the page before looks like any other's
     page.wait_for_load_state()
 
 
@@ -95,7 +97,7 @@ def test_the_page_refreshes_itself(page: Page, shop: Embedded) -> None:
     page.on("domcontentloaded", lambda loaded: loads.append(loaded))
 
     _give_up_a_mail(shop)
-    expect(page.get_by_text("gone@example.com")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.get_by_text("gone@example.com")).to_have_count(1)
 
     page.get_by_role("button", name="Choose all").click()
     _give_up_a_mail(shop)
@@ -103,14 +105,14 @@ def test_the_page_refreshes_itself(page: Page, shop: Embedded) -> None:
     expect(page.get_by_role("checkbox").first).to_be_checked()
     expect(page.get_by_text("gone@example.com")).to_have_count(1)
     page.get_by_role("checkbox").first.uncheck()
-    expect(page.get_by_text("gone@example.com")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.get_by_text("gone@example.com")).to_have_count(2)
 
     page.get_by_role("button", name="Stop refreshing").click()
     _give_up_a_mail(shop)
     page.wait_for_timeout(2_500)
     expect(page.get_by_text("gone@example.com")).to_have_count(2)
     page.get_by_role("button", name="Refresh again").click()
-    expect(page.get_by_text("gone@example.com")).to_have_count(3, timeout=PATIENCE_MS)
+    expect(page.get_by_text("gone@example.com")).to_have_count(3)
     assert loads == []
 
 
@@ -119,9 +121,9 @@ def test_a_page_whose_server_is_gone_says_so(page: Page, shop: Embedded) -> None
     """Old numbers that look fresh are worse than none."""
     to_tab(page, "Work")
     page.context.set_offline(True)
-    expect(page.get_by_text("No answer; what you see is old.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("No answer; what you see is old.")).to_be_visible()
     page.context.set_offline(False)
-    expect(page.get_by_text("No answer; what you see is old.")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.get_by_text("No answer; what you see is old.")).to_have_count(0)
 
 
 def _password(shop: Embedded) -> str:
@@ -130,4 +132,4 @@ def _password(shop: Embedded) -> str:
 
 def _give_up_a_mail(shop: Embedded) -> None:
     with shop.manage("shell", "-v0", "-c", GIVEN_UP) as program:
-        assert program.wait(60) == 0, program.output()
+        assert program.wait(120) == 0, program.output()
