@@ -22,7 +22,7 @@ FLOOD = 200
 def exchange(house: House, head: str, body: bytes = b"") -> str:
     """Send these bytes, and nothing after them; returns the status line of the answer."""
     address = urlsplit(house.url)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(
             f"POST /callbacks/sandbox/ HTTP/1.1\r\nHost: {address.hostname}\r\n{head}\r\n".encode() + body
         )

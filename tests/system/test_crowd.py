@@ -11,7 +11,7 @@ import requests
 from tests.system.house import House, csrf_token, http
 
 CUSTOMERS = 50
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 def test_fifty_customers_at_once_get_every_page_and_every_order(full_house: House) -> None:

@@ -30,8 +30,8 @@ SECTION = (ROOT / "billing/README.md").read_text()
 FILES = re.findall(r"^`(\w+/\w+\.py)`(, at its end)?.*?^```python\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 
-SETTLE_S = 15.0
-"""Ten times what a payment takes on a quiet machine, from the buyer's click to the ticket's page."""
+SETTLE_S = 60.0
+"""Forty times what a payment takes on a quiet machine, from the buyer's click to the ticket's page."""
 
 FORM_TOKEN = "a" * 32  # Django compares the form's token with the cookie's; both are the browser's to send
 
@@ -96,14 +96,14 @@ class Museum:
     def _run(self, *command: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         environment = self.environment | changes
         return subprocess.run(
-            command, cwd=self.directory, env=environment, text=True, capture_output=True, timeout=60, check=False
+            command, cwd=self.directory, env=environment, text=True, capture_output=True, timeout=120, check=False
         )
 
     def answers(self) -> bool:
         """Does the web answer?"""
         try:
-            return requests.get(f"{self.url}/admin/login/", timeout=5).ok
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/admin/login/", timeout=30).ok
+        except requests.RequestException:
             return False
 
     # --- visitors ----------------------------------------------------------------------------------------------------
@@ -115,21 +115,21 @@ class Museum:
             {"visitor": "ann@example.com", "csrfmiddlewaretoken": FORM_TOKEN},
             cookies={"csrftoken": FORM_TOKEN},
             allow_redirects=False,
-            timeout=10,
+            timeout=30,
         )
         assert answer.status_code == 302, answer.text
         pay_url = answer.headers["Location"]
         assert pay_url.startswith(f"{self.sandbox_url}/pay/")
-        payments = requests.get(f"{self.sandbox_url}/control/payments", timeout=5).json()["payments"]
+        payments = requests.get(f"{self.sandbox_url}/control/payments", timeout=30).json()["payments"]
         return next(each["reference"] for each in payments if pay_url.endswith(each["id"])), pay_url
 
     def pay(self, pay_url: str) -> None:
         """The visitor pays and closes the tab, so that nobody comes back."""
-        requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=5).raise_for_status()
+        requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=30).raise_for_status()
 
     def ticket(self, number: str) -> dict[str, Any]:
         """What the ticket's page says; to look at it makes nobody ask the provider."""
-        shown: dict[str, Any] = requests.get(f"{self.url}/tickets/{number}/", timeout=10).json()
+        shown: dict[str, Any] = requests.get(f"{self.url}/tickets/{number}/", timeout=30).json()
         return shown
 
     def wait_until_paid(self, number: str, timeout_s: float) -> str:
@@ -143,7 +143,7 @@ class Museum:
 
     def callbacks(self, *, lost: bool) -> None:
         """The provider loses every callback from now on, or none."""
-        requests.post(f"{self.sandbox_url}/control/callbacks", json={"lose_all": lost}, timeout=5).raise_for_status()
+        requests.post(f"{self.sandbox_url}/control/callbacks", json={"lose_all": lost}, timeout=30).raise_for_status()
 
 
 def _in_one_process(museum: Museum, parts: ExitStack) -> None:
@@ -180,7 +180,7 @@ def museum(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     museum = Museum(tmp_path_factory.mktemp("museum"))
     with ExitStack() as parts:
         request.param(museum, parts)
-        wait_until(museum.answers, "the museum answered", 40)
+        wait_until(museum.answers, "the museum answered", 90)
         yield museum
 
 
@@ -229,7 +229,7 @@ def test_the_visitor_who_comes_back_sees_the_ticket(museum: Museum) -> None:
     """The return page leads there."""
     number, _ = museum.buy()
 
-    page = requests.get(f"{museum.url}/tickets/{number}/back/", timeout=10)
+    page = requests.get(f"{museum.url}/tickets/{number}/back/", timeout=30)
 
     assert page.url == f"{museum.url}/tickets/{number}/"
     assert page.json()["visitor"] == "ann@example.com"
@@ -238,7 +238,7 @@ def test_the_visitor_who_comes_back_sees_the_ticket(museum: Museum) -> None:
 @pytest.mark.parametrize("table", ["payment", "paymentevent", "callback"])
 def test_payments_are_in_the_museums_admin(museum: Museum, table: str) -> None:
     """A page that does not exist asks nobody to log in."""
-    page = requests.get(f"{museum.url}/admin/billing/{table}/", timeout=10, allow_redirects=False)
+    page = requests.get(f"{museum.url}/admin/billing/{table}/", timeout=30, allow_redirects=False)
 
     assert (page.status_code, urlsplit(page.headers["Location"]).path) == (302, "/admin/login/")
 
