@@ -198,7 +198,7 @@ def test_a_delayed_message_is_in_the_gauge_until_it_is_due_and_its_delay_is_no_w
     """Stock, the gauge goes up under one queue and down under the other, for ever."""
     counted = Counted(worker, "worker")
     eta = round((time.time() + 20) * 1000)
-    worker.publish("urgent.DQ", message("check_payment", 0, age_s=40, queue_name="urgent.DQ", options={"eta": eta}))
+    worker.publish("urgent.DQ", message("check_payment", 0, age_s=20, queue_name="urgent.DQ", options={"eta": eta}))
 
     def delayed() -> float:
         return worker.metrics("worker").sum("dramatiq_delayed_messages_inprogress", queue_name="urgent")
