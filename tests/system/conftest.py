@@ -6,10 +6,6 @@ import pytest
 
 from tests.system.house import House
 
-CLOSE_BREAKERS = """
-    UPDATE billing_accountstate SET breaker = 'closed', errors = 0, next_probe_at = NULL, paused_until = NULL
-"""
-
 
 @pytest.fixture(scope="session")
 def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
@@ -24,14 +20,10 @@ def house(_house: House) -> House:
     No part runs: one of an earlier test would be at work while the rest is tidied up, and its next message, mail or
     number would be taken for this test's own.
     """
-    _house.provider.clear_faults()
+    _house.provider.clear_faults()  # or a part would wait for an answer before it stops
     _house.provider.end_outage()
     _house.run()
-    _house.provider.callbacks()
-    _house.provider.courier.forget()
-    _house.sql(CLOSE_BREAKERS)
-    _house.mail.clear()
-    _house.purge()
+    _house.tidy()
     return _house
 
 

@@ -175,6 +175,16 @@ class House:
         self.manage("migrate", "--verbosity", "0", check=True)
         self.sql(PRODUCT)
 
+    def tidy(self) -> None:
+        """An honest provider that tells everything, no mails, and no messages that nobody wants."""
+        self.provider.clear_faults()
+        self.provider.end_outage()
+        self.provider.callbacks()
+        self.provider.courier.forget()
+        self.sql(CLOSE_BREAKERS)
+        self.mail.clear()
+        self.purge()
+
     def move_to(self, postgres: Postgres, rabbitmq: RabbitMQ, broker_url: str) -> None:
         """Other services from now on, with an empty database where there is none; no part may run."""
         assert not self.pids()
@@ -404,6 +414,10 @@ PRODUCT = """
     )
     INSERT INTO commerce_product (slug, name, description, picture, price_minor, currency, stock, active, seller_id)
     SELECT 'espresso', 'Espresso', '', '', 450, 'EUR', 100000, true, id FROM seller
+"""
+
+CLOSE_BREAKERS = """
+    UPDATE billing_accountstate SET breaker = 'closed', errors = 0, next_probe_at = NULL, paused_until = NULL
 """
 
 SETTLED = """

@@ -49,24 +49,27 @@ MALFORMED = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _at_rest(_house: House) -> None:
-    """What earlier parts still send, and a worker still holds, is in the queues by the time they are purged."""
-    _house.run()
-
-
-@pytest.fixture
-def worker(house: House) -> House:
+@pytest.fixture(scope="module")
+def _at_work(_house: House) -> House:
     """Web and worker; without the scheduler every message is one of the test."""
-    house.run("web", "worker")
-    house.part("worker").wait_for_output('"worker.ready"', START_S)  # until then threads come and go
-    return house
+    _house.run()
+    _house.tidy()
+    _house.run("web", "worker")
+    _house.part("worker").wait_for_output('"worker.ready"', START_S)  # until then threads come and go
+    return _house
 
 
 @pytest.fixture
-def order(worker: House) -> Placed:
+def worker(_at_work: House) -> House:
+    """The same one for all tests: what one of them does to it, the next would notice."""
+    _at_work.tidy()
+    return _at_work
+
+
+@pytest.fixture(scope="module")
+def order(_at_work: House) -> Placed:
     """An order that stays unpaid: a look at it is what the good messages ask for."""
-    return worker.place_one()
+    return _at_work.place_one()
 
 
 @pytest.mark.parametrize("kind", MALFORMED)
