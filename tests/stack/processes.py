@@ -180,6 +180,14 @@ class Program:
         return self.log.read_bytes()[self._log_start :].decode(errors="replace")
 
 
+def lives(process: psutil.Process) -> bool:
+    """A zombie is dead: where process 1 does not bury orphans, zombies stay for ever."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _passing_file(owner: object) -> Path:
     """Make a file that goes when its owner goes."""
     handle, name = tempfile.mkstemp(prefix="tillkeeper-", suffix=".log")
@@ -193,14 +201,6 @@ def _group_of(process: psutil.Process) -> int | None:
         return os.getpgid(process.pid)
     except ProcessLookupError:
         return None
-
-
-def lives(process: psutil.Process) -> bool:
-    """A zombie is dead: where process 1 does not bury orphans, zombies stay for ever."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _resident(process: psutil.Process) -> int:

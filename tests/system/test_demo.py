@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stack.processes import Program
+from tests.stack.processes import Program, lives
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -46,14 +46,6 @@ def test_an_interrupted_demo_leaves_nothing_behind(options: tuple[str, ...]) -> 
     assert status == 130, program.output()
     assert family
     assert not [member for member in family if lives(member)]
-
-
-def lives(process: psutil.Process) -> bool:
-    """It may be buried between two questions."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def demo(*options: str) -> Program:
