@@ -36,10 +36,10 @@ def text(name: str, default: str | None = None, **about: Unpack[About]) -> str:
     return _value(name, default)
 
 
-def secret(name: str, default: str | None = None, **about: Unpack[About]) -> str:
-    """A text that nobody may see: it is declared without its default."""
+def secret(name: str, default: str | Callable[[], str] | None = None, **about: Unpack[About]) -> str:
+    """A text that nobody may see: it is declared without its default, which may be made where none is set."""
     declare(name, "secret", None if default is None else "***" if default else "", about)
-    return _value(name, default)
+    return _value(name, "") or default() if callable(default) else _value(name, default)
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...], **about: Unpack[About]) -> str:

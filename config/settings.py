@@ -1,5 +1,6 @@
 """Every setting of Tillkeeper, read from the environment; without any, this is the embedded mode on SQLite."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from config import env, production
@@ -48,7 +49,7 @@ ALLOWED_HOSTS = env.words(
 CSRF_TRUSTED_ORIGINS = [SHOP_URL]
 
 SECRET_KEY = env.secret(
-    "SECRET_KEY", "" if PRODUCTION else kept_secret(VAR_DIR / "secret-key", 48),
+    "SECRET_KEY", "" if PRODUCTION else partial(kept_secret, VAR_DIR / "secret-key", 48),
     otherwise="none in production; else made at the first start, in `VAR_DIR/secret-key`",
     help="Signs sessions, forms and links: at least 50 random characters.",
     wrong="Another one on each host: customers are logged out and forms refused at random. Known to others: they can "

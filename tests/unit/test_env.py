@@ -229,6 +229,20 @@ def test_a_password_is_never_shown(given: Set, value: str) -> None:
     assert "hush-hush" not in complaint(lambda: env.url(NAME, "", schemes=("postgres",)))
 
 
+# --- secrets that are made -------------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_made_where_none_is_set() -> None:
+    """As on a developer's machine."""
+    assert env.secret(NAME, lambda: "made") == "made"
+
+
+def test_no_secret_is_made_where_one_is_set(given: Set) -> None:
+    """Whoever runs one command as root would leave a file behind that the services cannot read."""
+    given("set")
+    assert env.secret(NAME, lambda: pytest.fail("it was made")) == "set"
+
+
 # --- secrets from files ----------------------------------------------------------------------------------------------
 
 
