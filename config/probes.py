@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -45,6 +46,10 @@ def serve(host: str, port: int, routes: Mapping[str, Callable[[], Answer]]) -> T
 
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """HTTPServer would ask DNS for this machine's name, which nobody needs and DNS may be slow to tell."""
+        TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Whoever asked has gone before the answer came."""
