@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -46,6 +46,13 @@ class Running:
     def __init__(self, unit: Unit, program: Program, systemd: Notified) -> None:
         self.unit, self.program, self.systemd = unit, program, systemd
 
+    def wait_until_ready(self) -> None:
+        """Return once it said READY; whoever never does has written why."""
+        told = self.systemd
+        with suppress(TimeoutError):
+            wait_until(lambda: "READY=1" in told.words or not self.program.alive, "it was ready", START_S)
+        assert "READY=1" in told.words, f"{self.unit.name} was never ready:\n{self.program.last_lines()}"
+
 
 @contextmanager
 def running(release: Installed, house: House, *names: str) -> Iterator[dict[str, Running]]:
@@ -58,7 +65,7 @@ def running(release: Installed, house: House, *names: str) -> Iterator[dict[str,
             program = exits.enter_context(unit.program(systemd, house.directory / f"{name}.log"))
             parts[name] = Running(unit, program, systemd)
         for part in parts.values():
-            part.systemd.wait_for("READY=1", START_S)
+            part.wait_until_ready()
         yield parts
 
 
@@ -202,6 +209,9 @@ def test_a_shell_on_the_host_runs_commands(release: Installed, house: House) -> 
     done = subprocess.run(["bash", "-c", script], env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (release.root / "opt/tillkeeper/current/var").exists()
+    assert not (release.root / "var/lib/tillkeeper/secret-key").exists(), (
+        "the services have theirs, and could not read it"
+    )
 
 
 def test_make_installs() -> None:
