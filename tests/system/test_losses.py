@@ -2,8 +2,6 @@
 
 import signal
 
-import pytest
-
 from tests.stack.ports import wait_until
 from tests.system.house import House, Placed, message
 
@@ -24,7 +22,6 @@ def test_losing_every_message_loses_no_work(house: House) -> None:
     house.assert_paid_and_mailed_once(orders)
 
 
-@pytest.mark.campaign
 def test_a_killed_worker_is_never_noticed(house: House) -> None:
     """What a dead worker held comes due again by itself: nobody frees it, and it happens once."""
     house.provider.callbacks(lose_all=True)

@@ -18,14 +18,12 @@ NOISE_S = 0.015
 LONGEST_S = 2.0
 
 
-@pytest.mark.campaign
 @pytest.mark.alone
 def test_checkout_does_not_notice_a_dead_broker(full_house: House) -> None:
     """An order is placed as quickly without RabbitMQ as with it, and nothing is missing afterwards."""
     check_checkout(full_house, full_house.rabbitmq.kill, full_house.rabbitmq.start)
 
 
-@pytest.mark.campaign
 @pytest.mark.alone
 def test_checkout_does_not_notice_a_silent_broker(full_house: House) -> None:
     """The same when RabbitMQ takes the bytes and never answers, which holds stock senders up for ever."""

@@ -15,7 +15,6 @@ EVERY_SECOND = "check_pending_payments"
 QUEUES = ("urgent", "routine")
 
 
-@pytest.mark.campaign
 @pytest.mark.alone
 def test_two_schedulers_fire_each_tick_once(house: House) -> None:
     """However many schedulers run, die and return: each tick fires once, none is left out while one of them lives."""
