@@ -2,6 +2,7 @@
 """Django's command line."""
 
 import os
+import select
 import sys
 
 from config.env import WrongSetting
@@ -11,7 +12,7 @@ NO_ANSWER = 2
 
 
 def main() -> None:
-    """Run the command that stands on the line; a wrong setting is no answer, whatever was asked."""
+    """Run the command that stands on the line; a wrong setting is no answer, and nor is one that nobody reads on."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if sys.argv[1:2] == ["rundramatiq"]:
         from config import metrics_files
@@ -21,9 +22,24 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
+        sys.stdout.flush()
     except WrongSetting as wrong:
         print(wrong, file=sys.stderr)
         sys.exit(NO_ANSWER)
+    except BrokenPipeError:
+        if not reader_has_gone():
+            raise
+        sys.exit(NO_ANSWER)
+
+
+def reader_has_gone() -> bool:
+    """Has whoever reads the output had enough, like `| head`? Then the rest goes nowhere, and no one is told of it."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)  # errors are told unasked
+    gone = bool(output.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
 
 
 if __name__ == "__main__":

@@ -32,6 +32,23 @@ def manage(var: Path, *words: str, **changes: str) -> "subprocess.CompletedProce
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("buffered", [True, False])
+def test_whoever_reads_may_have_enough(tmp_path: Path, buffered: bool) -> None:
+    """`| head` is no reason for a traceback, whether the first line broke the pipe or what was left at the end."""
+    env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)} | ({} if buffered else {"PYTHONUNBUFFERED": "1"})
+    command = [sys.executable, "manage.py", "settings"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            command, cwd=settings.BASE_DIR, env=env, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    finally:
+        os.close(write)
+
+    assert (done.returncode, done.stderr) == (commands.NO_ANSWER, b"")
+
+
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_command_ends_by_the_one_rule(name: str) -> None:
     """It is in one place, no command goes by another, and its help tells it."""
