@@ -49,6 +49,9 @@ OURS = (
 
 SYSTEM = Path(__file__).parent / "system"
 
+PAUSE_S = 10
+"""Before a test that was only too slow tries again: who is busy beside it may have finished by then."""
+
 _started: dict[str, Postgres] = {}
 _var = tempfile.TemporaryDirectory(prefix="tillkeeper-test-")
 atexit.register(_var.cleanup)  # pytest's own hook for the end is not called in the processes of xdist
@@ -77,7 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if marked and SYSTEM not in item.path.parents:
             raise pytest.UsageError(f"{item.nodeid} is marked {marked[0]}: move it to tests/system, or nothing runs it")
         if "alone" in marked:
-            item.add_marker(pytest.mark.flaky(reruns=2, only_rerun=[TooSlow.__name__]))
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=PAUSE_S, only_rerun=[TooSlow.__name__]))
 
 
 def postgres() -> Postgres:
