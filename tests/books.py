@@ -71,11 +71,6 @@ def only() -> Difference:
     return Difference.objects.get()
 
 
-def asked(shop: Shop, payment: Payment) -> int:
-    """How often the provider was asked about this payment."""
-    return len([each for each in shop.sandbox.requests(payment.provider_ref) if each["method"] == "GET"])
-
-
 def many(shop: Shop, count: int, **facts: object) -> list[Payment]:
     """So many payments of yesterday, pending here and there."""
     refs = [stranger(shop, "pending", reference=f"order-{number}", amount="1.00") for number in range(count)]

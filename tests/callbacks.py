@@ -20,11 +20,6 @@ def post(body: bytes, address: str = ADDRESS, secret: str = SECRET) -> int:
     return client.post(address, data=body, content_type="application/json", headers=headers).status_code
 
 
-def questions(shop: Shop, payment: Payment) -> int:
-    """How often the provider was asked about the payment."""
-    return len([each for each in shop.sandbox.requests(payment.provider_ref) if each["method"] == "GET"])
-
-
 def ended(shop: Shop, action: str) -> tuple[Order, Payment]:
     """An order and its payment, which came to nothing."""
     order, payment = shop.order()

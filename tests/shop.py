@@ -109,6 +109,10 @@ class Shop:
         checks.check_one(payment.pk)
         return self.fresh(payment)
 
+    def questions(self, payment: Payment) -> int:
+        """How often the provider was asked about the payment."""
+        return sum(each["method"] == "GET" for each in self.sandbox.requests(payment.provider_ref))
+
     def sweep(self) -> None:
         """Everything that the schedule would do, until nothing is due any more."""
         for _ in range(20):

@@ -11,7 +11,7 @@ from billing.models import AskedBy, Callback, Payment
 from billing.states import Status
 from commerce.models import OrderStatus
 from config.due import database_now
-from tests.callbacks import ended, post, questions
+from tests.callbacks import ended, post
 from tests.shop import Shop
 
 
@@ -33,14 +33,14 @@ def sweep_patiently(shop: Shop) -> list[float]:
 def test_a_callback_that_lies_changes_nothing(shop: Shop, event: str) -> None:
     """Whatever it claims, the provider is asked, and says that the payment is pending."""
     order, payment = shop.order()
-    asked = questions(shop, payment)
+    asked = shop.questions(payment)
     body = json.loads(shop.callback(payment, event))
     body["payment"]["status"] = event.rpartition(".")[2]
 
     assert post(json.dumps(body).encode()) == 200
     shop.sweep()
 
-    assert questions(shop, payment) == asked + 1
+    assert shop.questions(payment) == asked + 1
     assert shop.fresh(payment).status == Status.PENDING
     assert shop.fresh(order).status == OrderStatus.AWAITING_PAYMENT
     assert Callback.objects.get().outcome == Callback.Outcome.LOOKED

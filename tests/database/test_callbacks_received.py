@@ -14,7 +14,7 @@ from billing.models import AskedBy, Callback
 from billing.states import Status
 from commerce.models import OrderStatus
 from config.due import database_now
-from tests.callbacks import ADDRESS, post, questions, rolled_back
+from tests.callbacks import ADDRESS, post, rolled_back
 from tests.shop import Shop, signed
 from tests.threads import at_once
 
@@ -38,7 +38,7 @@ def without_table(name: str) -> Iterator[None]:
 def test_a_callback_is_stored_before_anything_else(shop: Shop) -> None:
     """It waits in the database, byte for byte; the provider has its answer before anybody has looked."""
     _, payment = shop.order()
-    asked = questions(shop, payment)
+    asked = shop.questions(payment)
     body = shop.callback(payment)
 
     assert post(body) == 200
@@ -47,7 +47,7 @@ def test_a_callback_is_stored_before_anything_else(shop: Shop) -> None:
     assert (bytes(stored.body), stored.account, stored.outcome) == (body, "sandbox", Callback.Outcome.WAITING)
     assert stored.process_after is not None
     assert stored.process_after <= database_now()
-    assert questions(shop, payment) == asked
+    assert shop.questions(payment) == asked
 
 
 def test_a_callback_makes_its_payment_be_looked_at(shop: Shop) -> None:
@@ -92,12 +92,12 @@ def test_a_repeat_of_a_processed_callback_starts_nothing(shop: Shop) -> None:
     shop.buyer(payment, "pay")
     post(shop.callback(payment))
     shop.sweep()
-    asked = questions(shop, payment)
+    asked = shop.questions(payment)
 
     post(shop.callback(payment))
     shop.sweep()
 
-    assert questions(shop, payment) == asked
+    assert shop.questions(payment) == asked
     assert Callback.objects.get().outcome == Callback.Outcome.LOOKED
 
 
@@ -189,14 +189,14 @@ def test_a_callback_that_could_not_be_stored_is_asked_for_again(shop: Shop) -> N
 def test_a_callback_with_a_wrong_signature_is_kept_and_asks_for_nothing(shop: Shop) -> None:
     """400, and a row for a person to see; the provider is not asked."""
     _, payment = shop.order()
-    asked = questions(shop, payment)
+    asked = shop.questions(payment)
 
     assert post(shop.callback(payment), secret="of somebody else") == 400
     shop.sweep()
 
     stored = Callback.objects.get()
     assert (stored.outcome, stored.process_after, stored.sender) == (Callback.Outcome.FORGED, None, "127.0.0.1")
-    assert questions(shop, payment) == asked
+    assert shop.questions(payment) == asked
 
 
 def test_a_forged_callback_is_never_due(shop: Shop) -> None:

@@ -15,7 +15,7 @@ from billing.models import AskedBy, Callback
 from billing.pruning import prune_callbacks
 from billing.states import Status
 from config.ending import ending
-from tests.callbacks import ended, post, questions, rolled_back
+from tests.callbacks import ended, post, rolled_back
 from tests.shop import Shop
 
 # --- replayed --------------------------------------------------------------------------------------------------------
@@ -41,13 +41,13 @@ def test_a_forged_callback_can_be_processed_too(shop: Shop) -> None:
     """What it says is not believed, so it can only lead to the truth."""
     _, payment = shop.order()
     post(shop.callback(payment), secret="wrong")
-    asked = questions(shop, payment)
+    asked = shop.questions(payment)
 
     assert callbacks.replay(Callback.objects.get().pk, "ann")
     shop.sweep()
 
     assert Callback.objects.get().outcome == Callback.Outcome.LOOKED
-    assert questions(shop, payment) == asked + 1
+    assert shop.questions(payment) == asked + 1
     assert shop.fresh(payment).status == Status.PENDING
 
 

@@ -14,7 +14,7 @@ from billing.models import Attention, Difference, Payment, Reconciliation
 from billing.sandbox.payment import Money as SandboxMoney
 from billing.states import RefundStatus, Status
 from config.due import database_now
-from tests.books import Kind, State, asked, made_yesterday, noon, only, reconcile, stranger, was_made, yesterday
+from tests.books import Kind, State, made_yesterday, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop
 from tests.stack.ports import wait_until
 from tests.threads import at_once
@@ -114,12 +114,12 @@ def test_only_a_state_is_worth_a_look(shop: Shop) -> None:
     """Another amount is asked about once more, and by nobody else."""
     payment = made_yesterday(shop)
     shop.sandbox.fault("list", "wrong_amount")
-    before = asked(shop, payment)
+    before = shop.questions(payment)
 
     reconcile()
 
     assert (only().kind, only().state) == (Kind.AMOUNT, State.MENDED)
-    assert asked(shop, payment) == before + 1
+    assert shop.questions(payment) == before + 1
 
 
 def test_a_payment_that_the_provider_does_not_know_is_asked_about_once(shop: Shop) -> None:
@@ -127,12 +127,12 @@ def test_a_payment_that_the_provider_does_not_know_is_asked_about_once(shop: Sho
     payment = made_yesterday(shop)
     Payment.objects.update(provider_ref="sb_gone")
     payment = shop.fresh(payment)
-    before = asked(shop, payment)
+    before = shop.questions(payment)
 
     reconcile()
 
     assert (only().kind, only().state) == (Kind.MISSING, State.PARKED)
-    assert asked(shop, payment) == before + 1
+    assert shop.questions(payment) == before + 1
 
 
 def test_what_stands_is_told_as_it_is_after_the_look(shop: Shop) -> None:

@@ -14,7 +14,7 @@ from billing.sandbox.payment import Money as SandboxMoney
 from billing.states import Status
 from commerce.models import OrderStatus
 from config.due import database_now
-from tests.books import Kind, State, asked, made_yesterday, noon, only, reconcile, stranger, was_made
+from tests.books import Kind, State, made_yesterday, noon, only, reconcile, stranger, was_made
 from tests.shop import Shop
 
 # --- nothing differs -------------------------------------------------------------------------------------------------
@@ -23,13 +23,13 @@ from tests.shop import Shop
 def test_where_both_say_the_same_there_is_no_difference(shop: Shop) -> None:
     """Every state that a payment may have, at both ends; nobody is asked about any of them."""
     made = [made_yesterday(shop, action) for action in ("", "pay", "cancel", "decline", "authorize")]
-    before = sum(asked(shop, payment) for payment in made)
+    before = sum(shop.questions(payment) for payment in made)
 
     run = reconcile()
 
     assert (run.there, run.here, run.listed) == (5, 5, True)
     assert not Difference.objects.exists()
-    assert sum(asked(shop, payment) for payment in made) == before
+    assert sum(shop.questions(payment) for payment in made) == before
 
 
 def test_what_we_let_expire_and_they_call_cancelled_is_the_same(shop: Shop) -> None:

@@ -19,7 +19,7 @@ from billing.reconciled_day import RECONCILIATIONS, Ending, ReconciledDay
 from billing.states import Status
 from config.due import ClaimLost, database_now
 from config.ending import ending
-from tests.books import Kind, State, asked, made_yesterday, many, noon, only, reconcile, stranger, was_made, yesterday
+from tests.books import Kind, State, made_yesterday, many, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop, sandbox_account
 from tests.threads import at_once
 
@@ -278,7 +278,7 @@ def test_only_what_was_not_listed_is_asked_about(shop: Shop) -> None:
     run = reconcile()
 
     assert (run.there, run.here, Difference.objects.count()) == (1, 3, 0)
-    assert (asked(shop, listed), asked(shop, unlisted)) == (0, 1)
+    assert (shop.questions(listed), shop.questions(unlisted)) == (0, 1)
     assert len(shop.sandbox.requests()) - before == 2
 
 

@@ -20,7 +20,6 @@ TOLD_S = 60.0
 @contextmanager
 def worker_that_breaks(house: House, **changes: str) -> Iterator[Program]:
     """A worker whose job fails at all of its three attempts."""
-    house.run()
     command = [sys.executable, "-m", "tests.system.sick_worker", "job_breaks"]
     log = house.directory / f"breaks-{'-'.join(changes)}.log"
     with Program("worker", command, {**house.environment, **changes}, ROOT, log) as worker:
@@ -73,7 +72,6 @@ def test_a_worker_with_sentry_reads_the_messages_of_all_others(house: House, sen
 
 def test_sentry_hears_of_a_page_that_fails(house: House, sentry: Sentry) -> None:
     """By the name of its view; neither cookies, nor the address, nor the database's words about the row."""
-    house.run()
     environment = {**house.environment, "SENTRY_DSN": sentry.dsn}
     with Program("web", COMMANDS["web"](house), environment, ROOT, house.directory / "web-sentry.log"):
         wait_until(house._web_answers, "the web answered", START_S)

@@ -13,12 +13,6 @@ from tests.stopwatch import assert_quick
 from tests.system.house import ROOT, House
 
 
-@pytest.fixture(autouse=True)
-def _nobody_consumes(house: House) -> None:
-    house.run()
-    house.purge()
-
-
 @pytest.mark.alone
 def test_a_full_queue_drops_and_counts(house: House) -> None:
     """With a silent broker nudging takes no time: what does not fit into the queue is dropped and counted."""

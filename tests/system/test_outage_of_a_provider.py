@@ -12,7 +12,6 @@ LIMIT_PER_S = 60
 @pytest.mark.alone
 def test_an_outage_of_one_provider_is_no_business_of_the_other(house: House) -> None:
     """It is on time all along; afterwards everything is settled, nothing failed, and no limit was exceeded."""
-    house.run()
     forget_earlier_drills(house)
     plan = Plan(payments=80, outage_s=5, kind="hang", limit_per_s=LIMIT_PER_S, slow_track_s=4, probe_s=1, patience_s=30)
 

@@ -81,67 +81,60 @@ def sick(house: House, illness: str) -> Iterator[Watched]:
         yield worker
 
 
-@pytest.fixture
-def alone(house: House) -> House:
-    """A house in which no part runs yet."""
-    house.run()
-    return house
-
-
 # --- worker ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_is_ready_when_it_consumes(alone: House) -> None:
+def test_a_worker_is_ready_when_it_consumes(house: House) -> None:
     """A worker without its broker says READY only once consumers are attached; it lives all the same."""
-    alone.rabbitmq.freeze()
+    house.rabbitmq.freeze()
     try:
-        with watched(alone, "worker") as worker:
+        with watched(house, "worker") as worker:
             worker.systemd.wait_for_status("waiting: queues", START_S)
             assert (worker.status("/healthz"), worker.status("/readyz")) == (200, 503)
             assert "READY=1" not in worker.systemd.words
 
-            alone.rabbitmq.thaw()
+            house.rabbitmq.thaw()
             worker.systemd.wait_for("READY=1", START_S)
 
             queues = [queue for queue in QUEUES if not queue.endswith("XQ")]
             wait_until(
-                lambda: all(alone.consumers(queue) for queue in queues), "the broker knew its consumers", NOTICED_S
+                lambda: all(house.consumers(queue) for queue in queues), "the broker knew its consumers", NOTICED_S
             )
             worker.wait_until_it_answers("/readyz", 200)
             assert worker.status("/healthz") == 200
     finally:
-        alone.rabbitmq.thaw()
+        house.rabbitmq.thaw()
 
 
 @pytest.mark.campaign
-def test_a_frozen_broker_makes_a_worker_unready_and_no_corpse(alone: House) -> None:
+def test_a_frozen_broker_makes_a_worker_unready_and_no_corpse(house: House) -> None:
     """To start it again would not help: signs of life go on coming. Afterwards it is ready by itself."""
-    with watched(alone, "worker") as worker:
+    with watched(house, "worker") as worker:
         worker.systemd.wait_for("READY=1", START_S)
-        alone.rabbitmq.freeze()
+        house.rabbitmq.freeze()
         try:
             worker.wait_until_it_answers("/readyz", 503)
             assert worker.problems() == ["queues"]
             assert worker.status("/healthz") == 200
             worker.wait_for_a_sign_of_life()
         finally:
-            alone.rabbitmq.thaw()
+            house.rabbitmq.thaw()
         worker.wait_until_it_answers("/readyz", 200)
 
 
 @pytest.mark.campaign
-def test_a_frozen_database_makes_a_worker_unready_and_no_corpse(alone: House) -> None:
+def test_a_frozen_database_makes_a_worker_unready_and_no_corpse(house: House) -> None:
     """A database that hangs keeps no probe waiting."""
-    with watched(alone, "worker") as worker:
+    with watched(house, "worker") as worker:
         worker.systemd.wait_for("READY=1", START_S)
-        alone.postgres.freeze()
+        house.postgres.freeze()
         try:
             worker.wait_until_it_answers("/readyz", 503)
             assert worker.problems() == ["database"]
             assert worker.status("/healthz") == 200
             worker.wait_for_a_sign_of_life()
         finally:
-            alone.postgres.thaw()
+            house.postgres.thaw()
         worker.wait_until_it_answers("/readyz", 200)
 
 
@@ -155,9 +148,9 @@ def test_a_frozen_database_makes_a_worker_unready_and_no_corpse(alone: House) ->
         ("job_hangs", "jobs"),
     ],
 )
-def test_a_worker_that_is_alive_and_does_not_work_is_found_out(alone: House, illness: str, check: str) -> None:
+def test_a_worker_that_is_alive_and_does_not_work_is_found_out(house: House, illness: str, check: str) -> None:
     """Its process runs, its connections stand, it answers: stock workers go on like that for days."""
-    with contextmanager(sick)(alone, illness) as worker:
+    with contextmanager(sick)(house, illness) as worker:
         worker.program.send(signal.SIGUSR1)
 
         worker.wait_until_it_answers("/healthz", 503)
@@ -169,24 +162,24 @@ def test_a_worker_that_is_alive_and_does_not_work_is_found_out(alone: House, ill
 
 
 @pytest.mark.campaign
-def test_a_job_that_hangs_is_named_with_its_place(alone: House) -> None:
+def test_a_job_that_hangs_is_named_with_its_place(house: House) -> None:
     """Whoever is on call need not guess."""
-    with contextmanager(sick)(alone, "job_hangs") as worker:
+    with contextmanager(sick)(house, "job_hangs") as worker:
         worker.program.send(signal.SIGUSR1)
         worker.program.wait_for_output(r"stuck is \d+ s beyond its time limit, at .*sick_worker.py:\d+", NOTICED_S)
 
 
-def test_a_worker_with_a_queue_that_nobody_knows_does_not_start(alone: House) -> None:
+def test_a_worker_with_a_queue_that_nobody_knows_does_not_start(house: House) -> None:
     """It would wait for ever, and look healthy."""
-    with watched(alone, "worker", [*COMMANDS["worker"](alone), "--queues", "urgnt"]) as worker:
+    with watched(house, "worker", [*COMMANDS["worker"](house), "--queues", "urgnt"]) as worker:
         assert worker.program.wait(START_S) != 0
         assert "There is no queue urgnt: write --queues with routine, urgent." in worker.program.output()
 
 
 @pytest.mark.campaign
-def test_a_port_that_is_taken_stops_no_worker(alone: House) -> None:
+def test_a_port_that_is_taken_stops_no_worker(house: House) -> None:
     """The work is worth more; the log says what to do."""
-    with watched(alone, "worker") as worker:
+    with watched(house, "worker") as worker:
         worker.systemd.wait_for("READY=1", START_S)
         with Program("second", worker.program.command, worker.program.env, ROOT) as second:
             second.wait_for_output('"probes.no_port".*Set another METRICS_PORT', START_S)
@@ -198,9 +191,9 @@ def test_a_port_that_is_taken_stops_no_worker(alone: House) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("name", ["worker", "scheduler", "web"])
-def test_who_is_frozen_gives_no_sign_of_life(alone: House, name: str) -> None:
+def test_who_is_frozen_gives_no_sign_of_life(house: House, name: str) -> None:
     """And goes on where it stopped, if systemd has not ended it."""
-    with watched(alone, name) as part:
+    with watched(house, name) as part:
         part.systemd.wait_for("READY=1", START_S)
         part.systemd.wait_for("WATCHDOG=1")
 
@@ -213,27 +206,27 @@ def test_who_is_frozen_gives_no_sign_of_life(alone: House, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["scheduler", "web"])
-def test_who_finds_no_database_is_not_ready(alone: House, name: str) -> None:
+def test_who_finds_no_database_is_not_ready(house: House, name: str) -> None:
     """It is there and live as soon as it can be; READY waits for the database."""
-    with watched(alone, name) as part:
+    with watched(house, name) as part:
         part.systemd.wait_for("READY=1", START_S)
-        alone.postgres.stop()
+        house.postgres.stop()
         try:
             part.wait_until_it_answers("/readyz", 503)
             assert part.status("/healthz") == 200
         finally:
-            alone.postgres.start()
+            house.postgres.start()
         part.wait_until_it_answers("/readyz", 200)
 
 
 # --- scheduler and web -----------------------------------------------------------------------------------------------
 
 
-def test_a_scheduler_is_ready_when_the_ledger_is_written(alone: House) -> None:
+def test_a_scheduler_is_ready_when_the_ledger_is_written(house: House) -> None:
     """Ticks stand there by then; when it ends it says so."""
-    with watched(alone, "scheduler") as scheduler:
+    with watched(house, "scheduler") as scheduler:
         scheduler.systemd.wait_for("READY=1", START_S)
-        [(ticks,)] = alone.sql("SELECT count(*) FROM actors_tick WHERE fired_at > now() - interval '1 minute'")
+        [(ticks,)] = house.sql("SELECT count(*) FROM actors_tick WHERE fired_at > now() - interval '1 minute'")
         assert ticks > 0
 
         scheduler.program.send(signal.SIGTERM)
@@ -242,39 +235,39 @@ def test_a_scheduler_is_ready_when_the_ledger_is_written(alone: House) -> None:
 
 
 @pytest.mark.campaign
-def test_a_scheduler_whose_database_hangs_is_found_out(alone: House) -> None:
+def test_a_scheduler_whose_database_hangs_is_found_out(house: House) -> None:
     """Its loop does not come round."""
-    with watched(alone, "scheduler") as scheduler:
+    with watched(house, "scheduler") as scheduler:
         scheduler.systemd.wait_for("READY=1", START_S)
-        alone.postgres.freeze()
+        house.postgres.freeze()
         try:
             scheduler.wait_until_it_answers("/healthz", 503)
             scheduler.wait_until_silent()
         finally:
-            alone.postgres.thaw()
+            house.postgres.thaw()
         scheduler.wait_until_it_answers("/readyz", 200)
 
 
-def test_the_web_says_ready_only_when_it_serves(alone: House) -> None:
+def test_the_web_says_ready_only_when_it_serves(house: House) -> None:
     """gunicorn's own READY, before anything is loaded, does not get through."""
-    alone.postgres.stop()
+    house.postgres.stop()
     try:
-        with watched(alone, "web") as web:
+        with watched(house, "web") as web:
             web.systemd.wait_for_status("waiting: web", START_S)
             assert web.status("/healthz") == 200
             assert "READY=1" not in web.systemd.words
 
-            alone.postgres.start()
+            house.postgres.start()
             web.systemd.wait_for("READY=1", START_S)
             assert web.status("/readyz") == 200
     finally:
-        if not alone.postgres.alive:
-            alone.postgres.start()
+        if not house.postgres.alive:
+            house.postgres.start()
 
 
-def test_a_web_that_is_told_to_read_its_code_anew_stays_ready(alone: House) -> None:
+def test_a_web_that_is_told_to_read_its_code_anew_stays_ready(house: House) -> None:
     """SIGHUP: signs of life go on, from new processes."""
-    with watched(alone, "web") as web:
+    with watched(house, "web") as web:
         web.systemd.wait_for("READY=1", START_S)
         before = {process.pid for process in web.program.members()} - {web.program.pid}
         web.program.send(signal.SIGHUP)
@@ -288,7 +281,7 @@ def test_a_web_that_is_told_to_read_its_code_anew_stays_ready(alone: House) -> N
         assert web.status("/readyz") == 200
 
 
-def test_a_web_that_cannot_load_the_shop_never_says_ready(alone: House) -> None:
+def test_a_web_that_cannot_load_the_shop_never_says_ready(house: House) -> None:
     """It ends, and has told nothing."""
     command = [
         sys.executable,
@@ -300,6 +293,6 @@ def test_a_web_that_cannot_load_the_shop_never_says_ready(alone: House) -> None:
         "--bind",
         "127.0.0.1:0",
     ]
-    with watched(alone, "web", command) as web:
+    with watched(house, "web", command) as web:
         assert web.program.wait(START_S) != 0
         assert "READY=1" not in web.systemd.words

@@ -18,8 +18,6 @@ QUEUES = ("urgent", "routine")
 @pytest.mark.alone
 def test_two_schedulers_fire_each_tick_once(house: House) -> None:
     """However many schedulers run, die and return: each tick fires once, none is left out while one of them lives."""
-    house.run()
-    house.purge()
     house.sql("DELETE FROM actors_tick")
 
     house.start("scheduler", "scheduler2")
@@ -46,8 +44,6 @@ def test_two_schedulers_fire_each_tick_once(house: House) -> None:
 
 def test_a_missed_tick_is_caught_up_once(house: House) -> None:
     """A tick that came while nobody was alive fires when somebody is, if it is not too old, and does not fire again."""
-    house.run()
-    house.purge()
     house.sql("DELETE FROM actors_tick")
 
     began = now(house)

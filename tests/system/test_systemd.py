@@ -305,7 +305,6 @@ def test_a_reload_brings_the_new_release(house: House, name: str) -> None:
 
 def test_a_missing_secret_keeps_a_service_from_starting(release: Installed, house: House) -> None:
     """With a sentence that says which, and without READY."""
-    house.run()
     unit = Unit(release.root, WORKER)
     with listening() as systemd:
         program = unit.program(systemd, house.directory / "no-secret.log")
