@@ -52,7 +52,7 @@ coverage: .venv/dev ## Lines and branches that tests reach in this process (it d
 	$(BIN)/coverage report --include='billing/*' --fail-under=97
 
 .PHONY: mutants
-mutants: .venv/dev ## Is every small wrong in the code about money and states noticed by a test? It takes long; MODULES=billing/looks.py: one
+mutants: .venv/dev ## Is every small wrong in the code about money and states noticed by a test? It takes long; MODULES=billing/payments/check.py: one
 	$(BIN)/python -m tests.mutants $(MODULES)
 
 .PHONY: check

@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-READERS = ("config.lag", "actors.metrics.schedule", "actors.metrics.queues", "actors.metrics.middleware")
+READERS = ("config.due.lag", "actors.metrics.schedule", "actors.metrics.queues", "actors.metrics.middleware")
 """Modules that declare series; those of `billing` and `commerce` are declared by the code that counts them."""
 
 

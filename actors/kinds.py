@@ -8,16 +8,16 @@ from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from billing.callbacks import CALLBACKS
-from billing.looks import CHECKS
-from billing.reconciled_day import RECONCILIATIONS
-from billing.refunds import REFUNDS
+from billing.callbacks.inbox import CALLBACK_QUEUE
+from billing.payments.check import CHECK_QUEUE
+from billing.reconciliation.day import RECONCILIATION_QUEUE
+from billing.refunds.follow import REFUND_QUEUE
 from commerce.notifications import MAILS
-from commerce.orders import EXPIRIES
+from commerce.orders import EXPIRY_QUEUE
 from commerce.reports_mail import REPORT_MAILS
-from commerce.settlement import SETTLEMENTS
-from config import lag
-from config.due import Due
+from commerce.settlement import SETTLEMENT_QUEUE
+from config.due import lag
+from config.due.queue import Due
 
 
 def _as_it_is(rows: "QuerySet[Any]") -> "QuerySet[Any]":
@@ -59,14 +59,14 @@ def _with_payment(rows: "QuerySet[Any]") -> "QuerySet[Any]":
 
 
 KINDS = (
-    Kind(_("open payments"), CHECKS, "check_pending_payments"),
-    Kind(_("stored callbacks"), CALLBACKS, "process_waiting_callbacks", trim=_without("body")),
-    Kind(_("payment events the shop has not seen"), SETTLEMENTS, "settle_orders"),
+    Kind(_("open payments"), CHECK_QUEUE, "check_pending_payments"),
+    Kind(_("stored callbacks"), CALLBACK_QUEUE, "process_waiting_callbacks", trim=_without("body")),
+    Kind(_("payment events the shop has not seen"), SETTLEMENT_QUEUE, "settle_orders"),
     Kind(_("mails"), MAILS, "send_pending_emails", trim=_without("text", "html")),
-    Kind(_("orders nobody has paid for"), EXPIRIES, "expire_orders", may_be_early=False),
-    Kind(_("refunds on their way"), REFUNDS, "follow_refunds", trim=_with_payment),
+    Kind(_("orders nobody has paid for"), EXPIRY_QUEUE, "expire_orders", may_be_early=False),
+    Kind(_("refunds on their way"), REFUND_QUEUE, "follow_refunds", trim=_with_payment),
     Kind(_("mails about a day's report"), REPORT_MAILS, "send_daily_reports"),
-    Kind(_("days to compare with a provider's list"), RECONCILIATIONS, "reconcile_payments"),
+    Kind(_("days to compare with a provider's list"), RECONCILIATION_QUEUE, "reconcile_payments"),
 )  # fmt: skip
 """Those first for which a customer may be waiting."""
 

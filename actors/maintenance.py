@@ -2,12 +2,12 @@
 
 import dramatiq
 
-from actors import ticks
-from actors.jobs.pruning import prune_jobs
 from actors.queues import ROUTINE
-from billing.pruning import prune_callbacks
+from actors.runtime.pruning import prune_jobs
+from actors.scheduling import ledger
+from billing.callbacks.pruning import prune_callbacks
 from commerce import pruning
-from config.nudges import nudge
+from config.messaging.nudges import nudge
 
 CALLBACKS_S, JOBS_S, CLEANUP_S = 120.0, 120.0, 300.0
 """One message tidies up for so long, well within the actors' time limit; the next goes on where it stopped."""
@@ -16,7 +16,7 @@ CALLBACKS_S, JOBS_S, CLEANUP_S = 120.0, 120.0, 300.0
 @dramatiq.actor(**ROUTINE)
 def prune_history() -> bool:
     """Delete what is older than its named retention time."""
-    ticks.prune()
+    ledger.prune()
     if prune_callbacks(CALLBACKS_S) | prune_jobs(JOBS_S):
         nudge("prune_history")
     return True

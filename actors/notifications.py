@@ -5,7 +5,7 @@ import dramatiq
 from actors.queues import ROUTINE
 from commerce import notifications
 from commerce.models import Notification
-from config.nudges import nudge
+from config.messaging.nudges import nudge
 
 BATCH = 500
 """Mails over one connection. Exim takes 1,000 by default; of those that take fewer, each hang-up puts one mail off."""

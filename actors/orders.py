@@ -4,7 +4,7 @@ import dramatiq
 
 from actors.queues import ROUTINE, URGENT
 from commerce import orders, settlement
-from config.nudges import nudge
+from config.messaging.nudges import nudge
 
 
 @dramatiq.actor(**URGENT)

@@ -7,9 +7,12 @@ import dramatiq
 from django.conf import settings
 
 from actors.queues import ROUTINE, URGENT
-from billing import callbacks, checks, reconciliation, refunds
+from billing.callbacks import inbox
 from billing.errors import CannotReconcile
-from config.nudges import nudge
+from billing.payments import sweep
+from billing.reconciliation import runs
+from billing.refunds import follow as refunds
+from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,8 @@ compared by hand, where there is none.
 def check_pending_payments(account: str | None = None) -> int:
     """The sweep: every account's due payments, each in its own lane."""
     if account is not None:
-        return checks.check_due(account, SWEEP_S)
-    for name in checks.accounts_with_due_payments():
+        return sweep.check_due(account, SWEEP_S)
+    for name in sweep.accounts_with_due_payments():
         nudge("check_pending_payments", name)
     return HANDED_ON
 
@@ -38,19 +41,19 @@ def check_pending_payments(account: str | None = None) -> int:
 @dramatiq.actor(**URGENT)
 def check_payment(payment_id: int) -> bool:
     """One payment, now: a callback, a returning customer or an operator gave a reason."""
-    return checks.check_one(payment_id)
+    return sweep.check_one(payment_id)
 
 
 @dramatiq.actor(**URGENT)
 def process_payment_callback(callback_id: int) -> bool:
     """One stored callback: make its payment due."""
-    return callbacks.process(callback_id)
+    return inbox.process(callback_id)
 
 
 @dramatiq.actor(**URGENT)
 def process_waiting_callbacks() -> int:
     """The sweep for callbacks whose nudge was lost."""
-    return callbacks.process_due()
+    return inbox.process_due()
 
 
 @dramatiq.actor(**ROUTINE)
@@ -74,7 +77,7 @@ def reconcile_payments(day: str | None = None) -> int:
     """The sweep over the days that are over; or one day (like 2026-03-29, in UTC) of every account, now."""
     if day is not None:
         return _reconcile_day(day)
-    compared = reconciliation.reconcile_due(RECONCILE_S)
+    compared = runs.reconcile_due(RECONCILE_S)
     if compared:
         nudge("reconcile_payments")
     return compared
@@ -84,7 +87,7 @@ def _reconcile_day(day: str) -> int:
     """A day that cannot be compared will not become one by trying again."""
     for account in settings.PAYMENT_ACCOUNTS:
         try:
-            reconciliation.reconcile(account, date.fromisoformat(day))
+            runs.reconcile(account, date.fromisoformat(day))
         except (ValueError, CannotReconcile) as error:
             log.error("reconciliation.refused", extra={"day": day[:32], "error": str(error)})
     return len(settings.PAYMENT_ACCOUNTS)

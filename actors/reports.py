@@ -6,10 +6,11 @@ from datetime import date
 import dramatiq
 
 from actors.queues import ROUTINE
-from commerce import reports, reports_mail
+from commerce import reports_mail
 from commerce.errors import CannotReport
-from config.due import database_now
-from config.nudges import nudge
+from commerce.reports import service as reports
+from config.due.queue import database_now
+from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import dramatiq
 
 from actors.queues import ROUTINE
-from commerce import reviews
-from config.nudges import nudge
+from commerce.reviews import service as reviews
+from config.messaging.nudges import nudge
 
 REQUEST_S = 300.0
 """One message asks for so long, half of the actors' time limit; the next message goes on where it stopped."""

@@ -12,7 +12,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """What a payment's reference names must be there to be looked up; and what the metrics read is declared."""
-        from billing import readings  # noqa: F401
+        from billing import gauges  # noqa: F401
 
         name = settings.PAYMENT_REFERENCE_MODEL
         try:

@@ -27,18 +27,18 @@ class Status(TextChoices):
     FAILED = "failed", "failed"  # refused: by the bank, or by the provider when it was created
 
 
-OPEN = frozenset({Status.CREATED, Status.PENDING, Status.AUTHORIZED})
+OPEN_STATES = frozenset({Status.CREATED, Status.PENDING, Status.AUTHORIZED})
 """States in which the outcome is not known: the payment has an appointment, and no second one may be started."""
 
-UNPAID_ENDS = frozenset({Status.CANCELED, Status.EXPIRED, Status.FAILED})
+UNPAID_END_STATES = frozenset({Status.CANCELED, Status.EXPIRED, Status.FAILED})
 
-ENDS = UNPAID_ENDS | {Status.SUCCEEDED}
+END_STATES = UNPAID_END_STATES | {Status.SUCCEEDED}
 
-ARROWS: dict[Status, frozenset[Status]] = {
-    Status.CREATED: frozenset({Status.PENDING, Status.AUTHORIZED}) | ENDS,
-    Status.PENDING: frozenset({Status.AUTHORIZED}) | ENDS,
-    Status.AUTHORIZED: ENDS,
-    **dict.fromkeys(UNPAID_ENDS, frozenset({Status.SUCCEEDED})),
+PAYMENT_ARROWS: dict[Status, frozenset[Status]] = {
+    Status.CREATED: frozenset({Status.PENDING, Status.AUTHORIZED}) | END_STATES,
+    Status.PENDING: frozenset({Status.AUTHORIZED}) | END_STATES,
+    Status.AUTHORIZED: END_STATES,
+    **dict.fromkeys(UNPAID_END_STATES, frozenset({Status.SUCCEEDED})),
     Status.SUCCEEDED: frozenset(),
 }
 
@@ -56,14 +56,14 @@ class RefundStatus(TextChoices):
     FAILED = "failed", "failed"  # refused, or sent back by the customer's bank
 
 
-REFUND_OPEN = frozenset({RefundStatus.CREATED, RefundStatus.PENDING})
+OPEN_REFUND_STATES = frozenset({RefundStatus.CREATED, RefundStatus.PENDING})
 
-REFUND_ENDS = frozenset(RefundStatus) - REFUND_OPEN
+END_REFUND_STATES = frozenset(RefundStatus) - OPEN_REFUND_STATES
 
 REFUND_ARROWS: dict[RefundStatus, frozenset[RefundStatus]] = {
-    RefundStatus.CREATED: frozenset({RefundStatus.PENDING}) | REFUND_ENDS,
-    RefundStatus.PENDING: REFUND_ENDS,
-    **dict.fromkeys(REFUND_ENDS, frozenset()),
+    RefundStatus.CREATED: frozenset({RefundStatus.PENDING}) | END_REFUND_STATES,
+    RefundStatus.PENDING: END_REFUND_STATES,
+    **dict.fromkeys(END_REFUND_STATES, frozenset()),
 }
 
 
@@ -76,7 +76,7 @@ class ForbiddenArrow(ValueError):
 
 def check_arrow(source: Status, target: Status) -> None:
     """Raises ForbiddenArrow if a payment may not go from one state to the other."""
-    if target not in ARROWS[source]:
+    if target not in PAYMENT_ARROWS[source]:
         raise ForbiddenArrow("payment", source, target)
 
 

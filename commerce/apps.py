@@ -9,4 +9,4 @@ class CommerceConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects what happens at a login, and declares what the metrics read."""
-        from commerce import readings, visitors  # noqa: F401
+        from commerce import gauges, visitors  # noqa: F401

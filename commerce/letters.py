@@ -14,9 +14,10 @@ from django.utils import translation
 from django.utils.encoding import punycode
 from django.utils.text import Truncator
 
-from commerce import review_links, wire
+from commerce import wire
 from commerce.models import Notification, Order, OrderLine
-from commerce.review_links import Subject
+from commerce.reviews import links
+from commerce.reviews.links import Subject
 
 SUBJECT_CHARS = 150
 """What a list of mails shows is a third of that; the column holds more."""
@@ -60,7 +61,7 @@ def _only_in(kind: Notification.Kind, lines: Sequence[OrderLine]) -> dict[str, o
     """What no other kind of letter says. The links are signed here, so they count from when the mail was written."""
     if kind != Notification.Kind.REVIEW_REMINDER:
         return {}
-    asked = [(line, review_links.address(Subject(line.order_id, line.product_id))) for line in lines]
+    asked = [(line, links.address(Subject(line.order_id, line.product_id))) for line in lines]
     return {"asked": asked, "valid_days": settings.REVIEW_LINK_VALID_DAYS}
 
 

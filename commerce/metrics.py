@@ -6,9 +6,9 @@ from time import perf_counter
 
 from django.http import HttpRequest, HttpResponse
 
-from config.metrics import SECONDS, counter, histogram
+from config.metrics.registry import SECONDS_BUCKETS, counter, histogram
 
-ORDERS = counter(
+ORDERS_TOTAL = counter(
     "tillkeeper_orders_total",
     "Orders by what happened to them: placed, paid, canceled, expired, delivered, refunded, attention.",
     "event",
@@ -17,7 +17,7 @@ CHECKOUT_SECONDS = histogram(
     "tillkeeper_checkout_seconds",
     "What the checkout's button took, by what came of it: sent_on (the order is placed), refused, error.",
     "outcome",
-    buckets=SECONDS,
+    buckets=SECONDS_BUCKETS,
 )
 MAILS = counter(
     "tillkeeper_mails_total",

@@ -18,10 +18,10 @@ from commerce.letters import Unsendable
 from commerce.mailserver import Line, Meaning, Unanswered
 from commerce.metrics import MAILS as MAILS_COUNTED
 from commerce.models import Notification, Order, OrderLine
-from config.backoff import backoff
-from config.due import Due, database_now
-from config.ending import ending
-from config.nudges import nudge
+from config.due.backoff import backoff
+from config.due.queue import Due, database_now
+from config.due.shutdown import shutting_down
+from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
 
@@ -212,7 +212,7 @@ def _send_group(line: Line, claim: Callable[[], list[Notification]]) -> tuple[in
     begun, goes_on, until = 0, True, time.monotonic() + GROUP_S
     group = claim()
     prefetch_related_objects(group, Prefetch("order", Order.objects.only("public_id")))
-    while goes_on and begun < len(group) and line.is_open and time.monotonic() < until and not ending.is_set():
+    while goes_on and begun < len(group) and line.is_open and time.monotonic() < until and not shutting_down.is_set():
         goes_on = MAILS.work_on(group[begun], partial(_send_one, line))
         begun += 1
     MAILS.release(group[begun:])

@@ -9,22 +9,22 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.urls import reverse
 
-from billing import payments
 from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
+from billing.payments import service as payments
 from commerce import carts, delivery, notifications, stock
 from commerce.errors import EmptyCart, SeveralCurrencies, TooMuch, TotalChanged
-from commerce.metrics import ORDERS
+from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus, Product
-from commerce.models.order import ARROWS
-from config.due import Due, database_now
+from commerce.models.order import ORDER_ARROWS
+from config.due.queue import Due, database_now
 
 log = logging.getLogger(__name__)
 
-EXPIRIES = Due(Order, "expires_at", lease=timedelta(seconds=30))
+EXPIRY_QUEUE = Due(Order, "expires_at", lease=timedelta(seconds=30))
 BATCH = 100
 
-LOOK_AGAIN_AFTER = timedelta(seconds=30)
+CHECK_AGAIN_AFTER = timedelta(seconds=30)
 """For an order that cannot expire yet; it usually ends before that, when its payment's end is settled."""
 
 
@@ -71,7 +71,7 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
         cart.items.all().delete()
         payment = _start_payment(order)
     log.info("order.placed", extra={"order": order.public_id, "total": str(order.total)})
-    ORDERS.labels("placed").inc()
+    ORDERS_TOTAL.labels("placed").inc()
     return order, payment
 
 
@@ -83,7 +83,7 @@ def pay_again(public_id: str) -> Payment | None:
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(public_id=public_id)
-        too_late = order.pay_before <= database_now() or payments.was_called_off(public_id)
+        too_late = order.pay_before <= database_now() or payments.cancel_was_requested(public_id)
         if not order.awaits_payment or too_late:
             return None
         return _start_payment(order)
@@ -101,7 +101,7 @@ def cancel(public_id: str, by: str = "", why: str = "") -> bool:
         order = Order.objects.select_for_update().get(public_id=public_id)
         if not order.awaits_payment:
             return False
-        called_off = payments.call_off(public_id)
+        called_off = payments.cancel(public_id)
         if not called_off and payments.money_may_come(public_id):
             return False
         said = {"by": by, "note": why}
@@ -138,20 +138,20 @@ def mark_delivered(order_id: int, by: str) -> bool:
     """Somebody of the shop says that the goods have arrived; False unless the order is paid and not delivered yet."""
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
-        if OrderStatus.DELIVERED not in ARROWS[OrderStatus(order.status)]:
+        if OrderStatus.DELIVERED not in ORDER_ARROWS[OrderStatus(order.status)]:
             return False
         now = database_now()
         order.deliver(now)
         order.save(update_fields=["status", "delivered_at"])
         OrderEvent.objects.create(order=order, kind=OrderEvent.Kind.DELIVERED, by=by, at=now)
     log.info("order.delivered", extra={"order": order.public_id, "by": by})
-    ORDERS.labels("delivered").inc()
+    ORDERS_TOTAL.labels("delivered").inc()
     return True
 
 
 def expire_due() -> int:
     """Let every order expire whose time is over and for which no money can come any more; returns how many were due."""
-    return EXPIRIES.work_off(BATCH, _expire)
+    return EXPIRY_QUEUE.work_off(BATCH, _expire)
 
 
 def mark_paid(order: Order, payment: Payment) -> None:
@@ -165,16 +165,16 @@ def mark_paid(order: Order, payment: Payment) -> None:
     notifications.queue_order_confirmation(order)
     notifications.queue_seller_notifications(order)
     transaction.on_commit(lambda: log.info("order.paid", extra={"order": order.public_id}))
-    transaction.on_commit(ORDERS.labels("paid").inc)
+    transaction.on_commit(ORDERS_TOTAL.labels("paid").inc)
 
 
-def call_for_attention(order: Order, note: str) -> None:
+def require_attention(order: Order, note: str) -> None:
     """A person must look at this locked order; each note is given once, and whoever clears it is not asked again."""
     note = note[:200]
     _, is_new = OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.ATTENTION, note=note)
     if is_new:
         log.error("order.attention", extra={"order": order.public_id, "note": note})
-        transaction.on_commit(ORDERS.labels("attention").inc)
+        transaction.on_commit(ORDERS_TOTAL.labels("attention").inc)
         order.attention_note = note
         order.save(update_fields=["attention_note"])
 
@@ -185,7 +185,7 @@ def give_up(order: Order, status: OrderStatus) -> None:
     order.save()
     stock.give_back(order)
     transaction.on_commit(lambda: log.info(f"order.{status}", extra={"order": order.public_id}))
-    transaction.on_commit(ORDERS.labels(status.value).inc)
+    transaction.on_commit(ORDERS_TOTAL.labels(status.value).inc)
 
 
 def _locked_items(cart: Cart) -> list[CartItem]:
@@ -248,9 +248,9 @@ def _expire(order: Order) -> None:
     """While money may come the order waits: its payment has an appointment at that same moment, when the provider is
     asked once more and the payment is called off there.
     """
-    with EXPIRIES.holding(order) as held:
+    with EXPIRY_QUEUE.holding(order) as held:
         if payments.money_may_come(held.public_id):
-            EXPIRIES.snooze(held, LOOK_AGAIN_AFTER)
-            held.save(update_fields=EXPIRIES.fields)
+            EXPIRY_QUEUE.snooze(held, CHECK_AGAIN_AFTER)
+            held.save(update_fields=EXPIRY_QUEUE.fields)
         else:
             give_up(held, OrderStatus.EXPIRED)

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from billing import payments
+from billing.payments import service as payments
 from commerce.models import Cart, Order, OrderStatus
-from config.due import database_now
-from config.ending import ending
+from config.due.queue import database_now
+from config.due.shutdown import shutting_down
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def cleanup_old_carts(seconds: float) -> bool:
         if now - told_at >= TELL_EVERY_S:
             told_at = now
             log.info("carts.cleaning", extra={"deleted": deleted, "seconds": round(now - started, 1)})
-        if ending.is_set() or now - started >= seconds:
+        if shutting_down.is_set() or now - started >= seconds:
             finished = False
             break
     log.info(
@@ -85,7 +85,7 @@ def _batches() -> Iterator[int]:
             took = time.monotonic() - started
             size = _next_size(len(found), took)
             yield deleted
-            ending.wait(took)
+            shutting_down.wait(took)
 
 
 def _anonymous(now: datetime) -> QuerySet[Cart]:

@@ -15,12 +15,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from commerce import report_csv
 from commerce.metrics import MAILS
 from commerce.models import DailyReport
-from commerce.report_page import page
-from config.backoff import backoff
-from config.due import Due, database_now
+from commerce.reports import csv_files
+from commerce.reports.page import page
+from config.due.backoff import backoff
+from config.due.queue import Due, database_now
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def compose(report: DailyReport, recipients: Sequence[str]) -> EmailMultiAlterna
         message.attach_alternative(render_to_string("commerce/mail/report.html", context), "text/html")
     message.to = list(recipients)
     message.extra_headers = {"Message-ID": f"<report-{report.day}@{_domain()}>"}
-    message.attach(f"report-{report.day}.csv", report_csv.of_day(report), "text/csv")
+    message.attach(f"report-{report.day}.csv", csv_files.of_day(report), "text/csv")
     return message
 
 

@@ -15,14 +15,17 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from billing import checks, refunds
-from billing.looks import CHECKS
-from billing.refunds import REFUNDS
-from commerce import reports, reviews, settlement
+from billing.payments import sweep
+from billing.payments.check import CHECK_QUEUE
+from billing.refunds import follow as refunds
+from billing.refunds.follow import REFUND_QUEUE
+from commerce import settlement
 from commerce.models import DailyReport, Notification
 from commerce.notifications import UNCERTAIN
-from commerce.settlement import SETTLEMENTS
-from config.due import Due, database_now
+from commerce.reports import service as reports
+from commerce.reviews import service as reviews
+from commerce.settlement import SETTLEMENT_QUEUE
+from config.due.queue import Due, database_now
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +39,16 @@ def find_out(seconds: float) -> int:
 
     Returns how many could not be asked about: their mails could still come twice.
     """
-    for kind in (CHECKS, REFUNDS, SETTLEMENTS):
+    for kind in (CHECK_QUEUE, REFUND_QUEUE, SETTLEMENT_QUEUE):
         _free(kind)
     since, until = database_now(), time.monotonic() + seconds
-    while (left := _waiting(CHECKS, since) + _waiting(REFUNDS, since)) and time.monotonic() < until:
+    while (left := _waiting(CHECK_QUEUE, since) + _waiting(REFUND_QUEUE, since)) and time.monotonic() < until:
         log.info("restored.asking", extra={"left": left})
         _ask_all()
         time.sleep(PAUSE_S)
     while settlement.settle_due() == settlement.BATCH:
         pass
-    return _unknown(CHECKS, since) + _unknown(REFUNDS, since)
+    return _unknown(CHECK_QUEUE, since) + _unknown(REFUND_QUEUE, since)
 
 
 def write_what_is_due() -> None:
@@ -82,7 +85,7 @@ def _free(kind: Due[Any]) -> None:
 
 def _ask_all() -> None:
     for account in settings.PAYMENT_ACCOUNTS:
-        checks.check_due(account, ROUND_S)
+        sweep.check_due(account, ROUND_S)
         refunds.follow_due(account, ROUND_S)
 
 

@@ -11,28 +11,28 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Sum
 
-from billing import payments
 from billing.models import Payment, PaymentEvent, Refund
+from billing.payments import service as payments
 from billing.states import RefundStatus, Status
-from commerce import late_money, notifications, orders, stock
-from commerce.metrics import ORDERS
+from commerce import late_payments, notifications, orders, stock
+from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Order, OrderStatus
 from commerce.orders import give_up
-from config.due import Due, database_now
+from config.due.queue import Due, database_now
 
 log = logging.getLogger(__name__)
 
-SETTLEMENTS = Due(PaymentEvent, "settle_after", lease=timedelta(seconds=30))
+SETTLEMENT_QUEUE = Due(PaymentEvent, "settle_after", lease=timedelta(seconds=30))
 BATCH = 50
 
 
 def settle_due() -> int:
     """Settle the payment events that are due; returns how many were claimed: a full batch means there may be more."""
-    return SETTLEMENTS.work_off(BATCH, _settle)
+    return SETTLEMENT_QUEUE.work_off(BATCH, _settle)
 
 
 def _settle(event: PaymentEvent) -> None:
-    with SETTLEMENTS.holding(event) as held:
+    with SETTLEMENT_QUEUE.holding(event) as held:
         reference = Payment.objects.values_list("reference", flat=True).get(pk=held.payment_id)
         order = Order.objects.select_for_update().filter(public_id=reference).first()
         payment = Payment.objects.select_for_update().get(pk=held.payment_id)
@@ -42,8 +42,8 @@ def _settle(event: PaymentEvent) -> None:
                 _count_refunds(payment, order)
             if held.refund is not None:
                 _take_refund(held.refund, order)
-        SETTLEMENTS.done(held)
-        held.save(update_fields=SETTLEMENTS.fields)
+        SETTLEMENT_QUEUE.done(held)
+        held.save(update_fields=SETTLEMENT_QUEUE.fields)
 
 
 def _apply(payment: Payment, order: Order) -> None:
@@ -53,7 +53,7 @@ def _apply(payment: Payment, order: Order) -> None:
             _take_money(payment, order)
         case Status.CANCELED if _may_end(order):
             give_up(order, OrderStatus.CANCELED)
-        case Status.EXPIRED | Status.FAILED if payment.call_off_asked_at and _may_end(order):
+        case Status.EXPIRED | Status.FAILED if payment.cancel_asked_at and _may_end(order):
             # It came to nothing by itself before it could be called off; the customer wanted no other.
             give_up(order, OrderStatus.CANCELED)
         case Status.EXPIRED if _may_end(order) and order.pay_before <= database_now():
@@ -66,7 +66,7 @@ def _take_money(payment: Payment, order: Order) -> None:
     if order.awaits_payment:
         orders.mark_paid(order, payment)
     elif order.paid_with_id != payment.pk and not Refund.objects.filter(payment=payment).exists():
-        late_money.decide(payment, order)
+        late_payments.decide(payment, order)
 
 
 def _take_refund(refund: Refund, order: Order) -> None:
@@ -75,7 +75,7 @@ def _take_refund(refund: Refund, order: Order) -> None:
         notifications.queue_money_back(order, refund)
     elif not refund.is_open:
         reason = refund.reason or refund.raw_status
-        orders.call_for_attention(order, f"refund {refund.pk} of {refund.amount} did not go through: {reason}")
+        orders.require_attention(order, f"refund {refund.pk} of {refund.amount} did not go through: {reason}")
 
 
 def _count_refunds(payment: Payment, order: Order) -> None:
@@ -92,7 +92,7 @@ def _count_refunds(payment: Payment, order: Order) -> None:
             notifications.queue_stop_packing(order)
         order.refund(database_now())
         transaction.on_commit(lambda: log.info("order.refunded", extra={"order": order.public_id}))
-        transaction.on_commit(ORDERS.labels("refunded").inc)
+        transaction.on_commit(ORDERS_TOTAL.labels("refunded").inc)
     order.save(update_fields=["status", "refunded_minor", "refunded_at"])
 
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from billing import payments
-from billing.timeline import Entry, in_order, of_outcomes, of_payments
+from billing.explain.timeline import Entry, in_order, of_outcomes, of_payments
+from billing.payments import service as payments
 from commerce.models import Notification, Order, OrderEvent, OrderStatus
 
 

@@ -5,7 +5,9 @@ from datetime import date
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from commerce import accounts, report_views, review_views, views
+from commerce import customer_views, views
+from commerce.reports import views as report_views
+from commerce.reviews import views as review_views
 
 
 class PublicId(StringConverter):
@@ -48,10 +50,10 @@ urlpatterns = [
     path("orders/<order:public_id>/state.json", views.order_state, name="order-state"),
     path("orders/<order:public_id>/return/", views.order_return, name="order-return"),
     path("orders/<order:public_id>/pay/", views.pay, name="order-pay"),
-    path("account/", accounts.account, name="account"),
-    path("account/login/", accounts.LogIn.as_view(), name="login"),
-    path("account/logout/", accounts.LogOut.as_view(), name="logout"),
-    path("account/new/", accounts.SignUp.as_view(), name="sign-up"),
+    path("account/", customer_views.account, name="account"),
+    path("account/login/", customer_views.LogIn.as_view(), name="login"),
+    path("account/logout/", customer_views.LogOut.as_view(), name="logout"),
+    path("account/new/", customer_views.SignUp.as_view(), name="sign-up"),
     path("orders/<order:public_id>/cancel/", views.cancel, name="order-cancel"),
     path("orders/<order:public_id>/receipt/", views.receipt, name="order-receipt"),
     path("reviews/<signed:token>/", review_views.review, name="review"),

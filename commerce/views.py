@@ -1,4 +1,4 @@
-"""The pages of the shop. They say what to do; `carts`, `orders` and `billing.payments` do it."""
+"""The pages of the shop. They say what to do; `carts`, `orders` and `billing.payments.service` do it."""
 
 from contextlib import suppress
 from typing import TypeVar
@@ -14,13 +14,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing import payments
 from billing.models import AskedBy, Payment
-from commerce import carts, delivery, orders, ratings, shelf, visitors
+from billing.payments import service as payments
+from commerce import carts, delivery, orders, visitors
+from commerce import catalogue as commerce_catalogue
 from commerce.errors import CannotOrder
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import measured_checkout
 from commerce.models import FOR_SALE, Order, Product
+from commerce.reviews import ratings
 from commerce.search import LONGEST_QUERY
 from commerce.timeline import for_customer
 
@@ -33,7 +35,7 @@ M = TypeVar("M", bound=Model)
 def catalogue(request: HttpRequest) -> HttpResponse:
     """What is for sale, or what of it was looked for, page by page. A page that is not there is not found."""
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
-    pages = Paginator(shelf.for_sale(query, get_language()), shelf.PER_PAGE)
+    pages = Paginator(commerce_catalogue.for_sale(query, get_language()), commerce_catalogue.PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
     return render(request, "commerce/catalogue.html", {**page, "rated": ratings.with_ratings(list(shown))})
@@ -145,7 +147,7 @@ def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
     """Where the provider sends the customer back to: a reason to look, and nothing more."""
     shown = _order(public_id)
     if shown.awaits_payment:
-        payments.look_now(public_id, AskedBy.RETURN)
+        payments.check_reference_now(public_id, AskedBy.RETURN)
     return redirect("order", public_id)
 
 
@@ -174,7 +176,7 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def _send_to_provider(public_id: str, payment: Payment | None) -> HttpResponse:
     """To the page where one pays; to the order if the provider has not told it yet: the background will ask again."""
-    if payment and payment.is_open and payment.pay_url and not payment.call_off_asked_at:
+    if payment and payment.is_open and payment.pay_url and not payment.cancel_asked_at:
         return redirect(payment.pay_url)
     return redirect("order", public_id)
 
@@ -188,7 +190,7 @@ def _state(order: Order, payment: Payment | None) -> dict[str, str | bool]:
     """
     if not order.awaits_payment:
         return {"state": order.status, "final": True}
-    if payment and payment.call_off_asked_at and payment.status != "succeeded":
+    if payment and payment.cancel_asked_at and payment.status != "succeeded":
         return {"state": "canceling", "final": False}
     if payment is None or not payment.is_open:
         # A payment that succeeded is about to be settled.

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-_about: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("about", default=MappingProxyType({}))
+_context: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("about", default=MappingProxyType({}))
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
 _LONG = {"message"}
@@ -24,24 +24,24 @@ _PLAIN = "\033[0m"
 
 
 @contextmanager
-def about(**ids: Any) -> Iterator[None]:
+def log_context(**ids: Any) -> Iterator[None]:
     """Add these ids to everything that is logged inside the block."""
-    token = _about.set({**_about.get(), **ids})
+    token = _context.set({**_context.get(), **ids})
     try:
         yield
     finally:
-        _about.reset(token)
+        _context.reset(token)
 
 
-def ids_at_hand() -> Mapping[str, Any]:
+def context_ids() -> Mapping[str, Any]:
     """What this thread is busy with, as `about` was told."""
-    return _about.get()
+    return _context.get()
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """The data of this event, then the ids of the work at hand."""
     own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return own | {name: value for name, value in _about.get().items() if name not in own}
+    return own | {name: value for name, value in _context.get().items() if name not in own}
 
 
 class JsonLines(logging.Formatter):

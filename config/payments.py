@@ -46,7 +46,7 @@ PAYMENT_REFERENCE_MODEL = ""
 """The shop's model that a payment's `reference` names, like "commerce.Order": the admin links each payment to its list,
 where the search must find it by the reference. Empty: no link."""
 
-ATTENTION_SOURCES = ["billing.cases.cases"]
+ATTENTION_SOURCES = ["billing.attention_list.cases"]
 """Functions that list what a person must look at, each at most so many cases; the shop adds its own."""
 
 FAST_TRACK_LIMIT_S = env.seconds(

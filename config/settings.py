@@ -124,7 +124,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         # With the content's hash in the name a file may be cached for ever, and a deploy is seen at once.
-        "BACKEND": "config.static.HashedFiles"
+        "BACKEND": "config.web.static_files.HashedFiles"
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -226,28 +226,28 @@ BROKER_URL = env.url(
 )  # fmt: skip
 
 DRAMATIQ_BROKER = {
-    "BROKER": "config.broker.Rabbitmq" if BROKER_URL else "config.broker.InMemory",
+    "BROKER": "config.messaging.broker.Rabbitmq" if BROKER_URL else "config.messaging.broker.InMemory",
     "OPTIONS": {"url": BROKER_URL} if BROKER_URL else {},
     # "Before" hooks run in this order, "after" hooks in reverse: database connections are cleared last of all, and what
     # skips a message stands behind what counts it.
     "MIDDLEWARE": [
         "actors.metrics.middleware.Prometheus",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
-        "actors.middleware.AboutMessage",
-        "actors.errors.LastAttempt",
-        "actors.middleware.FinishWhatWasBegun",
-        "actors.probes.Probes",
-        "actors.jobs.middleware.Beat",
-        "actors.jobs.middleware.History",
+        "actors.runtime.middleware.AboutMessage",
+        "actors.runtime.last_attempt.LastAttempt",
+        "actors.runtime.middleware.FinishWhatWasBegun",
+        "actors.runtime.probes.Probes",
+        "actors.runtime.job_middleware.WorkerHeartbeat",
+        "actors.runtime.job_middleware.JobHistory",
         "periodiq.PeriodiqMiddleware",
-        "config.consumers.HandBackPaused",
-        "config.broker.DropStale",
-        "actors.jobs.middleware.Quarantine",
+        "config.messaging.consumers.HandBackPaused",
+        "config.messaging.broker.DropStale",
+        "actors.runtime.job_middleware.Quarantine",
         "dramatiq.middleware.TimeLimit",
         "dramatiq.middleware.Retries",
     ],
 }
-DRAMATIQ_ENCODER = "config.broker.StrictEncoder"
+DRAMATIQ_ENCODER = "config.messaging.broker.StrictEncoder"
 DRAMATIQ_AUTODISCOVER_MODULES = ()  # the app `actors` declares them in every process, senders included
 DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]  # cleans up a table that nothing here writes to
 
@@ -259,12 +259,12 @@ ACTOR_MODULES = [
     "actors.reviews",
     "actors.maintenance",
 ]
-ACTOR_SCHEDULE = "actors.schedule.entries"
+ACTOR_SCHEDULE = "actors.scheduling.table.entries"
 """The function that returns the table of all recurring work."""
 
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
-ATTENTION_SOURCES = ["billing.cases.cases", "commerce.cases.cases"]
+ATTENTION_SOURCES = ["billing.attention_list.cases", "commerce.attention_list.cases"]
 
 
 # --- mail ----------------------------------------------------------------------------------------------------------

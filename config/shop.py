@@ -7,7 +7,7 @@ section("The shop")
 
 LATE_MONEY_POLICY = env.choice(
     "LATE_MONEY_POLICY", "accept", ("accept", "park", "refund"),
-    help="What becomes of money that came after its order had ended, or on top of other money: commerce/late_money.py.",
+    help="What becomes of money that came after its order had ended, or on top of another payment.",
     wrong="`accept` delivers what the customer may have bought elsewhere by now; `park` needs somebody who looks.",
     example="park",
 )  # fmt: skip

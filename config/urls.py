@@ -3,14 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config import health
+from config.health import views
 
 urlpatterns = [
-    path("healthz", health.live),
-    path("readyz", health.ready),
+    path("healthz", views.live),
+    path("readyz", views.ready),
     path("", include("actors.urls")),
     path("admin/console/", include("actors.console.urls")),
     path("admin/", admin.site.urls),
-    path("callbacks/", include("billing.urls")),
+    path("callbacks/", include("billing.callbacks.urls")),
     path("", include("commerce.urls")),
 ]

@@ -19,26 +19,26 @@ if "NOTIFY_SOCKET" in os.environ:
 def on_starting(_server: Any) -> None:
     """In the first process, before it forks: the others count together what the metrics show."""
     with _only_for_now():
-        from config import metrics_files
+        from config.metrics import files
 
-        metrics_files.begin()
+        files.begin()
 
 
 def post_worker_init(worker: Any) -> None:
     """In each process, once it has loaded the shop; it forks no more, so it may have threads."""
-    from config import web_signs
+    from config.health import web
 
     if "WEB_NOTIFY_SOCKET" in os.environ:
         os.environ["NOTIFY_SOCKET"] = os.environ["WEB_NOTIFY_SOCKET"]
-        web_signs.tell(worker.sockets[0])
+        web.report(worker.sockets[0])
 
 
 def child_exit(_server: Any, worker: Any) -> None:
     """In the first process, however the other ended."""
     with _only_for_now():
-        from config import metrics_files
+        from config.metrics import files
 
-        metrics_files.forget(worker.pid)
+        files.forget(worker.pid)
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from billing import breaker
 from billing.errors import Unreachable
+from billing.limits import breaker
 from billing.models import AccountState, Breaker, Payment
 from billing.providers import provider_of
 from billing.sandbox import SandboxServer
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import written_payment
 
 DOWN = Unreachable("no connection, or it broke (ConnectionError)")

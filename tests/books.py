@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from billing import reconciliation
 from billing.models import Difference, Payment, Reconciliation
+from billing.reconciliation import runs
 from billing.sandbox.ledger import Claim
 from billing.sandbox.payment import Money as SandboxMoney
 from billing.sandbox.payment import Payment as SandboxPayment
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop, written_payment
 
 State, Kind = Difference.State, Difference.Kind
@@ -61,7 +61,7 @@ def stranger(shop: Shop, status: str = "succeeded", reference: str = "of-another
 
 def reconcile() -> Reconciliation:
     """Yesterday, compared to its end."""
-    run = reconciliation.reconcile("sandbox", yesterday())
+    run = runs.reconcile("sandbox", yesterday())
     assert (run.error, run.compared_at is not None) == ("", True)
     return run
 

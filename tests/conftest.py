@@ -8,11 +8,12 @@ import pytest
 from django.utils import translation
 from pytest_django.fixtures import Settings
 
-from billing import breaker, checks
+from billing.limits import breaker
+from billing.payments import sweep
 from billing.providers import provider_of
 from billing.sandbox import SandboxServer
-from config.ending import ending
-from config.nudges import publisher
+from config.due.shutdown import shutting_down
+from config.messaging.nudges import publisher
 from tests.shop import Shop, sandbox_account
 
 TESTS = Path(__file__).parent
@@ -33,7 +34,7 @@ def _no_messages_left() -> Iterator[None]:
     """Nudges of one test must not reach the next."""
     yield
     publisher.flush(timeout_s=2)
-    ending.clear()
+    shutting_down.clear()
     dramatiq.get_broker().flush_all()
 
 
@@ -74,5 +75,5 @@ def shop(sandbox: SandboxServer) -> Shop:
 def _forget_connections() -> None:
     """Adapters and lanes are made once per process, from the settings of that moment."""
     provider_of.cache_clear()
-    checks.lane.cache_clear()
+    sweep.lane.cache_clear()
     breaker.seen.clear()

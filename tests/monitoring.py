@@ -8,7 +8,7 @@ from typing import Any
 import promql_parser
 import yaml
 
-from config.metrics import CATALOGUE, Series
+from config.metrics.registry import CATALOGUE, Series
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.utils.text import slugify
 
 from billing.models import Payment, PaymentEvent
-from billing.states import ENDS, Status
+from billing.states import END_STATES, Status
 from commerce.models import Notification, Order, OrderLine, OrderStatus, Product, Seller
 
 DAY = date(2026, 3, 2)
@@ -79,12 +79,13 @@ def money_comes(late: Order, at: datetime) -> None:
 
 
 def _payment(placed: Order, status: Status, at: datetime, end: datetime | None, found_by: str) -> Payment:
-    open_until = None if status in ENDS else at + HOUR
+    open_until = None if status in END_STATES else at + HOUR
     return Payment.objects.create(
         account="sandbox", provider_ref=f"pay_{placed.public_id}", reference=placed.public_id, description="an order",
         amount_minor=placed.total_minor, currency=placed.currency, return_url="http://127.0.0.1/", status=status,
-        created_at=at, window_ends_at=at + HOUR, next_check_at=open_until, ended_at=end if status in ENDS else None,
-        found_by=found_by if status in ENDS else "",
+        created_at=at, window_ends_at=at + HOUR, next_check_at=open_until,
+        ended_at=end if status in END_STATES else None,
+        found_by=found_by if status in END_STATES else "",
     )  # fmt: skip
 
 

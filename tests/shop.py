@@ -7,11 +7,14 @@ from uuid import uuid4
 
 from django.db.models import F, Model, Q
 
-from billing import callbacks, checks, payments, refunds
-from billing.looks import CHECKS
+from billing.callbacks import inbox
 from billing.models import AskedBy, Callback, Payment, Refund
 from billing.money import Money
-from billing.providers import Post
+from billing.payments import service as payments
+from billing.payments import sweep as payment_sweep
+from billing.payments.check import CHECK_QUEUE
+from billing.providers import CallbackRequest
+from billing.refunds import follow as refunds
 from billing.sandbox import SandboxServer
 from billing.sandbox.callbacks import signature
 from billing.states import Status
@@ -31,9 +34,9 @@ def sandbox_account(server: SandboxServer) -> dict[str, str]:
     return {"provider": "sandbox", "url": server.url, "api_key": server.api_key, "callback_secret": SECRET}
 
 
-def signed(body: bytes, secret: str = SECRET) -> Post:
+def signed(body: bytes, secret: str = SECRET) -> CallbackRequest:
     """The body as the provider would post it, now."""
-    return Post(body, {"sandbox-signature": signature(secret, body)}, "127.0.0.1")
+    return CallbackRequest(body, {"sandbox-signature": signature(secret, body)}, "127.0.0.1")
 
 
 def written_payment(now: datetime, **facts: Any) -> Payment:
@@ -99,14 +102,14 @@ class Shop:
 
     def follow(self, refund: Refund) -> Refund:
         """Follow it now, however far off the next appointment is."""
-        refunds.REFUNDS.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
+        refunds.REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
         refunds.follow_one(refund.pk)
         return self.fresh(refund)
 
     def look(self, payment: Payment) -> Payment:
         """Ask the provider now, as the sweep would, however far off the next appointment is."""
-        CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
-        checks.check_one(payment.pk)
+        CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+        payment_sweep.check_one(payment.pk)
         return self.fresh(payment)
 
     def questions(self, payment: Payment) -> int:
@@ -116,13 +119,13 @@ class Shop:
     def sweep(self) -> None:
         """Everything that the schedule would do, until nothing is due any more."""
         for _ in range(20):
-            done = callbacks.process_due() + checks.check_due("sandbox", 5) + refunds.follow_due("sandbox", 5)
+            done = inbox.process_due() + payment_sweep.check_due("sandbox", 5) + refunds.follow_due("sandbox", 5)
             if not done + settlement.settle_due() + orders.expire_due() + notifications.send_due(100):
                 return
 
     def sweep_now(self, payment: Payment) -> None:
         """The sweep, with this payment due."""
-        CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+        CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
         self.sweep()
 
     def callback(self, payment: Payment, event: str = "payment.succeeded") -> bytes:
@@ -132,7 +135,7 @@ class Shop:
 
     def receive(self, payment: Payment, event: str = "payment.succeeded") -> Callback:
         """The provider's callback arrives."""
-        return callbacks.receive("sandbox", signed(self.callback(payment, event)))
+        return inbox.receive("sandbox", signed(self.callback(payment, event)))
 
     def let_time_pass(self, seconds: float) -> None:
         """Shift every appointment and deadline into the past, as if the test had slept."""

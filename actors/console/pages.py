@@ -8,8 +8,8 @@ from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from actors.console.asking import number, word
 from actors.console.facts import jobs, mail, overview, payment, payments, providers, queues, schedule, work, workers
+from actors.console.query_params import number, word
 from actors.kinds import kind_named
 
 Facts = Callable[..., Any]

@@ -4,22 +4,22 @@ import getpass
 import os
 from dataclasses import asdict
 
-from actors import brokers
-from actors.jobs import history, letters, pauses
 from actors.jobs.answers import Answer, Options, elsewhere
 from actors.models import Pause
-from actors.schedule import table
-from config.texts import printable
+from actors.operations import broker, dead_letters, pauses
+from actors.runtime import history
+from actors.scheduling.table import table
+from config.formats.text import printable
 
 
 def dead(options: Options) -> Answer:
     """Look at dead letters, or drop them."""
     which = _which(options)
     if options["drop"]:
-        if which == letters.EVERY and not options["all"]:
+        if which == dead_letters.ALL and not options["all"]:
             raise ValueError("Name one letter, or a filter; or say --all to drop every one.")
-        return _done(letters.drop(which), "dropped", which)
-    looked_at = letters.look(which, options["limit"])
+        return _done(dead_letters.drop(which), "dropped", which)
+    looked_at = dead_letters.find(which, options["limit"])
     if which.key and not looked_at:
         raise ValueError(_no_letter(which))
     errors = history.last_errors([letter.key for letter in looked_at])
@@ -33,7 +33,7 @@ def retry(options: Options) -> Answer:
     if bool(options["key"]) == options["all"]:
         raise ValueError("Name one message, or say --all (with --actor, --queue or --older-than, as you like).")
     which = _which(options)
-    sent = letters.send_again(which)
+    sent = dead_letters.send_again(which)
     if sent or options["all"]:
         return _done(sent, "sent again", which)
     return _run_again(options["key"])
@@ -59,35 +59,37 @@ def resume(options: Options) -> Answer:
 
 def _run_again(message_id: str) -> Answer:
     """No dead letter has this id any more; the history may."""
-    jobs = history.past(message_id=message_id, limit=1)
+    jobs = history.runs(message_id=message_id, limit=1)
     if not jobs:
         raise ValueError("Neither the dead letters nor the history have a message of that id that can be sent again.")
     sent_as = history.run_again(jobs[0])
     return Answer([], f"{jobs[0].actor} was sent again, as {sent_as}.", {"sent again": 1, "as": sent_as})
 
 
-def _which(options: Options) -> letters.Which:
-    if options["queue"] not in ("", *brokers.queue_names()):
-        known = ", ".join(brokers.queue_names())
+def _which(options: Options) -> dead_letters.DeadLetterFilter:
+    if options["queue"] not in ("", *broker.queue_names()):
+        known = ", ".join(broker.queue_names())
         raise ValueError(f"There is no queue {printable(options['queue'])!r}. Write one of these: {known}.")
-    return letters.Which(options["key"] or "", options["queue"], options["actor"], options["older_than"])
+    return dead_letters.DeadLetterFilter(
+        options["key"] or "", options["queue"], options["actor"], options["older_than"]
+    )
 
 
-def _done(count: int, what: str, which: letters.Which) -> Answer:
+def _done(count: int, what: str, which: dead_letters.DeadLetterFilter) -> Answer:
     """That no letter is left is well; that there is none of the name that somebody wrote is not."""
     if which.key and not count:
         raise ValueError(_no_letter(which))
     return Answer([], f"{count} {what}." if count else "There was none.", {what: count})
 
 
-def _no_letter(which: letters.Which) -> str:
+def _no_letter(which: dead_letters.DeadLetterFilter) -> str:
     return f"There is no dead letter {printable(which.key)!r} of that kind; `jobs dead` lists those there are."
 
 
 def _resting(name: str) -> list[Pause.Kind]:
     """What bears this name: a queue, an entry of the schedule, or what rested before it was taken out of the code."""
     known = {
-        pauses.QUEUE: {*brokers.queue_names(), *pauses.paused(pauses.QUEUE)},
+        pauses.QUEUE: {*broker.queue_names(), *pauses.paused(pauses.QUEUE)},
         pauses.SCHEDULE: {*(entry.actor for entry in table()), *pauses.paused(pauses.SCHEDULE)},
     }
     if found := [kind for kind, names in known.items() if name in names]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors import brokers
-from config.tables import Row, as_json, table
+from actors.operations import broker
+from config.cli.tables import Row, as_json, table
 
 Options = Mapping[str, Any]
 
@@ -33,4 +33,4 @@ class Answer:
 def elsewhere() -> list[str]:
     """What is to be said where this process sees other queues than the shop's."""
     inside = "The queues are inside the running process (no BROKER_URL): only its console sees them."
-    return [inside] if brokers.in_this_process() else []
+    return [inside] if broker.in_this_process() else []

@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from actors.jobs import letters
 from actors.jobs.acts import dead, pause, resume, retry
 from actors.jobs.answers import Answer, Options
 from actors.jobs.questions import active, past, queues, registered, reserved, scheduled, see_doctor, stats
 from actors.models import Job
-from config.arguments import count, length, since
+from actors.operations import dead_letters
+from config.cli.arguments import count, length, since
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _of_letters(words: argparse.ArgumentParser) -> None:
 
 def _of_dead(words: argparse.ArgumentParser) -> None:
     _of_letters(words)
-    words.add_argument("--limit", type=count, default=letters.LOOK_LIMIT)
+    words.add_argument("--limit", type=count, default=dead_letters.FIND_LIMIT)
     words.add_argument("--drop", action="store_true", help="throw the chosen ones away; --limit does not count here")
 
 

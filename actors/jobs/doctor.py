@@ -9,16 +9,16 @@ import dramatiq
 from django.conf import settings
 from django.db.models import Max
 
-from actors import brokers
-from actors.brokers import BrokerSilent
-from actors.jobs import pauses
 from actors.jobs.looking import unstopped
-from actors.jobs.quarantine import silence
 from actors.models import Tick
-from actors.schedule import table
-from config.broker import Rabbitmq
-from config.due import database_now
-from config.health import database_problem
+from actors.operations import broker as operation_broker
+from actors.operations import pauses
+from actors.operations.broker import BrokerSilent
+from actors.runtime.quarantine import silence_limit
+from actors.scheduling.table import table
+from config.due.queue import database_now
+from config.health.views import database_problem
+from config.messaging.broker import Rabbitmq
 
 MESSAGES_MANY = 1_000
 """Nudges are worked off in milliseconds; so many of them wait only if nobody works."""
@@ -72,7 +72,7 @@ def schedule() -> Iterator[Finding]:
 def workers() -> Iterator[Finding]:
     """Processes that fell silent, that are of another release, or that are not there at all."""
     now = database_now()
-    alive_since = now - silence()
+    alive_since = now - silence_limit()
     processes = list(unstopped().filter(seen_at__gte=now - DEATHS_SHOWN))
     living = [worker for worker in processes if worker.seen_at >= alive_since]
     if not living:
@@ -100,10 +100,10 @@ def workers() -> Iterator[Finding]:
 
 def broker() -> Iterator[Finding]:
     """Queues: their arguments, who consumes them, what waits in them."""
-    if brokers.in_this_process():
+    if operation_broker.in_this_process():
         return
     try:
-        facts = brokers.queues()
+        facts = operation_broker.queues()
         yield from _arguments()
     except BrokerSilent as error:
         yield Finding("broker", str(error), "Start it, or correct BROKER_URL.")
@@ -130,7 +130,7 @@ def broker() -> Iterator[Finding]:
 
 def actors() -> Iterator[Finding]:
     """Actors whose queue no living worker takes."""
-    alive_since = database_now() - silence()
+    alive_since = database_now() - silence_limit()
     consumed = {queue for worker in unstopped().filter(seen_at__gte=alive_since) for queue in worker.queues}
     for name, actor in sorted(dramatiq.get_broker().actors.items()):
         if consumed and actor.queue_name not in consumed:
@@ -147,7 +147,7 @@ def settings_() -> Iterator[Finding]:
         yield Finding("EMAIL_HOST", "it is not set: mails are written to files", "Name the mail server.")
     if settings.PRODUCTION and urlsplit(settings.SHOP_URL).hostname in ("127.0.0.1", "localhost"):
         yield Finding("SHOP_URL", "links in mails lead to the reader's own machine", "Write the shop's public address.")
-    if settings.BROKER_METRICS_URL and not brokers.metrics():
+    if settings.BROKER_METRICS_URL and not operation_broker.metrics():
         yield Finding("BROKER_METRICS_URL", "nothing answers there", "Enable rabbitmq_prometheus, or leave it empty.")
 
 
@@ -158,7 +158,7 @@ def _arguments() -> Iterator[Finding]:
         return
     for queue in sorted(declared.get_declared_queues()):
         for name, arguments in declared.arguments_of(queue).items():
-            if refusal := brokers.refusal(name, arguments):
+            if refusal := operation_broker.refusal(name, arguments):
                 yield Finding(
                     f"queue {name}",
                     f"it exists with other arguments ({refusal})",

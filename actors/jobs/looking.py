@@ -9,11 +9,11 @@ import dramatiq
 from django.db.models import Avg, Count, F, Max, QuerySet
 from django.utils.dateparse import parse_datetime
 
-from actors.jobs import pauses
-from actors.jobs.quarantine import silence
 from actors.models import Job, Tick, Worker
-from actors.schedule import table
-from config.due import database_now
+from actors.operations import pauses
+from actors.runtime.quarantine import silence_limit
+from actors.scheduling.table import table
+from config.due.queue import database_now
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Statistics:
 
 def active() -> list[Busy]:
     """The jobs that run, the longest first, as their workers said at their last beat."""
-    now, alive_since = database_now(), database_now() - silence()
+    now, alive_since = database_now(), database_now() - silence_limit()
     found = [
         Busy(job["actor"], job["message_id"], job["args"], parse_datetime(job["since"]), worker.name, silent)
         for worker in unstopped()
@@ -95,7 +95,7 @@ def unstopped() -> QuerySet[Worker]:
 
 def living() -> QuerySet[Worker]:
     """Those that have given a sign of life lately."""
-    return unstopped().filter(seen_at__gte=database_now() - silence())
+    return unstopped().filter(seen_at__gte=database_now() - silence_limit())
 
 
 def registered() -> list[Registered]:

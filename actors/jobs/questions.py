@@ -4,13 +4,14 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from actors import brokers
-from actors.jobs import doctor, history, looking
+from actors.jobs import doctor, looking
 from actors.jobs.answers import Answer, Options, elsewhere
 from actors.models import Job, Worker
-from config.due import database_now
-from config.tables import table
-from config.texts import printable
+from actors.operations import broker
+from actors.runtime import history
+from config.cli.tables import table
+from config.due.queue import database_now
+from config.formats.text import printable
 
 
 def active(options: Options) -> Answer:
@@ -58,7 +59,7 @@ def stats(options: Options) -> Answer:
 def past(options: Options) -> Answer:
     """The history."""
     filters = {name: options[name] for name in ("actor", "outcome", "message_id", "since", "limit")}
-    jobs = history.past(**filters)
+    jobs = history.runs(**filters)
     if options["message_id"] and not jobs:
         raise ValueError(f"The history has no message {printable(options['message_id'])!r}.")
     rows = [
@@ -81,7 +82,7 @@ def past(options: Options) -> Answer:
 
 def queues(options: Options) -> Answer:
     """Depth and consumers."""
-    return Answer([asdict(queue) for queue in brokers.queues()], "No queue is declared.", notes=elsewhere())
+    return Answer([asdict(queue) for queue in broker.queues()], "No queue is declared.", notes=elsewhere())
 
 
 def see_doctor(options: Options) -> Answer:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from config.counting import COUNTED_AT_MOST
-from config.metrics import CATALOGUE, Series
+from config.database.counts import COUNTED_AT_MOST
+from config.metrics.registry import CATALOGUE, Series
 
 PROSE = """\
 # Metrics

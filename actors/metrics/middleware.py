@@ -19,9 +19,9 @@ from dramatiq.common import current_millis, q_name
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 
-from config import metrics_files
-from config.clock import clock
-from config.metrics import counter, gauge, histogram
+from config.messaging.clock import clock
+from config.metrics import files
+from config.metrics.registry import counter, gauge, histogram
 
 BOTH = ("queue_name", "actor_name")
 DURATIONS_MS = (
@@ -80,7 +80,7 @@ class Prometheus(Middleware):
         self._delays = threading.Lock()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
-        metrics_files.forget(os.getpid())
+        files.forget(os.getpid())
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         names = _names(broker, message)

@@ -9,10 +9,10 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metri
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from actors.metrics.patience import HANG_UP_S, one_reader, short_patience
-from config import metrics_files
-from config.metrics import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
-from config.probes import Answer
+from actors.metrics.timeouts import HANG_UP_S, one_reader, short_patience
+from config.health.server import Response
+from config.metrics import files
+from config.metrics.registry import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
 
 TOOK = reading("tillkeeper_reader_seconds", "How long it took to read these series just now.", "reader")
 UP = reading("tillkeeper_reader_up", "1 if these series could be read just now, 0 if not.", "reader")
@@ -20,7 +20,7 @@ UP = reading("tillkeeper_reader_up", "1 if these series could be read just now, 
 log = logging.getLogger(__name__)
 
 
-def metrics_page(*sources: str) -> Answer:
+def metrics_page(*sources: str) -> Response:
     """All that this process and its siblings have counted, and what is read from the `sources`."""
     whole = CollectorRegistry()
     _counted(whole)
@@ -28,12 +28,12 @@ def metrics_page(*sources: str) -> Answer:
     return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(whole)
 
 
-def of_web() -> Answer:
+def of_web() -> Response:
     """Beside the web's own: all that the database can tell, whoever else is alive."""
     return metrics_page(DATABASE)
 
 
-def of_everything() -> Answer:
+def of_everything() -> Response:
     """The embedded mode is all of it in one process."""
     return metrics_page(DATABASE, BROKER)
 
@@ -71,7 +71,7 @@ def _read_all(readers: Mapping[str, Reader]) -> Iterator[Value]:
 
 def _counted(whole: CollectorRegistry) -> None:
     """Of several processes, or of this one."""
-    if directory := metrics_files.current():
+    if directory := files.current():
         MultiProcessCollector(whole, str(directory))  # type: ignore[no-untyped-call]
     else:
         whole.register(REGISTRY)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from dramatiq.common import xq_name
 
-from actors import brokers
-from config.metrics import BROKER, Value, reader, reading
+from actors.operations import broker
+from config.metrics.registry import BROKER, Value, reader, reading
 
 READY = reading(
     "tillkeeper_queue_messages", "Messages that wait in the queue; .XQ holds the dead letters of a week.", "queue"
@@ -21,7 +21,7 @@ OLDEST = reading(
 @reader(BROKER)
 def queues() -> Iterator[Value]:
     """Of the queues that actors declare. Raises BrokerSilent."""
-    for queue in brokers.queues():
+    for queue in broker.queues():
         yield READY, (queue.name,), queue.ready
         yield READY, (xq_name(queue.name),), queue.dead
         yield CONSUMERS, (queue.name,), queue.consumers

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from actors.brokers import queue_names
-from actors.jobs import pauses
 from actors.models import Pause, Tick
-from actors.schedule import Entry, table
-from config.due import database_now
-from config.metrics import DATABASE, Value, counter, reader, reading
+from actors.operations import pauses
+from actors.operations.broker import queue_names
+from actors.scheduling.table import Entry, table
+from config.due.queue import database_now
+from config.metrics.registry import DATABASE, Value, counter, reader, reading
 
 FIRED = counter("tillkeeper_ticks_fired_total", "Ticks that this scheduler was the first to fire.", "schedule")
 LAST_DUE = reading(

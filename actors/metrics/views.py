@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from actors.metrics import page
-from config.proxies import sender
+from config.web.proxies import sender
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 class Redelivery(models.Model):
     """One start of a message that the broker had delivered before. The end of that run deletes it.
 
-    What is left are starts without an end, and `actors/jobs/quarantine.py` says which of them were deaths.
+    What is left are starts without an end, and `actors/runtime/quarantine.py` says which of them were deaths.
     """
 
     message_id = models.CharField(max_length=64, editable=False)

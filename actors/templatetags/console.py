@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from commerce import charts
+from commerce.reports import charts
 
 register = template.Library()
 

@@ -9,8 +9,8 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from billing import accounts, breaker, slots
 from billing.admin.bases import ReadOnlyAdmin
+from billing.limits import breaker, permits, rate
 from billing.models import AccountState
 
 
@@ -35,12 +35,12 @@ class AccountStateAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """All accounts in use, even if they have not been called yet."""
-        accounts.ensure_states()
+        permits.ensure_states()
         return super().get_queryset(request)
 
     @admin.display(description="limit, calls/s")
     def limit(self, state: AccountState) -> str:
-        return f"{slots.limit_per_s(state.account):g}" if slots.limit_per_s(state.account) else "none"
+        return f"{rate.limit_per_s(state.account):g}" if rate.limit_per_s(state.account) else "none"
 
     def has_switch_permission(self, request: HttpRequest) -> bool:
         """Who was given "change account"."""

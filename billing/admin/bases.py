@@ -14,8 +14,8 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from billing.finding import number_in
-from config.paging import FirstPages
+from billing.lookup import number_in
+from config.database.paging import FirstPages
 
 if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]

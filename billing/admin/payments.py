@@ -14,7 +14,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
 
-from billing import callbacks, payments
 from billing.admin.bases import (
     LargeTable,
     NeedsAPerson,
@@ -26,9 +25,11 @@ from billing.admin.bases import (
 from billing.admin.filters import CameFilter
 from billing.admin.ways_out import WaysOut
 from billing.admin.ways_out_of_payments import OF_PAYMENTS, OF_REFUNDS
-from billing.finding import number_in, payments_named
+from billing.callbacks import inbox
+from billing.lookup import number_in, payments_named
 from billing.models import AskedBy, Callback, Difference, Payment, PaymentEvent, Refund
-from billing.refunds import REFUNDS
+from billing.payments import service as payments
+from billing.refunds.follow import REFUND_QUEUE
 
 NEWEST = 50
 """So many callbacks stand on the page of a payment; how many come is not for us to say."""
@@ -91,7 +92,7 @@ class PaymentAdmin(WaysOut, LargeTable, ReadOnlyAdmin):
     fields = (
         "paid_for", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
         "attention_note", "errors", "claims", "account", "provider_ref", "pay_url", "created_at", "window_ends_at",
-        "call_off_asked_at", "next_check_at", "ended_at", "received", "left", "decided_by", "decided_why", "offers",
+        "cancel_asked_at", "next_check_at", "ended_at", "received", "left", "decided_by", "decided_why", "offers",
     )  # fmt: skip
     readonly_fields = ("paid_for", "amount", "received", "left", "offers")
     inlines = (EventInline, RefundInline, CallbackInline)
@@ -152,7 +153,7 @@ class PaymentAdmin(WaysOut, LargeTable, ReadOnlyAdmin):
 
     def _look_at(self, request: HttpRequest, payment: Payment) -> bool:
         with transaction.atomic():
-            looked = payments.look_at(payment, AskedBy.OPERATOR)
+            looked = payments.check_now(payment, AskedBy.OPERATOR)
             if looked:
                 self.log_change(request, payment, "Asked the provider.")
         return looked
@@ -204,7 +205,7 @@ class RefundAdmin(WaysOut, AboutPayment):
         if not self.few_enough(request, queryset):
             return
         chosen = Q(pk__in=list(queryset.values_list("pk", flat=True)))
-        looked = REFUNDS.make_due(chosen, AskedBy.OPERATOR)
+        looked = REFUND_QUEUE.make_due(chosen, AskedBy.OPERATOR)
         self.message_user(request, f"Refunds the provider is asked about now: {looked}.", messages.SUCCESS)
 
 
@@ -251,7 +252,7 @@ class CallbackAdmin(AboutPayment):
         if not self.few_enough(request, queryset):
             return
         by = request.user.get_username()
-        replayed = [row for row in queryset.order_by("pk") if callbacks.replay(row.pk, by)]
+        replayed = [row for row in queryset.order_by("pk") if inbox.replay(row.pk, by)]
         for row in replayed:
             self.log_change(request, row, "Processed again.")
         self.message_user(request, f"Callbacks that are processed again now: {len(replayed)}.", messages.SUCCESS)

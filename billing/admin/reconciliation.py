@@ -8,13 +8,13 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from billing import differences, reconciliation
 from billing.admin.bases import NeedsAPerson, ReadOnlyAdmin
 from billing.admin.payments import AboutPayment
 from billing.errors import CannotReconcile
 from billing.models import Difference, Reconciliation
 from billing.models.reconciliation import STANDING
-from config.nudges import nudge
+from billing.reconciliation import differences, runs
+from config.messaging.nudges import nudge
 
 
 @admin.register(Reconciliation)
@@ -106,7 +106,7 @@ class DifferenceAdmin(AboutPayment):
 def _compare_again(run: Reconciliation) -> str:
     """Why it cannot be; empty if it can."""
     try:
-        reconciliation.again(run.account, run.day)
+        runs.compare_again(run.account, run.day)
     except CannotReconcile as error:
         return str(error)
     return ""

@@ -4,12 +4,13 @@ from typing import Any
 
 from django import forms
 
-from billing import mismatches, refunds
 from billing.admin.ways_out import WayOut, WhyForm
-from billing.mismatches import CannotDecide
 from billing.models import Attention, Payment
 from billing.money import Money
-from billing.refunds import CannotRefund
+from billing.payments import mismatches
+from billing.payments.mismatches import CannotDecide
+from billing.refunds import follow as refunds
+from billing.refunds.follow import CannotRefund
 from billing.states import Status
 
 REFUSALS = (CannotDecide, CannotRefund)

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from billing.models.payment import AskedBy, Payment
 from billing.models.refund import Refund
 from billing.states import Status
-from config.due import DueRow
+from config.due.queue import DueRow
 
 
 class PaymentEvent(DueRow):

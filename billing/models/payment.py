@@ -9,8 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
 from billing.money import Money
-from billing.states import ENDS, OPEN, Status, check_arrow
-from config.due import DueRow
+from billing.states import END_STATES, OPEN_STATES, Status, check_arrow
+from config.due.queue import DueRow
 
 
 class AskedBy(models.TextChoices):
@@ -21,7 +21,7 @@ class AskedBy(models.TextChoices):
     CALLBACK = "callback", "callback"
     RETURN = "return", "customer's return"
     OPERATOR = "operator", "operator"
-    CUSTOMER = "customer", "customer, who called it off"
+    CUSTOMER = "customer", "customer, who canceled it"
     RECONCILIATION = "reconciliation", "reconciliation"
 
 
@@ -85,8 +85,11 @@ class Payment(DueRow):
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     window_ends_at = models.DateTimeField(help_text="Until then the customer may pay.")
-    call_off_asked_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the customer called it off; from then on every look tries to."
+    cancel_asked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        db_column="call_off_asked_at",  # a renamed column would stop the code of the release before
+        help_text="When the customer canceled it; from then on every check tries to cancel it at the provider.",
     )
     next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when to ask next.")
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -110,12 +113,12 @@ class Payment(DueRow):
             ),
             models.CheckConstraint(condition=Q(status__in=sorted(Status)), name="payment_status_is_known"),
             models.CheckConstraint(
-                condition=Q(status__in=sorted(OPEN), next_check_at__isnull=False, ended_at__isnull=True)
-                | Q(status__in=sorted(ENDS), next_check_at__isnull=True, ended_at__isnull=False),
+                condition=Q(status__in=sorted(OPEN_STATES), next_check_at__isnull=False, ended_at__isnull=True)
+                | Q(status__in=sorted(END_STATES), next_check_at__isnull=True, ended_at__isnull=False),
                 name="payment_is_due_until_its_end",
             ),
             models.UniqueConstraint(
-                fields=["reference"], condition=Q(status__in=sorted(OPEN)), name="payment_one_open_per_reference"
+                fields=["reference"], condition=Q(status__in=sorted(OPEN_STATES)), name="payment_one_open_per_reference"
             ),
             models.UniqueConstraint(
                 fields=["account", "provider_ref"],
@@ -162,11 +165,11 @@ class Payment(DueRow):
     @property
     def is_open(self) -> bool:
         """Is the outcome still unknown?"""
-        return self.status in OPEN
+        return self.status in OPEN_STATES
 
-    def is_to_be_called_off(self, now: datetime) -> bool:
+    def is_to_be_canceled(self, now: datetime) -> bool:
         """Is the time to pay over, or does the customer not want to pay any more?"""
-        return self.call_off_asked_at is not None or self.window_ends_at <= now
+        return self.cancel_asked_at is not None or self.window_ends_at <= now
 
     def move(self, status: Status) -> None:
         """Follow an arrow, in memory. Raises ForbiddenArrow if there is none."""

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from billing.models.payment import Payment
-from config.due import DueRow
+from config.due.queue import DueRow
 
 
 class Reconciliation(DueRow):

@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 
 from billing.models.payment import Attention, Payment, new_idempotency_key
 from billing.money import Money
-from billing.states import REFUND_ENDS, REFUND_OPEN, RefundStatus, check_refund_arrow
-from config.due import DueRow
+from billing.states import END_REFUND_STATES, OPEN_REFUND_STATES, RefundStatus, check_refund_arrow
+from config.due.queue import DueRow
 
 
 class Refund(DueRow):
@@ -43,8 +43,8 @@ class Refund(DueRow):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_is_positive"),
             models.CheckConstraint(
-                condition=Q(status__in=sorted(REFUND_OPEN), next_check_at__isnull=False, ended_at__isnull=True)
-                | Q(status__in=sorted(REFUND_ENDS), next_check_at__isnull=True, ended_at__isnull=False),
+                condition=Q(status__in=sorted(OPEN_REFUND_STATES), next_check_at__isnull=False, ended_at__isnull=True)
+                | Q(status__in=sorted(END_REFUND_STATES), next_check_at__isnull=True, ended_at__isnull=False),
                 name="refund_is_due_until_its_end",
             ),
         ]
@@ -66,7 +66,7 @@ class Refund(DueRow):
     @property
     def is_open(self) -> bool:
         """Is the outcome still unknown?"""
-        return self.status in REFUND_OPEN
+        return self.status in OPEN_REFUND_STATES
 
     def is_past_repeating(self, now: datetime) -> bool:
         """Was it sent so long ago, without an answer, that the provider may have forgotten its key?"""

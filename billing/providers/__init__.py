@@ -4,7 +4,15 @@ from functools import cache
 
 from django.conf import settings
 
-from billing.providers.base import Account, Answer, Capturing, Hint, Post, Provider, RefundAnswer
+from billing.providers.base import (
+    Account,
+    CallbackHint,
+    CallbackRequest,
+    Capturing,
+    PaymentSnapshot,
+    Provider,
+    RefundSnapshot,
+)
 from billing.providers.measuring import measured
 from billing.providers.paypal import PayPal
 from billing.providers.sandbox import Sandbox
@@ -21,12 +29,12 @@ REGISTRY: dict[str, type[Provider]] = {
 __all__ = [
     "REGISTRY",
     "Account",
-    "Answer",
+    "CallbackHint",
+    "CallbackRequest",
     "Capturing",
-    "Hint",
-    "Post",
+    "PaymentSnapshot",
     "Provider",
-    "RefundAnswer",
+    "RefundSnapshot",
     "provider_of",
 ]
 

@@ -25,7 +25,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PaymentSnapshot:
     """What the provider says of one payment, in our words.
 
     `status` is None where the provider used a word we do not know; `raw_status` keeps the word itself. `amount` is what
@@ -43,7 +43,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class RefundAnswer:
+class RefundSnapshot:
     """What the provider says of one refund; `status` is None where it used a word we do not know."""
 
     status: RefundStatus | None
@@ -54,7 +54,7 @@ class RefundAnswer:
 
 
 @dataclass(frozen=True)
-class Post:
+class CallbackRequest:
     """A callback as it came: nothing in it is believed."""
 
     body: bytes
@@ -65,7 +65,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Hint:
+class CallbackHint:
     """What a callback is about, if it is about a payment. Nothing else in it is believed: the provider is asked."""
 
     provider_ref: str
@@ -77,7 +77,7 @@ class Provider(Protocol):
     """One account at a provider. A request takes `pacing.longest_request_s()` at the most; raises only ProviderError.
 
     They run side by side in threads that have no database connection. What is made with an idempotency key may be
-    repeated as often as one likes. How many requests a call may need is counted in `billing.looks`.
+    repeated as often as one likes. How many requests a call may need is counted in `billing.payments.check`.
     """
 
     lapse: timedelta | None
@@ -91,31 +91,31 @@ class Provider(Protocol):
 
     def __init__(self, account: Account) -> None: ...
 
-    def create(self, payment: "Payment") -> Answer:
+    def create(self, payment: "Payment") -> PaymentSnapshot:
         """Make the payment known; the payment's idempotency key goes along."""
 
-    def status(self, provider_ref: str) -> Answer:
+    def status(self, provider_ref: str) -> PaymentSnapshot:
         """Ask how it stands."""
 
-    def cancel(self, provider_ref: str) -> Answer:
+    def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Call off a payment nobody has paid. Raises Refused where the provider does not allow that (any more)."""
 
-    def refund(self, refund: "Refund") -> RefundAnswer:
+    def refund(self, refund: "Refund") -> RefundSnapshot:
         """Give money back; the refund's idempotency key goes along. Raises Refused if the provider will not."""
 
-    def refund_status(self, refund: "Refund") -> RefundAnswer:
+    def refund_status(self, refund: "Refund") -> RefundSnapshot:
         """Ask how a refund stands whose `provider_ref` is known."""
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
         """The provider's own list: payments made there from `start` on and before `end`, page by page.
 
         Raises NotOffered, with the first payment asked for, where there is no such list.
         """
 
-    def verify(self, post: Post) -> None:
+    def verify(self, post: CallbackRequest) -> None:
         """Raises Forged if the callback cannot be the provider's; who does not sign is never refused."""
 
-    def read_callback(self, body: bytes) -> Hint:
+    def read_callback(self, body: bytes) -> CallbackHint:
         """Which payment a callback is about. Raises BadAnswer if it cannot be told."""
 
 
@@ -123,5 +123,5 @@ class Provider(Protocol):
 class Capturing(Provider, Protocol):
     """A provider where money moves only by a second call of ours, once the buyer has agreed to pay."""
 
-    def capture(self, provider_ref: str, idempotency_key: str) -> Answer:
+    def capture(self, provider_ref: str, idempotency_key: str) -> PaymentSnapshot:
         """Take the money of a payment that is authorized; the payment's own key. Repeated, it takes nothing twice."""

@@ -34,7 +34,7 @@ from billing.errors import (
     Unreachable,
     WrongCredentials,
 )
-from billing.pacing import pace_of
+from billing.limits.pacing import pace_of
 from billing.providers.base import Account
 
 CHUNK_BYTES = 65_536
@@ -66,7 +66,7 @@ class ProviderClient:
     """Calls one account's API; safe to share between threads.
 
     Every call ends within `PAYMENT_API_TIMEOUT_S`, with the JSON object that was answered or with a ProviderError. At
-    the account's limit it begins a little later, or raises NotNow (`billing.pacing`).
+    the account's limit it begins a little later, or raises NotNow (`billing.limits.pacing`).
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from billing.errors import ProviderError
-from billing.metrics import REQUESTS
+from billing.metrics import REQUEST_SECONDS
 from billing.providers.base import Provider
 
 OPERATIONS = ("create", "status", "cancel", "capture", "refund", "refund_status")
@@ -35,7 +35,7 @@ def _timed(account: str, operation: str, ask: Callable[..., Any], *args: Any) ->
         outcome = error.outcome
         raise
     finally:
-        REQUESTS.labels(account, operation, outcome).observe(time.perf_counter() - started)
+        REQUEST_SECONDS.labels(account, operation, outcome).observe(time.perf_counter() - started)
 
 
 def _timed_list(account: str, listed: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
@@ -55,7 +55,7 @@ def _timed_list(account: str, listed: Callable[..., Iterator[Any]], *args: Any) 
         outcome = error.outcome if isinstance(error, ProviderError) else BUG
         raise
     finally:
-        REQUESTS.labels(account, "list", outcome).observe(waited_s)
+        REQUEST_SECONDS.labels(account, "list", outcome).observe(waited_s)
 
 
 _END = object()

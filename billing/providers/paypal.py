@@ -15,7 +15,7 @@ from django.conf import settings
 
 from billing.errors import BadAnswer, DeadlinePassed, NotFound, Refused, Unavailable, WrongCredentials
 from billing.money import Money
-from billing.providers.base import Account, Answer, Hint, Post, RefundAnswer
+from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
 from billing.states import RefundStatus, Status
@@ -71,7 +71,7 @@ class PayPal:
         self._http = ProviderClient(account, {}, _read_complaint)
         self._token = _Token(self._http, basic(account.options["client_id"], account.options["client_secret"]))
 
-    def create(self, payment: "Payment") -> Answer:
+    def create(self, payment: "Payment") -> PaymentSnapshot:
         unit = {
             "reference_id": "default",
             "custom_id": payment.reference,
@@ -91,10 +91,10 @@ class PayPal:
         }
         return _answer(self._post("/v2/checkout/orders", body, payment.idempotency_key))
 
-    def status(self, provider_ref: str) -> Answer:
+    def status(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._order(provider_ref))
 
-    def capture(self, provider_ref: str, idempotency_key: str) -> Answer:
+    def capture(self, provider_ref: str, idempotency_key: str) -> PaymentSnapshot:
         """The second call. If it is refused, the order tells why: captured already, or the buyer must choose anew."""
         path = f"/v2/checkout/orders/{provider_ref}/capture"
         try:
@@ -104,24 +104,24 @@ class PayPal:
         except Refused:
             return self.status(provider_ref)
 
-    def cancel(self, provider_ref: str) -> Answer:
+    def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """There is no such call, and no need of one: what we do not capture is never paid, and lapses by itself."""
         answer = self.status(provider_ref)
         if answer.raw_status not in ORDERS:
             raise Refused(f"the order is {answer.raw_status}")
         return replace(answer, status=Status.CANCELED)
 
-    def refund(self, refund: "Refund") -> RefundAnswer:
+    def refund(self, refund: "Refund") -> RefundSnapshot:
         capture = _capture(self._order(refund.payment.provider_ref))
         if capture is None:
             raise Refused("the order has no capture")
         path = f"/v2/payments/captures/{text(capture, 'id')}/refund"
         return _refund_answer(self._post(path, {"amount": _as_json(refund.amount)}, refund.idempotency_key))
 
-    def refund_status(self, refund: "Refund") -> RefundAnswer:
+    def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._get(f"/v2/payments/refunds/{refund.provider_ref}"))
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
         """Payments that moved money; PayPal lists no others, and these up to three hours late.
 
         31 days at the most. Raises WrongCredentials for an account without the permission to search transactions.
@@ -142,17 +142,17 @@ class PayPal:
                 return
             query["page"] = str(int(query["page"]) + 1)
 
-    def verify(self, post: Post) -> None:
+    def verify(self, post: CallbackRequest) -> None:
         """See above."""
 
-    def read_callback(self, body: bytes) -> Hint:
+    def read_callback(self, body: bytes) -> CallbackHint:
         """An order, or a capture, which names its order (related_ids). What is about neither is about no payment."""
         event = read_json(body)
         what = part(event, "resource")
         order = text_or_nothing(part(part(what, "supplementary_data"), "related_ids"), "order_id")
         units = what.get("purchase_units")
         unit = units[0] if isinstance(units, list) and units and isinstance(units[0], dict) else what
-        return Hint(order or text(what, "id"), text_or_nothing(unit, "custom_id"), text(event, "event_type"))
+        return CallbackHint(order or text(what, "id"), text_or_nothing(unit, "custom_id"), text(event, "event_type"))
 
     def _order(self, provider_ref: str) -> Json:
         return self._get(f"/v2/checkout/orders/{provider_ref}")
@@ -225,14 +225,14 @@ class _Token:
         self._value, self._ends_at = value, time.monotonic() + lasts_s - TOKEN_MARGIN_S
 
 
-def _answer(order: Json) -> Answer:
+def _answer(order: Json) -> PaymentSnapshot:
     """An order of ours has one unit, and a capture once its money was asked for."""
     raw_status, unit, capture = text(order, "status"), _unit(order), _capture(order)
     links = {link.get("rel"): link for link in objects(order, "links")} if "links" in order else {}
     amount = money(unit if capture is None else capture, "amount", "currency_code")
     if capture is not None:
         raw_status = f"{raw_status}/{text(capture, 'status')}"
-    return Answer(
+    return PaymentSnapshot(
         status=ORDERS.get(raw_status) if capture is None else CAPTURES.get(text(capture, "status")),
         raw_status=raw_status,
         provider_ref=text(order, "id"),
@@ -266,9 +266,9 @@ def _refunds(unit: Json) -> Iterator[int]:
             yield money(refund, "amount", "currency_code").minor
 
 
-def _refund_answer(refund: Json) -> RefundAnswer:
+def _refund_answer(refund: Json) -> RefundSnapshot:
     raw_status = text(refund, "status")
-    return RefundAnswer(
+    return RefundSnapshot(
         status=REFUND_STATUSES.get(raw_status),
         raw_status=raw_status,
         provider_ref=text(refund, "id"),
@@ -287,11 +287,11 @@ def _is_payment(info: Json, start: datetime, end: datetime) -> bool:
     return received and str(info.get("transaction_event_code")).startswith("T00") and start <= begun < end
 
 
-def _transaction_answer(info: Json) -> Answer:
+def _transaction_answer(info: Json) -> PaymentSnapshot:
     """The order's id, where PayPal refers to it; the transaction's own otherwise."""
     raw_status = text(info, "transaction_status")
     of_order = info.get("paypal_reference_id_type") == "ODR"
-    return Answer(
+    return PaymentSnapshot(
         status=TRANSACTIONS.get(raw_status),
         raw_status=raw_status,
         provider_ref=text(info, "paypal_reference_id" if of_order else "transaction_id"),

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from billing.money import Money
 from billing.providers import signatures
-from billing.providers.base import Account, Answer, Hint, Post, RefundAnswer
+from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
 from billing.providers.http import ProviderClient, read_json
 from billing.states import RefundStatus, Status
@@ -43,7 +43,7 @@ class Sandbox:
         self._account = account
         self._http = ProviderClient(account, {"Authorization": f"Bearer {account.options['api_key']}"})
 
-    def create(self, payment: "Payment") -> Answer:
+    def create(self, payment: "Payment") -> PaymentSnapshot:
         body = {
             "amount": _as_json(payment.amount),
             "reference": payment.reference,
@@ -53,21 +53,21 @@ class Sandbox:
         }
         return _answer(self._http.post("/v1/payments", body, {"Idempotency-Key": payment.idempotency_key}))
 
-    def status(self, provider_ref: str) -> Answer:
+    def status(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._http.get(f"/v1/payments/{provider_ref}"))
 
-    def cancel(self, provider_ref: str) -> Answer:
+    def cancel(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._http.post(f"/v1/payments/{provider_ref}/cancel", {}))
 
-    def refund(self, refund: "Refund") -> RefundAnswer:
+    def refund(self, refund: "Refund") -> RefundSnapshot:
         path = f"/v1/payments/{refund.payment.provider_ref}/refunds"
         body = {"amount": _as_json(refund.amount)}
         return _refund_answer(self._http.post(path, body, {"Idempotency-Key": refund.idempotency_key}))
 
-    def refund_status(self, refund: "Refund") -> RefundAnswer:
+    def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/v1/refunds/{refund.provider_ref}"))
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
         query = {"created_from": start.isoformat(), "created_to": end.isoformat()}
         while True:
             page = self._http.get("/v1/payments", query)
@@ -76,20 +76,20 @@ class Sandbox:
                 return
             query["after"] = text(page, "next")
 
-    def verify(self, post: Post) -> None:
+    def verify(self, post: CallbackRequest) -> None:
         header, secret = post.headers.get("sandbox-signature", ""), self._account.options["callback_secret"]
         signatures.verify(header, post.body, secret, time.time(), settings.CALLBACK_SIGNATURE_TOLERANCE_S)
 
-    def read_callback(self, body: bytes) -> Hint:
+    def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
         payment = part(event, "payment")
-        return Hint(text(payment, "id"), text(payment, "reference"), text(event, "type"))
+        return CallbackHint(text(payment, "id"), text(payment, "reference"), text(event, "type"))
 
 
-def _answer(payment: Json) -> Answer:
+def _answer(payment: Json) -> PaymentSnapshot:
     """Parse at the border. Raises BadAnswer where a field is missing or makes no sense."""
     raw_status = text(payment, "status")
-    return Answer(
+    return PaymentSnapshot(
         status=STATUSES.get(raw_status),
         raw_status=raw_status,
         provider_ref=text(payment, "id"),
@@ -101,9 +101,9 @@ def _answer(payment: Json) -> Answer:
     )
 
 
-def _refund_answer(refund: Json) -> RefundAnswer:
+def _refund_answer(refund: Json) -> RefundSnapshot:
     raw_status = text(refund, "status")
-    return RefundAnswer(
+    return RefundSnapshot(
         status=REFUND_STATUSES.get(raw_status),
         raw_status=raw_status,
         provider_ref=text(refund, "id"),

@@ -16,7 +16,7 @@ from django.conf import settings
 from billing.errors import BadAnswer, Refused, StoredFailure
 from billing.money import Money, decimals
 from billing.providers import signatures
-from billing.providers.base import Account, Answer, Hint, Post, RefundAnswer
+from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, objects, part, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, read_json, retry_after_s, word
 from billing.states import RefundStatus, Status
@@ -69,7 +69,7 @@ class Stripe:
         headers = {"Authorization": f"Bearer {account.options['secret_key']}", "Stripe-Version": VERSION}
         self._http = ProviderClient(account, headers, _read_complaint)
 
-    def create(self, payment: "Payment") -> Answer:
+    def create(self, payment: "Payment") -> PaymentSnapshot:
         """A 5xx that Stripe keeps under our key would be its answer for a day: it keeps even those.
 
         https://docs.stripe.com/api/idempotent_requests. Then the session is looked for, and if there is none, another
@@ -80,19 +80,19 @@ class Stripe:
         except StoredFailure:
             return self._find(payment) or self._create(payment, f"{payment.idempotency_key}-2")
 
-    def status(self, provider_ref: str) -> Answer:
+    def status(self, provider_ref: str) -> PaymentSnapshot:
         if _is_intent(provider_ref):
             return _intent_answer(self._http.get(f"/payment_intents/{provider_ref}", {"expand[0]": "latest_charge"}))
         return _session_answer(self._session(provider_ref))
 
-    def cancel(self, provider_ref: str) -> Answer:
+    def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Only a session that is open can be closed; both calls may be repeated."""
         if _is_intent(provider_ref):
             return _intent_answer(self._http.post_form(f"/payment_intents/{provider_ref}/cancel", {}))
         answer = _session_answer(self._http.post_form(f"/checkout/sessions/{provider_ref}/expire", {}))
         return replace(answer, status=Status.CANCELED) if answer.status == Status.EXPIRED else answer
 
-    def refund(self, refund: "Refund") -> RefundAnswer:
+    def refund(self, refund: "Refund") -> RefundSnapshot:
         """After a stored 5xx the refund is looked for, and never made a second time: it is money that would move."""
         intent = self._intent_of(refund.payment.provider_ref)
         form = {
@@ -108,10 +108,10 @@ class Stripe:
                     return _refund_answer(made)
             raise
 
-    def refund_status(self, refund: "Refund") -> RefundAnswer:
+    def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
         """Sessions only: every payment of ours is one."""
         query = {
             "created[gte]": str(_seconds(start)),
@@ -127,19 +127,19 @@ class Stripe:
                 return
             query["starting_after"] = text(sessions[-1], "id")
 
-    def verify(self, post: Post) -> None:
+    def verify(self, post: CallbackRequest) -> None:
         header, secret = post.headers.get("stripe-signature", ""), self._account.options["callback_secret"]
         signatures.verify(header, post.body, secret, time.time(), settings.CALLBACK_SIGNATURE_TOLERANCE_S)
 
-    def read_callback(self, body: bytes) -> Hint:
+    def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
         what = part(part(event, "data"), "object")
-        return Hint(text(what, "id"), _reference(what), text(event, "type"))
+        return CallbackHint(text(what, "id"), _reference(what), text(event, "type"))
 
-    def _create(self, payment: "Payment", key: str) -> Answer:
+    def _create(self, payment: "Payment", key: str) -> PaymentSnapshot:
         return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), _once(key)))
 
-    def _find(self, payment: "Payment") -> Answer | None:
+    def _find(self, payment: "Payment") -> PaymentSnapshot | None:
         """Among the hundred newest since the payment was made."""
         query = {"created[gte]": str(_seconds(payment.created_at - CLOCKS_APART)), "limit": "100"}
         for session in objects(self._http.get("/checkout/sessions", query), "data"):
@@ -183,14 +183,14 @@ def _session_end(payment: "Payment") -> datetime:
     return min(payment.window_ends_at + SESSION_SHORTEST + CLOCKS_APART, latest)
 
 
-def _session_answer(session: Json) -> Answer:
+def _session_answer(session: Json) -> PaymentSnapshot:
     """`payment_status` decides about money, `status` only about the page. What was taken is what the intent says."""
     intent = session.get("payment_intent")
     intent = intent if isinstance(intent, dict) else {}
     open_or_not, paid = text(session, "status"), text(session, "payment_status")
     status = _session_status(open_or_not, paid, intent.get("status"))
     taken = status == Status.SUCCEEDED and "amount_received" in intent
-    return Answer(
+    return PaymentSnapshot(
         status=status,
         raw_status=f"{open_or_not}/{paid}",
         provider_ref=text(session, "id"),
@@ -219,10 +219,10 @@ def _session_status(status: str, paid: str, intent: object) -> Status | None:
     return INTENTS.get(str(intent)) if intent else Status.PENDING
 
 
-def _intent_answer(intent: Json) -> Answer:
+def _intent_answer(intent: Json) -> PaymentSnapshot:
     raw_status = text(intent, "status")
     status = INTENTS.get(raw_status)
-    return Answer(
+    return PaymentSnapshot(
         status=status,
         raw_status=raw_status,
         provider_ref=text(intent, "id"),
@@ -233,9 +233,9 @@ def _intent_answer(intent: Json) -> Answer:
     )
 
 
-def _refund_answer(refund: Json) -> RefundAnswer:
+def _refund_answer(refund: Json) -> RefundSnapshot:
     raw_status = text(refund, "status")
-    return RefundAnswer(
+    return RefundSnapshot(
         status=REFUND_STATUSES.get(raw_status),
         raw_status=raw_status,
         provider_ref=text(refund, "id"),

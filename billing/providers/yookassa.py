@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from billing.errors import Forged
 from billing.money import Money
-from billing.providers.base import Account, Answer, Hint, Post, RefundAnswer
+from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
 from billing.states import RefundStatus, Status
@@ -61,7 +61,7 @@ class YooKassa:
         authorization = basic(options["shop_id"], options["secret_key"])
         self._http = ProviderClient(account, {"Authorization": authorization}, _read_complaint)
 
-    def create(self, payment: "Payment") -> Answer:
+    def create(self, payment: "Payment") -> PaymentSnapshot:
         body = {
             "amount": _as_json(payment.amount),
             "capture": True,  # its default is false: the money would be held, and let go again after some days
@@ -71,21 +71,21 @@ class YooKassa:
         }
         return _answer(self._http.post("/payments", body, _once(payment.idempotency_key)))
 
-    def status(self, provider_ref: str) -> Answer:
+    def status(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._http.get(f"/payments/{provider_ref}"))
 
-    def cancel(self, provider_ref: str) -> Answer:
+    def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Only from `waiting_for_capture`. The contract has no body here, and a fresh key: an old no is no answer."""
         return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, _once(uuid.uuid4().hex)))
 
-    def refund(self, refund: "Refund") -> RefundAnswer:
+    def refund(self, refund: "Refund") -> RefundSnapshot:
         body = {"payment_id": refund.payment.provider_ref, "amount": _as_json(refund.amount)}
         return _refund_answer(self._http.post("/refunds", body, _once(refund.idempotency_key)))
 
-    def refund_status(self, refund: "Refund") -> RefundAnswer:
+    def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[Answer]:
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
         query = {"created_at.gte": _moment(start), "created_at.lt": _moment(end), "limit": "100"}
         while True:
             page = self._http.get("/payments", query)
@@ -94,15 +94,15 @@ class YooKassa:
                 return
             query["cursor"] = text(page, "next_cursor")
 
-    def verify(self, post: Post) -> None:
+    def verify(self, post: CallbackRequest) -> None:
         if self._networks and not any(_is_in(post.sender, network) for network in self._networks):
             raise Forged("it came from outside the networks in CALLBACK_NETWORKS")
 
-    def read_callback(self, body: bytes) -> Hint:
+    def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
         what, name = part(event, "object"), text(event, "event")
         own_id = "payment_id" if name.startswith("refund.") else "id"
-        return Hint(text(what, own_id), text_or_nothing(part(what, "metadata"), "reference"), name)
+        return CallbackHint(text(what, own_id), text_or_nothing(part(what, "metadata"), "reference"), name)
 
 
 def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:
@@ -112,11 +112,11 @@ def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Comp
     return Complaint(word(body.get("code")), wait_s)
 
 
-def _answer(payment: Json) -> Answer:
+def _answer(payment: Json) -> PaymentSnapshot:
     raw_status = text(payment, "status")
     reason = text_or_nothing(part(payment, "cancellation_details"), "reason")
     status = STATUSES.get(raw_status)
-    return Answer(
+    return PaymentSnapshot(
         status=CANCELLATIONS.get(reason, status) if raw_status == "canceled" else status,
         raw_status=raw_status,
         provider_ref=text(payment, "id"),
@@ -128,9 +128,9 @@ def _answer(payment: Json) -> Answer:
     )
 
 
-def _refund_answer(refund: Json) -> RefundAnswer:
+def _refund_answer(refund: Json) -> RefundSnapshot:
     raw_status = text(refund, "status")
-    return RefundAnswer(
+    return RefundSnapshot(
         status=REFUND_STATUSES.get(raw_status),
         raw_status=raw_status,
         provider_ref=text(refund, "id"),

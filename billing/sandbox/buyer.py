@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from billing.sandbox import pages
 from billing.sandbox.ledger import ACTIONS
-from billing.sandbox.messages import Answer, Refused, Request, json_answer
+from billing.sandbox.messages import Refused, Request, Response, json_answer
 from billing.sandbox.payment import PENDING, Payment
 from billing.sandbox.sandbox import Sandbox
 
@@ -19,22 +19,22 @@ PAGE_HEADERS = (
 )
 
 
-def front_page(sandbox: Sandbox, _request: Request) -> Answer:
+def front_page(sandbox: Sandbox, _request: Request) -> Response:
     return page_answer(200, pages.front(sandbox.ledger.all()[: -LISTED - 1 : -1]))
 
 
-def health(_sandbox: Sandbox, _request: Request) -> Answer:
+def health(_sandbox: Sandbox, _request: Request) -> Response:
     return json_answer(200, {"status": "ok"})
 
 
-def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Answer:
+def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
     try:
         return payment_page(sandbox.ledger.find(payment_id))
     except Refused:
         return page_answer(404, pages.notice("No such payment", "Please go back to the shop and start again."))
 
 
-def press_button(sandbox: Sandbox, request: Request, payment_id: str) -> Answer:
+def press_button(sandbox: Sandbox, request: Request, payment_id: str) -> Response:
     """Does what the buyer wants, then 303 back to the shop, unless the buyer would rather close the tab.
 
     A second press finds a finished payment and is shown that instead.
@@ -48,10 +48,10 @@ def press_button(sandbox: Sandbox, request: Request, payment_id: str) -> Answer:
         return pay_page(sandbox, request, payment_id)
     if form.get("stay") == "1" or not payment.return_url:
         return page_answer(200, pages.closing(payment))
-    return Answer(303, headers=(("Location", way_back(payment)),))
+    return Response(303, headers=(("Location", way_back(payment)),))
 
 
-def payment_page(payment: Payment) -> Answer:
+def payment_page(payment: Payment) -> Response:
     is_open = payment.status == PENDING
     return page_answer(200, pages.choice(payment) if is_open else pages.finished(payment, way_back(payment)))
 
@@ -65,5 +65,5 @@ def way_back(payment: Payment) -> str:
     return parts._replace(query=query).geturl()
 
 
-def page_answer(status: int, page: str) -> Answer:
-    return Answer(status, page.encode(), "text/html; charset=utf-8", PAGE_HEADERS)
+def page_answer(status: int, page: str) -> Response:
+    return Response(status, page.encode(), "text/html; charset=utf-8", PAGE_HEADERS)

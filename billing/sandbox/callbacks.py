@@ -11,7 +11,7 @@ from typing import Self
 
 from billing.sandbox.messages import Json
 from billing.sandbox.payment import iso
-from billing.sandbox.reading import read_count, read_flag, read_number, refuse
+from billing.sandbox.request_fields import read_count, read_flag, read_number, refuse
 
 PLAIN, LOST, DUPLICATED, LATE = "plain", "lost", "duplicated", "late"
 

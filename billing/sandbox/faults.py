@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from billing.sandbox.messages import Json, Refused
-from billing.sandbox.reading import read_choice, read_count, read_number, read_text, read_url, refuse
+from billing.sandbox.request_fields import read_choice, read_count, read_number, read_text, read_url, refuse
 
 Params = dict[str, Any]
 

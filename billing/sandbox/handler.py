@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl
 
+from billing.sandbox.fault_responses import respond_with
 from billing.sandbox.journal import Entry
-from billing.sandbox.messages import Answer, Refused, Request
-from billing.sandbox.mischief import play
+from billing.sandbox.messages import Refused, Request, Response
 from billing.sandbox.routes import Route, find_route
 from billing.sandbox.sandbox import Sandbox
 from billing.sandbox.storage import Closed
@@ -54,11 +54,11 @@ class Handler(BaseHTTPRequestHandler):
         exchange = HandlerExchange(self, entry, lambda: route.answer(self.sandbox, request, args))
         if fault := self.sandbox.faults.strike(route.place, payment):
             entry.fault = fault.kind
-            play(exchange, fault)
+            respond_with(exchange, fault)
         else:
             exchange.send(exchange.work())
 
-    def send(self, answer: Answer) -> None:
+    def send(self, answer: Response) -> None:
         self.wfile.write(answer.to_bytes(close=self.close_connection))
 
     def read_request(self) -> Request:
@@ -93,19 +93,19 @@ class Handler(BaseHTTPRequestHandler):
 class HandlerExchange:
     """A request of the merchant API as `mischief.Exchange` wants it; notes in the log what is done."""
 
-    def __init__(self, handler: Handler, entry: Entry, work: Callable[[], Answer]) -> None:
+    def __init__(self, handler: Handler, entry: Entry, work: Callable[[], Response]) -> None:
         self._handler, self._entry, self._work = handler, entry, work
 
-    def work(self) -> Answer:
+    def work(self) -> Response:
         answer = self._work()
         self._entry.payment = self._entry.payment or answer.about
         return answer
 
-    def send(self, answer: Answer) -> None:
+    def send(self, answer: Response) -> None:
         self._entry.status = answer.status
         self._handler.send(answer)
 
-    def send_head(self, answer: Answer, length: int) -> None:
+    def send_head(self, answer: Response, length: int) -> None:
         self._entry.status = answer.status
         self._handler.close_connection = True
         self.write(answer.head(length, close=True))

@@ -8,9 +8,9 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from billing.sandbox.ledger import Claim, Search
-from billing.sandbox.messages import Answer, Json, Refused, Request, json_answer
+from billing.sandbox.messages import Json, Refused, Request, Response, json_answer
 from billing.sandbox.payment import Payment
-from billing.sandbox.reading import read_moment, read_money, read_number, read_text, read_url, refuse
+from billing.sandbox.request_fields import read_moment, read_money, read_number, read_text, read_url, refuse
 from billing.sandbox.sandbox import Sandbox
 
 # Seconds that a buyer has when the shop does not say otherwise, and the longest window a shop may ask for.
@@ -27,38 +27,38 @@ def authorize(sandbox: Sandbox, request: Request) -> None:
         raise Refused(401, "unauthorized", "Send the header Authorization: Bearer <api key>.")
 
 
-def show_payment(sandbox: Sandbox, _request: Request, payment_id: str) -> Answer:
+def show_payment(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
     return payment_answer(sandbox, 200, sandbox.ledger.find(payment_id))
 
 
-def create_payment(sandbox: Sandbox, request: Request) -> Answer:
+def create_payment(sandbox: Sandbox, request: Request) -> Response:
     """201 for a new payment; 200 with the payment as it is now when the key and the body were seen before."""
     document = request.json()
     payment, is_new = sandbox.ledger.create(read_claim(request, document), read_draft(document))
     return payment_answer(sandbox, 201 if is_new else 200, payment)
 
 
-def list_payments(sandbox: Sandbox, request: Request) -> Answer:
+def list_payments(sandbox: Sandbox, request: Request) -> Response:
     payments, following = sandbox.ledger.search(read_search(dict(request.query)))
     return json_answer(200, {"payments": [sandbox.show(payment) for payment in payments], "next": following})
 
 
-def cancel_payment(sandbox: Sandbox, _request: Request, payment_id: str) -> Answer:
+def cancel_payment(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
     return payment_answer(sandbox, 200, sandbox.ledger.cancel(payment_id))
 
 
-def create_refund(sandbox: Sandbox, request: Request, payment_id: str) -> Answer:
+def create_refund(sandbox: Sandbox, request: Request, payment_id: str) -> Response:
     document = request.json()
     refund, is_new = sandbox.ledger.refund(read_claim(request, document), payment_id, read_money(document))
     return json_answer(201 if is_new else 200, refund.as_json(), about=payment_id)
 
 
-def show_refund(sandbox: Sandbox, _request: Request, refund_id: str) -> Answer:
+def show_refund(sandbox: Sandbox, _request: Request, refund_id: str) -> Response:
     refund = sandbox.ledger.find_refund(refund_id)
     return json_answer(200, refund.as_json(), about=refund.payment_id)
 
 
-def payment_answer(sandbox: Sandbox, status: int, payment: Payment) -> Answer:
+def payment_answer(sandbox: Sandbox, status: int, payment: Payment) -> Response:
     return json_answer(status, sandbox.show(payment), about=payment.id)
 
 

@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One HTTP answer. `about` is the payment it speaks of: never sent, only noted in the request log."""
 
     status: int
@@ -66,9 +66,9 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         return json_answer(self.status, {"error": {"code": self.code, "message": self.message}})
 
 
-def json_answer(status: int, document: Json, about: str | None = None) -> Answer:
-    return Answer(status, json.dumps(document).encode(), about=about)
+def json_answer(status: int, document: Json, about: str | None = None) -> Response:
+    return Response(status, json.dumps(document).encode(), about=about)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from billing.sandbox import buyer, control, merchant
-from billing.sandbox.messages import Answer, Refused, Request
+from billing.sandbox.messages import Refused, Request, Response
 from billing.sandbox.sandbox import Sandbox
 
-Endpoint = Callable[..., Answer]
+Endpoint = Callable[..., Response]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Route:
     endpoint: Endpoint
     place: str | None = None
 
-    def answer(self, sandbox: Sandbox, request: Request, args: tuple[str, ...]) -> Answer:
+    def answer(self, sandbox: Sandbox, request: Request, args: tuple[str, ...]) -> Response:
         """Does the work. Whatever is refused becomes an answer as well."""
         try:
             if self.place:

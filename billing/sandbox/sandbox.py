@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from billing.sandbox.callbacks import Rule
-from billing.sandbox.courier import Courier
 from billing.sandbox.faults import OUTAGES, FaultBook, read_fault
 from billing.sandbox.journal import Journal
 from billing.sandbox.ledger import ACTIONS, Ledger
 from billing.sandbox.messages import Json
 from billing.sandbox.payment import REFUND_STATUSES, STATUSES, Payment
-from billing.sandbox.reading import read_choice, read_flag, read_money, read_number, read_text, refuse
+from billing.sandbox.request_fields import read_choice, read_flag, read_money, read_number, read_text, refuse
 from billing.sandbox.storage import Closed, Storage
+from billing.sandbox.webhook_delivery import WebhookDelivery
 
 # Seconds between two looks for payments whose window is over.
 EXPIRY_TICK_S = 0.2
@@ -28,7 +28,7 @@ class Sandbox:
     def __init__(self, database: str | Path | None, api_key: str, callback_secret: str) -> None:
         self.api_key = api_key
         self.storage = Storage(database)
-        self.courier = Courier(self.storage, callback_secret)
+        self.courier = WebhookDelivery(self.storage, callback_secret)
         self.ledger = Ledger(self.storage, on_change=self._announce)
         self.faults, self.journal = FaultBook(), Journal()
         self.stopping = threading.Event()

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from billing.admin import NeedsAPerson, ReadOnlyInline, link_to_row, link_to_search
 from billing.admin.ways_out import WaysOut
-from billing.finding import number_in
+from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce import orders
 from commerce.admin.bases import KeepsTheRest

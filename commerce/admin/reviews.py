@@ -14,8 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing.admin import ReadOnlyAdmin
-from commerce import reviews
 from commerce.models import Review
+from commerce.reviews import service as reviews
 
 PUBLISHED, REJECTED = Review.Status.PUBLISHED, Review.Status.REJECTED
 

@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 
 from billing.admin.ways_out import WayOut, WhyForm
-from billing.refunds import CannotRefund
-from commerce import late_money
-from commerce.late_money import CannotDecide
+from billing.refunds.follow import CannotRefund
+from commerce import late_payments
+from commerce.late_payments import CannotDecide
 from commerce.models import Order
 
 REFUSALS = (CannotDecide, CannotRefund)
@@ -22,7 +22,7 @@ class WhichMoneyForm(WhyForm):
 
     def __init__(self, row: Order, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(row, data)
-        choices = [(payment.pk, str(payment)) for payment in late_money.waiting(row)]
+        choices = [(payment.pk, str(payment)) for payment in late_payments.waiting(row)]
         # A second click finds nothing waiting any more; the key tells that it is the same.
         sent = str((data or {}).get("payment", ""))
         known = [(int(sent), sent)] if sent.isdecimal() and len(sent) < 19 else []
@@ -30,7 +30,7 @@ class WhichMoneyForm(WhyForm):
 
 
 def _is_offered(order: Order) -> bool:
-    return bool(late_money.waiting(order))
+    return bool(late_payments.waiting(order))
 
 
 OF_ORDERS = (
@@ -40,7 +40,7 @@ OF_ORDERS = (
         "The money counts, and the order is paid. Its goods are put aside, if they are still there.",
         "commerce.change_order",
         lambda order: not order.was_paid and _is_offered(order),
-        lambda order, by, form: late_money.accept(order.pk, form["payment"], by, form["why"]),
+        lambda order, by, form: late_payments.accept(order.pk, form["payment"], by, form["why"]),
         REFUSALS,
         WhichMoneyForm,
     ),
@@ -50,7 +50,7 @@ OF_ORDERS = (
         "All of it goes back to the customer; the order stays as it is.",
         "billing.add_refund",
         _is_offered,
-        lambda order, by, form: late_money.give_back(order.pk, form["payment"], by, form["why"], form["key"]),
+        lambda order, by, form: late_payments.give_back(order.pk, form["payment"], by, form["why"], form["key"]),
         REFUSALS,
         WhichMoneyForm,
     ),
@@ -60,7 +60,7 @@ OF_ORDERS = (
         "Nothing happens to the money; the order goes on asking for a person, with your reason.",
         "commerce.change_order",
         _is_offered,
-        lambda order, by, form: late_money.keep_parked(order.pk, form["payment"], by, form["why"]),
+        lambda order, by, form: late_payments.keep_parked(order.pk, form["payment"], by, form["why"]),
         REFUSALS,
         WhichMoneyForm,
     ),

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('errors', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='consecutive errors')),
                 ('asked_by', models.CharField(blank=True, default='', editable=False, max_length=16)),
                 ('day', models.DateField(help_text="From midnight to midnight in the shop's time zone.", unique=True)),
-                ('numbers', models.JSONField(help_text='As commerce/report_numbers.py describes them.')),
+                ('numbers', models.JSONField(help_text='As commerce/reports/numbers.py describes them.')),
                 ('built_at', models.DateTimeField(help_text="The database's time at which they were counted.")),
                 ('mail_state', models.CharField(choices=[('none', 'none'), ('queued', 'queued'), ('sent', 'sent'), ('uncertain', 'uncertain'), ('given_up', 'given up')], default='none', max_length=10)),
                 ('mail_after', models.DateTimeField(blank=True, help_text='The due column: when to send the mail.', null=True)),

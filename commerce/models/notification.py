@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 
 from commerce.models.order import Order
-from config.due import DueRow
+from config.due.queue import DueRow
 
 
 class Notification(DueRow):

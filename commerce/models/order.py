@@ -25,7 +25,7 @@ from billing.models import Payment
 from billing.money import Money
 from commerce.models.cart import Cart
 from commerce.models.product import Product
-from config.due import DueRow
+from config.due.queue import DueRow
 
 
 class OrderStatus(models.TextChoices):
@@ -39,7 +39,7 @@ class OrderStatus(models.TextChoices):
     REFUNDED = "refunded", _("refunded")
 
 
-ARROWS: dict[OrderStatus, frozenset[OrderStatus]] = {
+ORDER_ARROWS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.AWAITING_PAYMENT: frozenset({OrderStatus.PAID, OrderStatus.CANCELED, OrderStatus.EXPIRED}),
     # Late money, where the stock is still there.
     OrderStatus.CANCELED: frozenset({OrderStatus.PAID}),
@@ -194,7 +194,7 @@ class Order(DueRow):
         self.refunded_at = now
 
     def _follow(self, status: OrderStatus) -> None:
-        if status not in ARROWS[OrderStatus(self.status)]:
+        if status not in ORDER_ARROWS[OrderStatus(self.status)]:
             raise ForbiddenArrow(f"an order does not go from {self.status} to {status}")
         self.status = status
 

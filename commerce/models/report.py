@@ -5,8 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from commerce.report_numbers import Numbers
-from config.due import DueRow
+from commerce.reports.numbers import Numbers
+from config.due.queue import DueRow
 
 
 class DailyReport(DueRow):
@@ -26,7 +26,7 @@ class DailyReport(DueRow):
         GIVEN_UP = "given_up", "given up"
 
     day = models.DateField(unique=True, help_text="From midnight to midnight in the shop's time zone.")
-    numbers = models.JSONField(help_text="As commerce/report_numbers.py describes them.")
+    numbers = models.JSONField(help_text="As commerce/reports/numbers.py describes them.")
     built_at = models.DateTimeField(help_text="The database's time at which they were counted.")
     mail_state = models.CharField(max_length=10, choices=MailState.choices, default=MailState.NONE)
     mail_after = models.DateTimeField(null=True, blank=True, help_text="The due column: when to send the mail.")

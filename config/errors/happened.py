@@ -51,7 +51,7 @@ def happened(record: logging.LogRecord, error: BaseException, secrets: Iterable[
 
 
 def str_of(frame: traceback.FrameSummary) -> str:
-    """Like `billing/looks.py:120 look: return ask(payment)`: code, and no values."""
+    """Like `billing/payments/check.py:120 look: return ask(payment)`: code, and no values."""
     return f"{_short(frame.filename)}:{frame.lineno} {frame.name}: {frame.line}"
 
 

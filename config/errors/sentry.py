@@ -16,7 +16,7 @@ from sentry_sdk.types import Event, Hint
 
 from config.errors.happened import NOT_OURS
 from config.errors.scrubbing import ids_of, scrubbed
-from config.logging import ids_at_hand
+from config.logging import context_ids
 
 _TOLD_ABOUT = ("level", "timestamp", "event_id", "platform", "release", "environment", "transaction", "logger", "sdk")
 
@@ -60,7 +60,7 @@ def _cleaner(secrets: set[str]) -> Callable[[Event, Hint], Event | None]:
         if not hint.get("exc_info") or _mechanism(event) == DramatiqIntegration.identifier:
             return None
         told: dict[str, Any] = {name: event[name] for name in _TOLD_ABOUT if name in event}  # type: ignore[literal-required]
-        told["tags"] = ids_of({**event.get("extra", {}), **ids_at_hand()})
+        told["tags"] = ids_of({**event.get("extra", {}), **context_ids()})
         told["exception"] = {"values": [_exception(value, secrets) for value in event["exception"]["values"]]}
         return told  # type: ignore[return-value]
 

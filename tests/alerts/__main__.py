@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.durations import spoken
-from config.tables import Row, cell, table
+from config.cli.tables import Row, cell, table
+from config.formats.durations import in_words
 from tests.alerts.stalls import STALLS, Stall
 from tests.alerts.watch import Watch, watching
 from tests.monitoring import rules
@@ -40,7 +40,7 @@ class Tried:
             "part": self.stall.part,
             "how": self.stall.how,
             "alert": self.stall.alert,
-            "told after": "not in time" if self.seconds is None else spoken(self.seconds),
+            "told after": "not in time" if self.seconds is None else in_words(self.seconds),
             "beside it": sorted(self.others) or "nothing",
         }
 

@@ -15,11 +15,11 @@ import dramatiq
 
 django.setup()
 
-from actors.jobs.middleware import History  # noqa: E402 (models can be imported once Django is set up)
-from actors.jobs.recorder import recorder  # noqa: E402
 from actors.models import Job  # noqa: E402
+from actors.runtime.job_middleware import JobHistory  # noqa: E402 (models can be imported once Django is set up)
+from actors.runtime.recorder import recorder  # noqa: E402
 from billing.models import Payment  # noqa: E402
-from config.due import database_now  # noqa: E402
+from config.due.queue import database_now  # noqa: E402
 from tests.bench.checks import write_payments  # noqa: E402
 
 JOBS = 1_000
@@ -49,7 +49,7 @@ def main(payments: int, rounds: int) -> None:
 def measure(work: Callable[[], None], recorded: bool) -> float:
     """Seconds, with the rows of the round written."""
     broker = dramatiq.get_broker()
-    history = next(each for each in broker.middleware if isinstance(each, History))
+    history = next(each for each in broker.middleware if isinstance(each, JobHistory))
     place = broker.middleware.index(history)
     Job.objects.all().delete()
     if not recorded:

@@ -24,7 +24,7 @@ from django.db.models.functions import Now  # noqa: E402
 from actors.notifications import send_pending_emails  # noqa: E402
 from commerce import letters, wire  # noqa: E402
 from commerce.models import Notification, Order, OrderLine, OrderStatus, Product, Seller  # noqa: E402
-from config.due import database_now  # noqa: E402
+from config.due.queue import database_now  # noqa: E402
 
 MAILS = Notification.objects.filter(send_after__isnull=False)
 SENDER = "shop@example.com"

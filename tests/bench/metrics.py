@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from config import metrics_files
+from config.metrics import files
 
-metrics_files.begin()  # as in a worker, before prometheus_client is imported
+files.begin()  # as in a worker, before prometheus_client is imported
 
 import django  # noqa: E402
 from django.db import connection  # noqa: E402
@@ -24,7 +24,7 @@ django.setup()
 
 from actors.metrics.page import of_web  # noqa: E402 (models can be imported once Django is set up)
 from billing.models import Payment  # noqa: E402
-from config.due import database_now  # noqa: E402
+from config.due.queue import database_now  # noqa: E402
 from tests.bench.checks import work_off, write_payments  # noqa: E402
 
 COSTS = ("cpu_ms_per_check", "seconds")

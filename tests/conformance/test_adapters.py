@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from billing.errors import BadAnswer, DeadlinePassed, Forged, ProviderError, Refused, Unavailable, Unreachable
-from billing.providers import Answer, Provider
+from billing.providers import PaymentSnapshot, Provider
 from billing.states import Status
 from tests.conformance.cases import CASES, Case
 
@@ -148,7 +148,7 @@ def test_every_trouble_on_the_wire_leaves_the_outcome_open(case: Case, trouble: 
     """For asking as well as for making. Without the deadline, those that hang and drip would end as Unreachable."""
     adapter = case.adapter()
     payment = case.made_payment(adapter)
-    calls: list[Callable[[], Answer]] = [
+    calls: list[Callable[[], PaymentSnapshot]] = [
         lambda: adapter.status(payment.provider_ref),
         lambda: adapter.create(case.payment()),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from billing.errors import Forged, Unavailable
-from billing.providers import Account, Post
+from billing.providers import Account, CallbackRequest
 from billing.providers.yookassa import YooKassa
 from billing.states import Status
 from tests.conformance.cases.yookassa import YooKassaCase
@@ -57,7 +57,7 @@ def test_callbacks_from_elsewhere_are_forged_where_networks_are_named(
 ) -> None:
     """Without any, the address is nobody's business."""
     named = yookassa.options() | {"callback_networks": "77.75.153.0/25,2a02:5180::/32"}
-    post = Post(b"{}", {}, sender)
+    post = CallbackRequest(b"{}", {}, sender)
 
     yookassa.adapter().verify(post)
     if taken:

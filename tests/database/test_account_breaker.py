@@ -8,12 +8,14 @@ import pytest
 from django.db.models import F
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from billing import accounts, breaker, callbacks, checks
+from billing.callbacks import inbox
 from billing.errors import BadAnswer, DeadlinePassed, NotFound, NotNow, ProviderError, Unavailable, Unreachable
+from billing.limits import breaker, permits
 from billing.models import AccountState, Attention, Breaker, Callback, Payment
+from billing.payments import sweep
 from billing.sandbox import SandboxServer
 from billing.states import Status
-from config.due import database_now
+from config.due.queue import database_now
 from tests.accounts import DOWN, let_probe, looked_at, pending, state, trip
 from tests.shop import Shop
 from tests.threads import in_thread
@@ -80,20 +82,20 @@ def test_while_it_is_open_payments_stay_untouched(sandbox: SandboxServer, settin
     """Due as they were: no claim, no error, no call but the probe."""
     settings.PAYMENT_API_TIMEOUT_S = 0.2
     settings.PAYMENT_CHECK_CONCURRENCY = 6
-    checks.lane.cache_clear()
+    sweep.lane.cache_clear()
     pending(30, due_for_s=5)
     sandbox.outage(kind, 60)
     sandbox.journal.clear()
 
-    assert checks.check_due("sandbox", 20) in range(3, 13)
+    assert sweep.check_due("sandbox", 20) in range(3, 13)
 
     assert state().breaker == Breaker.OPEN
     untouched = Payment.objects.filter(next_check_at__lt=database_now(), claims=0, errors=0)
     assert untouched.count() >= 30 - 12
     before = sandbox.journal.total
-    assert checks.check_due("sandbox", 20) == 0
+    assert sweep.check_due("sandbox", 20) == 0
     let_probe()
-    assert checks.check_due("sandbox", 20) == 1
+    assert sweep.check_due("sandbox", 20) == 1
     assert sandbox.journal.total == before + 1
     assert state().breaker == Breaker.OPEN
 
@@ -107,7 +109,7 @@ def test_an_outage_burns_no_attempts(shop: Shop, settings: Settings) -> None:
     for _ in range(5):
         let_probe()
         shop.let_time_pass(100)
-        checks.check_due("sandbox", 5)
+        sweep.check_due("sandbox", 5)
 
     payment = shop.fresh(payment)
     assert (payment.status, payment.attention, payment.errors) == (Status.PENDING, Attention.NONE, 2)
@@ -116,7 +118,7 @@ def test_an_outage_burns_no_attempts(shop: Shop, settings: Settings) -> None:
     shop.let_time_pass(3_600)  # the window ends while the provider is away
     shop.sandbox.end_outage()
     let_probe()
-    assert checks.check_due("sandbox", 5) == 1
+    assert sweep.check_due("sandbox", 5) == 1
     assert shop.fresh(payment).status == Status.SUCCEEDED
     assert (state().breaker, state().errors) == (Breaker.CLOSED, 0)
 
@@ -127,7 +129,7 @@ def test_the_first_answer_closes_it_and_the_backlog_is_worked_off(sandbox: Sandb
     trip()
     let_probe()
 
-    assert checks.check_due("sandbox", 20) == 10
+    assert sweep.check_due("sandbox", 20) == 10
     assert state().breaker == Breaker.CLOSED
 
 
@@ -136,7 +138,7 @@ def test_one_probe_at_a_time_for_all_processes() -> None:
     trip()
     let_probe()
     with ThreadPoolExecutor(8) as pool:
-        granted = list(pool.map(lambda _: in_thread(accounts.grant, "sandbox", 64, database_now()), range(8)))
+        granted = list(pool.map(lambda _: in_thread(permits.grant, "sandbox", 64, database_now()), range(8)))
     assert sum(len(each.starts_s) for each in granted) == 1
 
 
@@ -150,7 +152,7 @@ def test_a_payment_that_the_provider_cannot_answer_about_does_not_keep_it_open(s
 
     for _ in range(2):
         let_probe()
-        checks.check_due("sandbox", 20)
+        sweep.check_due("sandbox", 20)
         Payment.objects.filter(next_check_at__gt=database_now()).update(next_check_at=database_now())
 
     assert looked_at(sandbox)[:2] == [bad.provider_ref, good.provider_ref]
@@ -160,12 +162,12 @@ def test_a_payment_that_the_provider_cannot_answer_about_does_not_keep_it_open(s
 def test_the_newest_come_first_after_an_outage(sandbox: SandboxServer, settings: Settings) -> None:
     """Those whose customers are still there, within two thirds; the rest goes by waiting time."""
     settings.PAYMENT_CHECK_CONCURRENCY = 6
-    checks.lane.cache_clear()
+    sweep.lane.cache_clear()
     old = pending(30, due_for_s=600, age_s=3_000)
     young = [pending(1, due_for_s=100 - number, age_s=100 - number)[0] for number in range(10)]
     sandbox.journal.clear()
 
-    checks.check_due("sandbox", 20)
+    sweep.check_due("sandbox", 20)
 
     first = looked_at(sandbox)[:6]
     assert {payment.provider_ref for payment in young[-4:]} <= set(first)
@@ -194,7 +196,7 @@ def test_a_callback_about_late_money_waits_for_the_provider(shop: Shop) -> None:
     trip()
 
     shop.receive(payment)
-    callbacks.process_due()
+    inbox.process_due()
 
     assert Callback.objects.get().outcome == Callback.Outcome.WAITING
 
@@ -205,8 +207,8 @@ def test_the_breaker_of_one_account_is_no_business_of_another(sandbox: SandboxSe
     pending(3, due_for_s=5, name="other")
     trip("other")
 
-    assert checks.check_due("sandbox", 5) == 3
-    assert checks.check_due("other", 5) == 0
+    assert sweep.check_due("sandbox", 5) == 3
+    assert sweep.check_due("other", 5) == 0
 
 
 # --- others who call -------------------------------------------------------------------------------------------------
@@ -215,24 +217,24 @@ def test_the_breaker_of_one_account_is_no_business_of_another(sandbox: SandboxSe
 def test_a_guarded_call_counts_like_any_other() -> None:
     """Its errors open the breaker, and then it may not be made."""
     for _ in range(3):
-        with pytest.raises(Unreachable), accounts.guard("sandbox"):
+        with pytest.raises(Unreachable), permits.guard("sandbox"):
             raise DOWN
-    assert accounts.is_to_blame("sandbox", DOWN)
-    with pytest.raises(NotNow) as refused, accounts.guard("sandbox"):
+    assert permits.is_account_to_blame("sandbox", DOWN)
+    with pytest.raises(NotNow) as refused, permits.guard("sandbox"):
         raise AssertionError("it was called")
-    assert accounts.is_to_blame("sandbox", refused.value)
+    assert permits.is_account_to_blame("sandbox", refused.value)
 
     breaker.close_by_hand("sandbox", "ann", "they said so")
-    with accounts.guard("sandbox"):
+    with permits.guard("sandbox"):
         pass
-    assert not accounts.is_to_blame("sandbox", DOWN)
+    assert not permits.is_account_to_blame("sandbox", DOWN)
 
 
 def test_what_is_no_trouble_is_never_the_accounts_fault() -> None:
     """A refusal is about the row, whatever the breaker says."""
     trip()
     for error in (NotFound("HTTP 404"), BadAnswer("not JSON"), ProviderError("the adapter failed")):
-        assert not accounts.is_to_blame("sandbox", error)
+        assert not permits.is_account_to_blame("sandbox", error)
 
 
 def test_while_all_is_well_nothing_is_written(django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -242,4 +244,4 @@ def test_while_all_is_well_nothing_is_written(django_assert_num_queries: DjangoA
     with django_assert_num_queries(0):
         breaker.note("sandbox", [None, None, None])
     with django_assert_num_queries(1):
-        accounts.grant("sandbox", 64, now)
+        permits.grant("sandbox", 64, now)

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from billing import accounts, checks
+from billing.limits import permits
 from billing.models import Payment
+from billing.payments import sweep as payment_sweep
 from billing.providers import provider_of
 from billing.sandbox import SandboxServer
 from billing.states import Status
-from config.due import database_now
+from config.due.queue import database_now
 from tests.accounts import looked_at, pending, state
 from tests.shop import Shop
 from tests.threads import in_thread
@@ -42,7 +43,7 @@ def test_the_sweep_keeps_to_the_limit(sandbox: SandboxServer, settings: Settings
     settings.PROVIDER_RATE_LIMIT_PER_S = 50
 
     started = time.monotonic()
-    assert checks.check_due("sandbox", 20) == 60
+    assert payment_sweep.check_due("sandbox", 20) == 60
 
     assert 59 / 50 <= time.monotonic() - started + 0.05 < 2.5
     called = sorted(moments(sandbox))
@@ -55,7 +56,7 @@ def test_all_who_share_an_account_share_its_limit(sandbox: SandboxServer, settin
     pending(24, due_for_s=5)
     sandbox.journal.clear()
     settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 20, 5
-    lanes = [checks.Lane("sandbox", 16) for _ in range(4)]
+    lanes = [payment_sweep.Lane("sandbox", 16) for _ in range(4)]
 
     with ThreadPoolExecutor(5) as pool:
         sweeps = [pool.submit(in_thread, lane.work_off, 20.0) for lane in lanes]
@@ -70,42 +71,42 @@ def test_all_who_share_an_account_share_its_limit(sandbox: SandboxServer, settin
 
 def _ask_as_customers(number: int) -> None:
     for _ in range(number):
-        with accounts.guard("sandbox", wait_s=5, urgent=True):
+        with permits.guard("sandbox", wait_s=5, urgent=True):
             list(provider_of("sandbox").payments_between(database_now(), database_now()))
 
 
 def test_customers_pass_before_the_sweep(sandbox: SandboxServer, settings: Settings) -> None:
     """Whatever the sweep has taken, PROVIDER_BURST_CALLS are left for those who wait."""
     settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 1, 3
-    accounts.grant("sandbox", 64, database_now())
+    permits.grant("sandbox", 64, database_now())
 
-    assert [accounts.permit("sandbox") for _ in range(5)] == [True] * 3 + [False] * 2
-    assert accounts.grant("sandbox", 64, database_now()).starts_s == ()
+    assert [permits.permit("sandbox") for _ in range(5)] == [True] * 3 + [False] * 2
+    assert permits.grant("sandbox", 64, database_now()).starts_s == ()
 
 
 def test_a_customer_waits_for_a_slot_only_if_it_is_near(sandbox: SandboxServer, settings: Settings) -> None:
     """`wait_s` at the most."""
     settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 5, 0
-    assert accounts.permit("sandbox")
+    assert permits.permit("sandbox")
 
-    assert not accounts.permit("sandbox", wait_s=0.05)
+    assert not permits.permit("sandbox", wait_s=0.05)
     started = time.monotonic()
-    assert accounts.permit("sandbox", wait_s=0.5)
+    assert permits.permit("sandbox", wait_s=0.5)
     assert 0.1 < time.monotonic() - started < 0.4
 
 
 def test_slots_that_are_not_used_go_back(sandbox: SandboxServer, settings: Settings) -> None:
     """An idle sweep must not use the limit up; but what later ones were taken after stays taken."""
     settings.PROVIDER_RATE_LIMIT_PER_S = 100
-    granted = accounts.grant("sandbox", 10, database_now())
+    granted = permits.grant("sandbox", 10, database_now())
     assert (len(granted.starts_s), granted.slots_end_at) == (10, state().next_slot_at)
 
-    accounts.settle("sandbox", granted, 4)
+    permits.settle("sandbox", granted, 4)
     assert granted.slots_end_at == state().next_slot_at + timedelta(seconds=0.06)
 
-    accounts.grant("sandbox", 2, database_now())
+    permits.grant("sandbox", 2, database_now())
     taken = state().next_slot_at
-    accounts.settle("sandbox", granted, 0)
+    permits.settle("sandbox", granted, 0)
     assert state().next_slot_at == taken
 
 
@@ -116,7 +117,7 @@ def test_calling_off_takes_three_slots(sandbox: SandboxServer, settings: Setting
     sandbox.journal.clear()
     settings.PROVIDER_RATE_LIMIT_PER_S = 20
 
-    assert checks.check_due("sandbox", 20) == 6
+    assert payment_sweep.check_due("sandbox", 20) == 6
 
     called = moments(sandbox)
     assert len(called) == 12
@@ -128,7 +129,7 @@ def test_a_checkout_without_a_slot_is_left_to_the_sweep(shop: Shop, settings: Se
     """Nobody waits, and nothing is lost: the payment is due at once, and no claim is counted."""
     settings.PROVIDER_PATIENCE_S = 0.1
     settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 1, 0
-    assert accounts.permit("sandbox")
+    assert permits.permit("sandbox")
 
     _, payment = shop.order()
 
@@ -136,7 +137,7 @@ def test_a_checkout_without_a_slot_is_left_to_the_sweep(shop: Shop, settings: Se
     assert payment.next_check_at is not None
     assert payment.next_check_at <= database_now()
     settings.PROVIDER_RATE_LIMIT_PER_S = 0
-    checks.check_due("sandbox", 5)
+    payment_sweep.check_due("sandbox", 5)
     assert shop.fresh(payment).pay_url
 
 
@@ -149,6 +150,6 @@ def test_a_low_limit_starves_no_track(sandbox: SandboxServer, settings: Settings
     sandbox.journal.clear()
     settings.PROVIDER_RATE_LIMIT_PER_S = 7
 
-    checks.check_due("sandbox", 1.3)
+    payment_sweep.check_due("sandbox", 1.3)
 
     assert [ref in old for ref in looked_at(sandbox)[:6]].count(True) in (1, 2, 3)

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from billing import accounts, breaker, checks
 from billing.errors import Unavailable
+from billing.limits import breaker, permits
 from billing.models import Breaker, Payment
+from billing.payments import sweep
 from billing.sandbox import SandboxServer
-from config.due import database_now
+from config.due.queue import database_now
 from tests.accounts import pending, state
 
 pytestmark = pytest.mark.usefixtures("account_at_rest")
@@ -24,19 +25,19 @@ def test_too_many_requests_pauses_the_account(
     pending(20, due_for_s=5)
     fault = sandbox.fault("status", "status_429", retry_after_s=1)
     settings.PAYMENT_CHECK_CONCURRENCY = 6
-    checks.lane.cache_clear()
+    sweep.lane.cache_clear()
     with caplog.at_level(logging.WARNING):
-        checks.check_due("sandbox", 20)
+        sweep.check_due("sandbox", 20)
     assert [record.message for record in caplog.records] == ["provider.paused"]
     sandbox.clear_faults(fault)
-    assert checks.check_due("sandbox", 20) == 0
-    assert not accounts.permit("sandbox")
+    assert sweep.check_due("sandbox", 20) == 0
+    assert not permits.permit("sandbox")
     assert not Payment.objects.exclude(errors=0, attention="").exists()
     assert (state().breaker, state().errors) == (Breaker.CLOSED, 0)
 
     time.sleep(1)
     Payment.objects.update(next_check_at=database_now())
-    assert checks.check_due("sandbox", 20) == 20
+    assert sweep.check_due("sandbox", 20) == 20
 
 
 def test_no_wish_keeps_us_away_for_ever(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from billing.admin import NothingByHand
 from billing.models import Callback, Payment, PaymentEvent
 from commerce.models import Cart, DailyReport, Notification, Order
-from config import paging
+from config.database import paging
 from tests import backstage, reporting
 from tests.backstage import make
 

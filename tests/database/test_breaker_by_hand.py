@@ -7,8 +7,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from billing import accounts, breaker, checks
+from billing.limits import breaker, permits
 from billing.models import Breaker
+from billing.payments import sweep
 from tests.accounts import let_probe, state
 from tests.shop import Shop
 
@@ -42,12 +43,12 @@ def test_an_operator_opens_and_closes_it_by_hand(
     assert "Opened by hand: sandbox." in switch(operator, "open_by_hand", "they rebuild their network")
     shop.let_time_pass(60)
     let_probe()
-    assert checks.check_due("sandbox", 5) == 0
+    assert sweep.check_due("sandbox", 5) == 0
     breaker.note("sandbox", [None])
     assert (state().breaker, state().changed_by, state().why) == (Breaker.HELD, "olga", "they rebuild their network")
 
     assert "Closed by hand: sandbox." in switch(operator, "close_by_hand", "done")
-    assert checks.check_due("sandbox", 5) == 1
+    assert sweep.check_due("sandbox", 5) == 1
 
     assert len(shop.sandbox.requests()) == asked + 1
     assert shop.fresh(payment).errors == 0
@@ -59,14 +60,14 @@ def test_an_operator_opens_and_closes_it_by_hand(
 
 def test_without_a_reason_nothing_is_switched(operator: Client) -> None:
     """The page says what is missing."""
-    accounts.ensure_states()
+    permits.ensure_states()
     assert "write a reason" in switch(operator, "open_by_hand", " ")
     assert state().breaker == Breaker.CLOSED
 
 
 def test_who_may_only_look_switches_nothing(operator: Client) -> None:
     """The lever is for those with the permission "change account"."""
-    accounts.ensure_states()
+    permits.ensure_states()
     User.objects.get().user_permissions.remove(Permission.objects.get(codename="change_accountstate"))
 
     switch(operator, "open_by_hand", "mischief")

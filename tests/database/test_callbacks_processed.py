@@ -6,11 +6,11 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from billing import callbacks
+from billing.callbacks import inbox
 from billing.models import AskedBy, Callback, Payment
 from billing.states import Status
 from commerce.models import OrderStatus
-from config.due import database_now
+from config.due.queue import database_now
 from tests.callbacks import ended, post
 from tests.shop import Shop
 
@@ -96,7 +96,7 @@ def test_a_callback_may_overtake_the_id_of_its_payment(shop: Shop) -> None:
     Payment.objects.update(provider_ref="")
     body = {"type": "payment.succeeded", "payment": {"id": provider_ref, "reference": "-"}}
     post(json.dumps(body).encode())
-    assert callbacks.process_due() == 1
+    assert inbox.process_due() == 1
     assert Callback.objects.get().outcome == Callback.Outcome.WAITING
 
     Payment.objects.update(provider_ref=provider_ref)
@@ -131,7 +131,7 @@ def test_late_success_is_found_through_a_callback(shop: Shop, action: str) -> No
     shop.sandbox.force(payment.provider_ref, "succeeded")
 
     post(shop.callback(payment))
-    callbacks.process_due()
+    inbox.process_due()
 
     payment = shop.fresh(payment)
     assert (payment.status, payment.found_by, payment.next_check_at) == (Status.SUCCEEDED, AskedBy.CALLBACK, None)
@@ -161,17 +161,17 @@ def test_a_late_success_is_not_lost_while_the_provider_is_down(shop: Shop, kind:
     post(shop.callback(payment))
     waits = []
     for errors in (1, 2, 3):
-        assert callbacks.process_due() == 1
+        assert inbox.process_due() == 1
         stored = Callback.objects.get()
         assert (stored.outcome, stored.errors) == (Callback.Outcome.WAITING, errors)
         assert stored.process_after is not None
         waits.append(round((stored.process_after - database_now()).total_seconds()))
-        assert callbacks.process_due() == 0
+        assert inbox.process_due() == 0
         Callback.objects.update(process_after=Now())
     assert waits == [5, 10, 20]
 
     shop.sandbox.end_outage()
-    callbacks.process_due()
+    inbox.process_due()
 
     assert shop.fresh(payment).status == Status.SUCCEEDED
     assert Callback.objects.get().outcome == Callback.Outcome.LOOKED
@@ -201,7 +201,7 @@ def test_a_callback_whose_nudge_was_lost_is_found_by_the_sweep(shop: Shop) -> No
     shop.buyer(payment, "pay")
     post(shop.callback(payment))
 
-    assert callbacks.process_due() == 1
+    assert inbox.process_due() == 1
 
 
 def test_a_callback_whose_worker_died_is_processed_after_its_lease(shop: Shop) -> None:
@@ -209,11 +209,11 @@ def test_a_callback_whose_worker_died_is_processed_after_its_lease(shop: Shop) -
     _, payment = shop.order()
     post(shop.callback(payment))
     stored = Callback.objects.get()
-    assert callbacks.CALLBACKS.claim_one(stored.pk)
-    callbacks.process_due()
+    assert inbox.CALLBACK_QUEUE.claim_one(stored.pk)
+    inbox.process_due()
     assert shop.fresh(stored).outcome == Callback.Outcome.WAITING
 
-    Callback.objects.update(process_after=F("process_after") - callbacks.CALLBACKS.lease)
-    callbacks.process_due()
+    Callback.objects.update(process_after=F("process_after") - inbox.CALLBACK_QUEUE.lease)
+    inbox.process_due()
 
     assert shop.fresh(stored).outcome == Callback.Outcome.LOOKED

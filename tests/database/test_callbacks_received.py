@@ -13,7 +13,7 @@ from pytest_django import Settings
 from billing.models import AskedBy, Callback
 from billing.states import Status
 from commerce.models import OrderStatus
-from config.due import database_now
+from config.due.queue import database_now
 from tests.callbacks import ADDRESS, post, rolled_back
 from tests.shop import Shop, signed
 from tests.threads import at_once

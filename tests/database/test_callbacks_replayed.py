@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from billing import callbacks, pruning
+from billing.callbacks import inbox, pruning
+from billing.callbacks.pruning import prune_callbacks
 from billing.models import AskedBy, Callback
-from billing.pruning import prune_callbacks
 from billing.states import Status
-from config.ending import ending
+from config.due.shutdown import shutting_down
 from tests.callbacks import ended, post, rolled_back
 from tests.shop import Shop
 
@@ -28,7 +28,7 @@ def test_a_callback_that_was_processed_can_be_processed_again(shop: Shop) -> Non
     shop.sweep()
     shop.sandbox.force(payment.provider_ref, "succeeded")
 
-    assert callbacks.replay(Callback.objects.get().pk, "ann")
+    assert inbox.replay(Callback.objects.get().pk, "ann")
     shop.sweep()
 
     stored = Callback.objects.get()
@@ -43,7 +43,7 @@ def test_a_forged_callback_can_be_processed_too(shop: Shop) -> None:
     post(shop.callback(payment), secret="wrong")
     asked = shop.questions(payment)
 
-    assert callbacks.replay(Callback.objects.get().pk, "ann")
+    assert inbox.replay(Callback.objects.get().pk, "ann")
     shop.sweep()
 
     assert Callback.objects.get().outcome == Callback.Outcome.LOOKED
@@ -57,12 +57,12 @@ def test_a_callback_that_cannot_be_read_is_no_better_the_second_time() -> None:
     post(b"{}")
     stored = Callback.objects.get()
 
-    assert callbacks.replay(stored.pk, "ann")
-    callbacks.process_due()
+    assert inbox.replay(stored.pk, "ann")
+    inbox.process_due()
 
     stored.refresh_from_db()
     assert (stored.outcome, stored.replayed_by) == (Callback.Outcome.MALFORMED, "ann")
-    assert not callbacks.replay(stored.pk + 1, "ann")
+    assert not inbox.replay(stored.pk + 1, "ann")
 
 
 def test_a_callback_that_waits_is_processed_at_once(shop: Shop) -> None:
@@ -70,16 +70,16 @@ def test_a_callback_that_waits_is_processed_at_once(shop: Shop) -> None:
     _, payment = ended(shop, "cancel")
     shop.sandbox.outage("status_500", 600)
     post(shop.callback(payment))
-    callbacks.process_due()
-    assert callbacks.process_due() == 0
+    inbox.process_due()
+    assert inbox.process_due() == 0
     shop.sandbox.end_outage()
 
-    callbacks.replay(Callback.objects.get().pk, "ann")
-    claimed = callbacks.CALLBACKS.claim_one(Callback.objects.get().pk)
+    inbox.replay(Callback.objects.get().pk, "ann")
+    claimed = inbox.CALLBACK_QUEUE.claim_one(Callback.objects.get().pk)
     assert claimed is not None
-    callbacks.replay(claimed.pk, "ann")
-    assert callbacks.CALLBACKS.claim_one(claimed.pk) is None
-    callbacks.CALLBACKS.work_on(claimed, callbacks._process)
+    inbox.replay(claimed.pk, "ann")
+    assert inbox.CALLBACK_QUEUE.claim_one(claimed.pk) is None
+    inbox.CALLBACK_QUEUE.work_on(claimed, inbox._process)
 
     assert Callback.objects.get().outcome == Callback.Outcome.LOOKED
 
@@ -113,7 +113,7 @@ def test_old_callbacks_are_deleted_and_no_others(shop: Shop, settings: Settings)
     about_open = shop.receive(pending)
     shop.sweep()
     young, waiting = shop.receive(paid, "payment.refunded"), shop.receive(paid, "payment.canceled")
-    callbacks.process(young.pk)
+    inbox.process(young.pk)
     Callback.objects.exclude(pk=young.pk).update(received_at=Now() - timedelta(days=91))
     Callback.objects.filter(pk=young.pk).update(received_at=Now() - timedelta(days=89))
 
@@ -133,9 +133,9 @@ def test_callbacks_are_deleted_in_batches_until_the_time_is_over(monkeypatch: py
 
     assert prune_callbacks(0)
     assert Callback.objects.count() == 25
-    ending.set()
+    shutting_down.set()
     assert prune_callbacks(10)
     assert Callback.objects.count() == 25
-    ending.clear()
+    shutting_down.clear()
     assert not prune_callbacks(10)
     assert not Callback.objects.exists()

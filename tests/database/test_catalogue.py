@@ -7,8 +7,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from commerce.catalogue import PER_PAGE
 from commerce.models import CartItem, Order, Product, Seller
-from commerce.shelf import PER_PAGE
 from tests.database.test_pages import FORM, MOST_QUERIES, at_most
 from tests.shop import Shop
 

@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
-from billing import payments
 from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
+from billing.payments import service as payments
 from commerce import orders
 from commerce.admin import DeliveryMethodAdmin
 from commerce.errors import CannotOrder, DeliveryNotOffered, TooMuch

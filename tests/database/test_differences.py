@@ -8,12 +8,13 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from billing import differences, mismatches, reconciliation
-from billing.comparing import Found
 from billing.models import Attention, Difference, Payment, Reconciliation
+from billing.payments import mismatches
+from billing.reconciliation import differences, runs
+from billing.reconciliation.compare import Discrepancy
 from billing.sandbox.payment import Money as SandboxMoney
 from billing.states import RefundStatus, Status
-from config.due import database_now
+from config.due.queue import database_now
 from tests.books import Kind, State, made_yesterday, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop
 from tests.stack.ports import wait_until
@@ -22,10 +23,10 @@ from tests.threads import at_once
 
 def day(ago: int = 1) -> Reconciliation:
     """So many days ago."""
-    return reconciliation.again("sandbox", yesterday() - timedelta(days=ago - 1))
+    return runs.compare_again("sandbox", yesterday() - timedelta(days=ago - 1))
 
 
-def note(run: Reconciliation, found: Sequence[Found]) -> None:
+def note(run: Reconciliation, found: Sequence[Discrepancy]) -> None:
     """As a step through the day does."""
     with transaction.atomic():
         differences.note(run, found)
@@ -42,9 +43,9 @@ def state_of(kind: Difference.Kind) -> str:
 def test_a_difference_found_again_says_what_is_so_now(shop: Shop) -> None:
     """And it belongs to the day that found it last."""
     first, second = made_yesterday(shop), made_yesterday(shop)
-    note(day(2), [Found(Kind.STATUS, "sb_1", "a", "pending", "canceled", first)])
+    note(day(2), [Discrepancy(Kind.STATUS, "sb_1", "a", "pending", "canceled", first)])
 
-    note(day(1), [Found(Kind.STATUS, "sb_1", "b", "created", "failed", second)])
+    note(day(1), [Discrepancy(Kind.STATUS, "sb_1", "b", "created", "failed", second)])
 
     row = only()
     assert (row.reference, row.ours, row.theirs, row.payment) == ("b", "created", "failed", second)
@@ -53,7 +54,7 @@ def test_a_difference_found_again_says_what_is_so_now(shop: Shop) -> None:
 
 def test_what_a_list_names_twice_is_noted_once(shop: Shop) -> None:
     """Pages overlap where a payment is made while they are read."""
-    found = Found(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
+    found = Discrepancy(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
 
     note(day(), [found, found])
 
@@ -66,7 +67,7 @@ def test_many_differences_take_no_more_queries_than_a_pair(shop: Shop) -> None:
 
     def queries(count: int) -> int:
         with CaptureQueriesContext(connection) as captured:
-            note(run, [Found(Kind.UNKNOWN, f"sb_{count}_{n}", theirs="succeeded") for n in range(count)])
+            note(run, [Discrepancy(Kind.UNKNOWN, f"sb_{count}_{n}", theirs="succeeded") for n in range(count)])
         return len(captured)
 
     assert queries(20) == queries(2)
@@ -89,7 +90,7 @@ def test_a_word_as_long_as_its_column_is_cut(shop: Shop, caplog: pytest.LogCaptu
 def test_what_the_same_account_has_is_the_same_difference_and_no_other(shop: Shop) -> None:
     """Two accounts of one provider may use an id twice."""
     other = Reconciliation.objects.create(account="second", day=yesterday(), reconcile_after=database_now())
-    found = Found(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
+    found = Discrepancy(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
 
     note(day(), [found])
     note(other, [found])
@@ -139,7 +140,7 @@ def test_what_stands_is_told_as_it_is_after_the_look(shop: Shop) -> None:
     """What the list said may be old by then."""
     payment = made_yesterday(shop, "pay")
     shop.sandbox.force(payment.provider_ref, "canceled")
-    note(day(), [Found(Kind.STATUS, payment.provider_ref, "", "pending", "authorized", payment)])
+    note(day(), [Discrepancy(Kind.STATUS, payment.provider_ref, "", "pending", "authorized", payment)])
 
     differences.mend(only())
 
@@ -149,7 +150,7 @@ def test_what_stands_is_told_as_it_is_after_the_look(shop: Shop) -> None:
 def test_the_day_that_found_it_meanwhile_keeps_it(shop: Shop) -> None:
     """A look takes time; of what came of it, only that is written."""
     payment = made_yesterday(shop)
-    found = Found(Kind.STATUS, payment.provider_ref, "", "pending", "succeeded", payment, mendable=True)
+    found = Discrepancy(Kind.STATUS, payment.provider_ref, "", "pending", "succeeded", payment, mendable=True)
     note(day(2), [found])
     read_before = only()
     note(day(1), [found])
@@ -356,7 +357,7 @@ def test_nobody_resolves_without_a_name_and_a_reason(shop: Shop, by: str, why: s
 
 def test_a_decision_that_is_being_written_when_the_difference_is_found_again_stands(shop: Shop) -> None:
     """The day waits for it."""
-    theirs = Found(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
+    theirs = Discrepancy(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")
     note(day(), [theirs])
     run, pk, is_decided = day(), only().pk, threading.Event()
 

@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from pytest_django import DjangoAssertNumQueries
 
-from billing.looks import CHECKS
 from billing.models import Payment
-from config.due import DEATHS_ALLOWED, ClaimLost, database_now
+from billing.payments.check import CHECK_QUEUE
+from config.due.queue import DEATHS_ALLOWED, ClaimLost, database_now
 from tests.shop import written_payment
 
 T = TypeVar("T")
@@ -36,14 +36,14 @@ def payments(count: int, *, due_for_s: float = 1, prefix: str = "order") -> list
 
 def claim(payment: Payment) -> Payment:
     """Claim a row that is due."""
-    claimed = CHECKS.claim_one(payment.pk)
+    claimed = CHECK_QUEUE.claim_one(payment.pk)
     assert claimed is not None
     return claimed
 
 
 def claim_left_over() -> Payment:
     """Claim the row that a dead worker left."""
-    claimed = CHECKS.claim_left_over()
+    claimed = CHECK_QUEUE.claim_left_over()
     assert claimed is not None
     return claimed
 
@@ -65,7 +65,7 @@ def due_time(payment: Payment) -> datetime:
 
 def expire_leases() -> None:
     """As if everybody's lease had run out."""
-    Payment.objects.update(next_check_at=F("next_check_at") - CHECKS.lease - timedelta(seconds=1))
+    Payment.objects.update(next_check_at=F("next_check_at") - CHECK_QUEUE.lease - timedelta(seconds=1))
 
 
 def test_a_claimed_row_is_not_due() -> None:
@@ -75,8 +75,8 @@ def test_a_claimed_row_is_not_due() -> None:
 
     claimed = claim(payment)
 
-    assert CHECKS.claim_one(payment.pk) is None
-    assert before + CHECKS.lease <= due_time(claimed) <= database_now() + CHECKS.lease
+    assert CHECK_QUEUE.claim_one(payment.pk) is None
+    assert before + CHECK_QUEUE.lease <= due_time(claimed) <= database_now() + CHECK_QUEUE.lease
     assert claimed.due_since == payment.next_check_at
     assert Payment.objects.get().claims == 1
 
@@ -85,16 +85,16 @@ def test_a_row_that_is_not_due_yet_is_not_claimed() -> None:
     """Not before its time."""
     payment = payments(1, due_for_s=-60)[0]
 
-    assert CHECKS.claim_one(payment.pk) is None
-    assert CHECKS.claim_batch(10) == []
+    assert CHECK_QUEUE.claim_one(payment.pk) is None
+    assert CHECK_QUEUE.claim_batch(10) == []
 
 
 def test_those_that_waited_longest_come_first() -> None:
     """A batch is taken from the end of the line."""
     rows = payments(5)
 
-    assert [row.pk for row in CHECKS.claim_batch(3)] == [row.pk for row in rows[:3]]
-    assert [row.pk for row in CHECKS.claim_batch(3)] == [row.pk for row in rows[3:]]
+    assert [row.pk for row in CHECK_QUEUE.claim_batch(3)] == [row.pk for row in rows[:3]]
+    assert [row.pk for row in CHECK_QUEUE.claim_batch(3)] == [row.pk for row in rows[3:]]
 
 
 def test_many_workers_claim_every_row_once() -> None:
@@ -105,7 +105,7 @@ def test_many_workers_claim_every_row_once() -> None:
     def claim_all() -> list[int]:
         start.wait()
         try:
-            return [row.pk for _ in range(30) for row in CHECKS.claim_batch(7)]
+            return [row.pk for _ in range(30) for row in CHECK_QUEUE.claim_batch(7)]
         finally:
             connection.close()
 
@@ -143,7 +143,7 @@ def test_rows_that_others_hold_are_passed_over() -> None:
         return
     locked, free = payments(2)
     with locked_by_another(locked, threading.Event()):
-        claimed = CHECKS.claim_batch(10)
+        claimed = CHECK_QUEUE.claim_batch(10)
 
     assert [row.pk for row in claimed] == [free.pk]
 
@@ -153,7 +153,7 @@ def test_a_row_that_was_asked_for_is_waited_for() -> None:
     [payment] = payments(1)
     done = threading.Event()
     with locked_by_another(payment, done), ThreadPoolExecutor(1) as pool:
-        claiming = pool.submit(in_own_connection, lambda: CHECKS.claim_one(payment.pk))
+        claiming = pool.submit(in_own_connection, lambda: CHECK_QUEUE.claim_one(payment.pk))
         assert not wait([claiming], 0.3).done
         done.set()
 
@@ -169,7 +169,7 @@ def test_a_dead_worker_costs_one_lease() -> None:
     claim(payment)
     expire_leases()
 
-    assert CHECKS.claim_batch(10) == []
+    assert CHECK_QUEUE.claim_batch(10) == []
     assert claim_left_over().claims == 2
 
 
@@ -180,19 +180,19 @@ def test_who_lost_the_claim_cannot_write() -> None:
     expire_leases()
     claim(payment)
 
-    with pytest.raises(ClaimLost), CHECKS.holding(slow):
+    with pytest.raises(ClaimLost), CHECK_QUEUE.holding(slow):
         raise AssertionError("must not get here")
 
 
 def test_who_lost_the_claim_cannot_snooze_either() -> None:
     """The statement that answers for many rows looks at each row's token."""
     first, second = payments(2)
-    slow = CHECKS.claim_batch(2)
+    slow = CHECK_QUEUE.claim_batch(2)
     Payment.objects.filter(pk=first.pk).update(next_check_at=database_now())
     other = claim(first)
     later = database_now() + timedelta(hours=1)
 
-    assert CHECKS.snooze_all(slow, [later, later]) == 1
+    assert CHECK_QUEUE.snooze_all(slow, [later, later]) == 1
 
     assert due_time(first) == other.next_check_at
     assert due_time(second) == later
@@ -201,18 +201,18 @@ def test_who_lost_the_claim_cannot_snooze_either() -> None:
 def test_an_outcome_clears_what_the_claim_counted() -> None:
     """Snooze counts nothing; put off counts a consecutive error; done leaves no appointment."""
     payment = payments(1)[0]
-    with CHECKS.holding(claim(payment)) as held:
-        CHECKS.put_off(held, timedelta(0))
+    with CHECK_QUEUE.holding(claim(payment)) as held:
+        CHECK_QUEUE.put_off(held, timedelta(0))
         held.save()
     assert (held.claims, held.errors) == (0, 1)
 
-    with CHECKS.holding(claim(payment)) as held:
-        CHECKS.put_off(held, timedelta(0))
+    with CHECK_QUEUE.holding(claim(payment)) as held:
+        CHECK_QUEUE.put_off(held, timedelta(0))
         held.save()
     assert (held.claims, held.errors) == (0, 2)
 
-    with CHECKS.holding(claim(payment)) as held:
-        CHECKS.snooze(held, timedelta(hours=1))
+    with CHECK_QUEUE.holding(claim(payment)) as held:
+        CHECK_QUEUE.snooze(held, timedelta(hours=1))
         held.save()
     assert (held.claims, held.errors) == (0, 0)
 
@@ -221,7 +221,7 @@ def test_asking_for_a_look_makes_a_row_due() -> None:
     """Who asked is known to the next look, and only to that one."""
     payment = payments(1, due_for_s=-60)[0]
 
-    assert CHECKS.make_due(Q(pk=payment.pk), "callback") == 1
+    assert CHECK_QUEUE.make_due(Q(pk=payment.pk), "callback") == 1
 
     assert claim(payment).asked_by == "callback"
     assert Payment.objects.get().asked_by == ""
@@ -232,9 +232,9 @@ def test_asking_while_somebody_looks_takes_nothing_away() -> None:
     payment = payments(1)[0]
     claimed = claim(payment)
 
-    CHECKS.make_due(Q(pk=payment.pk), "callback")
-    assert CHECKS.claim_one(payment.pk) is None
-    assert CHECKS.snooze_all([claimed], [database_now() + timedelta(hours=1)]) == 1
+    CHECK_QUEUE.make_due(Q(pk=payment.pk), "callback")
+    assert CHECK_QUEUE.claim_one(payment.pk) is None
+    assert CHECK_QUEUE.snooze_all([claimed], [database_now() + timedelta(hours=1)]) == 1
 
     assert claim(payment).asked_by == "callback"
 
@@ -243,7 +243,7 @@ def test_asking_about_a_row_that_is_overdue_does_not_send_it_to_the_end_of_the_l
     """Waiting time is kept."""
     payment = payments(1, due_for_s=60)[0]
 
-    CHECKS.make_due(Q(pk=payment.pk), "callback")
+    CHECK_QUEUE.make_due(Q(pk=payment.pk), "callback")
 
     assert Payment.objects.get().next_check_at == payment.next_check_at
 
@@ -269,7 +269,7 @@ def test_a_failing_row_holds_up_no_other() -> None:
             raise ValueError("a bug")
         worked_on.append(row.pk)
 
-    assert CHECKS.work_off(10, work) == 3
+    assert CHECK_QUEUE.work_off(10, work) == 3
     assert worked_on == [rows[0].pk, rows[2].pk]
     assert Payment.objects.get(pk=rows[1].pk).claims == 1
 
@@ -280,7 +280,7 @@ def test_what_a_dead_worker_left_is_worked_off_in_one_go() -> None:
     Payment.objects.update(claims=1)
     in_hand = []
 
-    assert CHECKS.work_off(10, lambda row: in_hand.append((row.pk, Payment.objects.filter(claims=2).count()))) == 5
+    assert CHECK_QUEUE.work_off(10, lambda row: in_hand.append((row.pk, Payment.objects.filter(claims=2).count()))) == 5
 
     assert [pk for pk, _ in in_hand] == [row.pk for row in rows]
     assert [claimed for _, claimed in in_hand] == [1, 2, 3, 4, 5]
@@ -291,7 +291,7 @@ def test_a_claim_costs_three_statements(django_assert_num_queries: DjangoAssertN
     payments(50)
 
     with django_assert_num_queries(5 if connection.vendor == "postgresql" else 4):
-        CHECKS.claim_batch(50)
+        CHECK_QUEUE.claim_batch(50)
 
 
 def test_finding_due_rows_reads_an_index() -> None:
@@ -300,7 +300,7 @@ def test_finding_due_rows_reads_an_index() -> None:
     payments(50)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-        cursor.execute(*_explained(CHECKS.due(database_now()).filter(account="sandbox", claims=0)[:50]))
+        cursor.execute(*_explained(CHECK_QUEUE.due(database_now()).filter(account="sandbox", claims=0)[:50]))
         assert "payment_due" in str(cursor.fetchall())
 
 

@@ -7,12 +7,13 @@ from itertools import combinations
 import pytest
 from django.db import connection
 
-from billing import callbacks, payments
-from billing.looks import CHECKS, Look, look, record
+from billing.callbacks import inbox
 from billing.models import AskedBy, Payment, PaymentEvent
+from billing.payments import service as payments
+from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
 from billing.sandbox import SandboxServer
 from commerce.models import Notification, Order
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop, signed
 
 Step = Callable[[], object]
@@ -23,11 +24,11 @@ class Looker:
 
     def __init__(self, payment: Payment) -> None:
         self.payment = payment
-        self.found: Look | None = None
+        self.found: CheckResult | None = None
 
     def ask(self) -> None:
-        claimed = CHECKS.claim_one(self.payment.pk)
-        self.found = look(claimed, database_now()) if claimed else None
+        claimed = CHECK_QUEUE.claim_one(self.payment.pk)
+        self.found = check(claimed, database_now()) if claimed else None
 
     def write(self) -> None:
         if self.found:
@@ -43,13 +44,13 @@ def schedule(_shop: Shop, payment: Payment) -> list[Step]:
 def callback(shop: Shop, payment: Payment) -> list[Step]:
     """The provider's callback, through its view's domain call and its actor."""
     looker, body = Looker(payment), shop.callback(payment)
-    return [lambda: callbacks.process(callbacks.receive("sandbox", signed(body)).pk), looker.ask, looker.write]
+    return [lambda: inbox.process(inbox.receive("sandbox", signed(body)).pk), looker.ask, looker.write]
 
 
 def customers_return(_shop: Shop, payment: Payment) -> list[Step]:
     """The customer comes back to the shop."""
     looker = Looker(payment)
-    return [lambda: payments.look_now(payment.reference, AskedBy.RETURN), looker.ask, looker.write]
+    return [lambda: payments.check_reference_now(payment.reference, AskedBy.RETURN), looker.ask, looker.write]
 
 
 def merges(lengths: list[int]) -> Iterator[list[int]]:

@@ -7,11 +7,11 @@ import pytest
 from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
-from actors.jobs import quarantine
-from actors.jobs.quarantine import Quarantined, deaths, note_end, note_start, silence
-from actors.jobs.running import me
 from actors.models import Redelivery, Worker
-from config.due import DEATHS_ALLOWED, database_now
+from actors.runtime import quarantine
+from actors.runtime.quarantine import Quarantined, deaths, note_end, note_start, silence_limit
+from actors.runtime.running import worker_name
+from config.due.queue import DEATHS_ALLOWED, database_now
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def _quick_beats(settings: Settings) -> None:
 def worker(name: str, *, silent: bool = False, stopped: bool = False) -> str:
     """A worker process as its row has it."""
     now = database_now()
-    seen_at = now - 2 * silence() if silent else now + timedelta(seconds=60)  # a clock ahead: it stays alive
+    seen_at = now - 2 * silence_limit() if silent else now + timedelta(seconds=60)  # a clock ahead: it stays alive
     Worker.objects.create(
         name=name, host="h", pid=1, threads=8, started_at=now, seen_at=seen_at, stopped_at=now if stopped else None
     )
@@ -58,7 +58,7 @@ def test_a_start_whose_worker_lives_or_stopped_properly_is_none(innocent: str) -
     names = {
         "alive": lambda: worker("alive"),
         "stopped": lambda: worker("stopped", silent=True, stopped=True),
-        "here": me,
+        "here": worker_name,
     }
     started(*[names[innocent]()] * 5)
 
@@ -78,7 +78,7 @@ def test_at_the_third_death_a_message_is_not_run() -> None:
     """It fails, which makes it a dead letter; before that its starts are written down."""
     message = a_message()
     note_start(message)
-    assert list(Redelivery.objects.values_list("message_id", "worker")) == [("m-1", me())]
+    assert list(Redelivery.objects.values_list("message_id", "worker")) == [("m-1", worker_name())]
     started(*["unknown"] * (DEATHS_ALLOWED - 1))
 
     with pytest.raises(Quarantined):

@@ -11,15 +11,17 @@ from django.db.models import Q
 from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
-from actors.jobs import history, letters, looking, pauses
-from actors.jobs.letters import Which
-from actors.jobs.pruning import prune_jobs
-from actors.jobs.recorder import BATCH, BUFFER, Recorder, recorder
+from actors.jobs import looking
 from actors.models import Job, Worker
-from billing.looks import CHECKS
+from actors.operations import dead_letters, pauses
+from actors.operations.dead_letters import DeadLetterFilter
+from actors.runtime import history
+from actors.runtime.pruning import prune_jobs
+from actors.runtime.recorder import BATCH, BUFFER, Recorder, recorder
 from billing.models import AskedBy
-from config.consumers import HandBackPaused, Paused
-from config.due import database_now
+from billing.payments.check import CHECK_QUEUE
+from config.due.queue import database_now
+from config.messaging.consumers import HandBackPaused, Paused
 from tests.shop import Shop
 from tests.stack.ports import wait_until
 
@@ -79,7 +81,7 @@ def test_a_job_that_did_something_leaves_a_row(worker: dramatiq.Worker, shop: Sh
     """What, where, how long, and how long it waited."""
     _, payment = shop.order()
     shop.buyer(payment, "pay")
-    CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+    CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
 
     message_id = send("check_payment", payment.pk)
 
@@ -111,7 +113,7 @@ def test_a_failure_keeps_its_traceback_and_the_last_one_is_there_with_the_dead_l
     settings.JOB_TRACEBACK_CHARS = 500
     message_id = send("check_payment", 1, 2, 3)
 
-    wait_until(lambda: bool(letters.look()), "it was given up", 20)
+    wait_until(lambda: bool(dead_letters.find()), "it was given up", 20)
     assert [job.outcome for job in runs(message_id)][-1] == "failed"
     recorder.flush(5)
 
@@ -126,16 +128,16 @@ def test_a_failure_keeps_its_traceback_and_the_last_one_is_there_with_the_dead_l
 def test_a_dead_letter_is_sent_again_or_dropped(worker: dramatiq.Worker) -> None:
     """With a new id and a clean record."""
     send("check_payment", 1, 2, 3)
-    wait_until(lambda: bool(letters.look()), "it was given up", 20)
-    [first] = letters.look()
+    wait_until(lambda: bool(dead_letters.find()), "it was given up", 20)
+    [first] = dead_letters.find()
 
-    assert letters.send_again(Which(key="another")) == 0
-    assert letters.send_again(Which(key=first.key)) == 1
-    wait_until(lambda: bool(letters.look()), "it was given up again", 20)
-    [second] = letters.look()
+    assert dead_letters.send_again(DeadLetterFilter(key="another")) == 0
+    assert dead_letters.send_again(DeadLetterFilter(key=first.key)) == 1
+    wait_until(lambda: bool(dead_letters.find()), "it was given up again", 20)
+    [second] = dead_letters.find()
     assert second.key != first.key
-    assert letters.drop(Which(actor="check_payment")) == 1
-    assert letters.look() == []
+    assert dead_letters.drop(DeadLetterFilter(actor="check_payment")) == 1
+    assert dead_letters.find() == []
 
 
 def test_a_job_of_the_history_is_run_again() -> None:
@@ -255,8 +257,8 @@ def test_the_history_is_searched_by_what_one_knows() -> None:
     """Actor, outcome, message, time; the newest first."""
     Job.objects.bulk_create([a_job(), a_job(actor="settle_orders", outcome="failed", message_id="m-2")])
 
-    assert [job.message_id for job in history.past(actor="settle_orders")] == ["m-2"]
-    assert [job.message_id for job in history.past(outcome="failed")] == ["m-2"]
-    assert [job.actor for job in history.past(message_id="m-1")] == ["check_payment"]
-    assert history.past(since=database_now() + timedelta(seconds=60)) == []
-    assert len(history.past(limit=1)) == 1
+    assert [job.message_id for job in history.runs(actor="settle_orders")] == ["m-2"]
+    assert [job.message_id for job in history.runs(outcome="failed")] == ["m-2"]
+    assert [job.actor for job in history.runs(message_id="m-1")] == ["check_payment"]
+    assert history.runs(since=database_now() + timedelta(seconds=60)) == []
+    assert len(history.runs(limit=1)) == 1

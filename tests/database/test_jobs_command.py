@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from actors.jobs import doctor, pauses
+from actors.jobs import doctor
 from actors.models import Pause, Tick
-from actors.schedule import table
-from config.due import database_now
+from actors.operations import pauses
+from actors.scheduling.table import table
+from config.due.queue import database_now
 from tests.consoles import job, worker
 
 pytestmark = pytest.mark.django_db

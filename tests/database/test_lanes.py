@@ -9,13 +9,13 @@ import pytest
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from billing import checks
-from billing.looks import CHECKS
 from billing.models import Attention, Payment
+from billing.payments import sweep
+from billing.payments.check import CHECK_QUEUE
 from billing.sandbox import SandboxServer
 from billing.states import Status
-from config.due import DEATHS_ALLOWED, database_now
-from config.nudges import publisher
+from config.due.queue import DEATHS_ALLOWED, database_now
+from config.messaging.nudges import publisher
 from tests.accounts import looked_at, pending
 from tests.shop import Shop
 from tests.stack.ports import wait_until
@@ -26,7 +26,7 @@ from tests.threads import in_thread
 def narrow(settings: Settings, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes for six calls at once, which take no more before all six are answered, however slow the machine is."""
     settings.PAYMENT_CHECK_CONCURRENCY = 6
-    monkeypatch.setattr(checks, "CLAIM_AGAIN_S", 20.0)
+    monkeypatch.setattr(sweep, "CLAIM_AGAIN_S", 20.0)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def test_a_backlog_of_old_payments_does_not_starve_a_new_one(narrow: None, sandb
     pending(40, due_for_s=600, age_s=3_000)
     new = pending(4, due_for_s=0.1)
 
-    checks.check_due("sandbox", 20)
+    sweep.check_due("sandbox", 20)
 
     assert {payment.provider_ref for payment in new} <= set(looked_at(sandbox)[:6])
 
@@ -49,7 +49,7 @@ def test_a_crowd_of_new_payments_does_not_starve_an_old_one(narrow: None, sandbo
     (old,) = pending(1, due_for_s=600, age_s=3_000)
     pending(40, due_for_s=1)
 
-    checks.check_due("sandbox", 20)
+    sweep.check_due("sandbox", 20)
 
     assert old.provider_ref in looked_at(sandbox)[:6]
 
@@ -58,7 +58,7 @@ def test_everything_that_is_due_is_looked_at_once(narrow: None, sandbox: Sandbox
     """However much more it is than fits at a time."""
     payments = pending(40, due_for_s=5)
 
-    assert checks.check_due("sandbox", 20) == 40
+    assert sweep.check_due("sandbox", 20) == 40
 
     assert sorted(looked_at(sandbox)) == sorted(payment.provider_ref for payment in payments)
 
@@ -69,7 +69,7 @@ def test_a_lane_is_never_fuller_than_it_may_be(narrow: None, sandbox: SandboxSer
     sandbox.fault("status", "delay", delay_ms=100)
     started = time.monotonic()
 
-    checks.check_due("sandbox", 20)
+    sweep.check_due("sandbox", 20)
 
     assert time.monotonic() - started >= 0.4
 
@@ -79,17 +79,17 @@ def test_when_the_time_is_used_up_the_rest_stays_in_the_database(narrow: None, s
     pending(40, due_for_s=5)
     sandbox.fault("status", "delay", delay_ms=300)
 
-    count = checks.check_due("sandbox", 0.1)
+    count = sweep.check_due("sandbox", 0.1)
 
     assert 0 < count < 40
-    assert CHECKS.due(database_now()).count() == 40 - count
+    assert CHECK_QUEUE.due(database_now()).count() == 40 - count
     assert not Payment.objects.exclude(claims=0).exists()
 
 
 def test_a_full_lane_asks_for_help(narrow: None) -> None:
     """Once: another process may join."""
     pending(20, due_for_s=5)
-    checks.check_due("sandbox", 20)
+    sweep.check_due("sandbox", 20)
 
     publisher.flush(timeout_s=2)
 
@@ -104,9 +104,9 @@ def test_one_thread_of_a_process_works_off_a_lane(narrow: None, sandbox: Sandbox
     pending(6, due_for_s=5)
     sandbox.fault("status", "delay", delay_ms=2_000)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(in_thread, checks.check_due, "sandbox", 20)
+        first = pool.submit(in_thread, sweep.check_due, "sandbox", 20)
         wait_until(lambda: looked_at(sandbox), "the first one was at work", 20)
-        assert checks.check_due("sandbox", 20) == 0
+        assert sweep.check_due("sandbox", 20) == 0
         assert not first.done()
         assert first.result() == 6
 
@@ -118,11 +118,11 @@ def test_a_provider_that_hangs_holds_up_no_other(
     pending(12, due_for_s=60)
     pending(12, due_for_s=1, name="other")
     sandbox.fault("status", "hang", hang_s=30)
-    assert checks.accounts_with_due_payments() == ["other", "sandbox"]
+    assert sweep.accounts_with_due_payments() == ["other", "sandbox"]
     with ThreadPoolExecutor(1) as pool:
-        hanging = pool.submit(in_thread, checks.check_due, "sandbox", 20)
+        hanging = pool.submit(in_thread, sweep.check_due, "sandbox", 20)
         started = time.monotonic()
-        assert checks.check_due("other", 20) == 12
+        assert sweep.check_due("other", 20) == 12
         assert time.monotonic() - started < settings.PAYMENT_API_TIMEOUT_S, "no call had ended by then"
         assert not hanging.done()
         hanging.result()
@@ -133,9 +133,9 @@ def test_looks_outside_the_lane_take_two_threads_at_the_most(sandbox: SandboxSer
     payments = pending(3, due_for_s=1)
     sandbox.fault("status", "hang", hang_s=30)
     with ThreadPoolExecutor(2) as pool:
-        hanging = [pool.submit(in_thread, checks.check_one, payment.pk) for payment in payments[:2]]
+        hanging = [pool.submit(in_thread, sweep.check_one, payment.pk) for payment in payments[:2]]
         wait_until(lambda: len(looked_at(sandbox)) == 2, "both were being looked at", 20)
-        assert checks.check_one(payments[2].pk) is False
+        assert sweep.check_one(payments[2].pk) is False
         assert [look.result() for look in hanging] == [True, True]
 
 
@@ -146,7 +146,7 @@ def test_what_a_dead_worker_left_is_looked_at_one_by_one(sandbox: SandboxServer)
     sandbox.fault("status", "delay", delay_ms=100)
     started = time.monotonic()
 
-    assert checks.check_due("sandbox", 20) == 3
+    assert sweep.check_due("sandbox", 20) == 3
 
     assert time.monotonic() - started >= 0.3
     assert not Payment.objects.exclude(claims=0).exists()
@@ -158,7 +158,7 @@ def test_a_payment_that_killed_three_workers_is_left_alone_for_long(sandbox: San
     (payment,) = pending(1, due_for_s=5)
     Payment.objects.update(claims=DEATHS_ALLOWED)
 
-    assert checks.check_due("sandbox", 20) == 0
+    assert sweep.check_due("sandbox", 20) == 0
 
     parked = Payment.objects.get(pk=payment.pk)
     assert (parked.attention, parked.status) == (Attention.WORKERS_LOST, Status.PENDING)
@@ -167,7 +167,7 @@ def test_a_payment_that_killed_three_workers_is_left_alone_for_long(sandbox: San
     assert looked_at(sandbox) == []
 
     Payment.objects.update(next_check_at=F("next_check_at") - timedelta(minutes=11))
-    assert checks.check_due("sandbox", 20) == 1
+    assert sweep.check_due("sandbox", 20) == 1
     cleared = Payment.objects.get(pk=payment.pk)
     assert (cleared.attention, cleared.claims) == (Attention.NONE, 0)
 
@@ -177,7 +177,7 @@ def test_a_payment_of_a_provider_that_is_gone_is_seen(sandbox: SandboxServer) ->
     (payment,) = pending(1, due_for_s=5)
     Payment.objects.update(account="gone")
 
-    assert checks.check_due("gone", 20) == 1
+    assert sweep.check_due("gone", 20) == 1
 
     assert Payment.objects.get(pk=payment.pk).errors == 1
 
@@ -188,5 +188,5 @@ def test_a_lane_writes_down_what_it_found(shop: Shop) -> None:
     shop.buyer(payment, "pay")
     shop.let_time_pass(6)
 
-    assert checks.check_due("sandbox", 5) == 1
+    assert sweep.check_due("sandbox", 5) == 1
     assert shop.fresh(payment).status == Status.SUCCEEDED

@@ -6,15 +6,17 @@ from uuid import uuid4
 import pytest
 from django.db.models import Q
 
-from billing import mismatches, payments, refunds
-from billing.looks import CHECKS, Look, look, record
-from billing.mismatches import CannotDecide
 from billing.models import AskedBy, Attention, Payment
 from billing.money import Money
-from billing.providers import Answer
+from billing.payments import mismatches
+from billing.payments import service as payments
+from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
+from billing.payments.mismatches import CannotDecide
+from billing.providers import PaymentSnapshot
+from billing.refunds import follow as refunds
 from billing.states import Status
 from commerce.models import Order, OrderStatus, Product
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop
 from tests.stock import stock_adds_up
 from tests.threads import at_once
@@ -239,10 +241,10 @@ def test_nobody_decides_where_there_is_nothing_to_decide(shop: Shop) -> None:
 def test_a_decision_wins_over_a_look_that_is_under_way(shop: Shop) -> None:
     """The look's claim is lost; what it brings changes nothing."""
     order, payment = takes(shop, "4.51")
-    CHECKS.make_due(Q(pk=payment.pk), "operator")
-    claimed = CHECKS.claim_one(payment.pk)
+    CHECK_QUEUE.make_due(Q(pk=payment.pk), "operator")
+    claimed = CHECK_QUEUE.claim_one(payment.pk)
     assert claimed is not None
-    found = look(claimed, database_now())
+    found = check(claimed, database_now())
 
     mismatches.accept(payment.pk, "olga", "fine")
     record([found])
@@ -313,7 +315,7 @@ def test_a_wrong_sum_that_came_late_goes_back_and_changes_no_state(shop: Shop) -
     shop.buyer(payment, "cancel")
     shop.sweep_now(payment)
     shop.sandbox.force(payment.provider_ref, "succeeded", "", {"value": "4.00", "currency": "EUR"})
-    payments.look_again(shop.fresh(payment), AskedBy.OPERATOR)
+    payments.check_again(shop.fresh(payment), AskedBy.OPERATOR)
     before = shop.fresh(payment)
     assert (before.status, before.attention) == (Status.CANCELED, Attention.MISMATCH)
 
@@ -381,12 +383,12 @@ def test_only_a_mismatch_without_money_is_closed(shop: Shop) -> None:
 
 def answered(shop: Shop, payment: Payment, **lie: object) -> Payment:
     """Looked at, with something else in the provider's answer than it says."""
-    CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
-    claimed = CHECKS.claim_one(payment.pk) or shop.fresh(payment)
+    CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+    claimed = CHECK_QUEUE.claim_one(payment.pk) or shop.fresh(payment)
     claimed.due_since = database_now()
-    found = look(claimed, database_now())
-    assert isinstance(found.outcome, Answer)
-    record([Look(claimed, replace(found.outcome, **lie))])  # type: ignore[arg-type]
+    found = check(claimed, database_now())
+    assert isinstance(found.outcome, PaymentSnapshot)
+    record([CheckResult(claimed, replace(found.outcome, **lie))])  # type: ignore[arg-type]
     return shop.fresh(payment)
 
 

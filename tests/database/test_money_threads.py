@@ -8,16 +8,18 @@ from uuid import uuid4
 import pytest
 from django.db.models import Q
 
-from billing import checks, external_refunds, mismatches, refunds
-from billing.looks import CHECKS
 from billing.models import AskedBy, Payment, Refund
-from billing.payments import PaymentUnresolved
-from billing.refunds import CannotRefund
+from billing.payments import mismatches, sweep
+from billing.payments.check import CHECK_QUEUE
+from billing.payments.service import PaymentUnresolved
+from billing.refunds import external as external_refunds
+from billing.refunds import follow as refunds
+from billing.refunds.follow import CannotRefund
 from billing.sandbox.messages import Refused
 from commerce import orders, settlement
 from commerce.errors import NotEnough
 from commerce.models import Order, Product
-from config.due import database_now
+from config.due.queue import database_now
 from tests.money.beginnings import begin
 from tests.money.scene import end_quietly
 from tests.money.world import World
@@ -33,8 +35,8 @@ def order_of(payment: Payment) -> Order:
 
 def looks(payment: Payment) -> bool:
     """A worker is told to look now."""
-    CHECKS.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
-    return checks.check_one(payment.pk)
+    CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+    return sweep.check_one(payment.pk)
 
 
 def tries(work: Callable[[], object], *refusals: type[Exception]) -> bool:

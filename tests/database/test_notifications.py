@@ -21,9 +21,9 @@ from pytest_django import Settings
 from commerce import letters, notifications, settlement, wire
 from commerce.mailserver import breaker
 from commerce.models import Notification, Order
-from config.due import database_now
-from config.ending import ending
-from config.nudges import publisher
+from config.due.queue import database_now
+from config.due.shutdown import shutting_down
+from config.messaging.nudges import publisher
 from tests.shop import Shop
 from tests.stack.mail import MailServer
 from tests.stack.ports import wait_until
@@ -240,7 +240,7 @@ def test_a_worker_that_is_to_end_gives_its_group_back(shop: Shop, mail: MailServ
     first, second = (paid(shop, email=f"{name}@example.com").notifications.get() for name in ("ann", "bert"))
     mail.hang(1.5, to="ann@example.com")
 
-    at_once(lambda: notifications.send_due(10), lambda: soon(mail, ending.set))
+    at_once(lambda: notifications.send_due(10), lambda: soon(mail, shutting_down.set))
 
     assert shop.fresh(first).status == SENT
     assert state_of(shop.fresh(second)) == state_of(second)

@@ -5,7 +5,7 @@ from typing import Any
 import dramatiq
 from django.db import transaction
 
-from config.nudges import nudge, publisher
+from config.messaging.nudges import nudge, publisher
 
 
 def arrived() -> list[tuple[str, tuple[Any, ...]]]:

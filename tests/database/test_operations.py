@@ -4,7 +4,7 @@ from django.db import connection, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
-from config.operations import (
+from config.database.operations import (
     AddConstraintNotValid,
     AddIndexConcurrently,
     RemoveIndexConcurrently,

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 from django.db import IntegrityError
 
-from billing import payments
-from billing.looks import CHECKS, look, record
 from billing.models import Payment
+from billing.payments import service as payments
+from billing.payments.check import CHECK_QUEUE, check, record
 from billing.states import Status
 from commerce import carts, orders
 from commerce.errors import CannotOrder, EmptyCart, NotEnough, SeveralCurrencies
 from commerce.models import Cart, Order, OrderLine, OrderStatus, Product
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import CUSTOMER, Shop
 from tests.stock import held, stock_adds_up
 from tests.threads import at_once
@@ -492,9 +492,9 @@ def test_a_look_under_way_does_not_swallow_the_customers_wish(shop: Shop) -> Non
     """The look began before the customer cancelled and finds nothing new: another one follows it at once."""
     order, payment = shop.order()
     shop.let_time_pass(6)
-    claimed = CHECKS.claim_one(payment.pk)
+    claimed = CHECK_QUEUE.claim_one(payment.pk)
     assert claimed is not None
-    found = look(claimed, database_now())
+    found = check(claimed, database_now())
 
     orders.cancel(order.public_id)
     record([found])

@@ -14,7 +14,7 @@ from billing.models import Payment
 from billing.states import Status
 from commerce import carts, orders, settlement
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderStatus, Product
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop
 
 # What pages do needs no commit: undoing a transaction is quicker than emptying every table.
@@ -368,7 +368,7 @@ def test_paying_and_cancelling_from_elsewhere_is_refused(shop: Shop, page: str) 
     order, payment = shop.order()
 
     assert Client(enforce_csrf_checks=True).post(reverse(page, args=[order.public_id])).status_code == 403
-    assert shop.fresh(payment).call_off_asked_at is None
+    assert shop.fresh(payment).cancel_asked_at is None
 
 
 # --- the order -------------------------------------------------------------------------------------------------------

@@ -6,13 +6,15 @@ import pytest
 from django.db.models import Exists, OuterRef, Q
 from pytest_django.fixtures import Settings
 
-from billing import breaker, payments, refunds
-from billing.looks import CHECKS
+from billing.limits import breaker
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
+from billing.payments import service as payments
+from billing.payments.check import CHECK_QUEUE
+from billing.refunds import follow as refunds
 from billing.states import RefundStatus, Status
 from commerce.models import Order
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop
 
 
@@ -53,14 +55,14 @@ def test_who_starts_a_payment_holds_it_for_a_lease(shop: Shop) -> None:
     payment = begin("one", "x" * 200)
     assert payment.next_check_at is not None
 
-    assert timedelta(0) <= database_now() + CHECKS.lease - payment.next_check_at < timedelta(seconds=30)
-    assert CHECKS.claim_one(payment.pk) is None
+    assert timedelta(0) <= database_now() + CHECK_QUEUE.lease - payment.next_check_at < timedelta(seconds=30)
+    assert CHECK_QUEUE.claim_one(payment.pk) is None
     assert (payment.claims, payment.amount, payment.description) == (1, Money(450, "EUR"), "x" * 128)
     assert (payment.reference, payment.account, payment.return_url) == ("one", "sandbox", "https://shop.example.com/")
     assert timedelta(minutes=50) < payment.window_ends_at - database_now() <= timedelta(hours=1)
-    shop.let_time_pass(CHECKS.lease.total_seconds() + 1)
-    assert CHECKS.claim_batch(10) == []
-    assert CHECKS.claim_left_over() == payment
+    shop.let_time_pass(CHECK_QUEUE.lease.total_seconds() + 1)
+    assert CHECK_QUEUE.claim_batch(10) == []
+    assert CHECK_QUEUE.claim_left_over() == payment
 
 
 def test_where_the_provider_may_not_be_called_nobody_waits(shop: Shop) -> None:
@@ -106,26 +108,26 @@ def test_a_look_is_asked_for_by_reference(shop: Shop) -> None:
     """At the open payment of it; False if there is none."""
     one, two_ = two(shop)
 
-    assert payments.look_now("two", AskedBy.RETURN)
+    assert payments.check_reference_now("two", AskedBy.RETURN)
 
     assert (shop.fresh(one).asked_by, shop.fresh(two_).asked_by) == ("", AskedBy.RETURN)
     lost(shop, two_)
-    assert not payments.look_now("two", AskedBy.RETURN)
-    assert not payments.look_now("three", AskedBy.RETURN)
+    assert not payments.check_reference_now("two", AskedBy.RETURN)
+    assert not payments.check_reference_now("three", AskedBy.RETURN)
 
 
 def test_a_look_at_a_payment_is_one_at_its_refunds_too(shop: Shop) -> None:
     """True if either is to be looked at."""
     one, two_ = two(shop)
-    assert payments.look_at(one, AskedBy.CALLBACK)
+    assert payments.check_now(one, AskedBy.CALLBACK)
     assert (shop.fresh(one).asked_by, shop.fresh(two_).asked_by) == (AskedBy.CALLBACK, "")
 
     one = paid(shop, one)
-    assert not payments.look_at(one, AskedBy.CALLBACK)
+    assert not payments.check_now(one, AskedBy.CALLBACK)
     refund = shop.refund(one)
-    assert payments.look_at(one, AskedBy.CALLBACK)
+    assert payments.check_now(one, AskedBy.CALLBACK)
     shop.follow(refund)
-    assert not payments.look_at(one, AskedBy.CALLBACK)
+    assert not payments.check_now(one, AskedBy.CALLBACK)
 
 
 def test_money_that_came_late_is_found_by_looking_again(shop: Shop, settings: Settings) -> None:
@@ -135,19 +137,19 @@ def test_money_that_came_late_is_found_by_looking_again(shop: Shop, settings: Se
     shop.sandbox.force(one.provider_ref, "succeeded")
 
     breaker.open_by_hand("sandbox", "olga", "maintenance")
-    assert not payments.look_again(one, AskedBy.OPERATOR)
+    assert not payments.check_again(one, AskedBy.OPERATOR)
     breaker.close_by_hand("sandbox", "olga", "done")
     fault = shop.sandbox.fault("status", "status_500")
-    assert not payments.look_again(one, AskedBy.OPERATOR)
+    assert not payments.check_again(one, AskedBy.OPERATOR)
     shop.sandbox.clear_faults(fault)
     assert shop.fresh(one).status == Status.CANCELED
-    assert payments.look_again(one, AskedBy.OPERATOR)
+    assert payments.check_again(one, AskedBy.OPERATOR)
 
     one = shop.fresh(one)
     assert (one.status, one.found_by) == (Status.SUCCEEDED, AskedBy.OPERATOR)
     shop.sandbox.journal.clear()
-    assert payments.look_again(one, AskedBy.OPERATOR)
-    assert payments.look_again(two_, AskedBy.OPERATOR)
+    assert payments.check_again(one, AskedBy.OPERATOR)
+    assert payments.check_again(two_, AskedBy.OPERATOR)
     assert shop.sandbox.requests() == []
 
 
@@ -160,19 +162,19 @@ def test_calling_off_is_about_the_open_payment_of_one_reference(shop: Shop) -> N
     lost(shop, ended)
     payment = payments.introduce(begin("one"))
 
-    assert payments.call_off("one")
+    assert payments.cancel("one")
 
-    asked_at = shop.fresh(payment).call_off_asked_at
+    asked_at = shop.fresh(payment).cancel_asked_at
     assert asked_at is not None
     assert shop.fresh(payment).asked_by == AskedBy.CUSTOMER
-    assert (shop.fresh(ended).call_off_asked_at, shop.fresh(other).call_off_asked_at) == (None, None)
-    assert payments.call_off("one")
-    assert shop.fresh(payment).call_off_asked_at == asked_at
-    assert not payments.call_off("three")
-    assert [payments.was_called_off(each) for each in ("one", "two", "three")] == [True, False, False]
+    assert (shop.fresh(ended).cancel_asked_at, shop.fresh(other).cancel_asked_at) == (None, None)
+    assert payments.cancel("one")
+    assert shop.fresh(payment).cancel_asked_at == asked_at
+    assert not payments.cancel("three")
+    assert [payments.cancel_was_requested(each) for each in ("one", "two", "three")] == [True, False, False]
     shop.look(payment)
-    assert payments.was_called_off("one")
-    assert not payments.call_off("one")
+    assert payments.cancel_was_requested("one")
+    assert not payments.cancel("one")
 
 
 # --- told ------------------------------------------------------------------------------------------------------------

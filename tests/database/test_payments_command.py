@@ -10,8 +10,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from billing import breaker, looking
+from billing.limits import breaker
 from billing.models import Attention, Difference, Payment, Refund
+from billing.payments import check_now
 from tests import backstage
 from tests.shop import Shop
 
@@ -148,7 +149,7 @@ def test_the_story_of_one_that_was_paid(shop: Shop) -> None:
         ({"claims": 4, "attention": "workers_lost"}, "because a person must look"),
         ({"errors": 4}, "The last 4 looks in a row brought no usable answer. After 10 a person is called."),
         ({"window_ends_at": timezone.now() - timedelta(minutes=3)}, "every look tries to call it off"),
-        ({"call_off_asked_at": timezone.now()}, "The customer called it off"),
+        ({"cancel_asked_at": timezone.now()}, "The customer called it off"),
         ({"attention": "errors", "attention_note": "HTML"}, "A person must look: HTML."),
         ({"status": "created"}, "the provider has not confirmed yet that it knows it"),
         ({"status": "authorized"}, "The money is held for us, and not taken yet."),
@@ -288,7 +289,7 @@ def test_nobody_waits_for_ever(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     """A provider that may not be called now is the reason that is given."""
     _, payment = shop.order()
     breaker.open_by_hand("sandbox", "olga", "maintenance")
-    monkeypatch.setattr(looking, "WAIT_S", 0.5)
+    monkeypatch.setattr(check_now, "WAIT_S", 0.5)
 
     status, printed, _ = command("check", str(payment.pk), "--wait")
 

@@ -9,14 +9,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from billing import payments
 from billing.models import Payment
+from billing.payments import service as payments
 from commerce import carts, orders, pruning
 from commerce.errors import EmptyCart
 from commerce.models import Cart, CartItem, Order, OrderStatus
 from commerce.pruning import ANONYMOUS_CARTS_KEPT, CUSTOMERS_CARTS_KEPT
-from config.due import database_now
-from config.ending import ending
+from config.due.queue import database_now
+from config.due.shutdown import shutting_down
 from tests.shop import CUSTOMER, Shop
 from tests.threads import at_once
 
@@ -195,7 +195,7 @@ def test_a_process_that_is_told_to_stop_begins_no_other_batch(shop: Shop, monkey
     monkeypatch.setattr(pruning, "FIRST_BATCH", 2)
     for _ in range(4):
         age(shop.cart(), 2 * ANONYMOUS_CARTS_KEPT)
-    ending.set()
+    shutting_down.set()
 
     assert pruning.cleanup_old_carts(ENOUGH_S) is True
 

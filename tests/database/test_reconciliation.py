@@ -13,7 +13,7 @@ from billing.sandbox.ledger import Claim
 from billing.sandbox.payment import Money as SandboxMoney
 from billing.states import Status
 from commerce.models import OrderStatus
-from config.due import database_now
+from config.due.queue import database_now
 from tests.books import Kind, State, made_yesterday, noon, only, reconcile, stranger, was_made
 from tests.shop import Shop
 

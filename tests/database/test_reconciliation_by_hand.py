@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from config.due import database_now
+from config.due.queue import database_now
 from tests.books import State, made_yesterday, many, only, reconcile, stranger, yesterday
 from tests.shop import Shop
 

@@ -10,15 +10,16 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from actors.payments import reconcile_payments
-from billing import differences, reconciliation
 from billing.errors import CannotReconcile, NotOffered
 from billing.models import Difference, Payment, Reconciliation
 from billing.providers import REGISTRY, Account, provider_of
 from billing.providers.sandbox import Sandbox
-from billing.reconciled_day import RECONCILIATIONS, Ending, ReconciledDay
+from billing.reconciliation import differences
+from billing.reconciliation import runs as reconciliation_runs
+from billing.reconciliation.day import RECONCILIATION_QUEUE, Ending, ReconciledDay
 from billing.states import Status
-from config.due import ClaimLost, database_now
-from config.ending import ending
+from config.due.queue import ClaimLost, database_now
+from config.due.shutdown import shutting_down
 from tests.books import Kind, State, made_yesterday, many, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop, sandbox_account
 from tests.threads import at_once
@@ -91,7 +92,7 @@ def test_two_at_once_compare_it_once(shop: Shop) -> None:
 
     def run() -> str:
         try:
-            return str(reconciliation.reconcile("sandbox", yesterday()))
+            return str(reconciliation_runs.reconcile("sandbox", yesterday()))
         except CannotReconcile as error:
             return str(error)
 
@@ -126,7 +127,7 @@ def test_a_provider_that_fails_in_the_middle_leaves_the_day_for_later(shop: Shop
     stranger(shop, reference="another")
     fault = shop.sandbox.fault("list", "status_500", every=2)
 
-    run = reconciliation.reconcile("sandbox", yesterday())
+    run = reconciliation_runs.reconcile("sandbox", yesterday())
     assert (run.compared_at, run.errors, Difference.objects.count()) == (None, 1, 1)
     assert "500" in run.error
     assert run.reconcile_after is not None
@@ -142,11 +143,11 @@ def test_a_worker_that_must_end_gives_the_day_back(shop: Shop) -> None:
     made_yesterday(shop, "pay")
     _, payment = shop.order()
     was_made(shop, payment)
-    reconciliation.plan(database_now())
-    [run] = RECONCILIATIONS.claim_batch(1)
-    ending.set()
+    reconciliation_runs.plan(database_now())
+    [run] = RECONCILIATION_QUEUE.claim_batch(1)
+    shutting_down.set()
 
-    RECONCILIATIONS.work_on(run, reconciliation._work)
+    RECONCILIATION_QUEUE.work_on(run, reconciliation_runs._work)
 
     run.refresh_from_db()
     assert (run.claims, run.compared_at) == (0, None)
@@ -160,7 +161,7 @@ def test_a_worker_that_must_end_looks_at_nothing_more(shop: Shop) -> None:
     shop.buyer(payment, "pay")
     day = ReconciledDay(_claimed(), lambda _: None)
     day.compare()
-    ending.set()
+    shutting_down.set()
 
     with pytest.raises(Ending):
         day.mend()
@@ -254,8 +255,8 @@ def test_a_day_has_the_payments_of_that_day_and_account_and_no_others(shop: Shop
         was_made(shop, shop.order()[1], at)
 
     assert reconcile().here == 2
-    assert reconciliation.payments_of("sandbox", yesterday()) == 2
-    assert reconciliation.reconcile("second", yesterday()).here == 0
+    assert reconciliation_runs.payments_of("sandbox", yesterday()) == 2
+    assert reconciliation_runs.reconcile("second", yesterday()).here == 0
 
 
 def test_the_very_first_payment_of_a_shop_is_compared_too(shop: Shop) -> None:
@@ -306,7 +307,7 @@ def test_a_day_is_compared_three_nights_and_longer_while_a_difference_stands(sho
     stranger(shop)
 
     fresh = reconcile()
-    old = reconciliation.reconcile("sandbox", yesterday() - timedelta(days=2))
+    old = reconciliation_runs.reconcile("sandbox", yesterday() - timedelta(days=2))
     assert old.reconcile_after is None
     assert fresh.reconcile_after is not None
     assert fresh.reconcile_after.astimezone(UTC).hour == 1
@@ -323,10 +324,10 @@ def test_old_days_are_left_to_be_asked_for_by_hand(shop: Shop, settings: Setting
     settings.RECONCILIATION_DAYS_BACK = 5
     was_made(shop, made_yesterday(shop, "pay"), noon() - timedelta(days=50))
 
-    reconciliation.plan(noon() + timedelta(days=1))
+    reconciliation_runs.plan(noon() + timedelta(days=1))
 
     assert min(Reconciliation.objects.values_list("day", flat=True)) == yesterday() - timedelta(days=5)
-    old = reconciliation.reconcile("sandbox", yesterday() - timedelta(days=50))
+    old = reconciliation_runs.reconcile("sandbox", yesterday() - timedelta(days=50))
     assert (old.here, old.there) == (1, 1)
 
 
@@ -336,20 +337,20 @@ def test_a_day_is_left_alone_until_the_night_has_begun(shop: Shop, settings: Set
     made_yesterday(shop)
     midnight = noon() + timedelta(hours=12)
 
-    assert reconciliation.plan(midnight + timedelta(minutes=59)) == 0
-    assert reconciliation.plan(midnight + timedelta(minutes=61)) == 1
-    assert reconciliation.plan(midnight + timedelta(minutes=61)) == 0
+    assert reconciliation_runs.plan(midnight + timedelta(minutes=59)) == 0
+    assert reconciliation_runs.plan(midnight + timedelta(minutes=61)) == 1
+    assert reconciliation_runs.plan(midnight + timedelta(minutes=61)) == 0
 
 
 def test_a_day_whose_worker_died_comes_again_and_not_for_ever(shop: Shop) -> None:
     """After three of them the day waits, and says why."""
     made_yesterday(shop)
-    reconciliation.plan(database_now())
+    reconciliation_runs.plan(database_now())
     for _ in range(3):
-        assert RECONCILIATIONS.claim_one(Reconciliation.objects.get().pk)
-        Reconciliation.objects.update(reconcile_after=F("reconcile_after") - RECONCILIATIONS.lease)
+        assert RECONCILIATION_QUEUE.claim_one(Reconciliation.objects.get().pk)
+        Reconciliation.objects.update(reconcile_after=F("reconcile_after") - RECONCILIATION_QUEUE.lease)
 
-    reconciliation.reconcile_due(10)
+    reconciliation_runs.reconcile_due(10)
 
     run = Reconciliation.objects.get()
     assert (run.error, run.compared_at) == ("3 workers did not come back from comparing it", None)
@@ -368,7 +369,7 @@ def test_what_cannot_be_compared_is_refused_with_a_sentence(
 ) -> None:
     """And leaves no row."""
     with pytest.raises(CannotReconcile, match=why):
-        reconciliation.reconcile(account, yesterday() + timedelta(days=days_later))
+        reconciliation_runs.reconcile(account, yesterday() + timedelta(days=days_later))
     assert not Reconciliation.objects.exists()
 
 
@@ -391,12 +392,12 @@ def test_two_accounts_are_compared_each_with_its_own(shop: Shop, settings: Setti
     reconcile()
     assert not Difference.objects.exists()
 
-    reconciliation.reconcile("second", yesterday())
+    reconciliation_runs.reconcile("second", yesterday())
     assert (only().account, only().kind) == ("second", Kind.UNKNOWN)
 
 
 def _claimed() -> Reconciliation:
     """Yesterday, held by this test."""
-    run = RECONCILIATIONS.claim_one(reconciliation.again("sandbox", yesterday()).pk)
+    run = RECONCILIATION_QUEUE.claim_one(reconciliation_runs.compare_again("sandbox", yesterday()).pk)
     assert run is not None
     return run

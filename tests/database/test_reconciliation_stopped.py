@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from billing import differences, reconciliation
 from billing.errors import CannotReconcile, WrongCredentials
 from billing.models import Payment, Reconciliation
-from config.due import database_now
+from billing.reconciliation import differences, runs
+from config.due.queue import database_now
 from tests.books import yesterday
 from tests.shop import Shop
 
@@ -23,8 +23,8 @@ def yesterdays(shop: Shop) -> Payment:
 
 def test_days_are_compared_until_the_time_is_over(shop: Shop, yesterdays: Payment) -> None:
     """One at least; then it says that there may be more."""
-    assert reconciliation.reconcile_due(0)
-    assert not reconciliation.reconcile_due(5)
+    assert runs.reconcile_due(0)
+    assert not runs.reconcile_due(5)
 
     run = Reconciliation.objects.get()
     assert (run.day, run.error, run.compared_at is None) == (yesterday(), "", False)
@@ -32,10 +32,10 @@ def test_days_are_compared_until_the_time_is_over(shop: Shop, yesterdays: Paymen
 
 def test_a_day_of_an_account_that_is_gone_says_so(shop: Shop, yesterdays: Payment, settings: Settings) -> None:
     """The row stays, with the sentence, and is tried again in case the setting was a mistake."""
-    reconciliation.plan(database_now())
+    runs.plan(database_now())
     settings.PAYMENT_ACCOUNTS = {}
 
-    reconciliation.reconcile_due(5)
+    runs.reconcile_due(5)
 
     run = Reconciliation.objects.get()
     assert run.error == "PAYMENT_ACCOUNTS does not name the account any more"
@@ -49,9 +49,9 @@ def test_whoever_stops_it_by_hand_gives_the_day_back(shop: Shop, yesterdays: Pay
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reconciliation.reconcile("sandbox", yesterday(), stop)
+        runs.reconcile("sandbox", yesterday(), stop)
 
-    assert reconciliation.reconcile("sandbox", yesterday()).error == ""
+    assert runs.reconcile("sandbox", yesterday()).error == ""
 
 
 def test_a_bug_on_the_way_is_told_to_whoever_asked(shop: Shop, yesterdays: Payment) -> None:
@@ -61,7 +61,7 @@ def test_a_bug_on_the_way_is_told_to_whoever_asked(shop: Shop, yesterdays: Payme
         raise ZeroDivisionError
 
     with pytest.raises(CannotReconcile, match="the log says why"):
-        reconciliation.reconcile("sandbox", yesterday(), stumble)
+        runs.reconcile("sandbox", yesterday(), stumble)
 
 
 def test_wrong_keys_are_no_answer_about_a_payment(shop: Shop, yesterdays: Payment) -> None:
@@ -71,5 +71,5 @@ def test_wrong_keys_are_no_answer_about_a_payment(shop: Shop, yesterdays: Paymen
     with pytest.raises(WrongCredentials):
         differences.ask("sandbox", yesterdays.provider_ref)
 
-    assert reconciliation.reconcile("sandbox", yesterday()).error
+    assert runs.reconcile("sandbox", yesterday()).error
     assert not Reconciliation.objects.get().differences.exists()

@@ -9,12 +9,14 @@ from django.db import IntegrityError
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from billing import callbacks, external_refunds, refunds
+from billing.callbacks import inbox
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
-from billing.refunds import CannotRefund
+from billing.refunds import external as external_refunds
+from billing.refunds import follow as refunds
+from billing.refunds.follow import CannotRefund
 from billing.states import RefundStatus, Status
-from config.due import DEATHS_ALLOWED, database_now
+from config.due.queue import DEATHS_ALLOWED, database_now
 from tests.shop import Shop
 from tests.threads import at_once
 
@@ -176,7 +178,7 @@ def test_a_crash_between_asking_and_writing_gives_back_once(shop: Shop) -> None:
     """The worker was killed with the provider's answer in its hands: the lease runs out, the next one repeats."""
     _, payment = shop.paid()
     refund = shop.refund(payment, "1.00")
-    claimed = refunds.REFUNDS.claim_one(refund.pk)
+    claimed = refunds.REFUND_QUEUE.claim_one(refund.pk)
     assert claimed is not None
     refunds._ask(claimed)
     assert not refunds.follow_one(refund.pk)
@@ -192,13 +194,13 @@ def test_a_late_finisher_changes_nothing(shop: Shop) -> None:
     """Its lease was over and somebody else had finished: the outcome that was written stands."""
     _, payment = shop.paid()
     refund = shop.refund(payment, "1.00")
-    slow = refunds.REFUNDS.claim_one(refund.pk)
+    slow = refunds.REFUND_QUEUE.claim_one(refund.pk)
     assert slow is not None
     found = refunds._ask(slow)
     let_refunds_age(10)
     refunds.follow_one(refund.pk)
 
-    refunds.REFUNDS.work_on(slow, lambda row: refunds._record(row, found))
+    refunds.REFUND_QUEUE.work_on(slow, lambda row: refunds._record(row, found))
 
     assert PaymentEvent.objects.filter(refund=refund).count() == 1
     assert held(shop, payment) == 100
@@ -398,7 +400,7 @@ def test_a_callback_is_a_reason_to_look_at_refunds(shop: Shop) -> None:
     shop.sandbox.force_refund(refund.provider_ref, "succeeded")
 
     shop.receive(payment, "refund.succeeded")
-    callbacks.process_due()
+    inbox.process_due()
     refunds.follow_due("sandbox", 5)
 
     refund = shop.fresh(refund)
@@ -413,7 +415,7 @@ def test_a_refund_and_a_look_at_its_payment_meet(shop: Shop) -> None:
 
     def look() -> int:
         shop.receive(payment, f"payment.{uuid4().hex}")
-        return callbacks.process_due()
+        return inbox.process_due()
 
     shop.sandbox.force(payment.provider_ref, "succeeded")
     at_once(lambda: refunds.follow_one(shop.refund(payment, "1.00").pk), look, look, look)

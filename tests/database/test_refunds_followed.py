@@ -7,20 +7,21 @@ import pytest
 from django.db.models import Q
 from pytest_django.fixtures import Settings
 
-from billing import breaker, refunds
 from billing.errors import ProviderError, Refused
+from billing.limits import breaker
 from billing.models import AskedBy, Attention, Breaker, Refund
-from billing.providers import RefundAnswer
-from billing.refunds import REFUNDS
+from billing.providers import RefundSnapshot
+from billing.refunds import follow as refunds
+from billing.refunds.follow import REFUND_QUEUE
 from billing.states import ForbiddenArrow, RefundStatus
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop
 
 
-def found(shop: Shop, refund: Refund, outcome: RefundAnswer | ProviderError) -> Refund:
+def found(shop: Shop, refund: Refund, outcome: RefundSnapshot | ProviderError) -> Refund:
     """Followed, and this is what comes of it."""
-    REFUNDS.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
-    claimed = REFUNDS.claim_one(refund.pk)
+    REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
+    claimed = REFUND_QUEUE.claim_one(refund.pk)
     assert claimed is not None
     refunds._record(claimed, outcome)
     return shop.fresh(refund)
@@ -54,7 +55,7 @@ def test_a_good_answer_calls_nobody_any_more(shop: Shop) -> None:
     shop.sandbox.refunds_start_as("pending")
     _, payment = shop.paid()
     refund = shop.follow(shop.refund(payment))
-    strange = RefundAnswer(None, "levitating", refund.provider_ref, refund.amount)
+    strange = RefundSnapshot(None, "levitating", refund.provider_ref, refund.amount)
     asked = found(shop, refund, strange)
     assert (asked.attention, asked.attention_note) == (
         Attention.UNKNOWN_STATUS,

@@ -9,14 +9,15 @@ import pytest
 from django.db.models import Q
 from pytest_django.fixtures import Settings
 
-from billing import external_refunds, refunds
 from billing.errors import BadAnswer, ProviderError, Unavailable
 from billing.models import AccountState, AskedBy, Attention, Breaker, Payment, Refund
 from billing.money import Money
-from billing.providers import RefundAnswer
-from billing.refunds import REFUNDS, CannotRefund
+from billing.providers import RefundSnapshot
+from billing.refunds import external as external_refunds
+from billing.refunds import follow as refunds
+from billing.refunds.follow import REFUND_QUEUE, CannotRefund
 from billing.states import RefundStatus, Status
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop
 
 
@@ -28,13 +29,13 @@ def on_its_way(shop: Shop) -> Refund:
     return shop.follow(shop.refund(payment, "1.00"))
 
 
-def found(shop: Shop, refund: Refund, change: Callable[[RefundAnswer], RefundAnswer | ProviderError]) -> Refund:
+def found(shop: Shop, refund: Refund, change: Callable[[RefundSnapshot], RefundSnapshot | ProviderError]) -> Refund:
     """Followed, with something else found than the provider says."""
-    REFUNDS.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
-    claimed = REFUNDS.claim_one(refund.pk)
+    REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
+    claimed = REFUND_QUEUE.claim_one(refund.pk)
     assert claimed is not None
     answer = refunds._ask(claimed)
-    assert isinstance(answer, RefundAnswer)
+    assert isinstance(answer, RefundSnapshot)
     refunds._record(claimed, change(answer))
     return shop.fresh(refund)
 
@@ -235,8 +236,8 @@ def test_a_question_is_about_the_refunds_of_one_payment(shop: Shop, on_its_way: 
     other = shop.follow(shop.refund(second, "1.00"))
     _, third = shop.paid()
 
-    assert refunds.look_now(on_its_way.payment, AskedBy.CALLBACK)
-    assert not refunds.look_now(third, AskedBy.CALLBACK)
+    assert refunds.check_now(on_its_way.payment, AskedBy.CALLBACK)
+    assert not refunds.check_now(third, AskedBy.CALLBACK)
 
     assert wait(shop.fresh(on_its_way)) <= 0
     assert shop.fresh(on_its_way).asked_by == AskedBy.CALLBACK

@@ -2,9 +2,10 @@
 
 import pytest
 
-from billing import external_refunds, mismatches
-from billing.mismatches import CannotDecide
 from billing.models import Attention, Payment
+from billing.payments import mismatches
+from billing.payments.mismatches import CannotDecide
+from billing.refunds import external as external_refunds
 from billing.states import Status
 from tests.shop import Shop
 

@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from commerce import reports
 from commerce.models import DailyReport, OrderStatus
-from config import dates
+from commerce.reports import service as reports
+from config.formats import dates
 from tests.reporting import DAY, MORNING, money_comes, order, product
 
 pytestmark = pytest.mark.django_db

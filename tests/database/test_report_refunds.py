@@ -4,9 +4,10 @@ from datetime import datetime
 
 from billing.models import Payment, Refund
 from billing.states import RefundStatus, Status
-from commerce import report_csv, reports
 from commerce.models import DailyReport, Order, OrderStatus
-from commerce.report_numbers import Numbers, Returned, Taken
+from commerce.reports import csv_files
+from commerce.reports import service as reports
+from commerce.reports.numbers import Numbers, Returned, Taken
 from tests.reporting import DAY, HOUR, MORNING, money_comes, order
 
 
@@ -86,8 +87,8 @@ def test_the_sheet_has_them_too() -> None:
     numbers_of_the_day()
     report = DailyReport.objects.get()
 
-    assert "refunds of orders,,1,1.50,EUR" in report_csv.of_day(report)
-    header, line = (row.split(",") for row in report_csv.of_days([report]).splitlines())
+    assert "refunds of orders,,1,1.50,EUR" in csv_files.of_day(report)
+    header, line = (row.split(",") for row in csv_files.of_days([report]).splitlines())
     assert dict(zip(header, line, strict=True))["refunds"] == "1"
 
 

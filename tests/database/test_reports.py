@@ -14,13 +14,15 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from billing.states import Status
-from commerce import days, reports, reports_mail
+from commerce import reports_mail
 from commerce.errors import CannotReport
 from commerce.models import DailyReport, Order, OrderStatus
-from commerce.report_numbers import Numbers, Taken
-from config import dates
-from config.dates import span
-from config.due import database_now
+from commerce.reports import days
+from commerce.reports import service as reports
+from commerce.reports.numbers import Numbers, Taken
+from config.due.queue import database_now
+from config.formats import dates
+from config.formats.dates import span
 from tests.reporting import DAY, HOUR, MINUTE, MORNING, money_comes, order, product
 from tests.shop import Shop
 from tests.stack.mail import MailServer
@@ -103,7 +105,7 @@ def scripted_day() -> None:
 
 @pytest.mark.usefixtures("scripted_day")
 def test_the_numbers_of_a_day_add_up() -> None:
-    """Each of them, as the table in report_numbers says."""
+    """Each of them, as the table in commerce/reports/numbers.py says."""
     numbers = numbers_of(DAY)
 
     assert (numbers.placed_paid, numbers.placed_canceled, numbers.placed_expired, numbers.placed_open) == (5, 2, 1, 1)

@@ -7,12 +7,12 @@ from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from billing.models import Payment, PaymentEvent
-from billing.refunds import REFUNDS
+from billing.refunds.follow import REFUND_QUEUE
 from billing.sandbox import SandboxServer
 from billing.states import RefundStatus, Status
 from commerce import notifications, restoring
 from commerce.models import DailyReport, Notification, Order
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop
 
 TAKEN_AT = datetime(2026, 3, 29, 2, 0, tzinfo=UTC)
@@ -62,7 +62,7 @@ def test_refunds_are_asked_about_as_well(shop: Shop) -> None:
     _, payment = shop.paid()
     Notification.objects.all().delete()
     refund = shop.refund(payment)
-    REFUNDS.model.objects.update(next_check_at=LATER)
+    REFUND_QUEUE.model.objects.update(next_check_at=LATER)
 
     assert restoring.find_out(PATIENCE_S) == 0
     assert restoring.hold_mails(TAKEN_AT) == 2

@@ -16,11 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from commerce import orders, review_links, reviews, settlement
+from commerce import orders, settlement
 from commerce.models import Notification, Order, OrderLine, OrderStatus, Product, Review
-from commerce.ratings import REVIEWS_PER_PAGE
-from commerce.review_links import Subject
-from config.due import database_now
+from commerce.reviews import links
+from commerce.reviews import service as reviews
+from commerce.reviews.links import Subject
+from commerce.reviews.ratings import REVIEWS_PER_PAGE
+from config.due.queue import database_now
 from tests.database.test_pages import MOST_QUERIES, at_most
 from tests.database.test_reviews import made_ago
 from tests.shop import Shop
@@ -48,7 +50,7 @@ def line(shop: Shop) -> OrderLine:
 @pytest.fixture
 def link(line: OrderLine) -> str:
     """Its link, as the mail has it, without the shop."""
-    return review_links.address(Subject(line.order_id, line.product_id)).removeprefix(shops_settings.SHOP_URL)
+    return links.address(Subject(line.order_id, line.product_id)).removeprefix(shops_settings.SHOP_URL)
 
 
 @pytest.fixture

@@ -13,12 +13,15 @@ from django.db import IntegrityError, connection
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from commerce import notifications, orders, ratings, review_links, reviews, settlement
+from commerce import notifications, orders, settlement
 from commerce.errors import NothingToReview, ReviewPublished
 from commerce.models import Notification, Order, OrderStatus, Product, Review, Seller
-from commerce.review_links import Expired, Forged, Subject
-from config.due import database_now
-from config.ending import ending
+from commerce.reviews import links as review_links
+from commerce.reviews import ratings
+from commerce.reviews import service as reviews
+from commerce.reviews.links import Expired, Forged, Subject
+from config.due.queue import database_now
+from config.due.shutdown import shutting_down
 from tests.shop import Shop
 from tests.threads import at_once
 
@@ -141,10 +144,10 @@ def test_a_run_that_is_cut_off_is_gone_on_with(deliver: Deliver, monkeypatch: py
 
     assert reviews.request_due(seconds=0) is True
     assert Notification.objects.filter(kind=REMINDER).count() == 1
-    ending.set()
+    shutting_down.set()
     assert reviews.request_due(seconds=60) is True
     assert Notification.objects.filter(kind=REMINDER).count() == 2
-    ending.clear()
+    shutting_down.clear()
     assert request() == 5
 
 

@@ -12,14 +12,14 @@ import pytest
 from django.db import connection, connections
 from pytest_django import Settings
 
-from actors import ticks
-from actors.jobs import pauses
 from actors.models import Tick
-from actors.periods import Cron, Every
-from actors.schedule import entries
-from actors.scheduler import Scheduler
-from config.due import database_now
-from config.nudges import publisher
+from actors.operations import pauses
+from actors.scheduling import ledger
+from actors.scheduling.periods import Cron, Every
+from actors.scheduling.scheduler import Scheduler
+from actors.scheduling.table import entries
+from config.due.queue import database_now
+from config.messaging.nudges import publisher
 from tests.stack.ports import wait_until
 from tests.threads import at_once
 
@@ -167,7 +167,7 @@ def test_pruning_keeps_what_could_still_be_caught_up() -> None:
     scheduler = Scheduler()
     scheduler.schedule()
     fired()
-    ticks.prune()
+    ledger.prune()
 
     Scheduler().schedule()
 
@@ -188,22 +188,22 @@ def test_ticks_are_kept_for_their_retention_time(schedule: str, age: timedelta, 
     """An hour of the frequent ones, three months of the others."""
     Tick.objects.create(schedule=schedule, due_at=database_now() - age, fired_by="somebody")
 
-    assert ticks.prune() == (0 if kept else 1)
+    assert ledger.prune() == (0 if kept else 1)
 
     assert Tick.objects.exists() == kept
 
 
 def test_no_retention_time_is_shorter_than_a_window() -> None:
     """Whatever is entered into the table of the schedule."""
-    assert all(entry.catch_up < ticks.KEPT_SELDOM for entry in entries())
+    assert all(entry.catch_up < ledger.KEPT_SELDOM for entry in entries())
 
 
 def test_only_who_enters_a_tick_first_may_fire_it() -> None:
     """The ledger's unique key decides; each due time is a tick of its own."""
     now = database_now()
-    assert ticks.take({HOURLY: now}, "first") == [HOURLY]
-    assert ticks.take({HOURLY: now}, "second") == []
-    assert ticks.take({HOURLY: now + timedelta(hours=1)}, "second") == [HOURLY]
+    assert ledger.take({HOURLY: now}, "first") == [HOURLY]
+    assert ledger.take({HOURLY: now}, "second") == []
+    assert ledger.take({HOURLY: now + timedelta(hours=1)}, "second") == [HOURLY]
 
 
 def test_the_loop_survives_a_database_that_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:

@@ -78,7 +78,7 @@ def test_sellers_are_told_in_the_transaction_that_marks_the_order_paid(shop: Sho
         cursor.execute("ALTER TABLE away RENAME TO commerce_seller")
 
     assert (shop.fresh(order).awaits_payment, order.notifications.count()) == (True, 0)
-    settlement.SETTLEMENTS.model.objects.filter(settle_after__isnull=False).update(
+    settlement.SETTLEMENT_QUEUE.model.objects.filter(settle_after__isnull=False).update(
         claims=0, settle_after=order.placed_at
     )
     settlement.settle_due()

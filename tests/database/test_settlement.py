@@ -6,13 +6,14 @@ import pytest
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from billing import callbacks, payments
+from billing.callbacks import inbox
 from billing.models import Payment, PaymentEvent
 from billing.money import Money
+from billing.payments import service as payments
 from billing.states import Status
 from commerce import orders, settlement
 from commerce.models import Notification, Order, OrderStatus, Product
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import CUSTOMER, Shop
 from tests.stock import stock_adds_up
 from tests.threads import at_once
@@ -30,7 +31,7 @@ def late_success(shop: Shop, payment: Payment) -> None:
     """The provider took the money after all, and says so in a callback; nothing is settled yet."""
     shop.sandbox.force(payment.provider_ref, "succeeded")
     shop.receive(payment, "payment.succeeded")
-    callbacks.process_due()
+    inbox.process_due()
 
 
 def try_again(order: Order) -> Payment:
@@ -191,10 +192,10 @@ def test_an_event_whose_worker_died_is_settled_after_its_lease(shop: Shop) -> No
     order, payment = shop.order()
     shop.buyer(payment, "pay")
     shop.look(payment)
-    assert settlement.SETTLEMENTS.claim_batch(10)
+    assert settlement.SETTLEMENT_QUEUE.claim_batch(10)
     assert settlement.settle_due() == 0
 
-    PaymentEvent.objects.update(settle_after=F("settle_after") - settlement.SETTLEMENTS.lease)
+    PaymentEvent.objects.update(settle_after=F("settle_after") - settlement.SETTLEMENT_QUEUE.lease)
     for _ in range(2):
         settlement.settle_due()
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import translation
 from pytest_django import Settings
 
-from billing import payments
+from billing.payments import service as payments
 from commerce import orders
 from commerce.models import Notification, Order, OrderStatus
 from commerce.timeline import for_customer, timeline

@@ -10,8 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from billing import external_refunds, mismatches, refunds
 from billing.models import Attention, Payment, Refund
+from billing.payments import mismatches
+from billing.refunds import external as external_refunds
+from billing.refunds import follow as refunds
 from billing.states import Status
 from commerce.models import Order, OrderStatus
 from tests.shop import Shop

@@ -4,14 +4,15 @@ import pytest
 from django.db.models import Q
 from pytest_django.fixtures import Settings
 
-from billing import breaker, checks
 from billing.errors import Unavailable
-from billing.looks import CHECKS, Look, look, record
+from billing.limits import breaker
 from billing.models import AskedBy, Attention, Breaker, Payment
-from billing.providers import REGISTRY, Answer
+from billing.payments import sweep
+from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
+from billing.providers import REGISTRY, PaymentSnapshot
 from billing.providers.sandbox import Sandbox
 from billing.states import Status
-from config.due import database_now
+from config.due.queue import database_now
 from tests.shop import Shop
 
 
@@ -50,7 +51,7 @@ def test_what_a_provider_does_not_agree_to_end_is_not_called_expired(
     """It takes the wish, and says that the payment is as open as before: money may still come."""
 
     class Slow(Sandbox):
-        def cancel(self, provider_ref: str) -> Answer:
+        def cancel(self, provider_ref: str) -> PaymentSnapshot:
             return self.status(provider_ref)
 
     payment = at_a_provider(shop, settings, monkeypatch, Slow)
@@ -67,7 +68,7 @@ def test_what_the_schedule_finds_is_told_so(shop: Shop) -> None:
     shop.buyer(payment, "pay")
     shop.let_time_pass(6)
 
-    checks.check_due("sandbox", 5)
+    sweep.check_due("sandbox", 5)
 
     payment = shop.fresh(payment)
     assert (payment.status, payment.found_by) == (Status.SUCCEEDED, AskedBy.SCHEDULE)
@@ -81,10 +82,10 @@ def test_what_looks_bring_is_noted_of_their_own_account(shop: Shop, settings: Se
     product = shop.product(stock=9)
     (_, here), (_, there) = shop.order(product), shop.order(product)
     Payment.objects.filter(pk=there.pk).update(account="other")
-    CHECKS.make_due(Q(), AskedBy.OPERATOR)
-    claimed = {payment.pk: payment for payment in CHECKS.claim_batch(10)}
+    CHECK_QUEUE.make_due(Q(), AskedBy.OPERATOR)
+    claimed = {payment.pk: payment for payment in CHECK_QUEUE.claim_batch(10)}
 
-    record([look(claimed[here.pk], database_now()), Look(claimed[there.pk], Unavailable("HTTP 502"))])
+    record([check(claimed[here.pk], database_now()), CheckResult(claimed[there.pk], Unavailable("HTTP 502"))])
 
     assert breaker.of("sandbox").breaker == Breaker.CLOSED
     assert breaker.of("other").breaker == Breaker.OPEN

@@ -1,7 +1,8 @@
 """Where orders may stand when a run begins, so that not every run has to find its way there."""
 
-from billing import payments, refunds
 from billing.models import AskedBy, Payment
+from billing.payments import service as payments
+from billing.refunds import follow as refunds
 from commerce import orders, settlement
 from tests.money.world import HOUR, World
 
@@ -87,7 +88,7 @@ def _take_the_first_late(world: World, payment: Payment) -> Payment:
 
 
 def _look_again(world: World, payment: Payment) -> Payment:
-    payments.look_again(world.shop.fresh(payment), AskedBy.OPERATOR)
+    payments.check_again(world.shop.fresh(payment), AskedBy.OPERATOR)
     settlement.settle_due()
     return payment
 

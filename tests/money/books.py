@@ -7,7 +7,7 @@ from billing.models import Callback, Payment, PaymentEvent, Refund
 from billing.sandbox import SandboxServer
 from billing.sandbox.payment import Payment as TheirPayment
 from billing.sandbox.payment import Refund as TheirRefund
-from billing.states import OPEN, RefundStatus, Status
+from billing.states import OPEN_STATES, RefundStatus, Status
 from commerce.models import Notification, Order, OrderEvent, Product
 from tests.stock import held
 
@@ -47,7 +47,7 @@ class Books:
 
     def open_payments(self) -> list[Payment]:
         """Those whose outcome is not known."""
-        return [payment for payment in self.payments.values() if payment.status in OPEN]
+        return [payment for payment in self.payments.values() if payment.status in OPEN_STATES]
 
     def their(self, *statuses: str) -> list[TheirPayment]:
         """The provider's payments in these states."""

@@ -3,9 +3,10 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from billing import checks, payments
 from billing.models import AskedBy
-from billing.payments import PaymentUnresolved
+from billing.payments import service as payments
+from billing.payments import sweep
+from billing.payments.service import PaymentUnresolved
 from billing.sandbox.messages import Refused
 from commerce import orders
 from commerce.errors import NotEnough
@@ -51,8 +52,8 @@ class Customers(Scene):
     @rule(pick=picks, nudge_arrives=st.booleans())
     def comes_back(self, pick: int, nudge_arrives: bool) -> None:
         order = picked(list(self.now.orders.values()), pick)
-        if payments.look_now(order.public_id, AskedBy.RETURN) and nudge_arrives:
-            checks.check_one(self.now.payments_of(order)[-1].pk)
+        if payments.check_reference_now(order.public_id, AskedBy.RETURN) and nudge_arrives:
+            sweep.check_one(self.now.payments_of(order)[-1].pk)
 
     @some(lambda books: books.orders)
     @rule(pick=picks)

@@ -6,12 +6,14 @@ from uuid import uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from billing import callbacks, mismatches, refunds
+from billing.callbacks import inbox
 from billing.models import Payment
 from billing.money import Money
-from billing.refunds import CannotRefund
+from billing.payments import mismatches
+from billing.refunds import follow as refunds
+from billing.refunds.follow import CannotRefund
 from billing.sandbox.messages import Refused
-from commerce import late_money, orders
+from commerce import late_payments, orders
 from tests.money.books import Books
 from tests.money.customers import TROUBLES
 from tests.money.scene import Scene, picked, picks, some
@@ -72,13 +74,13 @@ class Operators(Scene):
     def decides_about_late_money(self, pick: int, decision: str) -> None:
         payment = picked(paid(self.now), pick)
         order = self.now.order_of(payment)
-        with suppress(late_money.CannotDecide, CannotRefund):
+        with suppress(late_payments.CannotDecide, CannotRefund):
             if decision == "accept":
-                late_money.accept(order.pk, payment.pk, "olga", "we have some")
+                late_payments.accept(order.pk, payment.pk, "olga", "we have some")
             elif decision == "give back":
-                late_money.give_back(order.pk, payment.pk, "olga", "sold out", uuid4().hex)
+                late_payments.give_back(order.pk, payment.pk, "olga", "sold out", uuid4().hex)
             else:
-                late_money.keep_parked(order.pk, payment.pk, "olga", "the customer is asked")
+                late_payments.keep_parked(order.pk, payment.pk, "olga", "the customer is asked")
 
     @some(lambda books: [order for order in books.orders.values() if order.status == "paid"])
     @rule(pick=picks)
@@ -88,4 +90,4 @@ class Operators(Scene):
     @some(lambda books: books.callbacks)
     @rule(pick=picks)
     def replays_a_callback(self, pick: int) -> None:
-        callbacks.replay(picked(self.now.callbacks, pick).pk, "olga")
+        inbox.replay(picked(self.now.callbacks, pick).pk, "olga")

@@ -7,23 +7,25 @@ from django.db.models import Q
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from billing import callbacks, checks, refunds
-from billing.looks import look, record
+from billing.callbacks import inbox
 from billing.models import AskedBy
+from billing.payments import sweep
+from billing.payments.check import check, record
+from billing.refunds import follow as refunds
 from commerce import orders, settlement
-from config.due import DueRow, database_now
+from config.due.queue import DueRow, database_now
 from tests.money.scene import Scene, picked, picks
 from tests.money.world import DAY, HOUR, KINDS, MINUTE, Claimed
 
 SWEEPS: dict[str, Callable[[], int]] = {
-    "payments": lambda: checks.check_due("sandbox", 5),
+    "payments": lambda: sweep.check_due("sandbox", 5),
     "refunds": lambda: refunds.follow_due("sandbox", 5),
     "settlements": settlement.settle_due,
     "expiries": orders.expire_due,
 }
 
 WRITERS: dict[str, Callable[[Any], object]] = {
-    "callbacks": callbacks._process,
+    "callbacks": inbox._process,
     "settlements": settlement._settle,
     "expiries": orders._expire,
 }
@@ -108,7 +110,7 @@ class Workers(Scene):
 
 def _ask(name: str, row: Any) -> Any:
     if name == "payments":
-        return look(row, database_now())
+        return check(row, database_now())
     return refunds._ask(row) if name == "refunds" else None
 
 

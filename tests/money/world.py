@@ -10,20 +10,24 @@ from typing import Any
 import dramatiq
 from pytest_django import Settings
 
-from billing import breaker, callbacks, checks, payments, reconciliation
-from billing.looks import CHECKS
+from billing.callbacks import inbox
+from billing.limits import breaker
 from billing.models import AccountState, Callback, Difference, Payment, PaymentEvent, Reconciliation, Refund
+from billing.payments import service as payments
+from billing.payments import sweep
+from billing.payments.check import CHECK_QUEUE
 from billing.providers import provider_of
-from billing.refunds import REFUNDS
+from billing.reconciliation import runs
+from billing.refunds.follow import REFUND_QUEUE
 from billing.sandbox import SandboxServer
 from billing.sandbox.payment import Payment as TheirPayment
 from commerce import orders
 from commerce.models import Cart, Notification, Order, OrderEvent, OrderLine, Product
 from commerce.notifications import MAILS
-from commerce.orders import EXPIRIES
-from commerce.settlement import SETTLEMENTS
-from config.due import Due, DueRow, database_now
-from config.nudges import publisher
+from commerce.orders import EXPIRY_QUEUE
+from commerce.settlement import SETTLEMENT_QUEUE
+from config.due.queue import Due, DueRow, database_now
+from config.messaging.nudges import publisher
 from tests.money import books
 from tests.money.clock import let_time_pass
 from tests.shop import CUSTOMER, Shop, sandbox_account, signed
@@ -33,11 +37,11 @@ STOCK = 5
 """Few enough to sell out, so that late money does not always find what it was for."""
 
 KINDS: dict[str, Due[Any]] = {
-    "payments": CHECKS,
-    "refunds": REFUNDS,
-    "callbacks": callbacks.CALLBACKS,
-    "settlements": SETTLEMENTS,
-    "expiries": EXPIRIES,
+    "payments": CHECK_QUEUE,
+    "refunds": REFUND_QUEUE,
+    "callbacks": inbox.CALLBACK_QUEUE,
+    "settlements": SETTLEMENT_QUEUE,
+    "expiries": EXPIRY_QUEUE,
     "mails": MAILS,
 }
 
@@ -100,12 +104,12 @@ class World:
         self._posts += 1
         about = {"id": their.id, "reference": their.reference}
         body = json.dumps({"id": f"evt_{number or self._posts}", "type": event, "payment": about}).encode()
-        callbacks.receive("sandbox", signed(body, secret) if secret else signed(body))
+        inbox.receive("sandbox", signed(body, secret) if secret else signed(body))
 
     def process_callbacks(self) -> None:
         """A callback is a reason to look now: an open payment is due then, or will be when somebody lets go of it."""
         waiting = list(Callback.objects.filter(process_after__lte=database_now()).values_list("pk", flat=True))
-        callbacks.process_due()
+        inbox.process_due()
         for done in Callback.objects.filter(pk__in=waiting, outcome="looked").select_related("payment"):
             payment = done.payment
             assert payment, "it was looked at, and nobody knows which"
@@ -115,7 +119,7 @@ class World:
         """A day passes, and all days with payments are compared with the provider's list."""
         self.let_time_pass(DAY)
         for day in sorted(set(self._days())):
-            reconciliation.reconcile("sandbox", day)
+            runs.reconcile("sandbox", day)
 
     def let_time_pass(self, seconds: float) -> None:
         """For everybody, workers that hold something included."""
@@ -127,7 +131,7 @@ class World:
         publisher.flush(timeout_s=2)
         dramatiq.get_broker().flush_all()
         provider_of.cache_clear()
-        checks.lane.cache_clear()
+        sweep.lane.cache_clear()
         breaker.seen.clear()
 
     def quiet_down(self) -> None:

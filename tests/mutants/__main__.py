@@ -35,7 +35,7 @@ REFUNDS = _with_database(
 FACTS = _with_database("what_looks_write", "refunds_in_trouble")
 ATTENTION = _with_database("looks_in_vain")
 PAYMENTS = _with_database("payments")
-COMPARING = Suite(("tests/unit/test_comparing.py",), WITH_DATABASE)
+COMPARING = Suite(("tests/unit/test_compare.py",), WITH_DATABASE)
 RECONCILING = _with_database("differences", "reconciliation", "reconciliation_days", "reconciliation_stopped")
 
 MODULES = {
@@ -43,16 +43,16 @@ MODULES = {
     "billing/money.py": RULES,
     "billing/models/payment.py": LOOKS,
     "billing/models/refund.py": REFUNDS,
-    "billing/facts.py": FACTS,
+    "billing/outbox.py": FACTS,
     "billing/attention.py": ATTENTION,
-    "billing/looks.py": LOOKS,
-    "billing/mismatches.py": REFUNDS,
-    "billing/refunds.py": REFUNDS,
-    "billing/external_refunds.py": REFUNDS,
-    "billing/payments.py": PAYMENTS,
-    "billing/comparing.py": COMPARING,
-    "billing/differences.py": RECONCILING,
-    "billing/reconciled_day.py": RECONCILING,
+    "billing/payments/check.py": LOOKS,
+    "billing/payments/mismatches.py": REFUNDS,
+    "billing/refunds/follow.py": REFUNDS,
+    "billing/refunds/external.py": REFUNDS,
+    "billing/payments/service.py": PAYMENTS,
+    "billing/reconciliation/compare.py": COMPARING,
+    "billing/reconciliation/differences.py": RECONCILING,
+    "billing/reconciliation/day.py": RECONCILING,
 }
 """The modules that decide about money and states, each with the quick tests it is held to."""
 

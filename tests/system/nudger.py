@@ -15,7 +15,7 @@ PATIENCE_S = 20
 
 def flood() -> dict[str, float]:
     """Hand over more than the queue holds; wait for nothing."""
-    from config.nudges import QUEUE_SIZE, nudge, publisher
+    from config.messaging.nudges import QUEUE_SIZE, nudge, publisher
 
     started = time.monotonic()
     for number in range(QUEUE_SIZE + 500):
@@ -25,7 +25,7 @@ def flood() -> dict[str, float]:
 
 def fork() -> dict[str, int]:
     """Nudge before a fork and on both sides of it, as a web server does that loads the shop before it forks."""
-    from config.nudges import nudge, publisher
+    from config.messaging.nudges import nudge, publisher
 
     nudge("check_payment", 1)
     publisher.flush(PATIENCE_S)
@@ -39,7 +39,7 @@ def fork() -> dict[str, int]:
 
 def crowd() -> dict[str, int]:
     """Nudge from many threads."""
-    from config.nudges import nudge, publisher
+    from config.messaging.nudges import nudge, publisher
 
     threads = [threading.Thread(target=nudge, args=("check_payment", number)) for number in range(100)]
     for thread in threads:
@@ -52,7 +52,7 @@ def crowd() -> dict[str, int]:
 
 def again() -> dict[str, int]:
     """Nudge, let somebody restart the broker, nudge until it is sent."""
-    from config.nudges import nudge, publisher
+    from config.messaging.nudges import nudge, publisher
 
     nudge("check_payment", 1)
     publisher.flush(PATIENCE_S)

@@ -7,8 +7,8 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker, NackError, ProbableAuthenticationError
 
-from actors.rabbitmq import definitions
-from config.broker import MOST_WAITING
+from actors.runtime.rabbitmq import definitions
+from config.messaging.broker import MOST_WAITING
 from tests.stack.ports import wait_until
 from tests.system.house import House
 

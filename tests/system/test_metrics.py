@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.metrics import CATALOGUE, READERS
+from config.metrics.registry import CATALOGUE, READERS
 from tests.embedded import Embedded
 from tests.metrics import Page
 from tests.stack.mail import MailServer

@@ -5,13 +5,13 @@ from itertools import product
 import pytest
 
 from billing.states import (
-    ARROWS,
-    ENDS,
-    OPEN,
+    END_REFUND_STATES,
+    END_STATES,
+    OPEN_REFUND_STATES,
+    OPEN_STATES,
+    PAYMENT_ARROWS,
     REFUND_ARROWS,
-    REFUND_ENDS,
-    REFUND_OPEN,
-    UNPAID_ENDS,
+    UNPAID_END_STATES,
     ForbiddenArrow,
     RefundStatus,
     Status,
@@ -74,30 +74,30 @@ def test_the_arrows_of_refunds_are_those_that_were_agreed_on(source: RefundStatu
 
 def test_nothing_undoes_success() -> None:
     """A later failure never takes a success back."""
-    assert not ARROWS[Status.SUCCEEDED]
+    assert not PAYMENT_ARROWS[Status.SUCCEEDED]
 
 
 def test_late_money_is_always_noticed() -> None:
     """Success can be reached from every other state."""
-    assert all(Status.SUCCEEDED in ARROWS[status] for status in Status if status != Status.SUCCEEDED)
+    assert all(Status.SUCCEEDED in PAYMENT_ARROWS[status] for status in Status if status != Status.SUCCEEDED)
 
 
 def test_a_payment_never_returns_to_a_state_without_outcome() -> None:
     """What has come to an end does not become open again, and nobody forgets that the provider knows a payment."""
-    assert all(not ARROWS[status] & OPEN for status in ENDS)
-    assert not any(Status.CREATED in targets for targets in ARROWS.values())
+    assert all(not PAYMENT_ARROWS[status] & OPEN_STATES for status in END_STATES)
+    assert not any(Status.CREATED in targets for targets in PAYMENT_ARROWS.values())
 
 
 def test_every_state_is_open_or_an_end() -> None:
     """The two kinds leave no state out and share none."""
-    assert set(Status) == OPEN | ENDS
-    assert not OPEN & ENDS
-    assert ENDS.difference(UNPAID_ENDS) == {Status.SUCCEEDED}
-    assert {Status.CANCELED, Status.EXPIRED, Status.FAILED} == UNPAID_ENDS
+    assert set(Status) == OPEN_STATES | END_STATES
+    assert not OPEN_STATES & END_STATES
+    assert END_STATES.difference(UNPAID_END_STATES) == {Status.SUCCEEDED}
+    assert {Status.CANCELED, Status.EXPIRED, Status.FAILED} == UNPAID_END_STATES
 
 
 def test_every_state_of_a_refund_is_open_or_an_end() -> None:
     """Nothing leads out of an end."""
-    assert {RefundStatus.CREATED, RefundStatus.PENDING} == REFUND_OPEN
-    assert {RefundStatus.SUCCEEDED, RefundStatus.CANCELED, RefundStatus.FAILED} == REFUND_ENDS
-    assert not any(REFUND_ARROWS[status] for status in REFUND_ENDS)
+    assert {RefundStatus.CREATED, RefundStatus.PENDING} == OPEN_REFUND_STATES
+    assert {RefundStatus.SUCCEEDED, RefundStatus.CANCELED, RefundStatus.FAILED} == END_REFUND_STATES
+    assert not any(REFUND_ARROWS[status] for status in END_REFUND_STATES)

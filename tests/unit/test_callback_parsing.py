@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billing.errors import BadAnswer
-from billing.providers import Account, Hint
+from billing.providers import Account, CallbackHint
 from billing.providers.sandbox import Sandbox
 
 GOOD: dict[str, Any] = {
@@ -78,7 +78,7 @@ def sandbox() -> Sandbox:
 
 def test_a_callback_names_its_payment(sandbox: Sandbox) -> None:
     """By the provider's id and by our reference. What it says about the status is not even read."""
-    assert sandbox.read_callback(body()) == Hint("pay_17", "order-17", "payment.succeeded")
+    assert sandbox.read_callback(body()) == CallbackHint("pay_17", "order-17", "payment.succeeded")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from config.clock import Clock
+from config.messaging.clock import Clock
 
 HOUR = timedelta(hours=1)
 
@@ -29,7 +29,7 @@ def test_one_that_has_not_compared_goes_by_its_own() -> None:
 def test_the_log_tells_of_each_change_once(caplog: pytest.LogCaptureFixture) -> None:
     """And not of every comparison."""
     clock = Clock()
-    with caplog.at_level(logging.INFO, logger="config.clock"):
+    with caplog.at_level(logging.INFO, logger="config.messaging.clock"):
         for told in (timedelta(), HOUR, HOUR, -HOUR, timedelta(), timedelta()):
             clock.compare(datetime.now(UTC) + told)
 

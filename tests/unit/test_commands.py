@@ -12,7 +12,8 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
-from config import arguments, commands
+from config.cli import arguments
+from config.cli import command as cli_command
 from tests.stack.ports import LOOPBACK, free_port
 
 OURS = {
@@ -46,7 +47,7 @@ def test_whoever_reads_may_have_enough(tmp_path: Path, buffered: bool) -> None:
     finally:
         os.close(write)
 
-    assert (done.returncode, done.stderr) == (commands.NO_ANSWER, b"")
+    assert (done.returncode, done.stderr) == (cli_command.NO_ANSWER, b"")
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -54,8 +55,8 @@ def test_every_command_ends_by_the_one_rule(name: str) -> None:
     """It is in one place, no command goes by another, and its help tells it."""
     command = load_command_class(OURS[name], name)
 
-    assert isinstance(command, commands.Command)
-    assert commands.ENDS in " ".join(command.create_parser("manage.py", name).format_help().split())
+    assert isinstance(command, cli_command.Command)
+    assert cli_command.EXIT_STATUS_HELP in " ".join(command.create_parser("manage.py", name).format_help().split())
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,8 @@ def test_words_that_make_no_sense_are_no_answer(tmp_path: Path) -> None:
 
 def test_what_is_found_or_left_is_another_status() -> None:
     """So that a script need not read."""
-    assert commands.SomethingLeft("A person must look at 1.").returncode == 1
-    assert commands.NoAnswer("There is none.").returncode == 2
+    assert cli_command.SomethingLeft("A person must look at 1.").returncode == 1
+    assert cli_command.NoAnswer("There is none.").returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from django.core.management import get_commands, load_command_class
 
 from actors import kinds
 from actors.metrics.catalogue import catalogue, markdown
-from actors.schedule import entries
-from config import commands, reference
-from config.due import Due, DueRow
+from actors.scheduling.table import entries
+from config import reference
+from config.cli import command as cli_command
+from config.due.queue import Due, DueRow
 from tests.money.invariants import INVARIANTS
 
 ROOT = Path(settings.BASE_DIR)
@@ -177,12 +178,12 @@ def test_adding_a_kind_of_work_names_files_that_are_there() -> None:
     section = README.split("### A kind of work")[1].split("\n### ")[0]
     files = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
     assert [file for file in files if "<" not in file and not (ROOT / file).exists()] == []
-    assert {"actors/schedule.py", "actors/kinds.py", "README.md"} <= set(files)
+    assert {"actors/scheduling/table.py", "actors/kinds.py", "README.md"} <= set(files)
 
 
 def test_the_exit_statuses_are_documented_as_they_are() -> None:
     """One rule, in one table."""
     section = README.split("## The command line")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| (\d) \| (.+) \|$", section, re.MULTILINE))
-    assert set(rows) == {"0", str(commands.SOMETHING_LEFT), str(commands.NO_ANSWER)}
-    assert rows[str(commands.NO_ANSWER)].startswith("no answer")
+    assert set(rows) == {"0", str(cli_command.SOMETHING_LEFT), str(cli_command.NO_ANSWER)}
+    assert rows[str(cli_command.NO_ANSWER)].startswith("no answer")

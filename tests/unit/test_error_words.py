@@ -8,7 +8,7 @@ import pytest
 from config.errors.groups import GROUPS, OTHERS, WINDOW_S, Groups
 from config.errors.happened import Group, Happened, error_in, happened
 from config.errors.scrubbing import ids_of, scrubbed, secrets_in
-from config.logging import about
+from config.logging import log_context
 
 SECRET = "k3y-of-the-shop"
 
@@ -63,7 +63,7 @@ def test_secrets_are_found_however_deep() -> None:
     assert secrets_in(settings) == {"a" * 50, "pass-word", "sk_live_1", "b" * 50}
 
 
-def record_of(logger: str = "config.due", level: int = logging.ERROR) -> logging.LogRecord:
+def record_of(logger: str = "config.due.queue", level: int = logging.ERROR) -> logging.LogRecord:
     """What `log.exception` makes of an error in a library that was called from here."""
     try:
         number = int("Ann")
@@ -82,7 +82,7 @@ def told(record: logging.LogRecord) -> Happened:
 
 def test_an_error_tells_who_met_it_of_what_class_and_where() -> None:
     """The actor, if there is one, else the event."""
-    with about(actor="check_payment", message="m-1"):
+    with log_context(actor="check_payment", message="m-1"):
         error = told(record_of())
 
     assert error.group.who == "check_payment"

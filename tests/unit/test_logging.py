@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.logging import JsonLines, Readable, about, configuration
+from config.logging import JsonLines, Readable, configuration, log_context
 
 FORGED = "x\n2026-03-01 payment.succeeded payment=17"
 LINE_BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
@@ -17,7 +17,7 @@ LINE_BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85
 
 def record(event: str = "payment.succeeded", severity: int = logging.INFO, **fields: Any) -> logging.LogRecord:
     """What `log.info(event, extra=fields)` makes."""
-    log = logging.getLogger("billing.looks")
+    log = logging.getLogger("billing.payments.check")
     return log.makeRecord(log.name, severity, "looks.py", 1, event, (), None, extra=fields)
 
 
@@ -46,7 +46,7 @@ def test_a_line_says_when_how_bad_what_and_where() -> None:
         "at": "2026-03-01T12:30:05.250+00:00",
         "level": "warning",
         "event": "payment.succeeded",
-        "logger": "billing.looks",
+        "logger": "billing.payments.check",
     }
 
 
@@ -60,8 +60,8 @@ def test_the_data_of_the_event_are_fields() -> None:
 
 def test_everything_inside_the_block_tells_what_the_thread_is_busy_with() -> None:
     """Blocks add up, and nothing is left of them afterwards."""
-    with about(actor="check_payment", message="m-1"):
-        with about(payment=17):
+    with log_context(actor="check_payment", message="m-1"):
+        with log_context(payment=17):
             inner = json_line(record())
         outer = json_line(record())
     after = json_line(record())
@@ -73,7 +73,7 @@ def test_everything_inside_the_block_tells_what_the_thread_is_busy_with() -> Non
 
 def test_a_block_that_fails_leaves_nothing_behind() -> None:
     """Or the next job of the thread would be logged under the wrong id."""
-    with pytest.raises(ZeroDivisionError), about(payment=17):
+    with pytest.raises(ZeroDivisionError), log_context(payment=17):
         raise ZeroDivisionError
 
     assert "payment" not in json_line(record())
@@ -81,7 +81,7 @@ def test_a_block_that_fails_leaves_nothing_behind() -> None:
 
 def test_the_events_own_data_beat_those_of_the_block() -> None:
     """They are closer to what happened."""
-    with about(payment=1):
+    with log_context(payment=1):
         assert json_line(record(payment=2))["payment"] == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 from dramatiq.common import current_millis
 from dramatiq.errors import DecodeError
 
-from config.broker import MAX_DELAY_MS, MAX_MESSAGE_BYTES, StrictEncoder, with_defaults
+from config.messaging.broker import MAX_DELAY_MS, MAX_MESSAGE_BYTES, StrictEncoder, with_defaults
 
 ENCODER = StrictEncoder()
 SECRET = "hush-hush-4111111111111111"

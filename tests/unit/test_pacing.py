@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import NotNow
-from billing.pacing import Pace
+from billing.limits.pacing import Pace
 
 LIMIT_PER_S = 100
 

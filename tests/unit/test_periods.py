@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from actors.periods import Cron, Every
+from actors.scheduling.periods import Cron, Every
 
 MINUTE = timedelta(minutes=1)
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from config.proxies import sender
+from config.web.proxies import sender
 
 OURS = [ip_network("10.0.0.0/8"), ip_network("2001:db8:a::/48")]
 

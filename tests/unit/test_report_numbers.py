@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 import pytest
 from pytest_django import Settings
 
-from commerce import charts, days, report_csv, report_page
-from commerce.charts import Part, Series
 from commerce.models import DailyReport
-from commerce.report_numbers import Hour, Numbers, Returned, Sold, Taken
-from config import dates, env
-from config.dates import span
+from commerce.reports import charts, csv_files, days
+from commerce.reports import page as report_page
+from commerce.reports.charts import Part, Series
+from commerce.reports.numbers import Hour, Numbers, Returned, Sold, Taken
+from config import env
+from config.formats import dates
+from config.formats.dates import span
 
 QUIET = Numbers(
     hours=tuple(Hour(f"{hour:02}", 0, 0) for hour in range(24)),
@@ -219,12 +221,12 @@ def test_no_name_becomes_a_formula(name: str) -> None:
     """It is shown, with an apostrophe in front."""
     numbers = replace(BUSY, products=(Sold(name, 3, "EUR", 1350),))
 
-    assert ["product", f"'{name}", "3", "13.50", "EUR"] in rows(report_csv.of_day(report(numbers)))
+    assert ["product", f"'{name}", "3", "13.50", "EUR"] in rows(csv_files.of_day(report(numbers)))
 
 
 def test_many_days_are_one_table() -> None:
     """A line for each, and a column for each currency of any of them."""
-    header, busy, quiet = rows(report_csv.of_days([report(BUSY), report(QUIET)]))
+    header, busy, quiet = rows(csv_files.of_days([report(BUSY), report(QUIET)]))
 
     first, second = dict(zip(header, busy, strict=True)), dict(zip(header, quiet, strict=True))
     assert (first["day"], first["placed"], first["conversion"]) == ("2026-03-02", "5", "0.4")

@@ -8,9 +8,9 @@ from django.db import migrations, models
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ModelState, ProjectState
 
-from config import operations as gentle
+from config.database import operations as gentle
+from config.database.safe_migrations import unsafe_migrations, unsafe_operations
 from config.management.commands.checkmigrations import APPS
-from config.safe_migrations import unsafe_migrations, unsafe_operations
 
 INDEX = models.Index(fields=["note"], name="order_by_note")
 POSITIVE = models.CheckConstraint(condition=models.Q(total__gte=0), name="total_positive")

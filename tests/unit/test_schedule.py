@@ -12,8 +12,8 @@ import pytest
 from django.conf import settings
 
 from actors.kinds import KINDS, Kind
-from actors.periods import DAY_S, Cron
-from actors.schedule import Entry, attach, entries
+from actors.scheduling.periods import DAY_S, Cron
+from actors.scheduling.table import Entry, attach, entries
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("actors", "billing", "commerce", "config")
@@ -142,8 +142,8 @@ def test_few_places_nudge_by_a_name_that_is_not_written_out() -> None:
     assert places == {
         "actors/console/acts/schedule.py",
         "actors/console/acts/work.py",
-        "actors/scheduler.py",
-        "billing/facts.py",
+        "actors/scheduling/scheduler.py",
+        "billing/outbox.py",
     }
 
 

@@ -145,7 +145,7 @@ def test_without_any_setting_it_is_the_embedded_mode(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.split() == [
         "django.db.backends.sqlite3",
-        "config.broker.InMemory",
+        "config.messaging.broker.InMemory",
         "django.core.mail.backends.filebased.EmailBackend",
         "False",
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from billing import states
 from billing.models import Payment, Refund
-from billing.states import ARROWS, REFUND_ARROWS, ForbiddenArrow, RefundStatus, Status
+from billing.states import PAYMENT_ARROWS, REFUND_ARROWS, ForbiddenArrow, RefundStatus, Status
 from commerce.models import Order, OrderStatus
 from commerce.models import order as orders
 
@@ -23,11 +23,17 @@ FROZEN_ORDER_ARROWS = {
     ("delivered", "refunded"),
 }
 
-PAYMENT_ARROWS = [(source, target) for source in Status for target in Status if target in ARROWS[source]]
-NO_PAYMENT_ARROWS = [(source, target) for source in Status for target in Status if target not in ARROWS[source]]
-ORDER_ARROWS = [(source, target) for source in OrderStatus for target in OrderStatus if target in orders.ARROWS[source]]
-NO_ORDER_ARROWS = [
-    (source, target) for source in OrderStatus for target in OrderStatus if target not in orders.ARROWS[source]
+ALLOWED_PAYMENT_ARROWS = [
+    (source, target) for source in Status for target in Status if target in PAYMENT_ARROWS[source]
+]
+REFUSED_PAYMENT_ARROWS = [
+    (source, target) for source in Status for target in Status if target not in PAYMENT_ARROWS[source]
+]
+ALLOWED_ORDER_ARROWS = [
+    (source, target) for source in OrderStatus for target in OrderStatus if target in orders.ORDER_ARROWS[source]
+]
+REFUSED_ORDER_ARROWS = [
+    (source, target) for source in OrderStatus for target in OrderStatus if target not in orders.ORDER_ARROWS[source]
 ]
 
 
@@ -38,7 +44,7 @@ def _name(status: object) -> str:
 # --- payments --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("source", "target"), PAYMENT_ARROWS, ids=_name)
+@pytest.mark.parametrize(("source", "target"), ALLOWED_PAYMENT_ARROWS, ids=_name)
 def test_a_payment_follows_the_arrow(source: Status, target: Status) -> None:
     """Each arrow that is drawn can be followed."""
     payment = Payment(status=source)
@@ -48,7 +54,7 @@ def test_a_payment_follows_the_arrow(source: Status, target: Status) -> None:
     assert payment.status == target
 
 
-@pytest.mark.parametrize(("source", "target"), NO_PAYMENT_ARROWS, ids=_name)
+@pytest.mark.parametrize(("source", "target"), REFUSED_PAYMENT_ARROWS, ids=_name)
 def test_a_payment_goes_no_other_way(source: Status, target: Status) -> None:
     """Where no arrow is drawn nothing moves, and the error names both states."""
     payment = Payment(status=source)
@@ -86,7 +92,7 @@ def test_a_refund_goes_only_where_an_arrow_leads(source: RefundStatus, target: R
 # --- orders ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("source", "target"), ORDER_ARROWS, ids=_name)
+@pytest.mark.parametrize(("source", "target"), ALLOWED_ORDER_ARROWS, ids=_name)
 def test_an_order_follows_the_arrow(source: OrderStatus, target: OrderStatus) -> None:
     """An order that has ended says when, and has nothing left to do; one that is delivered had ended before."""
     order = Order(status=source, expires_at=NOW, claims=2)
@@ -101,7 +107,7 @@ def test_an_order_follows_the_arrow(source: OrderStatus, target: OrderStatus) ->
     assert order.delivered_at is None
 
 
-@pytest.mark.parametrize(("source", "target"), NO_ORDER_ARROWS, ids=_name)
+@pytest.mark.parametrize(("source", "target"), REFUSED_ORDER_ARROWS, ids=_name)
 def test_an_order_goes_no_other_way(source: OrderStatus, target: OrderStatus) -> None:
     """Where no arrow is drawn the order stays as it is."""
     order = Order(status=source, expires_at=NOW, claims=2)
@@ -126,7 +132,7 @@ def _follow(order: Order, target: OrderStatus) -> None:
 
 def test_the_arrows_of_orders_are_those_that_were_agreed_on() -> None:
     """Only a full refund undoes a paid order; any other can still be paid, if money comes late."""
-    assert {(str(source), str(target)) for source, target in ORDER_ARROWS} == FROZEN_ORDER_ARROWS
+    assert {(str(source), str(target)) for source, target in ALLOWED_ORDER_ARROWS} == FROZEN_ORDER_ARROWS
 
 
 @pytest.mark.parametrize("status", OrderStatus, ids=_name)

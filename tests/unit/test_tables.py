@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from config import durations, tables, texts
-from config.tables import WIDEST, as_json, cell, table
-from config.texts import printable, storable
+from config.cli import tables
+from config.cli.tables import WIDEST, as_json, cell, table
+from config.formats import durations
+from config.formats import text as format_text
+from config.formats.text import printable, storable
 
 
-@pytest.mark.parametrize("module", [tables, durations, texts], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [tables, durations, format_text], ids=lambda module: module.__name__)
 def test_the_examples_are_true(module: object) -> None:
     """As the docstrings say."""
     result = doctest.testmod(module)  # type: ignore[arg-type]

@@ -3,12 +3,12 @@
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from actors.brokers import BrokerSilent
 from actors.console.access import ACT
 from actors.console.acting import Act, NotNow, Refused, Subject
-from actors.jobs import history
 from actors.models import Job
-from billing.finding import number_in
+from actors.operations.broker import BrokerSilent
+from actors.runtime import history
+from billing.lookup import number_in
 
 
 def _job(key: str) -> Subject | None:

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import ACT
 from actors.console.acting import Act, Subject
-from billing.finding import number_in
+from billing.lookup import number_in
 from commerce import notifications
 from commerce.models import Notification
 

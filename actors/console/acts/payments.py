@@ -5,9 +5,9 @@ from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import ACT
 from actors.console.acting import Act, Subject
-from billing import payments
-from billing.finding import number_in
+from billing.lookup import number_in
 from billing.models import AskedBy, Payment
+from billing.payments import service as payments
 
 
 def _payment(key: str) -> Subject | None:
@@ -16,7 +16,7 @@ def _payment(key: str) -> Subject | None:
 
 
 def _check(key: str, by: str, why: str) -> bool:
-    return payments.look_at(Payment.objects.get(pk=key), AskedBy.OPERATOR)
+    return payments.check_now(Payment.objects.get(pk=key), AskedBy.OPERATOR)
 
 
 ACTS = (

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import CONFIGURE
 from actors.console.acting import Act, Subject
-from billing import breaker
+from billing.limits import breaker
 from billing.models import AccountState, Breaker
 
 NEEDS = (CONFIGURE, "billing.change_accountstate")

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import dramatiq
 from django.utils.translation import gettext_lazy as _
 
-from actors.brokers import BrokerSilent
 from actors.console.access import ACT, CONFIGURE
 from actors.console.acting import Act, NotNow, Subject
 from actors.console.facts.queues import ask_anew
-from actors.jobs import letters, pauses
-from actors.jobs.letters import Which
+from actors.operations import dead_letters, pauses
+from actors.operations.broker import BrokerSilent
+from actors.operations.dead_letters import DeadLetterFilter
 
 OF_QUEUE, OF_ACTOR = "queue:", "actor:"
 """So begin keys that mean all dead letters of a queue, or of an actor."""
@@ -30,12 +30,12 @@ def _letter(key: str) -> Subject | None:
     return Subject(key, f"all dead letters of {key.replace(':', ' ', 1)}" if is_many else f"dead letter {key}")
 
 
-def _which(key: str) -> Which:
+def _which(key: str) -> DeadLetterFilter:
     if key.startswith(OF_QUEUE):
-        return Which(queue=key.removeprefix(OF_QUEUE))
+        return DeadLetterFilter(queue=key.removeprefix(OF_QUEUE))
     if key.startswith(OF_ACTOR):
-        return Which(actor=key.removeprefix(OF_ACTOR))
-    return Which(key=key)
+        return DeadLetterFilter(actor=key.removeprefix(OF_ACTOR))
+    return DeadLetterFilter(key=key)
 
 
 def _pause(key: str, by: str, why: str) -> bool:
@@ -47,14 +47,14 @@ def _resume(key: str, by: str, why: str) -> bool:
 
 
 def _again(key: str, by: str, why: str) -> int:
-    return _changed(letters.send_again, key)
+    return _changed(dead_letters.send_again, key)
 
 
 def _drop(key: str, by: str, why: str) -> int:
-    return _changed(letters.drop, key)
+    return _changed(dead_letters.drop, key)
 
 
-def _changed(change: Callable[[Which], int], key: str) -> int:
+def _changed(change: Callable[[DeadLetterFilter], int], key: str) -> int:
     """The page that is shown next must not show what has just gone."""
     try:
         return change(_which(key))

@@ -4,9 +4,9 @@ from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import ACT, CONFIGURE
 from actors.console.acting import Act, Subject
-from actors.jobs import pauses
-from actors.schedule import table
-from config.nudges import nudge
+from actors.operations import pauses
+from actors.scheduling.table import table
+from config.messaging.nudges import nudge
 
 
 def _entry(key: str) -> Subject | None:

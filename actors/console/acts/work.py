@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from actors.console.access import ACT
 from actors.console.acting import Act, Subject
 from actors.kinds import Kind, kind_named
-from billing.finding import number_in
+from billing.lookup import number_in
 from billing.models import AskedBy
-from config.nudges import nudge
+from config.messaging.nudges import nudge
 
 
 def _kind(key: str) -> Subject | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from actors.console.facts.lately import SPAN, spread
 from actors.console.facts.searching import QUALIFIERS, found, understood
 from actors.models import Job
-from config.due import database_now
+from config.due.queue import database_now
 
 ROWS = 50
 

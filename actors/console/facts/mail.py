@@ -9,7 +9,7 @@ from actors.console.facts.counting import Some, count_some
 from billing.admin.bases import page_of
 from commerce.models import DailyReport, Notification
 from commerce.notifications import MAILS, UNCERTAIN
-from config.due import database_now
+from config.due.queue import database_now
 
 ROWS = 50
 

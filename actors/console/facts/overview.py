@@ -17,11 +17,11 @@ from actors.console.facts.queues import known_queues, resting
 from actors.console.facts.schedule import schedule
 from actors.console.facts.work import Backlog, work
 from actors.console.facts.workers import Workers, workers
-from actors.jobs import pauses
-from billing import readings
+from actors.operations import pauses
+from billing import gauges
 from billing.models import Attention, Payment, Refund
 from commerce.models import Order
-from config.due import database_now
+from config.due.queue import database_now
 
 LATEST_ACTS = 8
 
@@ -208,7 +208,7 @@ def _lost_mails() -> Iterator[Finding]:
 
 def _open_payments() -> Some:
     is_open = Payment.objects.filter(next_check_at__isnull=False)
-    return sum((count_some(is_open.filter(account=account)) for account in readings.accounts()), Some(0))
+    return sum((count_some(is_open.filter(account=account)) for account in gauges.accounts()), Some(0))
 
 
 def _latest_acts() -> list[Done]:

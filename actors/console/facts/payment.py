@@ -8,13 +8,13 @@ from django.urls import reverse
 from billing.admin import ways_out
 from billing.admin.bases import page_of
 from billing.admin.ways_out_of_payments import OF_PAYMENTS
-from billing.looks import CHECKS
+from billing.explain.standing import standing
+from billing.explain.timeline import Entry
 from billing.models import Payment
-from billing.standing import standing
-from billing.timeline import Entry
+from billing.payments.check import CHECK_QUEUE
 from commerce.models import Order
 from commerce.timeline import timeline
-from config.due import database_now
+from config.due.queue import database_now
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class OnePayment:
     claims: int
     needs_a_person: bool
     standing: list[str]
-    """Why it is where it is (`billing.standing`)."""
+    """Why it is where it is (`billing.explain.standing`)."""
 
     story: list[Entry]
     ways_out: list[WayOut]
@@ -83,7 +83,7 @@ def _described(payment: Payment, order: Order | None) -> OnePayment:
         errors=payment.errors,
         claims=payment.claims,
         needs_a_person=bool(payment.attention),
-        standing=standing(payment, database_now(CHECKS.database)),
+        standing=standing(payment, database_now(CHECK_QUEUE.database)),
         story=timeline(order) if order else [],
         ways_out=[_way_out(payment, way) for way in OF_PAYMENTS if way.offered(payment)],
         address=page_of(Payment, payment.pk),

@@ -11,12 +11,12 @@ from django.db.models import QuerySet
 
 from actors.console.facts.counting import Some, count_some
 from actors.console.facts.lately import SPAN, spread
-from billing import readings
+from billing import gauges
 from billing.admin.payments import PaymentAdmin
-from billing.looks import CHECKS
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
-from billing.states import ENDS, Status
-from config.due import database_now
+from billing.payments.check import CHECK_QUEUE
+from billing.states import END_STATES, Status
+from config.due.queue import database_now
 
 ROWS = 50
 
@@ -93,17 +93,17 @@ class Payments:
 
 def payments(chosen: Chosen) -> Payments:
     """The numbers, and the list that was asked for."""
-    now = database_now(CHECKS.database)
+    now = database_now(CHECK_QUEUE.database)
     rows = _chosen_rows(chosen, now)
     slots, found_by = _lately(now)
     return Payments(
-        tracks=[_track(account, now) for account in readings.accounts()],
+        tracks=[_track(account, now) for account in gauges.accounts()],
         attention=count_some(Payment.objects.exclude(attention=Attention.NONE)),
         refunds_attention=count_some(Refund.objects.exclude(attention=Attention.NONE)),
         slots=slots,
         found_by=found_by,
         chosen=chosen,
-        accounts=readings.accounts(),
+        accounts=gauges.accounts(),
         rows=[_row(payment) for payment in rows[:ROWS]],
         more_before=rows[ROWS - 1].pk if len(rows) > ROWS else None,
     )
@@ -112,7 +112,7 @@ def payments(chosen: Chosen) -> Payments:
 def _track(account: str, now: datetime) -> Track:
     is_open = Payment.objects.filter(account=account, next_check_at__isnull=False)
     young = now - timedelta(seconds=settings.FAST_TRACK_LIMIT_S)
-    due = CHECKS.due(now).filter(account=account)
+    due = CHECK_QUEUE.due(now).filter(account=account)
     oldest = due.values_list("next_check_at", flat=True).first()
     return Track(
         account=account,
@@ -134,7 +134,7 @@ def _chosen_rows(chosen: Chosen, now: datetime) -> list[Payment]:
     if chosen.word:
         return list(older.filter(PaymentAdmin(Payment, admin.site).named(chosen.word))[: ROWS + 1])
     if chosen.which == "due":
-        return _of_accounts(chosen, CHECKS.due(now), "next_check_at")
+        return _of_accounts(chosen, CHECK_QUEUE.due(now), "next_check_at")
     if chosen.which == "open":
         return _of_accounts(chosen, Payment.objects.filter(next_check_at__isnull=False), "created_at")
     if chosen.account:
@@ -146,7 +146,7 @@ def _chosen_rows(chosen: Chosen, now: datetime) -> list[Payment]:
 
 def _of_accounts(chosen: Chosen, rows: "QuerySet[Payment]", column: str) -> list[Payment]:
     """The first by a column. Their index begins with the account, so each account is asked on its own."""
-    accounts = [chosen.account] if chosen.account else readings.accounts()
+    accounts = [chosen.account] if chosen.account else gauges.accounts()
     firsts = [list(rows.filter(account=account).order_by(column)[:ROWS]) for account in accounts]
     return sorted((row for first in firsts for row in first), key=attrgetter(column))[:ROWS]
 
@@ -173,7 +173,7 @@ def _row(payment: Payment) -> Row:
 def _lately(now: datetime) -> tuple[list[Slot], dict[str, int]]:
     """From the latest events, read along the primary key."""
     told = PaymentEvent.objects.filter(refund=None).order_by("-pk").values_list("at", "target", "found_by")[:EVENTS]
-    ended = [(at, target, by) for at, target, by in told if target in ENDS and at > now - SPAN]
+    ended = [(at, target, by) for at, target, by in told if target in END_STATES and at > now - SPAN]
     slots = spread([(at, target) for at, target, _by in ended], now, EVENTS)
     found_by = Counter(by for _at, _target, by in ended)
     names = dict(AskedBy.choices)

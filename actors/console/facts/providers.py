@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing import accounts, slots
 from billing.admin.bases import page_of
+from billing.limits import permits, rate
 from billing.models import AccountState, Breaker
-from config.due import database_now
+from config.due.queue import database_now
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Providers:
 
 def providers() -> Providers:
     """Every account in use, called or not."""
-    accounts.ensure_states()
+    permits.ensure_states()
     now = database_now()
     return Providers(sorted((_account(state, now) for state in AccountState.objects.all()), key=lambda one: one.passes))
 
 
 def _account(state: AccountState, now: datetime) -> Account:
-    limit = slots.limit_per_s(state.account)
+    limit = rate.limit_per_s(state.account)
     return Account(
         name=state.account,
         breaker=state.breaker,

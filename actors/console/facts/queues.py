@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from actors.brokers import QueueFacts
-from actors.brokers import queues as ask_broker
 from actors.console.facts.watching import Known, Watch
-from actors.jobs import history, letters, pauses
-from actors.jobs.letters import DeadLetter
 from actors.models import Pause
+from actors.operations import dead_letters, pauses
+from actors.operations.broker import QueueFacts
+from actors.operations.broker import queues as ask_broker
+from actors.operations.dead_letters import DeadLetter
+from actors.runtime import history
 
 LETTERS = 100
 """So many dead letters stand on the page."""
@@ -73,7 +74,7 @@ class Queues:
 
 
 _queues: Watch[list[QueueFacts]] = Watch(ask_broker, "watch-queues")
-_letters: Watch[list[DeadLetter]] = Watch(partial(letters.look, limit=LETTERS), "watch-letters")
+_letters: Watch[list[DeadLetter]] = Watch(partial(dead_letters.find, limit=LETTERS), "watch-letters")
 
 
 def queues() -> Queues:

@@ -7,11 +7,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from actors.console.facts.queues import Rest, resting
-from actors.jobs import pauses
 from actors.models import Tick
-from actors.periods import Cron, Every
-from actors.schedule import Entry, table
-from config.due import database_now
+from actors.operations import pauses
+from actors.scheduling.periods import Cron, Every
+from actors.scheduling.table import Entry, table
+from config.due.queue import database_now
 
 TICKS = 30
 """So many of its last ticks tell how late an entry is."""

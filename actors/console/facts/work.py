@@ -9,7 +9,7 @@ from django.conf import settings
 from actors.console.facts.counting import Some, count_some
 from actors.kinds import KINDS, Kind
 from billing.admin.bases import page_of
-from config.due import DueRow, database_now
+from config.due.queue import DueRow, database_now
 
 ROWS = 50
 """So many rows stand on the page of a kind."""

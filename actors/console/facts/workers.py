@@ -5,9 +5,9 @@ from datetime import datetime
 
 from django.utils.dateparse import parse_datetime
 
-from actors.jobs.quarantine import silence
 from actors.models import Worker
-from config.due import database_now
+from actors.runtime.quarantine import silence_limit
+from config.due.queue import database_now
 
 ROWS = 100
 """So many are shown, those heard of last first."""
@@ -78,7 +78,7 @@ class Workers:
 
 def workers() -> Workers:
     """As they told of themselves."""
-    alive_since = database_now() - silence()
+    alive_since = database_now() - silence_limit()
     rows = Worker.objects.order_by("-seen_at")[:ROWS]
     told = [_worker(row, silent=row.stopped_at is None and row.seen_at < alive_since) for row in rows]
     return Workers(sorted(told, key=lambda worker: worker.stopped_at is not None))

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from actors.startup import services_problems
-from config.commands import Command as Base
-from config.commands import SomethingLeft
+from actors.runtime.startup import services_problems
+from config.cli.command import Command as Base
+from config.cli.command import SomethingLeft
 
 
 class Command(Base):

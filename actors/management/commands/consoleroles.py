@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 from actors.console.access import ROLES
-from config.commands import Command as Base
+from config.cli.command import Command as Base
 
 
 class Command(Base):

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from actors.brokers import BrokerSilent
 from actors.jobs import commands
-from config.commands import Command as Base
-from config.commands import NoAnswer, SomethingLeft
+from actors.operations.broker import BrokerSilent
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer, SomethingLeft
 
 
 class Command(Base):

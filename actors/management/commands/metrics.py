@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from actors.metrics.catalogue import catalogue, markdown
-from config import commands
+from config.cli import command
 
 
-class Command(commands.Command):
+class Command(command.Command):
     """`manage.py metrics --markdown > deploy/METRICS.md`."""
 
     help = "List every series that Prometheus finds: kind, labels and meaning, and how to read them."

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from actors.rabbitmq import definitions
-from config.commands import Command as Base
-from config.commands import NoAnswer
+from actors.runtime.rabbitmq import definitions
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer
 
 
 class Command(Base):

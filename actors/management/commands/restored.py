@@ -5,12 +5,12 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from actors import ticks
+from actors.scheduling import ledger
 from commerce import restoring
-from config.arguments import moment
-from config.commands import Command as Base
-from config.commands import NoAnswer, SomethingLeft
-from config.nudges import publisher
+from config.cli.arguments import moment
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer, SomethingLeft
+from config.messaging.nudges import publisher
 
 WATCH_S = 5.0
 """A scheduler that runs fires something within this time."""
@@ -48,7 +48,7 @@ class Command(Base):
 
     def _insist_on_a_closed_shop(self) -> None:
         """In an open shop nearly every mail that waits is a new one."""
-        before = ticks.newest()
+        before = ledger.newest()
         time.sleep(WATCH_S)
-        if ticks.newest() != before:
+        if ledger.newest() != before:
             raise NoAnswer("A scheduler is running. Stop scheduler, workers and web first.")

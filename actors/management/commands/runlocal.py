@@ -4,11 +4,11 @@ from typing import Any
 
 from django.conf import settings
 
-from actors import embedded, staff
-from actors.stopping import stop_signal
-from config.commands import Command as Base
-from config.commands import NoAnswer
-from config.health import database_problem
+from actors.runtime import embedded, first_operator
+from actors.runtime.signals import stop_signal
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer
+from config.health.views import database_problem
 
 
 class Command(Base):
@@ -31,7 +31,7 @@ class Command(Base):
     def _welcome(self) -> None:
         """Where to look, and who may log in."""
         self.stdout.write(f"\n  Shop      {settings.SHOP_URL}/")
-        self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {staff.login()}")
+        self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {first_operator.login()}")
         self.stdout.write(
             f"  Sandbox   {settings.PAYMENT_ACCOUNTS['sandbox']['url']}/   (the payment provider; play the buyer there)"
         )

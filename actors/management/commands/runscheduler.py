@@ -3,21 +3,21 @@
 import logging
 from typing import Any
 
-from actors.probes import watch
-from actors.scheduler import in_background
-from actors.startup import services_problems
-from actors.stopping import stop_signal
-from config.commands import Command as Base
-from config.commands import NoAnswer
-from config.metrics import BROKER
-from config.notify import notify
-from config.nudges import publisher
+from actors.runtime.probes import watch
+from actors.runtime.signals import stop_signal
+from actors.runtime.startup import services_problems
+from actors.scheduling.scheduler import in_background
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer
+from config.health.systemd import notify
+from config.messaging.nudges import publisher
+from config.metrics.registry import BROKER
 
 log = logging.getLogger(__name__)
 
 
 class Command(Base):
-    help = "Runs the scheduler: fires what stands in actors/schedule.py. Several may run; each tick fires once."
+    help = "Runs the scheduler: fires what stands in actors/scheduling/table.py. Several may run; each tick fires once."
 
     def handle(self, *args: Any, **options: Any) -> None:
         problems = services_problems()

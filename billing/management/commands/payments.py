@@ -7,19 +7,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from billing import looking, payments
-from billing.cases import Case, every_case
-from billing.finding import payments_named
+from billing.attention_list import Case, every_case
+from billing.explain.serialize import filter_payments, serialize_payment, serialize_story
+from billing.lookup import payments_named
 from billing.models import Payment
-from billing.payment_facts import chosen, facts, whole_story
+from billing.payments import check_now
+from billing.payments import service as payments
 from billing.states import Status
-from config.arguments import count, length
-from config.commands import Command as Base
-from config.commands import NoAnswer, SomethingLeft
-from config.due import database_now
-from config.durations import spoken
-from config.tables import Row, as_json, cell, moment, table
-from config.texts import printable
+from config.cli.arguments import count, length
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer, SomethingLeft
+from config.cli.tables import Row, as_json, cell, moment, table
+from config.due.queue import database_now
+from config.formats.durations import in_words
+from config.formats.text import printable
 
 LIMIT = 50
 
@@ -57,15 +58,17 @@ class Command(Base):
     def _list(self, options: dict[str, Any]) -> None:
         now, age = database_now(), options["older_than"]
         before, due_at = now - age if age is not None else None, now if options["due"] else None
-        rows = chosen(options["account"], options["status"], due_at=due_at, begun_before=before)[: options["limit"]]
+        rows = filter_payments(options["account"], options["status"], due_at=due_at, begun_before=before)[
+            : options["limit"]
+        ]
         if options["json"]:
-            return self._print_json([facts(row) for row in rows])
+            return self._print_json([serialize_payment(row) for row in rows])
         self.stdout.write(table([_row(row, now) for row in rows], "There is no such payment."))
         return None
 
     def _show(self, options: dict[str, Any]) -> None:
         payment = _found(options["payment"])
-        story = whole_story(payment, payments.history(payment.reference))
+        story = serialize_story(payment, payments.history(payment.reference))
         if options["json"]:
             return self._print_json(story)
         width = max(map(len, story["payment"]))
@@ -80,9 +83,9 @@ class Command(Base):
         return None
 
     def _check(self, options: dict[str, Any]) -> None:
-        look = looking.look_and_wait if options["wait"] else looking.ask_for_look
+        look = check_now.check_and_wait if options["wait"] else check_now.request_check
         looks = [look(payment) for payment in [_found(word) for word in options["payment"]]]
-        looking.send_nudges()
+        check_now.flush_nudges()
         if options["json"]:
             self._print_json([{"payment": each.payment.pk, "looked": each.done, "said": each.said} for each in looks])
         else:
@@ -124,7 +127,7 @@ def _row(payment: Payment, now: datetime) -> Row:
     return {
         "id": payment.pk,
         **{name: getattr(payment, name) for name in names},
-        "begun": f"{spoken(now - payment.created_at)} ago",
+        "begun": f"{in_words(now - payment.created_at)} ago",
         "next look": _appointment(payment, now),
         "errors": payment.errors,
     }
@@ -134,7 +137,7 @@ def _appointment(payment: Payment, now: datetime) -> str:
     if payment.next_check_at is None:
         return "never"
     wait = payment.next_check_at - now
-    return f"in {spoken(wait)}" if wait > timedelta(0) else f"due since {spoken(-wait)}"
+    return f"in {in_words(wait)}" if wait > timedelta(0) else f"due since {in_words(-wait)}"
 
 
 def _spoken(value: Any) -> str:

@@ -6,15 +6,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from billing import reconciliation
 from billing.errors import CannotReconcile
 from billing.models import Difference, Reconciliation
 from billing.models.reconciliation import STANDING
-from config.arguments import add_days, days
-from config.commands import Command as Base
-from config.commands import NoAnswer, SomethingLeft, bar
-from config.due import database_now
-from config.tables import Row, as_json, table
+from billing.reconciliation import runs as reconciliation_runs
+from config.cli.arguments import add_days, days
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer, SomethingLeft, progress_bar
+from config.cli.tables import Row, as_json, table
+from config.due.queue import database_now
 
 
 class Command(Base):
@@ -31,7 +31,7 @@ class Command(Base):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            yesterday = reconciliation.last_closed(database_now())
+            yesterday = reconciliation_runs.last_closed(database_now())
             wanted = days(options, yesterday) or [yesterday]
             accounts = [options["account"]] if options["account"] else list(settings.PAYMENT_ACCOUNTS)
             runs = [self._run(account, day, quiet=options["json"]) for day in wanted for account in accounts]
@@ -45,8 +45,8 @@ class Command(Base):
         _end(runs, len(left))
 
     def _run(self, account: str, day: date, *, quiet: bool) -> Reconciliation:
-        bar = _Bar(self, f"{account} {day}", 0 if quiet else reconciliation.payments_of(account, day))
-        run = reconciliation.reconcile(account, day, bar.show)
+        bar = _Bar(self, f"{account} {day}", 0 if quiet else reconciliation_runs.payments_of(account, day))
+        run = reconciliation_runs.reconcile(account, day, bar.show)
         if not quiet:
             bar.clear()
             self.stdout.write(_line(run))
@@ -65,7 +65,7 @@ class _Bar:
     def show(self, done: int) -> None:
         if not (self._total and self._out.isatty()):
             return
-        self._out.write(bar(done, self._total, self._label), ending="")
+        self._out.write(progress_bar(done, self._total, self._label), ending="")
         self._out.flush()
         self._shown = True
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from commerce.models import DeliveryMethod, Product, Seller
-from config.commands import Command as Base
+from config.cli.command import Command as Base
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from commerce import days, reports, reports_mail
+from commerce import reports_mail
 from commerce.errors import CannotReport
 from commerce.models import DailyReport
-from config.arguments import add_days
-from config.arguments import days as asked_for
-from config.commands import Command as Base
-from config.commands import NoAnswer, SomethingLeft, bar
-from config.due import database_now
+from commerce.reports import days
+from commerce.reports import service as reports
+from config.cli.arguments import add_days
+from config.cli.arguments import days as asked_for
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer, SomethingLeft, progress_bar
+from config.due.queue import database_now
 
 
 class Command(Base):
@@ -53,7 +55,7 @@ class Command(Base):
         if total == 1 or not self.stdout.isatty():
             self.stdout.write(line)
             return
-        self.stdout.write(bar(number, total, line), ending="\n" if number == total else "")
+        self.stdout.write(progress_bar(number, total, line), ending="\n" if number == total else "")
         self.stdout.flush()
 
     def _mail(self, wanted: list[date]) -> None:

@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from config import backups
-from config.arguments import count
-from config.commands import Command as Base
-from config.commands import NoAnswer
+from config.cli.arguments import count
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer
+from config.database import backups
 
 
 class Command(Base):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from config.commands import Command as Base
-from config.commands import SomethingLeft
-from config.safe_migrations import unsafe_migrations
+from config.cli.command import Command as Base
+from config.cli.command import SomethingLeft
+from config.database.safe_migrations import unsafe_migrations
 
 APPS = {"billing", "commerce", "actors"}
 

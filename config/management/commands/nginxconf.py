@@ -6,10 +6,10 @@ from typing import Any
 
 from django.conf import settings
 
-from config import nginx
-from config.arguments import count
-from config.commands import Command as Base
-from config.commands import NoAnswer
+from config.cli.arguments import count
+from config.cli.command import Command as Base
+from config.cli.command import NoAnswer
+from config.web import nginx
 
 
 class Command(Base):

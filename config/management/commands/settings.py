@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from config import reference
-from config.commands import Command as Base
+from config.cli.command import Command as Base
 
 
 class Command(Base):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.errors import ProviderError
 from billing.models import Payment, Refund
 from billing.money import Money
-from billing.providers import REGISTRY, Account, Post, Provider
+from billing.providers import REGISTRY, Account, CallbackRequest, Provider
 from billing.states import RefundStatus, Status
 from tests.conformance.standins import server
 from tests.conformance.standins.server import Book, Handler, Json, Request, StandIn
@@ -97,7 +97,7 @@ class Case(ABC):
         """How many payments the first account has there."""
 
     @abstractmethod
-    def callback(self, payment: Payment) -> Post:
+    def callback(self, payment: Payment) -> CallbackRequest:
         """What the provider posts when the payment was paid."""
 
     def adapter(self, number: int = 0) -> Provider:

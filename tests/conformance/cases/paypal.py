@@ -6,7 +6,7 @@ from typing import ClassVar
 from billing.errors import NotFound, Refused, Unavailable, WrongCredentials
 from billing.models import Payment
 from billing.money import Money
-from billing.providers import Post
+from billing.providers import CallbackRequest
 from billing.providers.http import basic
 from billing.states import RefundStatus, Status
 from tests.conformance.cases.case import StandInCase
@@ -78,14 +78,14 @@ class PayPalCase(StandInCase):
     def say_refund(self, provider_ref: str, state: str) -> None:
         self.the_book.refunds[provider_ref]["status"] = state
 
-    def callback(self, payment: Payment) -> Post:
+    def callback(self, payment: Payment) -> CallbackRequest:
         capture = self.row(payment.provider_ref)["purchase_units"][0]["payments"]["captures"][0]
         about = {
             "custom_id": payment.reference,
             "supplementary_data": {"related_ids": {"order_id": payment.provider_ref}},
         }
         event = {"id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource": capture | about}
-        return Post(json.dumps(event).encode(), {}, "192.0.2.1")
+        return CallbackRequest(json.dumps(event).encode(), {}, "192.0.2.1")
 
     def secrets(self) -> list[str]:
         return [*super().secrets(), "secret-token"]

@@ -6,7 +6,7 @@ from typing import ClassVar
 from billing.errors import NotFound, Unavailable, WrongCredentials
 from billing.models import Payment
 from billing.money import Money
-from billing.providers import Post
+from billing.providers import CallbackRequest
 from billing.sandbox import SandboxServer
 from billing.sandbox.callbacks import signature
 from billing.states import RefundStatus, Status
@@ -83,7 +83,7 @@ class SandboxCase(Case):
     def made(self) -> int:
         return len(self.server.payments())
 
-    def callback(self, payment: Payment) -> Post:
+    def callback(self, payment: Payment) -> CallbackRequest:
         paid = {"id": payment.provider_ref, "reference": payment.reference, "status": "succeeded"}
         body = json.dumps({"type": "payment.succeeded", "payment": paid}).encode()
-        return Post(body, {"sandbox-signature": signature("sandbox-secret", body)}, "127.0.0.1")
+        return CallbackRequest(body, {"sandbox-signature": signature("sandbox-secret", body)}, "127.0.0.1")

@@ -9,7 +9,7 @@ from typing import ClassVar
 from billing.errors import NotFound, Refused, Unavailable, WrongCredentials
 from billing.models import Payment
 from billing.money import Money
-from billing.providers import Post
+from billing.providers import CallbackRequest
 from billing.states import RefundStatus, Status
 from tests.conformance.cases.case import StandInCase
 from tests.conformance.standins.server import Json
@@ -105,9 +105,9 @@ class StripeCase(StandInCase):
     def say_refund(self, provider_ref: str, state: str) -> None:
         self.the_book.refunds[provider_ref]["status"] = state
 
-    def callback(self, payment: Payment) -> Post:
+    def callback(self, payment: Payment) -> CallbackRequest:
         session = self.row(payment.provider_ref)
         event = {"id": "evt_1", "object": "event", "type": "checkout.session.completed", "data": {"object": session}}
         body, moment = json.dumps(event).encode(), int(time.time())
         mac = hmac.new(CALLBACK_SECRET.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-        return Post(body, {"stripe-signature": f"t={moment},v1={mac}"}, "192.0.2.1")
+        return CallbackRequest(body, {"stripe-signature": f"t={moment},v1={mac}"}, "192.0.2.1")

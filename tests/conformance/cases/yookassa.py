@@ -6,7 +6,7 @@ from typing import ClassVar
 from billing.errors import NotFound, Refused, Unavailable, WrongCredentials
 from billing.models import Payment
 from billing.money import Money
-from billing.providers import Post
+from billing.providers import CallbackRequest
 from billing.providers.http import basic
 from billing.states import RefundStatus, Status
 from tests.conformance.cases.case import StandInCase
@@ -86,6 +86,6 @@ class YooKassaCase(StandInCase):
     def say_refund(self, provider_ref: str, state: str) -> None:
         self.the_book.refunds[provider_ref]["status"] = state
 
-    def callback(self, payment: Payment) -> Post:
+    def callback(self, payment: Payment) -> CallbackRequest:
         event = {"type": "notification", "event": "payment.succeeded", "object": self.row(payment.provider_ref)}
-        return Post(json.dumps(event).encode(), {}, "77.75.153.7")
+        return CallbackRequest(json.dumps(event).encode(), {}, "77.75.153.7")

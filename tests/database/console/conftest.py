@@ -6,7 +6,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from billing import breaker
+from billing.limits import breaker
 from billing.models import Payment
 from commerce.models import OrderStatus
 from tests import reporting

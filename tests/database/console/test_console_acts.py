@@ -16,11 +16,11 @@ from dramatiq.broker import MessageProxy
 from actors.console.acts import ACTS
 from actors.console.facts import watching
 from actors.console.facts.queues import ask_anew
-from actors.jobs import pauses
-from actors.jobs.letters import look
+from actors.operations import pauses
+from actors.operations.dead_letters import find
 from billing.models import AccountState, Breaker, Payment
 from commerce.models import Notification, Order, OrderStatus
-from config.nudges import publisher
+from config.messaging.nudges import publisher
 from tests.consoles import do, job, somebody
 from tests.shop import Shop
 
@@ -197,7 +197,7 @@ def test_letters_can_be_chosen_by_actor(boss: Client, letters: list[str]) -> Non
 
     do(boss, "letter-drop", "actor:check_payment", why="junk")
 
-    assert [letter.key for letter in look()] == letters[2:]
+    assert [letter.key for letter in find()] == letters[2:]
 
 
 def test_a_letter_tells_why_it_died(boss: Client, letters: list[str]) -> None:

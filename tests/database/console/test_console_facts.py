@@ -12,8 +12,8 @@ from actors.console.facts import payments, work
 from actors.console.facts.overview import overview
 from actors.kinds import KINDS
 from actors.models import Tick
-from actors.schedule import table
-from billing import breaker
+from actors.scheduling.table import table
+from billing.limits import breaker
 from billing.models import Attention, Payment
 from tests.consoles import worker
 from tests.shop import Shop
@@ -156,7 +156,7 @@ def test_why_a_payment_is_where_it_is(shop: Shop) -> None:
     [
         {"status": "created", "next_check_at": timezone.now() - timedelta(hours=2)},
         {"status": "authorized", "claims": 1},
-        {"call_off_asked_at": timezone.now() - timedelta(days=2), "errors": 3},
+        {"cancel_asked_at": timezone.now() - timedelta(days=2), "errors": 3},
         {"window_ends_at": timezone.now() - timedelta(minutes=2), "attention": "errors", "attention_note": "–"},
         {"received_minor": 400, "received_currency": "EUR"},
     ],

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from actors.console.acts import ACTS
-from actors.jobs import pauses
 from actors.models import Job, Tick, Worker
+from actors.operations import pauses
 from billing.models import AccountState, Attention, Payment
 from commerce.models import Notification, Order, OrderStatus
 from tests import reporting

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing.sandbox import SandboxServer, courier
+from billing.sandbox import SandboxServer, webhook_delivery
 from tests.merchants import Shop
 
 
@@ -23,4 +23,4 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "RETRY_AFTER_S", (0.05, 0.05, 0.05))
+    monkeypatch.setattr(webhook_delivery, "RETRY_AFTER_S", (0.05, 0.05, 0.05))

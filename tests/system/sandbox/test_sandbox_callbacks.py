@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from billing.sandbox import SandboxServer, courier
+from billing.sandbox import SandboxServer, webhook_delivery
 from tests.merchants import (
     Shop,
     ask,
@@ -82,7 +82,7 @@ def test_a_callback_can_be_late(sandbox: SandboxServer, shop: Shop) -> None:
 
 def test_callbacks_can_overtake_each_other(sandbox: SandboxServer, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `reorder` the newest of one payment comes first."""
-    monkeypatch.setattr(courier, "REORDER_GAP_S", 1.0)
+    monkeypatch.setattr(webhook_delivery, "REORDER_GAP_S", 1.0)
     sandbox.callbacks(reorder=True, late_s=1)
     payment_id = create(sandbox, callback_url=shop.url)
 
@@ -140,7 +140,7 @@ def test_what_was_forgotten_does_not_come_again(sandbox: SandboxServer, shop: Sh
 def test_a_hanging_shop_blocks_nobody(sandbox: SandboxServer, shop: Shop) -> None:
     """Neither the API nor the callbacks of another shop."""
     slow = Shop()
-    slow.pause_s = 2 * courier.TIMEOUT_S
+    slow.pause_s = 2 * webhook_delivery.TIMEOUT_S
     for _ in range(3):
         paid(sandbox, slow)
     begin = time.monotonic()
@@ -148,7 +148,7 @@ def test_a_hanging_shop_blocks_nobody(sandbox: SandboxServer, shop: Shop) -> Non
     paid(sandbox, shop)
 
     eventually(lambda: shop.events)
-    assert time.monotonic() - begin < courier.TIMEOUT_S, "it did not wait for the end of any try"
+    assert time.monotonic() - begin < webhook_delivery.TIMEOUT_S, "it did not wait for the end of any try"
     slow.close()
 
 

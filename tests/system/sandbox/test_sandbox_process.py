@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from billing.sandbox import SandboxServer, courier
+from billing.sandbox import SandboxServer, webhook_delivery
 from tests.merchants import PATIENCE_S, Shop, ask, create, eventually, get, order, paid, port_of, post, refund
 
 
@@ -61,7 +61,7 @@ def test_what_ran_out_while_nobody_was_there_expires(shop: Shop, tmp_path: Path)
 
 def test_stopping_waits_for_nobody(shop: Shop) -> None:
     """Hanging, dripping and idle callers, and a hanging shop, are cut off at once."""
-    shop.pause_s = 2 * courier.TIMEOUT_S
+    shop.pause_s = 2 * webhook_delivery.TIMEOUT_S
     with SandboxServer() as sandbox, ThreadPoolExecutor(2) as pool, requests.Session() as idle:
         payment_id = paid(sandbox, shop)
         idle.get(f"{sandbox.url}/healthz", timeout=5)
@@ -73,7 +73,9 @@ def test_stopping_waits_for_nobody(shop: Shop) -> None:
 
         sandbox.stop()
 
-        assert time.monotonic() - begin < courier.TIMEOUT_S, "the shop is given up first, the callers much later"
+        assert time.monotonic() - begin < webhook_delivery.TIMEOUT_S, (
+            "the shop is given up first, the callers much later"
+        )
         assert all(isinstance(call.exception(PATIENCE_S), requests.RequestException) for call in calls)
         with pytest.raises(requests.ConnectionError):
             idle.get(f"{sandbox.url}/healthz", timeout=5)

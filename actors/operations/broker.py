@@ -1,0 +1,193 @@
+"""What stands in the queues, asked without ever hanging, for both brokers.
+
+Depth and consumers come over AMQP, by declaring each queue passively. How many messages workers hold, and how old the
+oldest waiting one is, only RabbitMQ's plugin rabbitmq_prometheus tells; without BROKER_METRICS_URL they are None.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+import dramatiq
+import pika
+import requests
+from django.conf import settings
+from dramatiq.common import xq_name
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import ChannelClosedByBroker
+
+from config.messaging.broker import InMemory
+
+LIMITS = {
+    "connection_attempts": "1",
+    "socket_timeout": "2",
+    "stack_timeout": "3",
+    "blocked_connection_timeout": "3",
+    "heartbeat": "2",  # a broker that falls silent in between is given up after some 4 s
+}
+
+METRICS_TIMEOUT_S = 2.0
+METRICS_BYTES = 4_000_000
+
+_SAMPLE = re.compile(r'^rabbitmq_detailed_queue_(\w+)\{vhost="([^"]*)",queue="([^"]*)"\} (\S+)$', re.MULTILINE)
+
+
+Message = dramatiq.Message[Any]
+
+
+class BrokerSilent(Exception):
+    """The broker does not answer; the message says which, and what to look at."""
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """One queue. Retries that wait for their time are held by workers: they count as unacked of the delay queue only.
+
+    `unacked`: messages that workers hold; `oldest_s`: how long the oldest of those that wait has been in the queue.
+    Both are None where nobody tells. A queue that does not exist yet holds nothing.
+    """
+
+    name: str
+    ready: int
+    unacked: int | None
+    consumers: int
+    oldest_s: float | None
+    dead: int
+
+
+def queues() -> list[QueueFacts]:
+    """All queues that the actors use, by name. Takes some seconds at the most; raises BrokerSilent."""
+    broker = dramatiq.get_broker()
+    if isinstance(broker, InMemory):
+        return [_in_memory(broker, name) for name in queue_names()]
+    with channel() as asking:
+        counts = {name: (_counts(asking, name), _counts(asking, xq_name(name))) for name in queue_names()}
+    told = metrics()
+    return [
+        QueueFacts(name, ready, told.get(("unacked", name)), consumers, _age(told, name, ready), dead)
+        for name, ((ready, consumers), (dead, _)) in counts.items()
+    ]
+
+
+def queue_names() -> list[str]:
+    """The queues that the actors use; those for delays and dead letters belong to them."""
+    return sorted(name for name in dramatiq.get_broker().get_declared_queues() if not name.endswith(".DQ"))
+
+
+@contextmanager
+def channel() -> Iterator[BlockingChannel]:
+    """A channel of its own, with confirms, on a connection that does not wait for long. Raises BrokerSilent."""
+    try:
+        connection = pika.BlockingConnection(pika.URLParameters(_with_limits(settings.BROKER_URL)))
+    except Exception as error:  # a silent peer raises errors outside of pika's own tree
+        raise _silent(error) from None
+    try:
+        opened = connection.channel()
+        opened.confirm_delivery()
+        yield opened
+    except pika.exceptions.AMQPError as error:
+        raise _silent(error) from None
+    finally:
+        if connection.is_open:
+            connection.close()
+
+
+def in_this_process() -> bool:
+    """Is the broker the one inside the process? Then another process sees other queues than the shop's."""
+    return isinstance(dramatiq.get_broker(), InMemory)
+
+
+def send(message: Message) -> None:
+    """Put a message into its queue now, for a person who waits for it. Raises BrokerSilent, or queue.Full in memory."""
+    broker = dramatiq.get_broker()
+    if isinstance(broker, InMemory):
+        broker.enqueue(message)
+        return
+    with channel() as sending:
+        publish(sending, message)
+
+
+def publish(over: BlockingChannel, message: Message) -> None:
+    """Over a connection that gives up soon, unlike Dramatiq's own. Returns when RabbitMQ has confirmed."""
+    properties = pika.BasicProperties(delivery_mode=2, timestamp=int(time.time()))
+    over.basic_publish("", message.queue_name, message.encode(), properties, mandatory=True)
+
+
+def refusal(queue: str, arguments: dict[str, Any]) -> str:
+    """Why RabbitMQ would not declare this queue; empty if it would, or if there is none yet. Raises BrokerSilent."""
+    with channel() as asking, asking.connection.channel() as looking, asking.connection.channel() as declaring:
+        try:
+            looking.queue_declare(queue, passive=True)
+        except ChannelClosedByBroker:
+            return ""
+        try:
+            declaring.queue_declare(queue, durable=True, arguments=arguments)
+        except ChannelClosedByBroker as error:
+            return str(error.reply_text)[:200]
+    return ""
+
+
+def _counts(asking: BlockingChannel, queue: str) -> tuple[int, int]:
+    """Ready messages and consumers. The broker closes the channel on which a queue was not found."""
+    with asking.connection.channel() as own:
+        try:
+            found = own.queue_declare(queue, passive=True).method
+        except ChannelClosedByBroker:
+            return 0, 0
+        return found.message_count, found.consumer_count
+
+
+def _in_memory(broker: InMemory, name: str) -> QueueFacts:
+    """Its consumers are threads of this process, and its messages carry when they were sent."""
+    waiting = broker.queues[name]
+    with waiting.mutex:
+        ready, oldest = len(waiting.queue), waiting.queue[0] if waiting.queue else None
+        held = waiting.unfinished_tasks - ready
+    sent_ms = dramatiq.Message.decode(oldest).message_timestamp if oldest else None
+    oldest_s = max(0.0, time.time() - sent_ms / 1000) if sent_ms else None
+    return QueueFacts(name, ready, held, broker.consuming[name], oldest_s, len(broker.dead_letters_by_queue[name]))
+
+
+def metrics() -> dict[tuple[str, str], int]:
+    """What the plugin tells, by (figure, queue); nothing if it is not asked or does not answer."""
+    if not settings.BROKER_METRICS_URL:
+        return {}
+    families = [("family", "queue_coarse_metrics"), ("family", "queue_metrics")]
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            address = f"{settings.BROKER_METRICS_URL}/metrics/detailed"
+            answer = session.get(address, params=families, timeout=METRICS_TIMEOUT_S)
+        answer.raise_for_status()
+    except requests.RequestException:
+        return {}
+    return dict(_samples(answer.text[:METRICS_BYTES]))
+
+
+def _samples(text: str) -> Iterator[tuple[tuple[str, str], int]]:
+    names = {"messages_unacked": "unacked", "head_message_timestamp": "oldest"}
+    ours = unquote(urlsplit(settings.BROKER_URL).path[1:]) or "/"
+    for figure, vhost, queue, value in _SAMPLE.findall(text):
+        if figure in names and vhost == ours and value not in ("NaN", "undefined"):
+            yield (names[figure], queue), int(float(value))
+
+
+def _age(told: dict[tuple[str, str], int], name: str, ready: int) -> float | None:
+    """RabbitMQ knows when the message at the head was published, to the second."""
+    published = told.get(("oldest", name))
+    return max(0.0, time.time() - published) if ready and published else None
+
+
+def _with_limits(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), **LIMITS})))
+
+
+def _silent(error: Exception) -> BrokerSilent:
+    address = urlsplit(settings.BROKER_URL)
+    where = f"{address.hostname}:{address.port or 5672}"
+    return BrokerSilent(f"RabbitMQ at {where} does not answer ({type(error).__name__}); see BROKER_URL.")

@@ -1,0 +1,212 @@
+"""Dead letters: messages that nobody will work on by themselves any more. They can be looked at, sent again or dropped.
+
+RabbitMQ keeps them in `<queue>.XQ` for seven days. They are taken without being acknowledged, and whatever is not sent
+again or dropped is given back by closing the channel; so does the broker if this process dies in the middle. None is
+lost that way, and each returns to its place. A letter is acknowledged only after its successor was confirmed: a crash
+between the two sends it twice, which costs a look.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import dramatiq
+from dramatiq.common import xq_name
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import ChannelClosedByBroker
+
+from actors.operations.broker import Message, channel, publish, queue_names
+from config.formats.text import printable
+from config.messaging.broker import InMemory
+
+log = logging.getLogger(__name__)
+
+SHOWN_CHARS = 300
+"""So much is shown of a body that cannot be read."""
+
+FIND_LIMIT = 1_000
+"""So many are taken at once for being looked at."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One dead letter. `key` is its message id, or a hash of its body if that has none; `problem`: why it cannot be
+    sent again, if so; `died_at` is RabbitMQ's, to the second. All text is on one line, bounded and printable.
+    """
+
+    key: str
+    queue: str
+    actor: str
+    args: str
+    attempts: int
+    sent_at: datetime | None
+    died_at: datetime | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class DeadLetterFilter:
+    """A choice of dead letters; what is empty lets all through. `older_than` is counted from when they died."""
+
+    key: str = ""
+    queue: str = ""
+    actor: str = ""
+    older_than: timedelta | None = None
+
+    def takes(self, letter: DeadLetter, now: datetime) -> bool:
+        """Does the letter belong to it?"""
+        died_at = letter.died_at or letter.sent_at
+        return (
+            self.key in ("", letter.key)
+            and self.queue in ("", letter.queue)
+            and self.actor in ("", letter.actor)
+            and (self.older_than is None or (died_at is not None and now - died_at >= self.older_than))
+        )
+
+
+ALL = DeadLetterFilter()
+
+Send = Callable[[Message], None]
+Verdict = Callable[[DeadLetter, bytes, Send], bool]
+"""Is a letter done with? It leaves its queue then. `Send` puts a message into its queue, or raises."""
+
+
+def find(which: DeadLetterFilter = ALL, limit: int = FIND_LIMIT) -> list[DeadLetter]:
+    """The dead letters of the choice, at most so many, the oldest of each queue first. Raises BrokerSilent."""
+    found: list[DeadLetter] = []
+
+    def note(letter: DeadLetter, body: bytes, send: Send) -> bool:
+        if len(found) < limit:
+            found.append(letter)
+        return False
+
+    _go_through(which, note, lambda: len(found) >= limit)
+    return found
+
+
+def drop(which: DeadLetterFilter) -> int:
+    """Throw the chosen letters away; returns how many there were. Raises BrokerSilent."""
+
+    def verdict(letter: DeadLetter, body: bytes, send: Send) -> bool:
+        log.warning("letter.dropped", extra={"letter": letter.key, "actor_of_letter": letter.actor})
+        return True
+
+    return _go_through(which, verdict)
+
+
+def send_again(which: DeadLetterFilter) -> int:
+    """Send the chosen letters once more, each as a new message with a clean record; returns how many.
+
+    Those that cannot be sent again (`problem`) stay where they are. Raises BrokerSilent; what was not sent
+    by then stays a dead letter.
+    """
+    broker = dramatiq.get_broker()
+
+    def verdict(letter: DeadLetter, body: bytes, send: Send) -> bool:
+        if letter.problem:
+            return False
+        old = json.loads(body)
+        message = broker.actors[old["actor_name"]].message(*old["args"], **old["kwargs"])
+        send(message)
+        log.warning("letter.sent_again", extra={"letter": letter.key, "sent_as": message.message_id})
+        return True
+
+    return _go_through(which, verdict)
+
+
+def _go_through(which: DeadLetterFilter, verdict: Verdict, enough: Callable[[], bool] = lambda: False) -> int:
+    """Judge each chosen letter once; returns how many left their queue."""
+    broker, gone = dramatiq.get_broker(), 0
+    for queue in queue_names():
+        if which.queue in ("", queue) and not enough():
+            if isinstance(broker, InMemory):
+                gone += _judge_in_memory(broker, queue, which, verdict)
+            else:
+                gone += _judge_in_rabbitmq(queue, which, verdict, enough)
+    return gone
+
+
+def _judge_in_rabbitmq(queue: str, which: DeadLetterFilter, verdict: Verdict, enough: Callable[[], bool]) -> int:
+    """Closing the channel gives back what was not acknowledged, each to its place."""
+    gone, now = 0, datetime.now(UTC)
+    with channel() as taking:
+        for tag, headers, body in _each(taking, xq_name(queue)):
+            letter = read(body, queue, _died_at(headers))
+            if which.takes(letter, now) and verdict(letter, body, partial(publish, taking)):
+                taking.basic_ack(tag)
+                gone += 1
+            if enough():
+                break
+    return gone
+
+
+def _each(taking: BlockingChannel, queue: str) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+    """As many as there are at the beginning: those that die meanwhile are the next look's."""
+    try:
+        count = taking.queue_declare(queue, passive=True).method.message_count
+    except ChannelClosedByBroker:
+        return
+    for _ in range(count):
+        method, properties, body = taking.basic_get(queue)
+        if method is None:
+            return
+        yield method.delivery_tag, properties.headers or {}, body
+
+
+def _judge_in_memory(broker: InMemory, queue: str, which: DeadLetterFilter, verdict: Verdict) -> int:
+    letters, gone, now = broker.dead_letters_by_queue[queue], 0, datetime.now(UTC)
+    for message in list(letters):
+        letter = read(body := message.encode(), queue, None)
+        if which.takes(letter, now) and verdict(letter, body, lambda again: _enqueue(broker, again)):
+            letters.remove(message)
+            gone += 1
+    return gone
+
+
+def _enqueue(broker: InMemory, message: Message) -> None:
+    broker.enqueue(message)
+
+
+def read(body: bytes, queue: str, died_at: datetime | None) -> DeadLetter:
+    """A dead letter, whatever its body may be."""
+    unknown = hashlib.sha256(body).hexdigest()[:16]
+    try:
+        message = dramatiq.get_encoder().decode(body)
+    except Exception as error:
+        shown = _short(body[: 4 * SHOWN_CHARS].decode("utf-8", "backslashreplace"))
+        return DeadLetter(unknown, queue, "", shown, 0, None, died_at, _short(f"it cannot be read: {error}"))
+    named = [message["kwargs"]] if message["kwargs"] else []
+    return DeadLetter(
+        key=_short(message["message_id"]) or unknown,
+        queue=queue,
+        actor=_short(message["actor_name"]),
+        args=_short(json.dumps([*message["args"], *named])),
+        attempts=message["options"].get("retries", 0),
+        sent_at=_moment(message["message_timestamp"]),
+        died_at=died_at,
+        problem="" if message["actor_name"] in dramatiq.get_broker().actors else "no such actor",
+    )
+
+
+def _died_at(headers: dict[str, Any]) -> datetime | None:
+    """RabbitMQ writes down, to the second, when it moved a message here."""
+    deaths = headers.get("x-death") or [{}]
+    at = deaths[0].get("time") if isinstance(deaths[0], dict) else None
+    return at.replace(tzinfo=UTC) if isinstance(at, datetime) else None
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _short(text: str) -> str:
+    shown = printable(text)
+    return shown if len(shown) <= SHOWN_CHARS else shown[: SHOWN_CHARS - 1] + "…"

@@ -1,0 +1,1 @@
+"""The processes: middleware, probes, heartbeats, job history, quarantine, start and stop."""

@@ -1,0 +1,76 @@
+"""The parts of the embedded mode: threads of one process, started and stopped in order."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+import dramatiq
+import waitress
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+
+from actors.scheduling import scheduler
+from billing.sandbox import SandboxServer
+
+WORKER_THREADS = 8
+WEB_THREADS = 8
+
+STOP_WITHIN_MS = 3_500
+"""A look at a provider takes PAYMENT_API_TIMEOUT_S; what takes longer comes due again after the restart."""
+
+
+@contextmanager
+def everything() -> Iterator[None]:
+    """The sandbox provider, the web, the workers and the scheduler, in the order in which they need each other.
+
+    Raises OSError if an address is taken.
+    """
+    with ExitStack() as parts:
+        for part in (sandbox, web, workers, scheduler.in_background):
+            parts.enter_context(part())
+        yield
+
+
+@contextmanager
+def sandbox() -> Iterator[None]:
+    """The provider that ships with the project, on the address of the account `sandbox`. It keeps its own books."""
+    options = settings.PAYMENT_ACCOUNTS["sandbox"]
+    address = urlsplit(options["url"])
+    with SandboxServer(
+        host=address.hostname or "127.0.0.1",
+        port=address.port or 80,
+        database=settings.VAR_DIR / "sandbox.sqlite3",
+        api_key=options["api_key"],
+        callback_secret=options["callback_secret"],
+    ):
+        yield
+
+
+@contextmanager
+def web() -> Iterator[None]:
+    """The shop, on the address that SHOP_URL says, on loopback only."""
+    address = urlsplit(settings.SHOP_URL)
+    server = waitress.create_server(
+        get_wsgi_application(), host=address.hostname, port=address.port or 80, threads=WEB_THREADS, ident=None
+    )
+    thread = threading.Thread(target=server.run, name="web", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.close()
+        thread.join(1)
+
+
+@contextmanager
+def workers() -> Iterator[None]:
+    """Dramatiq's worker threads. The boot signal is what starts the timers of TimeLimit."""
+    broker = dramatiq.get_broker()
+    broker.emit_after("process_boot")
+    worker = dramatiq.Worker(broker, worker_threads=WORKER_THREADS, worker_timeout=100)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop(timeout=STOP_WITHIN_MS)

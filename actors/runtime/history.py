@@ -1,0 +1,112 @@
+"""What ran, when, where, how long, with what outcome: one row for each run that did something.
+
+An actor says what it did by what it returns: how many rows it worked on, or True. After nothing (0, False, None) no row
+is written: a shop in which nothing happens runs some 100,000 sweeps a day.
+"""
+
+import json
+import traceback
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+import dramatiq
+from django.conf import settings
+from django.db.models import QuerySet
+
+from actors.models import Job
+from actors.operations.broker import send
+from actors.runtime import running
+from actors.runtime.quarantine import Quarantined
+from actors.runtime.recorder import recorder
+from actors.runtime.running import Run
+from config.formats.text import storable
+from config.messaging.broker import TooOld
+
+Outcome = Job.Outcome
+
+ERROR_CHARS = 300
+
+
+def record(run: Run, result: object, error: BaseException | None) -> None:
+    """The run came to its end: `result` says whether it did something, and `error` that it failed."""
+    if error is not None:
+        _record_failure(run, error)
+    elif result:
+        recorder.offer(_row(run, Outcome.DONE))
+
+
+def record_skipped(run: Run, why: BaseException | None) -> None:
+    """The message was not run. Of stale ones only those with arguments are worth a row: the others asked for a sweep,
+    and the next one comes by itself.
+    """
+    if isinstance(why, Quarantined):
+        recorder.write_now(_row(run, Outcome.QUARANTINED, error=storable(str(why), ERROR_CHARS)))
+    elif isinstance(why, TooOld) and (run.message.args or run.message.kwargs):
+        recorder.offer(_row(run, Outcome.DROPPED))
+
+
+def runs(
+    *, actor: str = "", outcome: str = "", message_id: str = "", since: datetime | None = None, limit: int = 50
+) -> list[Job]:
+    """The latest runs, newest first, at most `limit`; empty filters let everything through."""
+    wanted = {"actor": actor, "outcome": outcome, "message_id": message_id, "ended_at__gte": since}
+    found: QuerySet[Job] = Job.objects.filter(**{name: value for name, value in wanted.items() if value})
+    return list(found.order_by("-ended_at", "-id")[:limit])
+
+
+def last_errors(message_ids: Collection[str]) -> dict[str, str]:
+    """Of each message that was given up, why; a dead letter itself does not tell."""
+    given_up = Job.objects.filter(message_id__in=message_ids, outcome__in=[Outcome.FAILED, Outcome.QUARANTINED])
+    return dict(given_up.order_by("ended_at").values_list("message_id", "error"))
+
+
+def run_again(job: Job) -> str:
+    """Send the job's message once more, as a new one; returns its id.
+
+    Raises ValueError if its actor is not declared any more or its arguments were too long to be kept, and BrokerSilent
+    if the broker does not take it.
+    """
+    actor = dramatiq.get_broker().actors.get(job.actor)
+    args = json.loads(job.args)
+    if actor is None or not isinstance(args, list):
+        raise ValueError(
+            f"{job.actor} cannot be run again: " + ("its arguments are gone" if actor else "no such actor")
+        )
+    kwargs = args.pop() if args and isinstance(args[-1], dict) else {}
+    message = actor.message(*args, **kwargs)
+    send(message)
+    return str(message.message_id)
+
+
+def _record_failure(run: Run, error: BaseException) -> None:
+    """The last failure is written before the message becomes a dead letter, which keeps no traceback."""
+    details = {
+        "error": storable(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_CHARS),
+        "traceback": _traceback(error, settings.JOB_TRACEBACK_CHARS),
+    }
+    if run.message.failed:
+        recorder.write_now(_row(run, Outcome.FAILED, **details))
+    else:
+        recorder.offer(_row(run, Outcome.RETRIED, **details))
+
+
+def _traceback(error: BaseException, limit: int) -> str:
+    """Its end, where it says what went wrong."""
+    return storable("".join(traceback.format_exception(error))[-limit:], limit)
+
+
+def _row(run: Run, outcome: Outcome, **details: Any) -> Job:
+    return Job(
+        message_id=run.message_id,
+        actor=storable(run.message.actor_name, 64),
+        queue=storable(run.message.queue_name, 64),
+        args=run.args,
+        attempt=run.attempt,
+        outcome=outcome,
+        began_at=run.began_at,
+        ended_at=datetime.now(UTC),
+        waited_s=run.waited_s,
+        worker=running.worker_name(),
+        **details,
+    )

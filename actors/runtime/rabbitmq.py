@@ -1,0 +1,55 @@
+"""What RabbitMQ is told before the first worker comes: who may do what, and how long its queues may grow.
+
+RabbitMQ loads it at its start (`load_definitions`), or at any time (`rabbitmqctl import_definitions`).
+"""
+
+import base64
+import hashlib
+import secrets
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from actors.queues import ROUTINE, URGENT
+from config.messaging.broker import MOST_WAITING
+
+MOST_DEAD = 10_000
+"""Dead letters that are kept per queue; of more the oldest go. They are for a person to look at, not a store."""
+
+
+def definitions(broker_url: str) -> dict[str, Any]:
+    """For the user, the password and the host that the URL names. Every call salts the password anew.
+
+    The user may declare, fill and read our queues and nothing else. A queue that nobody reads refuses new messages
+    when it is full: the rows they point at are safe in the database, and the next sweep finds them.
+    """
+    address = urlsplit(broker_url)
+    user, host = unquote(address.username or "guest"), unquote(address.path[1:]) or "/"
+    queues = "|".join(options["queue_name"] for options in (URGENT, ROUTINE))
+    ours = rf"^({queues})(\.DQ|\.XQ)?$"
+    rights = {"configure": ours, "read": ours, "write": rf"{ours}|^amq\.default$"}
+    refuses, forgets = {"overflow": "reject-publish"}, {"overflow": "drop-head"}
+    return {
+        "vhosts": [{"name": host}],
+        "users": [{"name": user, "tags": "", **_hashed(unquote(address.password or "guest"))}],
+        "permissions": [{"user": user, "vhost": host, **rights}],
+        "policies": [
+            _policy(host, "full-refuses", rf"^({queues})$", {"max-length": MOST_WAITING, **refuses}),
+            _policy(host, "dead-letters", rf"^({queues})\.XQ$", {"max-length": MOST_DEAD, **forgets}),
+        ],
+    }
+
+
+def _policy(host: str, name: str, pattern: str, definition: dict[str, Any]) -> dict[str, Any]:
+    return {"vhost": host, "name": name, "pattern": pattern, "apply-to": "queues", "definition": definition}
+
+
+def _hashed(password: str) -> dict[str, str]:
+    """As RabbitMQ keeps it: four random bytes, and the SHA-256 of them and the password
+    (https://www.rabbitmq.com/docs/passwords#computing-password-hash).
+    """
+    salt = secrets.token_bytes(4)
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    return {
+        "password_hash": base64.b64encode(salt + digest).decode(),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+    }

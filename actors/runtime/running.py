@@ -1,0 +1,112 @@
+"""What this process is busy with, and how it calls itself."""
+
+import json
+import os
+import secrets
+import socket
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+
+from dramatiq.broker import MessageProxy
+
+from config.formats.text import storable
+
+ARGS_CHARS = 500
+"""Messages carry ids; whatever is longer was not sent by us."""
+
+
+MOST_ATTEMPTS = 1_000
+"""A message may say any number of itself, and the database takes not every one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One message that a thread of this process works on. Times are UTC by this process's clock."""
+
+    message: MessageProxy
+    attempt: int
+    waited_s: float
+    began_at: datetime
+
+    @property
+    def message_id(self) -> str:
+        """Fit for the database, like everything that came with a message."""
+        return storable(self.message.message_id, 64)
+
+    @property
+    def args(self) -> str:
+        """The arguments as JSON: a list, with a mapping of the named ones at its end if there are any."""
+        named = [self.message.kwargs] if self.message.kwargs else []
+        text = json.dumps([*self.message.args, *named])
+        return text if len(text) <= ARGS_CHARS else json.dumps(f"{len(text)} characters")
+
+    def as_busy(self) -> dict[str, str]:
+        """For `Worker.busy`."""
+        return {
+            "actor": self.message.actor_name,
+            "message_id": self.message_id,
+            "args": self.args,
+            "since": self.began_at.isoformat(timespec="milliseconds"),
+        }
+
+
+@dataclass
+class Totals:
+    """Runs that ended, since the process started."""
+
+    done: int = 0
+    failed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, *, failed: bool) -> None:
+        """One more."""
+        with self._lock:
+            self.failed += failed
+            self.done += not failed
+
+
+totals = Totals()
+_runs: dict[int, Run] = {}  # by thread, for a message that was delivered twice may run twice
+
+
+def begin(message: MessageProxy) -> None:
+    """The calling thread begins to work on this message."""
+    now = datetime.now(UTC)
+    sent_ms = message.options.get("requeue_timestamp") or message.message_timestamp
+    waited_s = max(0.0, now.timestamp() - sent_ms / 1000)
+    attempt = min(message.options.get("retries", 0), MOST_ATTEMPTS) + 1
+    _runs[threading.get_ident()] = Run(message, attempt, waited_s, now)
+
+
+def end(*, failed: bool) -> Run | None:
+    """The calling thread is through with what it began; None if it had not begun anything."""
+    totals.count(failed=failed)
+    return cancel()
+
+
+def cancel() -> Run | None:
+    """The calling thread does not work on it after all; nothing is counted."""
+    return _runs.pop(threading.get_ident(), None)
+
+
+def busy() -> list[dict[str, str]]:
+    """What runs now, the longest first."""
+    return [run.as_busy() for run in sorted(_runs.copy().values(), key=lambda run: run.began_at)]
+
+
+def worker_name() -> str:
+    """The name of this process, like shop-1:4711:9f3a2c."""
+    return _name_of(os.getpid())
+
+
+def host() -> str:
+    """The name of this machine."""
+    return storable(socket.gethostname(), 64)
+
+
+@cache
+def _name_of(pid: int) -> str:
+    """A process id comes back, the random part does not; and a fork needs a name of its own."""
+    return f"{host()}:{pid}:{secrets.token_hex(3)}"

@@ -1,0 +1,32 @@
+"""What must be there before a process starts, each problem in a sentence that says what to do."""
+
+from urllib.parse import urlsplit
+
+import pika
+from django.conf import settings
+
+from config.health.views import database_problem
+from config.messaging.broker import with_defaults
+
+
+def services_problems(*, broker: bool = True) -> list[str]:
+    """For processes that work beside others: a database that is up to date, and a broker between them."""
+    problems = [database_problem(), (_broker_setting_problem() or broker_problem()) if broker else None]
+    return [problem for problem in problems if problem]
+
+
+def broker_problem() -> str | None:
+    """Does RabbitMQ answer? None if it does."""
+    address = urlsplit(settings.BROKER_URL)
+    try:
+        pika.BlockingConnection(pika.URLParameters(with_defaults(settings.BROKER_URL))).close()
+    except Exception as error:  # a silent peer raises errors outside of pika's own tree
+        where = f"{address.hostname}:{address.port or 5672}"
+        return f"RabbitMQ at {where} does not answer ({type(error).__name__}); start it, or correct BROKER_URL."
+    return None
+
+
+def _broker_setting_problem() -> str | None:
+    if settings.BROKER_URL:
+        return None
+    return "BROKER_URL is not set: processes of their own need RabbitMQ between them. Set it, or use `make run`."

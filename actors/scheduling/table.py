@@ -1,0 +1,67 @@
+"""All recurring work, in one table.
+
+The sweeps are the promise: they find every row that is due, whoever lost a message about it. Nudges make it quicker.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import dramatiq
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from actors.scheduling.periods import Cron, Every
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An actor and when it is due. A tick that was missed is caught up if it is not older than `catch_up`."""
+
+    actor: str
+    period: Every | Cron
+    catch_up: timedelta = timedelta(seconds=10)
+
+    def missed(self, last: datetime | None, now: datetime, late: timedelta) -> datetime | None:
+        """The latest tick that came due more than `late` ago, unless the `last` one used up is as young.
+
+        Where there was none at all, one too old to be caught up counts for nothing: the shop is younger.
+        """
+        due_at = self.period.latest(now - late)
+        if last is None:
+            return due_at if now - due_at <= self.catch_up + late else None
+        return due_at if last < due_at else None
+
+
+def table() -> list[Entry]:
+    """The table that ACTOR_SCHEDULE names."""
+    found: list[Entry] = import_string(settings.ACTOR_SCHEDULE)()
+    return found
+
+
+def entries() -> list[Entry]:
+    """Our own table."""
+    return [
+        Entry("check_pending_payments", Every(settings.PAYMENT_CHECK_INTERVAL_S)),
+        Entry("process_waiting_callbacks", Every(2)),
+        Entry("settle_orders", Every(2)),
+        Entry("reconcile_payments", Every(300), catch_up=timedelta(minutes=5)),
+        Entry("send_pending_emails", Every(5)),
+        Entry("expire_orders", Every(5)),
+        Entry("follow_refunds", Every(5)),
+        Entry("cleanup_old_carts", Cron("0 3 * * *"), catch_up=timedelta(hours=12)),
+        Entry("generate_daily_report", Cron("0 0 * * *"), catch_up=timedelta(hours=23)),
+        Entry("send_daily_reports", Every(300), catch_up=timedelta(minutes=5)),
+        Entry("request_reviews", Cron("0 10 * * *"), catch_up=timedelta(hours=12)),
+        Entry("prune_history", Cron("17 * * * *"), catch_up=timedelta(hours=2)),
+    ]
+
+
+def attach() -> list["dramatiq.Actor[..., object]"]:
+    """Note each entry on its actor, where periodiq's scheduler looks for it (`options["periodic"]`)."""
+    broker = dramatiq.get_broker()
+    actors = []
+    for entry in table():
+        actor = broker.get_actor(entry.actor)
+        actor.options.update(periodic=entry.period, catch_up=entry.catch_up)
+        actors.append(actor)
+    return actors

@@ -1,0 +1,168 @@
+"""Callbacks: stored before they are read, answered at once, and never believed.
+
+What a callback says about a payment is only a reason to ask the provider, so a forged, repeated, late or reordered one
+costs a question and changes nothing.
+"""
+
+import hashlib
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from billing.errors import BadAnswer, Forged
+from billing.metrics import CALLBACKS_TOTAL as CALLBACKS_COUNTED
+from billing.models import AskedBy, Callback, Payment
+from billing.payments import service as payments
+from billing.payments.check import CHECK_QUEUE
+from billing.providers import CallbackHint, CallbackRequest, provider_of
+from config.due.backoff import backoff
+from config.due.queue import Due, database_now
+from config.messaging.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+CALLBACK_QUEUE = Due(Callback, "process_after", lease=CHECK_QUEUE.lease + timedelta(seconds=2))
+BATCH = 50
+
+UNKNOWN_PAYMENT_WAIT = (timedelta(seconds=5), timedelta(seconds=60))
+"""A callback about a payment that we do not know is tried again so much later, and then it is of an unknown payment."""
+
+FIRST_WAIT = timedelta(seconds=5)
+"""After a look that brought no answer; doubled with each."""
+
+
+def receive(account: str, post: CallbackRequest) -> Callback:
+    """Store a callback and ask for a look at it; a repeat of one that is stored already is only counted.
+
+    One that is forged is kept, for a person to see, and asks for nothing. If it comes again and then has a signature
+    that fits, because a wrong secret of ours was put right, it counts.
+    """
+    digest = hashlib.sha256(post.body).hexdigest()
+    forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a true one meanwhile
+    first = {"body": post.body, "sender": post.sender or None, **_beginning(forged=forged)}
+    callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
+    CALLBACKS_COUNTED.labels(account, "received" if new else "repeated").inc()
+    if not new:
+        Callback.objects.filter(pk=callback.pk).update(repeats=F("repeats") + 1)
+    if new and forged:
+        CALLBACKS_COUNTED.labels(account, Callback.Outcome.FORGED.value).inc()
+    elif not forged and (new or callback.outcome == Callback.Outcome.FORGED):
+        _request_check(callback)
+    return callback
+
+
+def replay(callback_id: int, by: str) -> bool:
+    """Process a stored callback as if it had just come, whatever became of it; False if there is none.
+
+    A forged one too: what a callback says is never believed, so all that can happen is a question to the provider.
+    """
+    stored = Callback.objects.filter(pk=callback_id)
+    done = stored.exclude(outcome=Callback.Outcome.WAITING)
+    done.update(outcome=Callback.Outcome.WAITING, process_after=database_now(), claims=0, errors=0)
+    if not stored.update(replayed_at=Now(), replayed_by=by[:150]):
+        return False
+    CALLBACK_QUEUE.make_due(Q(pk=callback_id), AskedBy.OPERATOR)
+    log.info("callback.replayed", extra={"callback": callback_id, "by": by})
+    nudge("process_payment_callback", callback_id)
+    return True
+
+
+def process(callback_id: int) -> bool:
+    """Process one stored callback now; False if it is not due or somebody is on it."""
+    callback = CALLBACK_QUEUE.claim_one(callback_id)
+    if callback is not None:
+        CALLBACK_QUEUE.work_on(callback, _process)
+    return callback is not None
+
+
+def process_due() -> int:
+    """Process what nudges have missed; returns how many there were."""
+    return CALLBACK_QUEUE.work_off(BATCH, _process)
+
+
+def _is_forged(account: str, post: CallbackRequest) -> bool:
+    try:
+        provider_of(account).verify(post)
+    except Forged as error:
+        log.warning("callback.forged", extra={"account": account, "sender": post.sender, "error": str(error)})
+        return True
+    return False
+
+
+def _beginning(*, forged: bool) -> dict[str, Any]:
+    if forged:
+        return {"outcome": Callback.Outcome.FORGED, "process_after": None}
+    return {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
+
+
+def _request_check(callback: Callback) -> None:
+    """What cannot be read is finished at once, so that the sender can be told."""
+    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_beginning(forged=False)):
+        callback.outcome = Callback.Outcome.WAITING
+    if _hint(callback) is None:
+        process(callback.pk)
+        callback.refresh_from_db(fields=["outcome"])
+    else:
+        nudge("process_payment_callback", callback.pk)
+
+
+def _process(callback: Callback) -> None:
+    hint = _hint(callback)
+    _check_payment_of(callback, hint, _find(callback.account, hint) if hint else None)
+
+
+def _check_payment_of(callback: Callback, hint: CallbackHint | None, payment: Payment | None) -> None:
+    if callback.died_too_often:
+        log.error("callback.given_up", extra={"account": callback.account})
+        _finish(callback, Callback.Outcome.GIVEN_UP)
+    elif hint is None:
+        _finish(callback, Callback.Outcome.MALFORMED)
+    elif payment is None:
+        _wait_for_its_payment(callback, hint)
+    elif payments.check_now(payment, AskedBy.CALLBACK) or payments.check_again(payment, AskedBy.CALLBACK):
+        _finish(callback, Callback.Outcome.LOOKED, event=hint.event, payment=payment)
+    else:
+        _put_off(callback, backoff(callback.errors, FIRST_WAIT, timedelta(seconds=settings.ATTENTION_INTERVAL_S)))
+
+
+def _wait_for_its_payment(callback: Callback, hint: CallbackHint) -> None:
+    """It may have overtaken the answer that tells us the provider's id, and carry nothing else: wait for that."""
+    if callback.errors < len(UNKNOWN_PAYMENT_WAIT):
+        _put_off(callback, UNKNOWN_PAYMENT_WAIT[callback.errors])
+    else:
+        log.warning("callback.unknown_payment", extra={"account": callback.account})
+        _finish(callback, Callback.Outcome.UNKNOWN_PAYMENT, event=hint.event)
+
+
+def _hint(callback: Callback) -> CallbackHint | None:
+    try:
+        return provider_of(callback.account).read_callback(bytes(callback.body))
+    except BadAnswer as error:
+        log.warning("callback.malformed", extra={"account": callback.account, "error": str(error)})
+        return None
+
+
+def _find(account: str, hint: CallbackHint) -> Payment | None:
+    """By the provider's id, or by our reference where the callback overtook the answer that told us the id."""
+    own = Payment.objects.filter(account=account)
+    by_reference = Q(reference=hint.reference, provider_ref="")
+    return own.filter(provider_ref=hint.provider_ref).first() or own.filter(by_reference).order_by("-id").first()
+
+
+def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", payment: Payment | None = None) -> None:
+    with CALLBACK_QUEUE.holding(callback) as held:
+        held.outcome, held.event, held.payment = outcome, event, payment
+        CALLBACK_QUEUE.done(held)
+        held.save()
+        transaction.on_commit(CALLBACKS_COUNTED.labels(callback.account, outcome.value).inc)
+
+
+def _put_off(callback: Callback, wait: timedelta) -> None:
+    with CALLBACK_QUEUE.holding(callback) as held:
+        CALLBACK_QUEUE.put_off(held, wait)
+        held.save()

@@ -1,0 +1,52 @@
+"""Where providers post their callbacks."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from billing.callbacks import inbox
+from billing.models import Callback
+from billing.providers import CallbackRequest, provider_of
+from config.web.proxies import sender
+
+
+@csrf_exempt  # a provider has no form of ours; nothing that a callback says is believed
+@require_POST
+def callback(request: HttpRequest, account: str) -> HttpResponse:
+    """Store the body and answer. Only a body that could not be stored is a 5xx, so that it is sent again."""
+    if account not in settings.PAYMENT_ACCOUNTS:
+        return _answer(404, "No such account.")
+    body = _read(request, settings.CALLBACK_MAX_BYTES)
+    if body is None:
+        return _answer(413, f"A callback has at most {settings.CALLBACK_MAX_BYTES} bytes.")
+    if not body:
+        # Under WSGI a chunked body reads as empty unless a proxy buffers it; an error makes the provider repeat it.
+        return _answer(400, "The body is empty.")
+    stored = inbox.receive(account, _post(request, account, body))
+    if stored.outcome == Callback.Outcome.FORGED:
+        return _answer(400, "The signature does not fit; the callback was stored.")
+    if stored.outcome == Callback.Outcome.MALFORMED:
+        return _answer(400, "The body cannot be read as a callback; it was stored.")
+    return _answer(200, "OK")
+
+
+def _read(request: HttpRequest, limit: int) -> bytes | None:
+    """The body; None if it is longer, and then none of it is read if it says so itself."""
+    told = request.META.get("CONTENT_LENGTH") or "0"
+    if told.isdecimal() and int(told) > limit:
+        return None
+    body = request.read(limit + 1)
+    return body if len(body) <= limit else None
+
+
+def _post(request: HttpRequest, account: str, body: bytes) -> CallbackRequest:
+    names = provider_of(account).signature_headers
+    address = sender(
+        request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""), settings.TRUSTED_PROXIES
+    )
+    return CallbackRequest(body, {name: request.headers.get(name, "") for name in names}, address)
+
+
+def _answer(status: int, text: str) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,66 @@
+"""Payments as programs read them: names and values that JSON has words for."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from billing.explain.standing import standing
+from billing.explain.timeline import in_order, of_payments
+from billing.models import Payment, Refund
+from billing.money import Money
+from billing.payments.service import History
+from billing.states import OPEN_STATES
+from config.due.queue import database_now
+
+PLAIN_FIELDS = (
+    "id", "reference", "account", "provider_ref", "status", "raw_status", "reason", "attention", "attention_note",
+    "found_by", "errors", "claims", "created_at", "window_ends_at", "cancel_asked_at", "next_check_at", "ended_at",
+    "decided_by", "decided_why", "pay_url",
+)  # fmt: skip
+
+
+def serialize_payment(payment: Payment) -> dict[str, Any]:
+    """All that stands in its row."""
+    sums = {"amount": payment.amount, "received": payment.received, "left": payment.left}
+    return {
+        **{name: getattr(payment, name) for name in PLAIN_FIELDS},
+        **{name: _money(each) for name, each in sums.items()},
+    }
+
+
+def serialize_story(payment: Payment, history: History) -> dict[str, Any]:
+    """The payment, where it stands and why, what happened, and its refunds."""
+    return {
+        "payment": serialize_payment(payment),
+        "standing": standing(payment, database_now()),
+        "timeline": [
+            {"at": entry.at, "text": entry.text, "trouble": entry.trouble} for entry in in_order(of_payments(history))
+        ],
+        "refunds": [_refund(each) for each in history.refunds if each.payment_id == payment.pk],
+    }
+
+
+def filter_payments(
+    account: str | None, status: str | None, *, due_at: datetime | None, begun_before: datetime | None
+) -> QuerySet[Payment]:
+    """Payments that all of the wishes fit: the newest first, those that are due by how long they have been.
+
+    A state of which the outcome is not known is looked for among the payments that have an appointment: they have an
+    index, and are few.
+    """
+    wishes = Q(account=account) if account else Q()
+    wishes &= Q(status=status) if status else Q()
+    wishes &= Q(next_check_at__isnull=False) if status in OPEN_STATES else Q()
+    wishes &= Q(next_check_at__lte=due_at) if due_at else Q()
+    wishes &= Q(created_at__lt=begun_before) if begun_before else Q()
+    return Payment.objects.filter(wishes).order_by("next_check_at" if due_at else "-pk")
+
+
+def _money(amount: Money | None) -> dict[str, str] | None:
+    return {"value": amount.value, "currency": amount.currency} if amount else None
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
+    names = ("id", "status", "attention", "wanted_by", "why", "reason", "created_at", "next_check_at", "ended_at")
+    return {"amount": _money(refund.amount), **{name: getattr(refund, name) for name in names}}

@@ -1,0 +1,122 @@
+"""What happened to payments, in sentences that a shop assistant understands, in the reader's language.
+
+Everything stands in rows already; whoever sold puts these sentences among its own.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from billing.models import AskedBy, Attention, Callback, Payment, PaymentEvent, Refund
+from billing.payments.service import History
+from billing.states import RefundStatus, Status
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened. `for_customer`: it is also shown to whoever ordered."""
+
+    at: datetime
+    text: str
+    for_customer: bool = False
+    trouble: bool = False
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """The oldest first. What happened in the same moment stays in the order of cause and effect."""
+    return sorted(entries, key=lambda entry: entry.at)
+
+
+def of_payments(history: History) -> Iterator[Entry]:
+    """All that is known of the payments of one reference."""
+    for payment in history.payments:
+        yield Entry(payment.created_at, _("A payment of %(amount)s was begun.") % {"amount": payment.amount})
+        if payment.attention:
+            since = payment.window_ends_at if payment.attention == Attention.WINDOW_OVER else payment.created_at
+            at = max([since, *(event.at for event in history.events if event.payment_id == payment.pk)])
+            note = payment.attention_note or payment.get_attention_display()
+            yield Entry(at, _("The payment needs a person: %(note)s.") % {"note": note}, trouble=True)
+        if payment.decided_by and payment.ended_at:
+            yield Entry(payment.ended_at, _decision(payment))
+    for refund in history.refunds:
+        yield from _of_refund(refund)
+    for event in history.events:
+        if event.refund_id is None:
+            yield _of_payment_event(event)
+    for callback in history.callbacks:
+        yield _of_callback(callback)
+
+
+def of_outcomes(events: Iterable[PaymentEvent]) -> Iterator[Entry]:
+    """What `payments.outcomes` found: payments that came to nothing, and refunds that went through."""
+    for event in events:
+        if event.refund:
+            yield from _of_refund(event.refund)
+        else:
+            yield _of_payment_event(event)
+
+
+def _decision(payment: Payment) -> str:
+    what = {"who": payment.decided_by, "why": payment.decided_why, "received": payment.received}
+    if payment.received is None:
+        return _("%(who)s made sure that no money had come: %(why)s.") % what
+    if payment.status == Status.SUCCEEDED:
+        return _("%(who)s accepted the %(received)s that came: %(why)s.") % what
+    return _("%(who)s gave back the %(received)s that came: %(why)s.") % what
+
+
+def _of_refund(refund: Refund) -> Iterator[Entry]:
+    """In two moments: when it was wanted, and when it was known what became of it."""
+    about = {"amount": refund.amount, "who": refund.wanted_by, "why": refund.why}
+    yield Entry(refund.created_at, _("%(who)s wanted to give back %(amount)s: %(why)s.") % about)
+    if refund.attention:
+        note = refund.attention_note or refund.get_attention_display()
+        yield Entry(refund.created_at, _("The refund needs a person: %(note)s.") % {"note": note}, trouble=True)
+    if refund.ended_at and refund.status == RefundStatus.SUCCEEDED:
+        yield Entry(refund.ended_at, _("%(amount)s went back.") % about, for_customer=True)
+    elif refund.ended_at:
+        text = _("%(amount)s could not be given back: %(reason)s.") % {**about, "reason": refund.reason}
+        yield Entry(refund.ended_at, text, trouble=True)
+
+
+def _of_payment_event(event: PaymentEvent) -> Entry:
+    how = {"how": _how(event.found_by)}
+    match event.target:
+        case Status.PENDING:
+            return Entry(event.at, _("The payment provider is ready for the customer to pay."))
+        case Status.AUTHORIZED:
+            return Entry(event.at, _("The money is held for us, but not taken yet. %(how)s") % how)
+        case Status.SUCCEEDED:
+            return Entry(event.at, _("The money has arrived. %(how)s") % how)
+        case Status.CANCELED:
+            return Entry(event.at, _("The payment was called off. %(how)s") % how)
+        case Status.EXPIRED:
+            return Entry(event.at, _("The time to pay was over, and the payment was closed. %(how)s") % how)
+        case _failed:
+            return Entry(event.at, _("The payment did not go through. %(how)s") % how, for_customer=True)
+
+
+def _how(found_by: str) -> str:
+    """Who made us look."""
+    match found_by:
+        case AskedBy.CHECKOUT:
+            return _("(Seen at the checkout.)")
+        case AskedBy.CALLBACK:
+            return _("(Seen after the provider called us.)")
+        case AskedBy.RETURN:
+            return _("(Seen when the customer came back.)")
+        case AskedBy.OPERATOR:
+            return _("(Seen when somebody of the shop had a look.)")
+        case AskedBy.CUSTOMER:
+            return _("(Because the customer cancelled.)")
+        case _schedule:
+            return _("(Seen when we asked the provider.)")
+
+
+def _of_callback(callback: Callback) -> Entry:
+    text = _("The provider called us about the payment.")
+    if callback.repeats:
+        text += " " + _("(It said so %(times)s times.)") % {"times": callback.repeats + 1}
+    return Entry(callback.received_at, text)

@@ -1,0 +1,100 @@
+"""What billing tells when somebody looks."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import Combinable
+
+from billing.models import AccountState, Attention, Breaker, Payment, Refund
+from billing.models.reconciliation import STANDING, Difference
+from config.database.counts import COUNTED_AT_MOST, first, in_one_round_trip, some
+from config.due import lag
+from config.due.queue import database_now
+from config.metrics.registry import DATABASE, Value, reader, reading
+
+PROMISE = reading(
+    "tillkeeper_check_interval_promised_seconds", "How often a payment is asked about, by the settings.", "track"
+)
+OPEN_GAUGE = reading(
+    "tillkeeper_open_payments",
+    f"Payments whose outcome is not known; {COUNTED_AT_MOST} means as many or more.",
+    *("account", "track"),
+)
+OLDEST_OPEN_GAUGE = reading(
+    "tillkeeper_oldest_open_payment_seconds", "Age of the oldest open payment; 0 if none.", "account"
+)
+ATTENTION_GAUGE = reading("tillkeeper_attention_rows", "Rows that a person must look at, by kind.", "kind")
+BREAKER_GAUGE = reading(
+    "tillkeeper_breaker_state", "1 for the state of the account's breaker, else 0.", "account", "state"
+)
+ERRORS_GAUGE = reading("tillkeeper_account_errors", "Calls in a row without an answer.", "account")
+PAUSED_GAUGE = reading(
+    "tillkeeper_account_paused_seconds", "How long the account is still paused; 0 if not.", "account"
+)
+SLOTS_TAKEN_GAUGE = reading(
+    "tillkeeper_account_slots_taken_seconds", "How far ahead the rate limit's slots are taken; 0 if none is.", "account"
+)
+
+
+def accounts() -> list[str]:
+    """Those of the settings, and those that were ever called: theirs may still have open payments."""
+    return sorted({*settings.PAYMENT_ACCOUNTS, *AccountState.objects.values_list("account", flat=True)})
+
+
+lag.PARTS[Payment] = lambda: [Q(account=account) for account in accounts()]
+
+
+@reader(DATABASE)
+def open_payments() -> Iterator[Value]:
+    """By account and track, along the index of their ages."""
+    now, names = database_now(), accounts()
+    young = Q(created_at__gt=now - timedelta(seconds=settings.FAST_TRACK_LIMIT_S))
+    found = iter(in_one_round_trip(*(question for account in names for question in _of_account(account, young))))
+    for account in names:
+        yield OPEN_GAUGE, (account, "fast"), next(found)
+        yield OPEN_GAUGE, (account, "slow"), next(found)
+        yield OLDEST_OPEN_GAUGE, (account,), _age_s(next(found), now)
+    yield PROMISE, ("fast",), settings.FAST_TRACK_INTERVAL_S
+    yield PROMISE, ("slow",), settings.SLOW_TRACK_INTERVAL_S
+
+
+@reader(DATABASE)
+def attention() -> Iterator[Value]:
+    """By the index that the admin's filter uses."""
+    rows: dict[str, QuerySet[Any]] = {
+        "payment": Payment.objects.exclude(attention=Attention.NONE),
+        "refund": Refund.objects.exclude(attention=Attention.NONE),
+        "difference": Difference.objects.filter(state__in=STANDING),
+    }
+    found = in_one_round_trip(*(some(each.order_by("-pk"), "pk") for each in rows.values()))
+    yield from ((ATTENTION_GAUGE, (kind,), count) for kind, count in zip(rows, found, strict=True))
+
+
+@reader(DATABASE)
+def account_states() -> Iterator[Value]:
+    """Breaker, pause and limit of each account that was ever called."""
+    now = database_now()
+    for state in AccountState.objects.all():
+        for breaker in Breaker:
+            yield BREAKER_GAUGE, (state.account, breaker.value), float(state.breaker == breaker)
+        yield ERRORS_GAUGE, (state.account,), state.errors
+        yield PAUSED_GAUGE, (state.account,), _left_s(state.paused_until, now)
+        yield SLOTS_TAKEN_GAUGE, (state.account,), _left_s(state.next_slot_at, now)
+
+
+def _of_account(account: str, young: Q) -> list[Combinable]:
+    """How many are young, how many are not, and when the oldest began."""
+    waiting = Payment.objects.filter(account=account, next_check_at__isnull=False).order_by("created_at")
+    fast, slow = waiting.filter(young), waiting.exclude(young)
+    return [some(fast, "created_at"), some(slow, "created_at"), first(waiting, "created_at")]
+
+
+def _age_s(moment: datetime | None, now: datetime) -> float:
+    return (now - moment).total_seconds() if moment else 0.0
+
+
+def _left_s(moment: datetime | None, now: datetime) -> float:
+    return max(0.0, (moment - now).total_seconds()) if moment else 0.0

@@ -1,0 +1,142 @@
+"""The circuit breaker and the pause of an account: what calls brought, and what an operator wants.
+
+PROVIDER_BREAKER_ERRORS calls in a row without an answer open the breaker, whichever payments they were for. While it is
+open payments stay due and untouched, and one of them is asked about each PROVIDER_BREAKER_PROBE_S. The first answer
+closes it, and a refusal is an answer: whoever says no is there. An answer that cannot be read says neither.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import router, transaction
+
+from billing.errors import ProviderError, Refused
+from billing.models import AccountState, Breaker
+from config.due.queue import database_now
+
+log = logging.getLogger(__name__)
+
+seen: dict[str, AccountState] = {}
+"""What this process has last read of each account. Only ever a reason not to write; what is written is read afresh."""
+
+
+def of(account: str) -> AccountState:
+    """What is known of the account, read now. The row is made by the first who asks."""
+    seen[account], _ = AccountState.objects.get_or_create(pk=account)
+    return seen[account]
+
+
+def known(account: str) -> AccountState:
+    """What this process has last read of it: at most as old as its last claim or note."""
+    return seen.get(account) or of(account)
+
+
+@contextmanager
+def locked(account: str) -> Iterator[AccountState]:
+    """A transaction with the account's row locked and read afresh."""
+    with transaction.atomic(using=router.db_for_write(AccountState)):
+        state, _ = AccountState.objects.select_for_update().get_or_create(pk=account)
+        yield state
+    seen[account] = state
+
+
+def note(account: str, outcomes: Sequence[object]) -> None:
+    """What calls brought, in their order: a ProviderError, or anything else for an answer.
+
+    Writes nothing while all is well, nor while what fails was known to be down.
+    """
+    in_a_row, answered, wish_s = _in_a_row(outcomes), any(map(_is_answer, outcomes)), _wish_s(outcomes)
+    state = known(account)
+    is_news = in_a_row > 0 and state.breaker == Breaker.CLOSED
+    if is_news or (answered and not state.is_calm) or wish_s is not None:
+        with locked(account) as fresh:
+            _take_note(fresh, in_a_row, answered, wish_s, _last_trouble(outcomes), database_now())
+
+
+def open_by_hand(account: str, by: str, why: str) -> None:
+    """Nothing is asked of the provider, not even a probe, until somebody closes it again."""
+    _set_by_hand(account, Breaker.HELD, by, why)
+
+
+def close_by_hand(account: str, by: str, why: str) -> None:
+    """Calls pass at once, whatever was found, and whatever pause was asked for."""
+    _set_by_hand(account, Breaker.CLOSED, by, why)
+
+
+def _is_answer(outcome: object) -> bool:
+    """Does it prove that the provider is there and working?"""
+    return not isinstance(outcome, ProviderError) or isinstance(outcome, Refused)
+
+
+def _is_trouble(outcome: object) -> bool:
+    return isinstance(outcome, ProviderError) and outcome.is_trouble
+
+
+def _in_a_row(outcomes: Sequence[object]) -> int:
+    """Troubles since the last answer. One with a wish for a pause is none: the provider is there, and busy."""
+    count = 0
+    for outcome in outcomes:
+        count = 0 if _is_answer(outcome) else count + (_is_trouble(outcome) and _wish_s([outcome]) is None)
+    return count
+
+
+def _wish_s(outcomes: Sequence[object]) -> float | None:
+    """The longest pause that was asked for."""
+    wishes = [getattr(outcome, "retry_after_s", None) for outcome in outcomes]
+    return max((wish for wish in wishes if wish is not None), default=None)
+
+
+def _last_trouble(outcomes: Sequence[object]) -> str:
+    return next((str(outcome)[:200] for outcome in reversed(outcomes) if _is_trouble(outcome)), "")
+
+
+def _take_note(
+    state: AccountState, in_a_row: int, answered: bool, wish_s: float | None, trouble: str, now: datetime
+) -> None:
+    if answered:
+        state.errors = 0
+        if state.breaker == Breaker.OPEN:
+            _close(state, now)
+    if in_a_row:
+        _count(state, in_a_row, now)
+    if trouble:
+        state.last_error, state.last_error_at = trouble, now
+    if wish_s is not None and not state.is_paused(now):
+        _pause(state, wish_s, now)
+    state.save()
+
+
+def _count(state: AccountState, in_a_row: int, now: datetime) -> None:
+    """A gap of more than PROVIDER_BREAKER_WINDOW_S begins a new row of errors."""
+    window = timedelta(seconds=settings.PROVIDER_BREAKER_WINDOW_S)
+    is_old = state.last_error_at is None or now - state.last_error_at > window
+    state.errors = in_a_row if is_old else state.errors + in_a_row
+    if state.breaker == Breaker.CLOSED and state.errors >= settings.PROVIDER_BREAKER_ERRORS:
+        state.breaker, state.since = Breaker.OPEN, now
+        state.next_probe_at = now + timedelta(seconds=settings.PROVIDER_BREAKER_PROBE_S)
+        log.error("provider.breaker_opened", extra={"account": state.account, "errors": state.errors})
+
+
+def _close(state: AccountState, now: datetime) -> None:
+    open_s = round((now - state.since).total_seconds(), 1)
+    log.warning("provider.breaker_closed", extra={"account": state.account, "open_s": open_s})
+    state.breaker, state.since, state.next_probe_at = Breaker.CLOSED, now, None
+
+
+def _pause(state: AccountState, wish_s: float, now: datetime) -> None:
+    """Once for all the calls that were under way; a pause is not made longer by what began before it."""
+    pause_s = min(wish_s, settings.PROVIDER_PAUSE_LIMIT_S)
+    state.paused_until = now + timedelta(seconds=pause_s)
+    log.warning("provider.paused", extra={"account": state.account, "asked_s": wish_s, "pause_s": pause_s})
+
+
+def _set_by_hand(account: str, breaker: Breaker, by: str, why: str) -> None:
+    with locked(account) as state:
+        state.breaker, state.since, state.changed_by, state.why = breaker, database_now(), by[:150], why[:200]
+        state.errors, state.next_probe_at, state.paused_until = 0, None, None
+        state.save()
+    event = "provider.breaker_closed" if breaker == Breaker.CLOSED else "provider.breaker_opened"
+    log.warning(event, extra={"account": account, "by": by, "why": why})

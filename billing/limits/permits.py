@@ -1,0 +1,153 @@
+"""May this account's provider be called now? A rate limit, a pause and a circuit breaker for each account.
+
+They stand in one row that all processes share. Calls run in threads without a database connection, so they are allowed
+before they start, many in one go, and what came of them is noted by the thread that writes. While all is well, a
+claim costs one read, or one write where there is a limit, and an answer costs nothing.
+
+The sweep, which claims what it was granted, uses `grant` and `note`. Everybody else writes
+
+    with accounts.guard(account):
+        provider_of(account).refund(refund)
+
+for each call, outside of transactions.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from billing.errors import NotNow, ProviderError
+from billing.limits import rate
+from billing.limits.breaker import known, locked, note, of
+from billing.models import AccountState, Breaker
+from config.due.queue import database_now
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Calls that may be made, each by its start (in seconds from now)."""
+
+    starts_s: tuple[float, ...] = ()
+    is_cut: bool = False
+    """Less was granted than was asked for, and more will be, soon."""
+    is_probe: bool = False
+    slots_end_at: datetime | None = None
+    """What the grant has written, if it took slots."""
+
+
+def grant(account: str, calls: int, now: datetime) -> Grant:
+    """As many of the calls as may be made about now; what is not used goes back by `settle`. `now` is the database's.
+
+    Nothing while the account is paused or the breaker open, but for one call each PROVIDER_BREAKER_PROBE_S.
+    """
+    state = of(account)
+    if state.breaker == Breaker.CLOSED and not state.is_paused(now) and not rate.limit_per_s(account):
+        return Grant((0.0,) * calls)
+    if _is_shut(state, now):
+        return Grant()
+    with locked(account) as fresh:
+        return _grant(fresh, calls, database_now())
+
+
+def settle(account: str, granted: Grant, calls: int) -> None:
+    """So many calls will be made instead of the granted: take the slots of the others, or give back what is left.
+
+    Slots are given back only if nobody has taken later ones; otherwise they pass unused.
+    """
+    too_few = calls - len(granted.starts_s)
+    if granted.slots_end_at is None or not too_few:
+        return
+    with locked(account) as state:
+        if too_few > 0 or state.next_slot_at == granted.slots_end_at:
+            _move_slots(state, state.next_slot_at + too_few * rate.distance(rate.limit_per_s(account)))
+
+
+def permit(account: str, calls: int = 1, *, wait_s: float = 0.0, urgent: bool = True) -> bool:
+    """May so many calls be made? Waits for their slot, `wait_s` at the most; False: not now.
+
+    `urgent` is for customers who are waiting: they pass before every sweep. Nobody who is urgent is ever a probe.
+    """
+    start = _start(account, calls, timedelta(seconds=wait_s), urgent)
+    if start is None:
+        return False
+    time.sleep(start)
+    return True
+
+
+@contextmanager
+def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterator[None]:
+    """One call to the account's provider. Raises NotNow if it may not be made; notes what comes of it.
+
+    An error for which `is_to_blame` says yes must not be counted against the row it was about.
+    """
+    if not permit(account, wait_s=wait_s, urgent=urgent):
+        raise NotNow(f"the account {account} may not be called now")
+    try:
+        yield
+    except ProviderError as error:
+        note(account, [error])
+        raise
+    note(account, [None])
+
+
+def is_account_to_blame(account: str, error: ProviderError) -> bool:
+    """Is it the account that is down or busy, and not the payment that is at fault? To be asked after `note`."""
+    state = known(account)
+    busy = getattr(error, "retry_after_s", None) is not None
+    return isinstance(error, NotNow) or busy or (error.is_trouble and state.breaker != Breaker.CLOSED)
+
+
+def ensure_states() -> None:
+    """A row for each account in use, called or not."""
+    missing = set(settings.PAYMENT_ACCOUNTS) - set(AccountState.objects.values_list("pk", flat=True))
+    AccountState.objects.bulk_create([AccountState(account=name) for name in missing], ignore_conflicts=True)
+
+
+def _is_shut(state: AccountState, now: datetime) -> bool:
+    if state.breaker == Breaker.HELD or state.is_paused(now):
+        return True
+    return state.breaker == Breaker.OPEN and state.next_probe_at is not None and state.next_probe_at > now
+
+
+def _grant(state: AccountState, calls: int, now: datetime) -> Grant:
+    """With the row locked: slots, or the probe."""
+    if _is_shut(state, now) or not calls:
+        return Grant()
+    if state.breaker == Breaker.OPEN:
+        state.next_probe_at = now + timedelta(seconds=settings.PROVIDER_BREAKER_PROBE_S)
+        state.save(update_fields=["next_probe_at"])
+        return Grant((0.0,), is_probe=True)
+    limit = rate.limit_per_s(state.account)
+    if not limit:
+        return Grant((0.0,) * calls)
+    free = rate.free_slots(state.next_slot_at, now, limit, calls)
+    if free:
+        _move_slots(state, free[-1] + rate.distance(limit))
+    starts_s = tuple((slot - now).total_seconds() for slot in free)
+    return Grant(starts_s, is_cut=len(free) < calls, slots_end_at=state.next_slot_at if free else None)
+
+
+def _start(account: str, calls: int, longest: timedelta, urgent: bool) -> float | None:
+    """Take the slots; seconds until the first of them."""
+    limit, state = rate.limit_per_s(account), of(account)
+    if state.breaker != Breaker.CLOSED or state.is_paused(database_now()):
+        return None
+    if not limit:
+        return 0.0
+    with locked(account) as fresh:
+        now = database_now()
+        first = max(fresh.next_slot_at, now)
+        start = rate.urgent_start(first, now, limit) if urgent else first
+        if start - now > longest or fresh.breaker != Breaker.CLOSED or fresh.is_paused(now):
+            return None
+        _move_slots(fresh, first + calls * rate.distance(limit))
+    return (start - now).total_seconds()
+
+
+def _move_slots(state: AccountState, to: datetime) -> None:
+    state.next_slot_at = to
+    state.save(update_fields=["next_slot_at"])

@@ -1,0 +1,104 @@
+"""Money that is not what we asked for: a person accepts it as it is, gives it back, or says that there is none.
+
+While nobody has decided, the payment stays open with the attention MISMATCH, or keeps the unpaid end that it had, and
+`payment.received` says what came. The verbs go along the arrows of `billing.states`. Refunds of which the provider
+knows another sum than we do are looked at by a person as well.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+
+from billing.models import AskedBy, Attention, Payment, Refund
+from billing.money import Money
+from billing.outbox import record_payment_event
+from billing.payments.check import CHECK_QUEUE
+from billing.refunds import follow as refunds
+from billing.states import Status
+from config.due.queue import database_now
+
+
+class CannotDecide(Exception):
+    """Nothing was changed; the message says why, for whoever asked."""
+
+
+def accept(payment_id: int, by: str, why: str) -> Payment:
+    """Let what came count as the payment: it succeeds, and the difference stays on record.
+
+    Raises CannotDecide if nothing came, or if it is in another currency, or some of it went back.
+    """
+    with _deciding(payment_id, by, why) as payment:
+        received = _undecided(payment)
+        if received.currency != payment.currency:
+            raise CannotDecide(f"What came is {received}; only {payment.currency} can count as {payment.amount}.")
+        if payment.refunds_minor:
+            raise CannotDecide("Some of it has been given back already.")
+        payment.move(Status.SUCCEEDED)
+    return payment
+
+
+def give_back(payment_id: int, by: str, why: str, key: str) -> Refund:
+    """Give all of it back: the payment has failed, and the customer may try again.
+
+    The same key gives the same refund. Raises CannotDecide if nothing came, CannotRefund as `refunds.start` does.
+    """
+    with transaction.atomic(using=CHECK_QUEUE.database):
+        Payment.objects.select_for_update().get(pk=payment_id)
+        if not Refund.objects.filter(idempotency_key=key).exists():
+            with _deciding(payment_id, by, why) as payment:
+                _undecided(payment)
+                if payment.is_open:
+                    payment.reason = "not what we asked for: given back"
+                    payment.move(Status.FAILED)
+        return refunds.start(payment_id, None, wanted_by=by, why=why, key=key)
+
+
+def close(payment_id: int, by: str, why: str) -> Payment:
+    """A person has made sure, at the provider, that no money came and none will: the payment is called off.
+
+    Raises CannotDecide if some did. Should it come all the same, it is noticed as late money.
+    """
+    with _deciding(payment_id, by, why) as payment:
+        if not payment.is_open or payment.attention != Attention.MISMATCH or payment.received is not None:
+            raise CannotDecide("There is money to decide on, or nothing to close.")
+        payment.move(Status.CANCELED)
+    return payment
+
+
+def note_difference(payment_id: int, by: str, why: str) -> Payment:
+    """A person has compared what went back with the provider's own pages and seen to it: nothing is left to do here.
+
+    Our books stay as they are. Raises CannotDecide unless it is the refunds of an ended payment that differ.
+    """
+    with _deciding(payment_id, by, why) as payment:
+        if payment.is_open or payment.attention != Attention.REFUNDS_DIFFER:
+            raise CannotDecide("Its refunds do not differ from the provider's, or it is still being followed.")
+    return payment
+
+
+@contextmanager
+def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
+    """The payment, locked; afterwards it has ended, says who decided and why, and the shop is told of an arrow.
+
+    A look that is under way loses its claim, and writes nothing.
+    """
+    with transaction.atomic(using=CHECK_QUEUE.database):
+        payment = Payment.objects.select_for_update().get(pk=payment_id)
+        source, now = Status(payment.status), database_now(CHECK_QUEUE.database)
+        yield payment
+        CHECK_QUEUE.done(payment)
+        payment.attention, payment.attention_note = Attention.NONE, ""
+        payment.decided_by, payment.decided_why = by[:150], why[:200]
+        if payment.status != source:
+            payment.ended_at, payment.found_by = now, AskedBy.OPERATOR
+        payment.save()
+        if payment.status != source:
+            record_payment_event(payment, source, AskedBy.OPERATOR, now)
+
+
+def _undecided(payment: Payment) -> Money:
+    received = payment.received
+    if received is None or payment.status == Status.SUCCEEDED:
+        raise CannotDecide("No money has come that somebody would have to decide on.")
+    return received

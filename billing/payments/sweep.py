@@ -1,0 +1,241 @@
+"""Following payments: claim what is due, look at it side by side, write down what was found.
+
+Each account has a *lane* of its own in each process: so many calls at once, and nothing is claimed that could not be
+started now: neither what finds no free place, nor what the account's limit, pause or breaker does not let pass
+(`accounts`). So a provider that hangs fills its own lane and slows no other, and a backlog stays in the database, where
+every process can help with it.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache, partial
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from billing.attention import park
+from billing.limits import permits, rate
+from billing.models import Attention, Payment
+from billing.payments.check import CHECK_QUEUE, CheckResult, calls_needed, check, record
+from config.due.queue import database_now
+from config.due.shutdown import shutting_down
+from config.messaging.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+YOUNG_SHARE = 2 / 3
+"""When more is due than fits: so much for the fast track, whose customers wait; the rest goes by waiting time."""
+
+CLAIM_AT_LEAST = 16
+"""Free places before the next claim: a claim costs three statements, however many rows it brings."""
+
+CLAIM_AGAIN_S = 0.25
+"""While slow calls are under way, look for new work so often."""
+
+GRANT_AGAIN_S = rate.LOOK_AHEAD_S / 2
+"""Where there is a rate limit, ask for slots so often: there are new ones before those taken have passed."""
+
+DIRECT_CALLS = 2
+"""Looks outside the lane at once (callbacks, returning customers): a hanging provider must not take every thread."""
+
+
+def accounts_with_due_payments() -> list[str]:
+    """The accounts whose providers somebody should ask about something now."""
+    return list(CHECK_QUEUE.due(database_now()).order_by("account").values_list("account", flat=True).distinct())
+
+
+def check_due(account: str, seconds: float) -> int:
+    """Work off the account's due payments, for `seconds` at the most, and wait for the calls that were begun.
+
+    Returns how many were looked at; 0 at once if this process is doing so already.
+    """
+    return lane(account).work_off(seconds)
+
+
+def check_one(payment_id: int) -> bool:
+    """Look at this payment now if it is due. False if it is not, or if the sweep will have to do it."""
+    due = CHECK_QUEUE.due(database_now()).filter(pk=payment_id).first()
+    return due is not None and lane(due.account).look_at(due)
+
+
+@cache
+def lane(account: str) -> "Lane":
+    """The account's lane in this process."""
+    return Lane(account, settings.PAYMENT_CHECK_CONCURRENCY)
+
+
+class Lane:
+    """One account's share of this process."""
+
+    def __init__(self, account: str, size: int) -> None:
+        self.account = account
+        self.size = size
+        self._askers = Askers(size, f"ask-{account}")
+        self._busy = threading.Lock()
+        self._direct = threading.BoundedSemaphore(DIRECT_CALLS)
+
+    def look_at(self, due: Payment) -> bool:
+        """Claim, ask and write in the calling thread; where too many do that already, the sweep is asked to."""
+        if not self._direct.acquire(blocking=False):
+            nudge("check_pending_payments", self.account)
+            return False
+        try:
+            now = database_now()
+            permitted = permits.permit(self.account, calls_needed(due, now), wait_s=rate.LOOK_AHEAD_S)
+            payment = CHECK_QUEUE.claim_one(due.pk) if permitted else None
+            if payment is not None:
+                record([check(payment, now)])
+            return payment is not None
+        finally:
+            self._direct.release()
+
+    def work_off(self, seconds: float) -> int:
+        """Keep the lane full until nothing is due or the time is used up; one thread of the process at a time."""
+        if not self._busy.acquire(blocking=False):
+            return 0
+        try:
+            return _Run(self.account, self._askers, self.size, time.monotonic() + seconds).work_off()
+        finally:
+            self._busy.release()
+
+
+class Askers:
+    """Threads that call the provider, started as they are needed.
+
+    They are daemons, unlike those of concurrent.futures: a call that hangs must not hold up the end of the process.
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size, self._name, self._started = size, name, 0
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run a job that raises nothing."""
+        self._jobs.put(job)
+        if self._started < self._size:
+            self._started += 1
+            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self._jobs.get()()
+
+
+class _Run:
+    """One working-off of a lane: this thread claims and writes, the askers only ask."""
+
+    def __init__(self, account: str, askers: Askers, size: int, ends_at: float) -> None:
+        self._own = Q(account=account)
+        self._account = account
+        self._askers, self._size, self._ends_at = askers, size, ends_at
+        self._answers: queue.SimpleQueue[CheckResult] = queue.SimpleQueue()
+        self._running: dict[int, Payment] = {}
+        self._alone: int | None = None
+        self._asked_for_help = False
+        self._is_short_of_slots = False
+        self._grant_at = 0.0
+        self._young_share_left = 0.5
+
+    def work_off(self) -> int:
+        looked_at = 0
+        self._start_due()
+        while self._running or self._waits_for_slots():
+            looks = self._wait_for_answers()
+            record(looks)
+            looked_at += len(looks)
+            if len(self._running) <= self._size - min(CLAIM_AT_LEAST, self._size) or not looks:
+                self._start_due()
+        return looked_at
+
+    def _waits_for_slots(self) -> bool:
+        return self._is_short_of_slots and time.monotonic() < self._ends_at and not shutting_down.is_set()
+
+    def _start_due(self) -> None:
+        room, moment = self._size - len(self._running), time.monotonic()
+        if room <= 0 or moment >= self._ends_at or moment < self._grant_at:
+            return
+        now = database_now()
+        granted = permits.grant(self._account, room, now)
+        calls = len(granted.starts_s)
+        claimed = self._claim(calls, young_first=not granted.is_probe) if calls else []
+        self._start(claimed, granted, now)
+        self._is_short_of_slots = granted.is_cut and len(claimed) >= calls
+        self._grant_at = moment + GRANT_AGAIN_S if self._is_short_of_slots else 0.0
+        if len(claimed) >= room:
+            self._ask_for_help()
+
+    def _start(self, claimed: list[Payment], granted: permits.Grant, now: datetime) -> None:
+        """Each at its slot. What needs more calls than one takes as many slots; what finds none any more goes back."""
+        moment, used, too_many = time.monotonic(), 0, []
+        for payment in claimed:
+            if used >= len(granted.starts_s):
+                too_many.append(payment)
+                continue
+            self._running[payment.pk] = payment
+            self._askers.submit(partial(self._ask, payment, now, moment + granted.starts_s[used]))
+            used += calls_needed(payment, now) if granted.slots_end_at else 1
+        CHECK_QUEUE.release(too_many)
+        permits.settle(self._account, granted, used)
+
+    def _ask(self, payment: Payment, now: datetime, start: float) -> None:
+        if (left := start - time.monotonic()) > 0:
+            time.sleep(left)
+        self._answers.put(check(payment, now))
+
+    def _claim(self, room: int, young_first: bool) -> list[Payment]:
+        """Neither track starves the other: the young ones have most of the room, the longest wait has the rest.
+
+        Of the young ones the youngest come first: after an outage it is they whose customers are still there. A probe
+        goes by waiting time alone: if it failed for the payment's sake, the next one is about another.
+        """
+        claimed = self._claim_left_over()
+        if young_first and (share := self._young_share(room - len(claimed))):
+            young = Q(created_at__gt=Now() - timedelta(seconds=settings.FAST_TRACK_LIMIT_S))
+            claimed += CHECK_QUEUE.claim_batch(share, self._own & young, order="-created_at")
+        if len(claimed) < room:
+            claimed += CHECK_QUEUE.claim_batch(room - len(claimed), self._own)
+        return claimed
+
+    def _young_share(self, room: int) -> int:
+        """Rounded so that it adds up over many claims: a low limit gives room for one payment at a time."""
+        self._young_share_left += room * YOUNG_SHARE
+        share = int(self._young_share_left)
+        self._young_share_left -= share
+        return share
+
+    def _ask_for_help(self) -> None:
+        """More is due than fits here: let another process join."""
+        if not self._asked_for_help:
+            self._asked_for_help = True
+            nudge("check_pending_payments", self._account)
+
+    def _claim_left_over(self) -> list[Payment]:
+        """One at a time, so that a payment that kills its worker is found out and no other is blamed for it."""
+        if self._alone in self._running:
+            return []
+        payment = CHECK_QUEUE.claim_left_over(self._own)
+        if payment is None:
+            return []
+        self._alone = payment.pk
+        if payment.died_too_often and payment.attention != Attention.WORKERS_LOST:
+            park(CHECK_QUEUE, payment)
+            return []
+        return [payment]
+
+    def _wait_for_answers(self) -> list[CheckResult]:
+        """What has been answered by now; waits for the first."""
+        looks: list[CheckResult] = []
+        try:
+            looks.append(self._answers.get(timeout=GRANT_AGAIN_S if self._is_short_of_slots else CLAIM_AGAIN_S))
+            while True:
+                looks.append(self._answers.get_nowait())
+        except queue.Empty:
+            pass
+        for done in looks:
+            del self._running[done.payment.pk]
+        return looks

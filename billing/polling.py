@@ -1,0 +1,110 @@
+"""When to ask next: often while the customer waits, seldom later.
+
+The time of the next question is a function of the payment and the clock, so that it can be read here and nowhere else.
+"""
+
+import math
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import count
+from zlib import crc32
+
+from django.conf import settings
+
+from billing.models import Attention, Payment, Refund
+from config.due.backoff import backoff
+
+
+def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime:
+    """When an open payment is asked about next, after an answer that it was still open.
+
+    The steps are counted from the time this look was due, not from the time it came about: a look that was late by
+    0.9 s does not make every later one late. The end of the window is never overslept.
+    """
+    if payment.attention:
+        return now + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
+    policy = settings.PAYMENT_POLLING_POLICIES.get(payment.account, settings.PAYMENT_POLLING_POLICY)
+    growing = policy == "growing"
+    moment = _growing(payment, now) if growing else next_step(due_since, interval(now - payment.created_at), now)
+    return min(moment, payment.window_ends_at) if payment.window_ends_at > now else moment
+
+
+def interval(age: timedelta) -> timedelta:
+    """The seeds' two tracks."""
+    fast = track(age) == "fast"
+    return timedelta(seconds=settings.FAST_TRACK_INTERVAL_S if fast else settings.SLOW_TRACK_INTERVAL_S)
+
+
+def track(age: timedelta) -> str:
+    """`fast` while its customer is probably waiting, then `slow`."""
+    return "fast" if age.total_seconds() < settings.FAST_TRACK_LIMIT_S else "slow"
+
+
+def next_step(start: datetime, step: timedelta, now: datetime) -> datetime:
+    """The first of `start + step`, `start + 2 * step`, … that is still to come."""
+    return start + step * max(1, math.floor((now - start) / step) + 1)
+
+
+def refund_wait(refund: Refund, now: datetime) -> timedelta:
+    """How long until a refund that is on its way is asked about again: a sixth of its age.
+
+    Most are through in seconds, some take days, and nobody waits in front of a page.
+    """
+    if refund.attention:
+        return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
+    shortest = timedelta(seconds=settings.REFUND_CHECK_INTERVAL_S)
+    longest = timedelta(seconds=settings.REFUND_CHECK_INTERVAL_LIMIT_S)
+    return min(max((now - refund.created_at) / 6, shortest), longest)
+
+
+def error_wait(row: Payment | Refund, retry_after_s: float | None) -> timedelta:
+    """How long to leave the provider alone after an error, or longer if it asked for that."""
+    if row.attention != Attention.NONE:
+        return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
+    longest = timedelta(seconds=settings.PAYMENT_ERROR_BACKOFF_LIMIT_S)
+    wait = backoff(row.errors, timedelta(seconds=settings.FAST_TRACK_INTERVAL_S), longest)
+    return max(wait, timedelta(seconds=min(retry_after_s or 0, settings.ATTENTION_INTERVAL_S)))
+
+
+def growing_step(number: int) -> tuple[float, float]:
+    """The policy `growing`, without its jitter: when step `number` is (seconds after the start), and the gap before it.
+
+    YooKassa advises gaps that grow, and names Fibonacci's numbers as an example (yookassa.ru/developers, "How to check
+    the payment status"): times FAST_TRACK_INTERVAL_S they are 5, 5, 10, 15, 25, 40, 65 s …, up to
+    GROWING_INTERVAL_LIMIT_S.
+
+    >>> [growing_step(number)[1] for number in range(12)]
+    [5.0, 5.0, 10.0, 15.0, 25.0, 40.0, 65.0, 105.0, 170.0, 275.0, 300.0, 300.0]
+    """
+    longest = settings.GROWING_INTERVAL_LIMIT_S
+    gaps = _fibonacci(settings.FAST_TRACK_INTERVAL_S, longest)
+    beyond = max(0, number + 1 - len(gaps))
+    return sum(gaps[: number + 1]) + beyond * longest, longest if beyond else gaps[number]
+
+
+def _growing(payment: Payment, now: datetime) -> datetime:
+    """The first step that is still to come. Each lies up to a tenth of its gap early or late, which makes the gaps up
+    to a fifth shorter or longer: payments that began together must not be asked about together for ever.
+    """
+    age_s = (now - payment.created_at).total_seconds()
+    for number in count(max(0, int(age_s / settings.GROWING_INTERVAL_LIMIT_S) - 1)):
+        at_s, gap_s = growing_step(number)
+        moment = payment.created_at + timedelta(seconds=at_s + gap_s * _jitter(payment.pk, number) / 10)
+        if moment > now:
+            return moment
+    raise AssertionError("there is always a later step")
+
+
+@cache
+def _fibonacci(first: float, below: float) -> tuple[float, ...]:
+    """Fibonacci's numbers times the first, as far as they are below the limit."""
+    gaps, following = [], (first, first)
+    while following[0] < below:
+        gaps.append(following[0])
+        following = following[1], sum(following)
+    return tuple(gaps)
+
+
+def _jitter(payment_id: int, step: int) -> float:
+    """From -1 to 1: the same for the same payment and step, in every process."""
+    return crc32(f"{payment_id}:{step}".encode()) / 0xFFFFFFFF * 2 - 1

@@ -1,0 +1,1 @@
+"""Reconciliation: each day, our payments against the provider's own list."""

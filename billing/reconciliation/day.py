@@ -1,0 +1,166 @@
+"""One day of one account, gone through in both directions.
+
+* What the provider lists is looked for here, by its id, or by our reference where we never learned the id.
+* What we made that day and the provider did not list is asked about, one by one. So a payment that was made on two
+  sides of midnight is no difference, and a provider that has no list is compared all the same, from our side only.
+
+No more than a page of payments is in memory, and a bit for each one seen. Every step prolongs the claim on the day, and
+writes only while it holds.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from billing.errors import NotOffered
+from billing.limits import permits
+from billing.models import Difference, Payment, Reconciliation
+from billing.providers import PaymentSnapshot, provider_of
+from billing.reconciliation import differences
+from billing.reconciliation.compare import Discrepancy, unknown
+from billing.reconciliation.keyset import KeySet
+from config.due.queue import Due, database_now
+from config.due.shutdown import shutting_down
+
+T = TypeVar("T")
+
+RECONCILIATION_QUEUE = Due(Reconciliation, "reconcile_after", lease=timedelta(minutes=10))
+"""A step (a page of a list, or ASKED_AT_ONCE questions) takes a fraction of the lease, however slow the provider is."""
+
+LISTED_AT_ONCE = 100
+ASKED_AT_ONCE = 20
+KEYS_AT_ONCE = 1_000
+
+Progress = Callable[[int], None]
+"""Told how many payments have been compared so far."""
+
+
+class Ending(Exception):
+    """This process is about to end, and the day is not done."""
+
+
+class ReconciledDay:
+    """One go through one day, counting on the run's row."""
+
+    def __init__(self, run: Reconciliation, progress: Progress) -> None:
+        self._run, self._progress = run, progress
+        self._started = database_now()
+        self._seen = KeySet()
+        run.there = run.here = run.foreign = 0
+        run.listed = True
+
+    def compare(self) -> None:
+        """Their list first, then what of ours was not in it."""
+        try:
+            for answers in self._list():
+                self._step(self._compare_listed(answers))
+        except NotOffered:
+            self._run.listed = False
+        for unlisted in _in_batches(self._unlisted(), ASKED_AT_ONCE):
+            self._step([found for payment in unlisted for found in self._ask_about(payment)])
+        differences.close_agreed(self._run, self._started)
+
+    def mend(self) -> None:
+        """One by one: what a look may mend, and what may only have moved while we compared.
+
+        The states first: nothing can have gone back of money that has not come here yet.
+        """
+        differing = self._run.differences.filter(state=Difference.State.OPEN).select_related("payment")
+        for difference in sorted(differing, key=lambda each: each.kind != Difference.Kind.STATUS):
+            self._step([])
+            differences.mend(difference)
+
+    def _step(self, found: list[Discrepancy]) -> None:
+        """Write while the claim holds, and hold it for longer."""
+        if shutting_down.is_set():
+            raise Ending
+        with transaction.atomic(using=RECONCILIATION_QUEUE.database):
+            RECONCILIATION_QUEUE.prolong(self._run)
+            differences.note(self._run, found)
+        self._progress(max(self._run.there, self._run.here))
+
+    def _list(self) -> Iterator[list[PaymentSnapshot]]:
+        """Batch by batch: each is about a page of the provider's, and so about one call."""
+        answers = provider_of(self._run.account).payments_between(*bounds(self._run.day))
+        while True:
+            with permits.guard(self._run.account):
+                batch = list(islice(answers, LISTED_AT_ONCE))
+            if not batch:
+                return
+            yield batch
+
+    def _compare_listed(self, answers: list[PaymentSnapshot]) -> list[Discrepancy]:
+        by_ref, by_reference = self._known_here(answers)
+        found, strange = [], []
+        for answer in answers:
+            payment = by_ref.get(answer.provider_ref) or by_reference.get(answer.reference)
+            if payment is None:
+                strange.append(answer)
+            else:
+                self._seen.add(payment.pk)
+                found += differences.between(payment, answer)
+        self._run.there += len(answers)
+        return found + self._unknown(strange)
+
+    def _known_here(self, answers: list[PaymentSnapshot]) -> tuple[dict[str, Payment], dict[str, Payment]]:
+        """Ours, by the provider's id, and by reference where we do not know the id: in one query."""
+        ours = differences.with_refunds(
+            Payment.objects.filter(
+                Q(provider_ref__in=[answer.provider_ref for answer in answers])
+                | Q(reference__in=[answer.reference for answer in answers]),
+                account=self._run.account,
+            )
+        ).order_by("pk")
+        rows = list(ours)
+        by_ref = {payment.provider_ref: payment for payment in rows if payment.provider_ref}
+        return by_ref, {payment.reference: payment for payment in rows if not payment.provider_ref}
+
+    def _unknown(self, answers: list[PaymentSnapshot]) -> list[Discrepancy]:
+        """In an account that others use too, what has no reference of ours is theirs: counted, and not parked."""
+        found = [each for answer in answers if (each := unknown(answer))]
+        if self._run.account not in settings.RECONCILIATION_SHARED_ACCOUNTS:
+            return found
+        ours = Payment.objects.filter(reference__in=[each.reference for each in found])
+        references = set(ours.values_list("reference", flat=True))
+        own = [each for each in found if each.reference in references]
+        self._run.foreign += len(found) - len(own)
+        return own
+
+    def _unlisted(self) -> Iterator[Payment]:
+        """Ours of that day that the provider did not list. One it never told us an id of has nothing to be asked by,
+        and has brought no money: whether it was made there is for its ordinary looks to find out.
+        """
+        rows = Payment.objects.filter(made_on(self._run.account, self._run.day)).order_by("pk")
+        last = 0
+        while page := list(rows.filter(pk__gt=last).values_list("pk", "provider_ref")[:KEYS_AT_ONCE]):
+            last = page[-1][0]
+            self._run.here += len(page)
+            unseen = [key for key, provider_ref in page if provider_ref and key not in self._seen]
+            if unseen:
+                yield from differences.with_refunds(rows.filter(pk__in=unseen))
+
+    def _ask_about(self, payment: Payment) -> list[Discrepancy]:
+        return differences.between(payment, differences.ask(payment.account, payment.provider_ref))
+
+
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """The day's first moment in UTC, and the first one after it."""
+    start = datetime.combine(day, time.min, tzinfo=UTC)
+    return start, start + timedelta(days=1)
+
+
+def made_on(account: str, day: date) -> Q:
+    """Payments of ours made at this account on this day of UTC."""
+    start, end = bounds(day)
+    return Q(account=account, created_at__gte=start, created_at__lt=end)
+
+
+def _in_batches(each: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(each)
+    while batch := list(islice(iterator, size)):
+        yield batch

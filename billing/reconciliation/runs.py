@@ -1,0 +1,174 @@
+"""Reconciliation: each day, account by account, is what the provider has the same as what we have?
+
+A day is one of UTC. What counts is when a payment was made, there or here; compared is how both stand now, so a payment
+made at 23:59 and paid at 00:01 belongs to one day. How a day is gone through stands in `reconciled_day`; here is when,
+how often, and what is written about it. A provider that gives no answer leaves the day unfinished; what was found is
+kept, and the day comes again.
+"""
+
+import logging
+import time
+from datetime import UTC, date, datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Min, Q
+from django.db.models.functions import Now
+
+from billing.errors import CannotReconcile, ProviderError
+from billing.models import Difference, Payment, Reconciliation
+from billing.models.reconciliation import STANDING
+from billing.reconciliation.day import RECONCILIATION_QUEUE, Ending, Progress, ReconciledDay, bounds, made_on
+from config.due.backoff import backoff
+from config.due.queue import database_now
+from config.formats.dates import DAY, span
+
+log = logging.getLogger(__name__)
+
+SOON = timedelta(minutes=5)
+"""What could not be looked at now, because somebody else was looking, is compared again then."""
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=1)
+"""After a provider's error."""
+
+
+def reconcile_due(seconds: float) -> int:
+    """Write down the days that are over, and compare those that are due, one by one; none is begun after so long.
+
+    Returns how many were compared: unless it was none, there may be more.
+    """
+    ends_at, compared = time.monotonic() + seconds, 0
+    plan(database_now())
+    while worked_on := RECONCILIATION_QUEUE.work_off(1, _work):
+        compared += worked_on
+        if time.monotonic() >= ends_at:
+            break
+    return compared
+
+
+def plan(now: datetime) -> int:
+    """A row for each closed day of each account since its first payment; returns how many are new.
+
+    None older than RECONCILIATION_DAYS_BACK: in an old shop those are compared only by hand.
+    """
+    last = last_closed(now - timedelta(seconds=settings.RECONCILIATION_DELAY_S))
+    oldest = last - settings.RECONCILIATION_DAYS_BACK * DAY
+    missing = []
+    for account in settings.PAYMENT_ACCOUNTS:
+        first = _first_day(account)
+        there = set(Reconciliation.objects.filter(account=account, day__gte=oldest).values_list("day", flat=True))
+        days = span(max(first, oldest), last) if first else []
+        missing += [Reconciliation(account=account, day=day, reconcile_after=now) for day in days if day not in there]
+    Reconciliation.objects.bulk_create(missing, ignore_conflicts=True)
+    return len(missing)
+
+
+def reconcile(account: str, day: date, progress: Progress = lambda _: None) -> Reconciliation:
+    """Compare this day now, whenever it was compared last. Its `error` says why if it could not be finished.
+
+    Raises CannotReconcile, with a sentence for whoever asked, for a day that is not over, for an account that nobody
+    knows, and while somebody else is at it.
+    """
+    run = compare_again(account, day)
+    claimed = RECONCILIATION_QUEUE.claim_one(run.pk)
+    if claimed is None:
+        raise CannotReconcile(f"{run} is being compared by somebody else; that one will begin again at the end.")
+    try:
+        worked = RECONCILIATION_QUEUE.work_on(claimed, lambda row: _work(row, progress))
+    except KeyboardInterrupt:
+        RECONCILIATION_QUEUE.release([claimed])
+        raise
+    if not worked:
+        raise CannotReconcile(f"{run} could not be compared; the log says why.")
+    run.refresh_from_db()
+    return run
+
+
+def compare_again(account: str, day: date) -> Reconciliation:
+    """Make this day due now. Raises CannotReconcile as `reconcile` does."""
+    now = database_now()
+    if account not in settings.PAYMENT_ACCOUNTS:
+        known = ", ".join(settings.PAYMENT_ACCOUNTS)
+        raise CannotReconcile(f"{account!r} is no account: write one of {known}.")
+    if day > last_closed(now):
+        raise CannotReconcile(f"{day} is not over yet in UTC; the last day that is over is {last_closed(now)}.")
+    run, _ = Reconciliation.objects.get_or_create(account=account, day=day, defaults={"reconcile_after": now})
+    Reconciliation.objects.filter(pk=run.pk, reconcile_after=None).update(reconcile_after=Now())
+    RECONCILIATION_QUEUE.make_due(Q(pk=run.pk), "operator")
+    return run
+
+
+def payments_of(account: str, day: date) -> int:
+    """How many payments we made that day."""
+    return Payment.objects.filter(made_on(account, day)).count()
+
+
+def last_closed(now: datetime) -> date:
+    """The youngest day that is over in UTC."""
+    return now.astimezone(UTC).date() - DAY
+
+
+# --- one day ---------------------------------------------------------------------------------------------------------
+
+
+def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
+    """Compare, mend, and write what came of it."""
+    try:
+        _check(run)
+        day = ReconciledDay(run, progress)
+        day.compare()
+        day.mend()
+    except (ProviderError, CannotReconcile) as error:
+        return _leave_unfinished(run, error)
+    except Ending:
+        RECONCILIATION_QUEUE.release([run])
+        return None
+    return _conclude(run)
+
+
+def _check(run: Reconciliation) -> None:
+    if run.died_too_often:
+        raise CannotReconcile(f"{run.claims - 1} workers did not come back from comparing it")
+    if run.account not in settings.PAYMENT_ACCOUNTS:
+        raise CannotReconcile("PAYMENT_ACCOUNTS does not name the account any more")
+
+
+def _conclude(run: Reconciliation) -> None:
+    standing = dict.fromkeys(STANDING, 0)
+    for state in run.differences.filter(state__in=STANDING).values_list("state", flat=True):
+        standing[Difference.State(state)] += 1
+    with RECONCILIATION_QUEUE.holding(run) as held:
+        for name in ("there", "here", "foreign", "listed"):
+            setattr(held, name, getattr(run, name))
+        held.compared_at, held.error = database_now(), ""
+        wait = _wait(run.day, standing, held.compared_at)
+        RECONCILIATION_QUEUE.done(held) if wait is None else RECONCILIATION_QUEUE.snooze(held, wait)
+        held.save()
+    facts = {"account": run.account, "day": run.day.isoformat(), "there": run.there, "here": run.here}
+    log.info("reconciliation.compared", extra={**facts, **{state.value: number for state, number in standing.items()}})
+
+
+def _wait(day: date, standing: dict[Difference.State, int], now: datetime) -> timedelta | None:
+    """When to compare the day again; None if what is known of it will not change any more."""
+    age = (now.astimezone(UTC).date() - day).days
+    if standing[Difference.State.OPEN]:
+        return SOON
+    limit = settings.RECONCILIATION_DAYS_BACK if any(standing.values()) else settings.RECONCILIATION_NIGHTS
+    tonight = bounds(now.astimezone(UTC).date())[1] + timedelta(seconds=settings.RECONCILIATION_DELAY_S)
+    return tonight - now if age < limit else None
+
+
+def _leave_unfinished(run: Reconciliation, error: Exception) -> None:
+    """What was found so far is kept."""
+    log.warning(
+        "reconciliation.unfinished",
+        extra={"account": run.account, "day": run.day.isoformat(), "error": str(error)},
+    )
+    with RECONCILIATION_QUEUE.holding(run) as held:
+        held.error = str(error)[:200]
+        RECONCILIATION_QUEUE.put_off(held, backoff(held.errors, FIRST_WAIT, LONGEST_WAIT))
+        held.save()
+
+
+def _first_day(account: str) -> date | None:
+    first: datetime | None = Payment.objects.filter(account=account).aggregate(first=Min("created_at"))["first"]
+    return first.astimezone(UTC).date() if first else None

@@ -1,0 +1,67 @@
+"""Refunds that others made: somebody gave money back in the provider's own pages, and the books here follow.
+
+A provider says only how much of a payment went back in all. What is more than our own refunds hold, open ones included,
+somebody else gave back: it becomes a refund here that has succeeded already, so that the shop hears of it as of any
+other. A sum that the books cannot hold calls for a person, and no refund is written.
+"""
+
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Sum
+
+from billing.attention import require_attention
+from billing.models import AskedBy, Attention, Payment, Refund
+from billing.money import Money
+from billing.outbox import record_refund_event
+from billing.refunds.follow import REFUND_QUEUE, check_now, hold
+from billing.states import RefundStatus
+from config.due.queue import database_now
+
+BY_PROVIDER = "provider"
+"""Wanted by somebody in the provider's own pages; here it is only noted."""
+
+
+def notice(payment_id: int, refunded_minor: int) -> Refund | None:
+    """The provider says how much of this payment went back; what did not go through us becomes a refund here.
+
+    Returns that refund, or None where the books agree, or may agree as soon as the open refunds are through.
+    """
+    with transaction.atomic(using=REFUND_QUEUE.database):
+        return notice_held(Payment.objects.select_for_update().get(pk=payment_id), refunded_minor)
+
+
+def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
+    """The same for a payment that is locked already. Another sum than the books can hold calls for a person."""
+    succeeded = _succeeded_minor(payment)
+    external = refunded_minor - payment.refunds_minor
+    left = payment.left
+    if refunded_minor < succeeded or left is None or external > left.minor:
+        _books_differ(payment, refunded_minor, succeeded)
+    elif external > 0:
+        return _note_external(payment, external)
+    elif refunded_minor > succeeded:
+        # After the lock: whoever follows the refund has locked that, and waits for the payment.
+        transaction.on_commit(partial(check_now, payment, AskedBy.SCHEDULE), using=REFUND_QUEUE.database)
+    return None
+
+
+def _succeeded_minor(payment: Payment) -> int:
+    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
+    return done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
+
+
+def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
+    currency = payment.received_currency or payment.currency
+    note = f"the provider gave back {Money(theirs, currency)}, we know of {Money(ours, currency)}"
+    require_attention(payment, Attention.REFUNDS_DIFFER, note)
+    payment.save(update_fields=["attention", "attention_note"])
+
+
+def _note_external(payment: Payment, minor: int) -> Refund:
+    currency = payment.received_currency or payment.currency
+    now = database_now(REFUND_QUEUE.database)
+    ended = {"status": RefundStatus.SUCCEEDED, "next_check_at": None, "ended_at": now}
+    refund = hold(payment, Money(minor, currency), BY_PROVIDER, "found in the provider's books", **ended)
+    record_refund_event(refund, RefundStatus.CREATED, AskedBy.SCHEDULE, now)
+    return refund

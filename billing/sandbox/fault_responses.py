@@ -1,0 +1,136 @@
+"""How each kind of fault looks to the shop: a wrong answer, a lie in a right one, or trouble on the wire."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Protocol
+
+from billing.sandbox.faults import Fault, Params
+from billing.sandbox.messages import Json, Refused, Response
+
+CHUNK_BYTES = 65_536
+
+HTML = "text/html; charset=utf-8"
+
+
+class Exchange(Protocol):
+    """One request of the shop, half done: the mischief decides how it goes on."""
+
+    def work(self) -> Response:
+        """Does what was asked and returns the true answer, without sending it."""
+
+    def send(self, answer: Response) -> None: ...
+
+    def send_head(self, answer: Response, length: int) -> None:
+        """Only the head, promising `length` bytes; the connection ends after this exchange."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def pause(self, seconds: float) -> None:
+        """Raises `Closed` when the sandbox stops meanwhile: whoever was waiting is cut off, not answered."""
+
+    def hang_up(self) -> None:
+        """Closes the connection without another word."""
+
+    def reset(self) -> None:
+        """Breaks the connection: the other side sees a TCP reset."""
+
+
+def respond_with(exchange: Exchange, fault: Fault) -> None:
+    if replacement := REPLACEMENTS.get(fault.kind):
+        exchange.send(replacement(fault.params))
+    elif lie := FALSE_ANSWERS.get(fault.kind):
+        exchange.send(altered_by(lie, exchange.work()))
+    else:
+        WIRE_FAULTS[fault.kind](exchange, fault.params)
+
+
+def altered_by(lie: Callable[[Json], Json], answer: Response) -> Response:
+    """The true answer with the lie in every payment or refund in it; a refusal stays as it is."""
+    if answer.status >= 300:
+        return answer
+    document = json.loads(answer.body)
+    if "payments" in document:
+        document["payments"] = [lie(each) for each in document["payments"]]
+    else:
+        document = lie(document)
+    return Response(answer.status, json.dumps(document).encode(), about=answer.about)
+
+
+def too_many(params: Params) -> Response:
+    answer = Refused(429, "too_many_requests", "Slow down.").answer()
+    return Response(429, answer.body, headers=(("Retry-After", f"{params['retry_after_s']:g}"),))
+
+
+# Sent instead of doing the work.
+REPLACEMENTS: dict[str, Callable[[Params], Response]] = {
+    "status_429": too_many,
+    "status_500": lambda _: Refused(500, "internal_error", "Something broke in here.").answer(),
+    "status_502_html": lambda _: Response(502, b"<html><h1>502 Bad Gateway</h1></html>", HTML),
+    "html": lambda _: Response(200, b"<!doctype html><title>Maintenance</title><p>We are back soon.", HTML),
+    "not_json": lambda _: Response(200, b'{"status": "succeeded'),
+    "redirect": lambda params: Response(302, headers=(("Location", params["location"]),)),
+    "not_found": lambda _: Refused(404, "not_found", "There is no such payment.").answer(),
+    "unauthorized": lambda _: Refused(401, "unauthorized", "This key is not known.").answer(),
+}
+
+
+def wrong_amount(document: Json) -> Json:
+    amount = document["amount"]
+    return document | {"amount": amount | {"value": str(Decimal(amount["value"]) + Decimal("1.00"))}}
+
+
+def wrong_currency(document: Json) -> Json:
+    amount = document["amount"]
+    return document | {"amount": amount | {"currency": "USD" if amount["currency"] != "USD" else "EUR"}}
+
+
+# Told in an answer that is right otherwise: the work is done.
+FALSE_ANSWERS: dict[str, Callable[[Json], Json]] = {
+    "wrong_amount": wrong_amount,
+    "wrong_currency": wrong_currency,
+    "wrong_reference": lambda document: document | {"reference": "somebody-else-1"},
+    "unknown_status": lambda document: document | {"status": "levitating"},
+}
+
+
+def delay(exchange: Exchange, params: Params) -> None:
+    exchange.pause(params["delay_ms"] / 1000)
+    exchange.send(exchange.work())
+
+
+def hang(exchange: Exchange, params: Params) -> None:
+    exchange.pause(params["hang_s"])
+    exchange.hang_up()
+
+
+def drip(exchange: Exchange, params: Params) -> None:
+    """The true answer byte by byte, from the status line on."""
+    answer = exchange.work()
+    for byte in answer.to_bytes():
+        exchange.write(bytes([byte]))
+        exchange.pause(params["drip_ms"] / 1000)
+
+
+def lose_answer(exchange: Exchange, _params: Params) -> None:
+    exchange.work()
+    exchange.hang_up()
+
+
+def oversize(exchange: Exchange, params: Params) -> None:
+    left = int(params["size_bytes"])
+    exchange.send_head(Response(200), left)
+    while left > 0:
+        exchange.write(b"0" * min(left, CHUNK_BYTES))
+        left -= CHUNK_BYTES
+
+
+# Happens on the wire, whatever the answer would have been.
+WIRE_FAULTS: dict[str, Callable[[Exchange, Params], None]] = {
+    "delay": delay,
+    "hang": hang,
+    "drip": drip,
+    "reset": lambda exchange, _: exchange.reset(),
+    "lost_answer": lose_answer,
+    "oversized": oversize,
+}

@@ -1,7 +1,0 @@
-"""Addresses of billing, below /callbacks/."""
-
-from django.urls import path
-
-from billing import views
-
-urlpatterns = [path("<slug:account>/", views.callback, name="callback")]

@@ -1,0 +1,87 @@
+"""Reports as CSV, for whoever goes on counting in a spreadsheet.
+
+A cell that a spreadsheet would take for a formula gets an apostrophe in front: names of products are text, whoever
+wrote them.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+
+from commerce.models import DailyReport
+from commerce.reports.numbers import Numbers, Returned
+
+Cell = str | int | float | None
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+COLUMNS = ("day", "placed", "paid of these", "cancelled", "expired", "still open", "conversion", "orders paid")
+SUMS = ("revenue", "delivery in it")
+MORE = ("late orders taken", "late orders waiting", "late orders given back", "refunds",
+        "median seconds to confirm", "mails sent", "mails given up", "mails waiting")  # fmt: skip
+
+
+def of_day(report: DailyReport) -> str:
+    """One day: a line for each number, so that products and outcomes fit too."""
+    numbers = report.figures
+    return _csv(
+        [
+            ("what", "which", "number", "amount", "currency"),
+            *((name, None, value, None, None) for name, value in zip(COLUMNS, _head(report, numbers), strict=True)),
+            *((name, None, value, None, None) for name, value in zip(MORE, _tail(numbers), strict=True)),
+            *(("revenue", None, each.orders, each.money.value, each.currency) for each in numbers.revenue),
+            *(("delivery in it", None, each.orders, each.money.value, each.currency) for each in numbers.delivery),
+            *(("late taken", None, each.orders, each.money.value, each.currency) for each in numbers.late_taken),
+            *(("late waiting", None, each.orders, each.money.value, each.currency) for each in numbers.late_waiting),
+            *(
+                ("late given back", None, each.orders, each.money.value, each.currency)
+                for each in numbers.late_returned
+            ),
+            *(("refunds of orders", None, *_sum(each)) for each in numbers.refunds_of_orders),
+            *(("refunds of other money", None, *_sum(each)) for each in numbers.refunds_of_other_money),
+            *(("found by", who, number, None, None) for who, number in sorted(numbers.found_by.items())),
+            *(("product", sold.name, sold.quantity, sold.money.value, sold.currency) for sold in numbers.products),
+            *(("placed in hour", hour.label, hour.placed, None, None) for hour in numbers.hours),
+            *(("paid in hour", hour.label, hour.paid, None, None) for hour in numbers.hours),
+        ]
+    )
+
+
+def of_days(reports: Iterable[DailyReport]) -> str:
+    """One line for each day; columns of revenue, and of the delivery in it, for each currency that occurs."""
+    rows = [(report, report.figures) for report in reports]
+    currencies = sorted({taken.currency for _, numbers in rows for taken in numbers.revenue})
+    header = (*COLUMNS, *(f"{noun} {currency}" for noun in SUMS for currency in currencies), *MORE)
+    return _csv([header, *((*_head(*row), *_sums(row[1], currencies), *_tail(row[1])) for row in rows)])
+
+
+def _head(report: DailyReport, numbers: Numbers) -> tuple[Cell, ...]:
+    share = None if numbers.conversion is None else round(numbers.conversion, 4)
+    placed = (numbers.placed, numbers.placed_paid, numbers.placed_canceled, numbers.placed_expired, numbers.placed_open)
+    return (report.day.isoformat(), *placed, share, numbers.paid)
+
+
+def _sums(numbers: Numbers, currencies: Sequence[str]) -> tuple[Cell, ...]:
+    sums = [{taken.currency: taken.money.value for taken in part} for part in (numbers.revenue, numbers.delivery)]
+    return tuple(found.get(currency, 0) for found in sums for currency in currencies)
+
+
+def _tail(numbers: Numbers) -> tuple[Cell, ...]:
+    parts = (numbers.late_taken, numbers.late_waiting, numbers.late_returned)
+    late = tuple(sum(taken.orders for taken in part) for part in parts)
+    refunds = sum(each.refunds for each in numbers.refunds)
+    return (*late, refunds, numbers.median_s, numbers.mails_sent, numbers.mails_given_up, numbers.mails_waiting)
+
+
+def _sum(returned: Returned) -> tuple[Cell, ...]:
+    return returned.refunds, returned.money.value, returned.currency
+
+
+def _csv(rows: Iterable[Sequence[Cell]]) -> str:
+    file = StringIO()
+    csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
+    return file.getvalue()
+
+
+def _harmless(cell: Cell) -> Cell:
+    """Leading blanks do not help: some spreadsheets skip them."""
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(FORMULA) else cell

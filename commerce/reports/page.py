@@ -1,0 +1,131 @@
+"""What the page and the mail of a report show: words for the numbers, in the reader's language."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from billing.models import AskedBy
+from commerce.models import DailyReport
+from commerce.reports import charts
+from commerce.reports.charts import Part, Series
+from commerce.reports.numbers import Numbers
+
+
+@dataclass(frozen=True)
+class Share:
+    """One line of a list of parts: a number, and how much of the whole it is, in percent."""
+
+    name: str
+    css: str
+    number: int
+    percent: float
+
+
+def page(report: DailyReport) -> dict[str, Any]:
+    """Everything that the templates need, charts apart."""
+    numbers = report.figures
+    return {
+        "report": report,
+        "numbers": numbers,
+        "conversion": None if numbers.conversion is None else numbers.conversion * 100,
+        "median": duration(numbers.median_s),
+        "outcomes": _shares(outcomes(numbers)),
+        "found_by": _shares(found_by(numbers)),
+        "mails": _shares(mails(numbers)),
+        "mail_word": _mail_word(report),
+        "products": [(sold, sold.quantity / numbers.products[0].quantity * 100) for sold in numbers.products],
+    }
+
+
+def day_charts(numbers: Numbers) -> dict[str, Any]:
+    """The page's charts."""
+    placed = Series(pgettext("orders", "placed"), "c2", [hour.placed for hour in numbers.hours])
+    paid = Series(pgettext("orders", "paid"), "c1", [hour.paid for hour in numbers.hours])
+    labels = [hour.label for hour in numbers.hours]
+    return {
+        "hours_chart": charts.bars(_("Orders by hour"), labels, [placed, paid], every=3),
+        "outcomes_chart": charts.stacked(_("What became of the orders placed"), outcomes(numbers)),
+        "found_by_chart": charts.stacked(_("Who found out that an order was paid"), found_by(numbers)),
+        "mails_chart": charts.stacked(_("Mails to customers"), mails(numbers)),
+    }
+
+
+def days_chart(reports: list[DailyReport]) -> str:
+    """Orders of many days, oldest first."""
+    numbers = [report.figures for report in reports]
+    placed = Series(pgettext("orders", "placed"), "c2", [one.placed for one in numbers])
+    paid = Series(pgettext("orders", "paid"), "c1", [one.paid for one in numbers])
+    labels = [date_format(report.day, "j M") for report in reports]
+    return charts.bars(_("Orders of the last days"), labels, [placed, paid], every=max(1, -(-len(labels) // 5)))
+
+
+def outcomes(numbers: Numbers) -> list[Part]:
+    """What became of the orders placed that day."""
+    return [
+        Part(pgettext("orders", "paid"), "c1", numbers.placed_paid),
+        Part(pgettext("orders", "cancelled"), "c3", numbers.placed_canceled),
+        Part(pgettext("orders", "expired"), "c4", numbers.placed_expired),
+        Part(pgettext("orders", "still open"), "c2", numbers.placed_open),
+    ]
+
+
+def found_by(numbers: Numbers) -> list[Part]:
+    """The three ways always, the others where there were any."""
+    words = {
+        AskedBy.CALLBACK: _("the provider's callback"),
+        AskedBy.SCHEDULE: _("our own asking"),
+        AskedBy.RETURN: _("the customer's return"),
+        AskedBy.OPERATOR: _("an operator"),
+        AskedBy.CHECKOUT: _("the checkout"),
+        AskedBy.CUSTOMER: _("the customer, who cancelled"),
+        AskedBy.RECONCILIATION: _("the nightly comparison with the provider"),
+    }
+    always = (AskedBy.CALLBACK, AskedBy.SCHEDULE, AskedBy.RETURN)
+    known = [
+        Part(word, f"c{min(place, 5)}", numbers.found_by.get(who.value, 0))
+        for place, (who, word) in enumerate(words.items(), start=1)
+        if who in always or numbers.found_by.get(who.value)
+    ]
+    return known + [Part(who, "c5", number) for who, number in numbers.found_by.items() if who not in AskedBy.values]
+
+
+def mails(numbers: Numbers) -> list[Part]:
+    """What became of the mails that were written that day."""
+    return [
+        Part(pgettext("mails", "sent"), "c1", numbers.mails_sent),
+        Part(pgettext("mails", "given up"), "c3", numbers.mails_given_up),
+        Part(pgettext("mails", "waiting"), "c2", numbers.mails_waiting),
+    ]
+
+
+def duration(seconds: float | None) -> str:
+    """As short as one says it: 4.2 s, 12 min, 3 h 5 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 59.95:
+        return _("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _("%(minutes)d min") % {"minutes": minutes}
+    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+
+
+def _mail_word(report: DailyReport) -> str:
+    words = {
+        DailyReport.MailState.NONE: pgettext("mail to the managers", "none"),
+        DailyReport.MailState.QUEUED: pgettext("mail to the managers", "not sent yet"),
+        DailyReport.MailState.SENT: pgettext("mail to the managers", "sent"),
+        DailyReport.MailState.UNCERTAIN: pgettext(
+            "mail to the managers", "it may have arrived, so it is not sent again"
+        ),
+        DailyReport.MailState.GIVEN_UP: pgettext("mail to the managers", "given up"),
+    }
+    return words[DailyReport.MailState(report.mail_state)]
+
+
+def _shares(parts: list[Part]) -> list[Share]:
+    total = sum(part.value for part in parts)
+    return [Share(part.name, part.css, part.value, part.value / total * 100 if total else 0.0) for part in parts]

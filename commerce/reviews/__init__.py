@@ -1,0 +1,1 @@
+"""Reviews: asked for, written behind a signed link, moderated, and counted."""

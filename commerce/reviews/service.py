@@ -1,0 +1,167 @@
+"""Reviews: asked for, written, moderated.
+
+A customer is asked once per order, REVIEW_REQUEST_AFTER_DAYS after its delivery. `order.reviews_asked_at` is written in
+the same transaction as the mail, under the order's lock: a run that is cut off, repeated or doubled asks nobody twice.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Q, QuerySet
+
+from commerce import notifications
+from commerce.errors import NothingToReview, ReviewPublished
+from commerce.models import Order, OrderLine, OrderStatus, Review
+from commerce.reviews.links import Subject
+from config.due.queue import database_now
+from config.due.shutdown import shutting_down
+from config.logging import log_context
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""So many orders are looked up at once; each is then asked about in a transaction of its own."""
+
+TELL_EVERY_S = 5.0
+
+
+# --- asked for -------------------------------------------------------------------------------------------------------
+
+
+def request_due(seconds: float) -> bool:
+    """Write the mails that are due, for `seconds` at the most; True if it did not come to the end: call it again.
+
+    An order that fails is logged and passed over: the next day's run comes to it again, until it is too old.
+    """
+    started = told_at = time.monotonic()
+    orders, asked, finished = 0, 0, True
+    now = database_now()
+    for order_id in _unasked_ids(now):
+        asked += _ask_safely(order_id, now)
+        orders += 1
+        if time.monotonic() - told_at >= TELL_EVERY_S:
+            told_at = time.monotonic()
+            log.info("reviews.requesting", extra={"orders": orders, "asked": asked})
+        if shutting_down.is_set() or time.monotonic() - started >= seconds:
+            finished = False
+            break
+    log.info("reviews.requested", extra={"orders": orders, "asked": asked, "finished": finished})
+    return not finished
+
+
+def _unasked_ids(now: datetime) -> Iterator[int]:
+    """The longest delivered first, in the order of the index `order_unasked`, found batch by batch without a lock."""
+    orders = _unasked(now).order_by("delivered_at", "pk").values_list("delivered_at", "pk")
+    found = list(orders[:BATCH])
+    while found:
+        yield from (key for _, key in found)
+        delivered_at, last = found[-1]
+        later = Q(delivered_at__gt=delivered_at) | Q(pk__gt=last)
+        found = list(orders.filter(later, delivered_at__gte=delivered_at)[:BATCH])
+
+
+def _unasked(now: datetime) -> QuerySet[Order]:
+    """Delivered long enough ago, and not too long: nobody is asked about what was forgotten."""
+    return Order.objects.filter(
+        status=OrderStatus.DELIVERED,
+        reviews_asked_at__isnull=True,
+        delivered_at__gt=now - timedelta(days=settings.REVIEW_REQUEST_UNTIL_DAYS),
+        delivered_at__lte=now - timedelta(days=settings.REVIEW_REQUEST_AFTER_DAYS),
+    )
+
+
+def _ask_safely(order_id: int, now: datetime) -> bool:
+    """One order that cannot be asked about must not keep the others from it."""
+    with log_context(order=order_id):
+        try:
+            return _ask(order_id, now)
+        except (OperationalError, InterfaceError):  # the database is away, for the others too
+            raise
+        except Exception:
+            log.exception("reviews.request_failed")
+            return False
+
+
+def _ask(order_id: int, now: datetime) -> bool:
+    """Ask about one order, unless somebody else does or has; says whether there was something to ask about."""
+    skip_locked = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        order = _unasked(now).select_for_update(skip_locked=skip_locked).filter(pk=order_id).first()
+        if order is None:
+            return False
+        lines = _to_ask_about(order)
+        if lines:
+            notifications.queue_review_reminder(order, lines)
+        order.reviews_asked_at = now
+        order.save(update_fields=["reviews_asked_at"])
+    return bool(lines)
+
+
+def _to_ask_about(order: Order) -> list[OrderLine]:
+    """One line for each product, without what is reviewed already, or not sold any more and so shown nowhere."""
+    reviewed = set(order.reviews.values_list("product_id", flat=True))
+    lines = {line.product_id: line for line in order.lines.select_related("product__seller").order_by("-pk")}
+    return [line for key, line in sorted(lines.items()) if line.product.for_sale and key not in reviewed]
+
+
+# --- written ---------------------------------------------------------------------------------------------------------
+
+
+def line_of(subject: Subject) -> OrderLine:
+    """What is reviewed. Raises NothingToReview if the order is gone, is no delivered one any more, or has no such line.
+
+    A product that is not sold any more may be reviewed by whoever was asked.
+    """
+    lines = OrderLine.objects.select_related("order", "product").filter(order__status=OrderStatus.DELIVERED)
+    line = lines.filter(**subject._asdict()).first()
+    if line is None:
+        raise NothingToReview
+    return line
+
+
+def written(subject: Subject) -> Review | None:
+    """What the customer said so far."""
+    return _of(subject).first()
+
+
+def write(subject: Subject, rating: int, text: str, name: str) -> Review:
+    """What the customer says, in place of what was said before; it waits for a moderator.
+
+    Raises NothingToReview as `line_of` does, and ReviewPublished: others have read it by then.
+    """
+    with transaction.atomic():
+        # The order's lock lets a second click find what the first one wrote, the review's keeps moderators out.
+        Order.objects.select_for_update().filter(pk=subject.order_id).first()
+        line_of(subject)
+        review = _of(subject).select_for_update().first() or Review(**subject._asdict())
+        if review.is_published:
+            raise ReviewPublished
+        review.write(rating, text, name, database_now())
+        review.save()
+    log.info("review.written", extra={"review": review.pk, "rating": rating})
+    return review
+
+
+def _of(subject: Subject) -> QuerySet[Review]:
+    """One at the most."""
+    return Review.objects.filter(**subject._asdict())
+
+
+# --- moderated -------------------------------------------------------------------------------------------------------
+
+
+def moderate(review_id: int, seen: datetime, status: Review.Status, by: str) -> bool:
+    """Publish or reject the text of that moment; False if it is so already, or if the customer has changed it since."""
+    with transaction.atomic():
+        reviews = Review.objects.select_for_update().filter(pk=review_id, changed_at=seen)
+        review = reviews.exclude(status=status).first()
+        if review is None:
+            return False
+        review.moderate(status, by, database_now())
+        review.save(update_fields=["status", "moderated_at", "moderated_by"])
+    log.info(f"review.{status}", extra={"review": review_id, "by": by})
+    return True

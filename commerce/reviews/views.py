@@ -1,0 +1,79 @@
+"""The page behind a link of a review reminder: no login, because the link is the proof."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from commerce import visitors
+from commerce.errors import CannotReview, NothingToReview
+from commerce.forms import ReviewForm
+from commerce.models import OrderLine, Review
+from commerce.reviews import links
+from commerce.reviews import service as reviews
+from commerce.reviews.links import Subject
+
+UNSEEN = {
+    "X-Robots-Tag": "noindex, nofollow",
+    # The address is a key. "no-referrer" would hide it from ourselves as well, and then Django refuses the form: it
+    # could not tell any more that the form came from this shop.
+    "Referrer-Policy": "same-origin",
+}
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def review(request: HttpRequest, token: str) -> HttpResponse:
+    """The form, what was written with it, and where that stands. Only the button changes anything: mail scanners look.
+
+    Not found (404) if we never made such a link; gone (410) if it is too old, or if there is nothing to review now.
+    """
+    try:
+        subject = links.read(token)
+        line = reviews.line_of(subject)
+        answer = _write(request, subject, line) if request.method == "POST" else _show(request, subject, line)
+    except links.Forged:
+        raise Http404 from None
+    except (links.Expired, NothingToReview) as error:
+        page = {"expired": isinstance(error, links.Expired), "in_cart": visitors.in_cart(request)}
+        answer = render(request, "commerce/review_over.html", page, status=410)
+    for name, value in UNSEEN.items():
+        answer[name] = value
+    return answer
+
+
+def _show(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
+    written = reviews.written(subject)
+    return _page(request, line, written, ReviewForm(initial=_said(written, line)))
+
+
+def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
+    form, status = ReviewForm(request.POST), 200
+    if form.is_valid():
+        try:
+            reviews.write(subject, **form.cleaned_data)
+        except NothingToReview:
+            raise
+        except CannotReview as error:
+            form.add_error(None, str(error))
+            status = 409
+        else:
+            messages.success(request, _("Thank you. We read every review before it is shown."))
+            return redirect(request.path)
+    return _page(request, line, reviews.written(subject), form, status)
+
+
+def _said(written: Review | None, line: OrderLine) -> dict[str, object]:
+    """What the form begins with."""
+    if written is None:
+        return {"name": line.order.name}
+    return {"rating": written.rating, "text": written.text, "name": written.name}
+
+
+def _page(
+    request: HttpRequest, line: OrderLine, written: Review | None, form: ReviewForm, status: int = 200
+) -> HttpResponse:
+    page = {"line": line, "product": line.product, "review": written, "form": form}
+    return render(request, "commerce/review.html", {**page, "in_cart": visitors.in_cart(request)}, status=status)

@@ -1,0 +1,80 @@
+"""What the words after a command mean. Each reader raises ArgumentTypeError, with what to write instead."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from config.cli.command import NoAnswer
+from config.formats import durations
+from config.formats.dates import span
+
+MOST = 100_000
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:7]) <= MOST or len(text) > len(str(MOST)):
+        raise ArgumentTypeError(f"{text!r} is no such number: write a whole number from 1 to {MOST}")
+    return int(text)
+
+
+def length(text: str) -> timedelta:
+    """`90s`, `15m`, `2h` or `3d`."""
+    try:
+        return durations.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def day(text: str) -> date:
+    """`2026-03-29`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no day: write one like 2026-03-29") from None
+
+
+def moment(text: str) -> datetime:
+    """`2026-03-29T12:00:00Z`, or its day alone; UTC, where nothing else is said."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no moment: write one like 2026-03-29 or 2026-03-29T12:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def since(text: str) -> datetime:
+    """A moment, or how long ago it was."""
+    try:
+        return timezone.now() - durations.parse(text)
+    except ValueError:
+        pass
+    try:
+        return moment(text)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r} is no time: write one like 90m, 6h, 2d or 2026-03-29T12:00:00Z") from None
+
+
+def add_days(parser: ArgumentParser, last: str) -> None:
+    """`--day`, or `--from` and `--to`; `last` says which day is the last if none is named."""
+    parser.add_argument("--day", type=day, help="one day, like 2026-03-29")
+    parser.add_argument("--from", type=day, dest="first", help="the first of several days")
+    parser.add_argument("--to", type=day, dest="last", help=f"the last of them; otherwise {last}")
+
+
+def days(options: Mapping[str, Any], last: date) -> list[date]:
+    """The days that were asked for; none, if none was named. Raises NoAnswer if the words make no sense together."""
+    one, first = options["day"], options["first"]
+    if one and (first or options["last"]):
+        raise NoAnswer("Write either --day or --from and --to.")
+    if options["last"] and not first:
+        raise NoAnswer("Write --from too: the first of the days.")
+    if not (one or first):
+        return []
+    first, last = one or first, one or options["last"] or last
+    if first > last:
+        raise NoAnswer(f"--from {first} is after --to {last}.")
+    return span(first, last)

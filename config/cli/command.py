@@ -1,0 +1,57 @@
+"""What all commands have in common: how they end, and how they show that they get on.
+
+A command ends with 0 if all is well, with 1 if it has done or answered what it was asked and something is left to do or
+was found, and with 2 if there is no answer: an unknown id, a database or broker that is away, words that make no sense.
+"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
+from django.db import Error
+
+from config.health.views import database_problem
+
+SOMETHING_LEFT, NO_ANSWER = 1, 2
+
+EXIT_STATUS_HELP = "Ends with 0 if all is well, 1 if something is left to do or was found, 2 if there is no answer."
+
+BAR = 30
+
+
+class SomethingLeft(CommandError):
+    """It was done or answered, and something is left to do or was found."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, returncode=SOMETHING_LEFT)
+
+
+class NoAnswer(CommandError):
+    """It could not be done or answered."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, returncode=NO_ANSWER)
+
+
+class Command(BaseCommand):
+    """Ends by the rule above, whatever the database does."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        """Whoever asks for help is told how it ends."""
+        return super().create_parser(prog_name, subcommand, epilog=EXIT_STATUS_HELP, **options)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Django's, with the errors of the database in a sentence."""
+        try:
+            return super().execute(*args, **options)
+        except SystemCheckError as error:
+            error.returncode = NO_ANSWER
+            raise
+        except Error as error:
+            problem = database_problem() or f"The database has refused ({type(error).__name__}): {error}"
+            raise NoAnswer(problem) from error
+
+
+def progress_bar(done: int, total: int, label: str) -> str:
+    """A line for a terminal, which takes the place of the one before it."""
+    filled = BAR * min(done, total) // total
+    return f"\r[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total}  {label}\033[K"

@@ -1,0 +1,65 @@
+"""A small HTTP server for processes that have none: it answers whoever watches them, and nothing else.
+
+It runs beside the work, in daemon threads, and never holds up the process or its end.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+
+Response = tuple[int, str, bytes]
+"""Status, content type, body."""
+
+CLIENT_TIMEOUT_S = 5.0
+"""Whoever is silent for longer is hung up on."""
+
+log = logging.getLogger(__name__)
+
+
+def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) -> ThreadingHTTPServer:
+    """Answer GET for each path in `routes`, until the process ends. Raises OSError if the address cannot be had."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = CLIENT_TIMEOUT_S
+        server_version, sys_version = "Tillkeeper", ""
+
+        def do_GET(self) -> None:
+            found = routes.get(self.path.partition("?")[0])
+            self._send(*(_answer(found) if found else (404, "text/plain", b"There is nothing here.\n")))
+
+        def _send(self, status: int, content_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its base names it so)
+            """Somebody looks every few seconds; that is no news."""
+
+    server = _Quiet((host, port), Handler)
+    threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+    return server
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """HTTPServer would ask DNS for this machine's name, which nobody needs and DNS may be slow to tell."""
+        TCPServer.server_bind(self)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever asked has gone before the answer came."""
+        log.debug("probe.broken", exc_info=True)
+
+
+def _answer(route: Callable[[], Response]) -> Response:
+    """A route that fails is a 500 for who asked, and no trouble for anybody else."""
+    try:
+        return route()
+    except Exception:
+        log.exception("probe.failed")
+        return 500, "text/plain", b"It failed; the log says why.\n"

@@ -1,0 +1,1 @@
+"""The one place where the rest of the code touches Prometheus."""

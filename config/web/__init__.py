@@ -1,0 +1,1 @@
+"""The web process and the proxies in front of it."""
