@@ -11,8 +11,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from billing.limits import breaker
+from billing.management import check_now
 from billing.models import Attention, Difference, Payment, Refund
-from billing.payments import check_now
 from tests import backstage
 from tests.shop import Shop
 

@@ -21,9 +21,7 @@ from config.metrics import files
 from config.metrics.registry import CATALOGUE, READERS, counter
 from tests.stack.ports import LOOPBACK, free_port, wait_until
 
-BEGIN = (
-    "from config.metrics import files; files.begin(); print('begun', flush=True); import time; time.sleep(60)"
-)
+BEGIN = "from config.metrics import files; files.begin(); print('begun', flush=True); import time; time.sleep(60)"
 
 
 # --- declared --------------------------------------------------------------------------------------------------------

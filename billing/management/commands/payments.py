@@ -10,8 +10,8 @@ from django.core.management.base import CommandParser
 from billing.attention_list import Case, every_case
 from billing.explain.serialize import filter_payments, serialize_payment, serialize_story
 from billing.lookup import payments_named
+from billing.management import check_now
 from billing.models import Payment
-from billing.payments import check_now
 from billing.payments import service as payments
 from billing.states import Status
 from config.cli.arguments import count, length

@@ -1,4 +1,4 @@
-"""An operator's look at one payment from the command line: asked for, or done here and waited for."""
+"""An operator's check of one payment from the command line: requested, or done here and waited for."""
 
 import time
 from dataclasses import dataclass
