@@ -1,17 +1,17 @@
-"""When a schedule entry is due: a strict reading of what periodiq reads too kindly.
+"""When a schedule entry is due. All times are UTC.
 
-periodiq's own parser takes 61 minutes and 31 February for valid, never fires on Sunday as 0, and knows no seconds. Here
-a wrong spec is refused when it is written down. All times are UTC. Both kinds speak periodiq's protocol (`validate`,
-`next_valid_date`), so its scheduler takes them in place of its own.
+periodiq's own parser accepts minute 61 and 31 February, never fires on Sunday as 0, and has no seconds. Both kinds of
+period refuse a wrong spec when they are made. They speak periodiq's protocol (`validate`, `next_valid_date`), so its
+scheduler takes them in place of its own.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+
+from cronsim import CronSim, CronSimError
 
 DAY_S = 86_400
-_NAMES = {name: str(number) for number, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])}
-_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,12 @@ class Cron:
     spec: str
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a spec that cannot be read, or that never comes."""
+        """Raises ValueError for a spec that cannot be read, or that is never due."""
+        if len(self.spec.split()) != 5:
+            raise ValueError(f"{self.spec!r}: write five fields: minute hour day-of-month month day-of-week")
         try:
-            self.latest(datetime(2028, 12, 31, 23, 59, tzinfo=UTC))  # 2028 is a leap year: 29 February counts
-        except ValueError as error:
+            CronSim(self.spec, datetime.now(UTC))
+        except CronSimError as error:
             raise ValueError(f"{self.spec!r}: {error}") from None
 
     def __str__(self) -> str:
@@ -64,64 +66,16 @@ class Cron:
 
     def latest(self, now: datetime) -> datetime:
         """The last moment up to now that was due."""
-        day = now.astimezone(UTC).replace(second=0, microsecond=0)
-        for _ in range(4 * 366):
-            minutes = [m for m in self._minutes_of_day if m <= day.hour * 60 + day.minute]
-            if minutes and self._day_matches(day):
-                return day.replace(hour=minutes[-1] // 60, minute=minutes[-1] % 60)
-            day = day.replace(hour=23, minute=59) - timedelta(days=1)
-        raise ValueError("it never comes")
+        return next(CronSim(self.spec, _minute_of(now) + _MINUTE, reverse=True))
 
     def next_valid_date(self, last: datetime) -> datetime:
         """The next due moment after this one."""
-        day = last.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
-        for _ in range(8 * 366):
-            minutes = [m for m in self._minutes_of_day if m >= day.hour * 60 + day.minute]
-            if minutes and self._day_matches(day):
-                return day.replace(hour=minutes[0] // 60, minute=minutes[0] % 60)
-            day = day.replace(hour=0, minute=0) + timedelta(days=1)
-        raise ValueError("it never comes")
+        return next(CronSim(self.spec, last.astimezone(UTC)))
 
     def validate(self, date: datetime) -> bool:
         """Is this minute due?"""
-        return self.latest(date) == date.astimezone(UTC).replace(second=0, microsecond=0)
-
-    @cached_property
-    def _fields(self) -> list[frozenset[int]]:
-        parts = self.spec.lower().split()
-        if len(parts) != len(_FIELDS):
-            raise ValueError("write five fields: minute hour day-of-month month day-of-week")
-        return [_values(part, *field) for part, field in zip(parts, _FIELDS, strict=True)]
-
-    @cached_property
-    def _minutes_of_day(self) -> list[int]:
-        minutes, hours, *_ = self._fields
-        return sorted(hour * 60 + minute for hour in hours for minute in minutes)
-
-    def _day_matches(self, day: datetime) -> bool:
-        _, _, days, months, weekdays = self._fields
-        by_day, by_weekday = day.day in days, day.isoweekday() % 7 in {weekday % 7 for weekday in weekdays}
-        both_given = not any(part.startswith("*") for part in (self.spec.split()[2], self.spec.split()[4]))
-        return day.month in months and (by_day or by_weekday if both_given else by_day and by_weekday)
+        return self.latest(date) == _minute_of(date)
 
 
-def _values(text: str, noun: str, least: int, most: int) -> frozenset[int]:
-    """One field: `*`, `5`, `1-5`, `*/10`, `10-50/20`, and lists of these."""
-    values: set[int] = set()
-    for part in text.split(","):
-        span, has_step, step = part.partition("/")
-        first, has_end, last = (f"{least}-{most}" if span == "*" else span).partition("-")
-        if not has_end:
-            last = str(most) if has_step else first
-        start, end, every = (_number(word, noun) for word in (first, last, step if has_step else "1"))
-        if not (least <= start <= end <= most and every >= 1):
-            raise ValueError(f"{part!r} is no {noun}: write numbers from {least} to {most}")
-        values.update(range(start, end + 1, every))
-    return frozenset(values)
-
-
-def _number(word: str, noun: str) -> int:
-    word = _NAMES.get(word, word) if noun == "day of week" else word
-    if not word.isdecimal():
-        raise ValueError(f"{word!r} is no {noun}")
-    return int(word)
+def _minute_of(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)

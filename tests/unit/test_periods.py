@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -91,7 +92,6 @@ def test_every_second_of_a_day_agrees_with_itself() -> None:
         ", * * * *",
         "1.5 * * * *",
         "mon * * * *",
-        "* * * jan *",
         "* * * * monday",
         "* * * * noday",
         "* * * * sat-sun",
@@ -129,6 +129,7 @@ def test_sunday_has_three_names(sunday: str) -> None:
         ("0 0 */5 * *", [1, 6, 11]),
         ("0 0 10 * *", [10]),
         ("0 0 10 2 *", []),
+        ("0 0 10 jan,mar *", [10]),
     ],
 )
 def test_which_days_are_meant(spec: str, days: list[int]) -> None:
@@ -146,13 +147,24 @@ def test_the_29th_of_february_comes_in_leap_years() -> None:
 
 
 def test_all_times_are_utc() -> None:
-    """Whatever zone the question is asked in."""
+    """In every time zone of the caller."""
     tokyo = timezone(timedelta(hours=9))
     nightly = Cron("0 3 * * *")
 
     assert nightly.latest(datetime(2027, 1, 1, 11, 59, tzinfo=tokyo)) == datetime(2026, 12, 31, 3, tzinfo=UTC)
     assert nightly.latest(datetime(2027, 1, 1, 12, 0, tzinfo=tokyo)) == datetime(2027, 1, 1, 3, tzinfo=UTC)
     assert Every(7_200).latest(datetime(2027, 1, 1, 10, 30, tzinfo=tokyo)) == NEW_YEAR
+
+
+@pytest.mark.parametrize("change", [datetime(2027, 3, 28, tzinfo=UTC), datetime(2027, 10, 31, tzinfo=UTC)])
+def test_summer_time_moves_nothing(change: datetime) -> None:
+    """The night in which Berlin puts its clocks forward or back has each due moment once, at the same time of UTC."""
+    berlin = ZoneInfo("Europe/Berlin")
+    expected = [change + timedelta(minutes=30 * half_hour) for half_hour in range(9)]
+    found = [Cron("*/30 0-4 * * *").latest((minute + 29 * MINUTE).astimezone(berlin)) for minute in expected]
+
+    assert found == expected
+    assert Cron("30 2 * * *").next_valid_date(change.astimezone(berlin)) == change + timedelta(hours=2, minutes=30)
 
 
 @pytest.mark.parametrize(
