@@ -1,7 +1,7 @@
-"""Operations that let customers go on while they work, on either database.
+"""Schema changes that do not block customers, on both databases.
 
-PostgreSQL's own know no other database; on SQLite, which has one writer anyway, they are the plain ones here. A
-migration that does something concurrently says `atomic = False`.
+Django's own operations work on PostgreSQL only. Here they become the plain ones on SQLite, which has one writer anyway.
+A migration with a concurrent operation says `atomic = False`.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from django.db.migrations.operations.base import Operation
 
 
 class _Gently(Operation):
-    """Works as PostgreSQL's operation there, and elsewhere as `plain`."""
+    """PostgreSQL's operation on PostgreSQL, `plain` elsewhere."""
 
     plain: type[Operation] | None
 
@@ -37,18 +37,18 @@ class AddIndexConcurrently(_Gently, postgres.AddIndexConcurrently):
 
 
 class RemoveIndexConcurrently(_Gently, postgres.RemoveIndexConcurrently):
-    """The index goes once nobody uses it."""
+    """Drops an index without stopping a write."""
 
     plain = migrations.RemoveIndex
 
 
 class AddConstraintNotValid(_Gently, postgres.AddConstraintNotValid):
-    """A check constraint for what is written from now on."""
+    """A check constraint for rows that are written from now on."""
 
     plain = migrations.AddConstraint
 
 
 class ValidateConstraint(_Gently, postgres.ValidateConstraint):
-    """And for what was there before; SQLite has looked at it already."""
+    """Checks the rows that were there before; SQLite has done so already."""
 
     plain = None

@@ -1,14 +1,17 @@
-"""Which migrations may run while the old code still serves customers, and why others may not.
+"""Which migrations are safe while the old code still serves customers, and why others are not.
 
-A deploy migrates first and replaces processes afterwards, so for a while the old code reads and writes the new tables,
-and the lock of a schema change is one that customers wait for. What is refused here is possible in steps: *expand* in
-one release (new things, nullable or with a default of the database), *contract* in a later one.
+A deploy migrates first and replaces processes afterwards. For a while the old code reads and writes the new tables, and
+customers wait for the lock of a schema change. A refused change is possible in steps: *expand* in one release (new
+things, nullable or with a default of the database), *contract* in a later one.
 
-A migration whose author knows better says so, operation by operation, and the check then insists that it is still true
-that the check would refuse it:
+An author who has reviewed an operation writes the reason down. The check then insists that the entry is still needed:
 
     class Migration(migrations.Migration):
         reviewed = {"RemoveField order.note": "no code since 1.4 reads or writes it"}
+
+django-migration-linter was tried on the 40 cases of the tests. With all of its warnings as errors it lets through a
+unique column, a check constraint that is validated at once, any SQL and any operation it does not know. It refuses a
+longer text, ignores whole migrations without a reason, and needs a PostgreSQL where this check needs no database.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,10 +37,7 @@ HARMLESS = (
 )
 
 IN_PYTHON_ONLY = {*models.Field.non_db_attrs, "default", "auto_now", "auto_now_add"} - {"db_column"}
-"""Arguments of a field that the database never hears of."""
-
-_INDEXED = "db_index"
-"""An attribute of every field, which django-stubs does not know."""
+"""Arguments of a field that the database does not know."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Unsafe:
 
 @dataclass
 class _Past:
-    """What is known before an operation: the models as they were, and the tables this migration itself has made."""
+    """The models before an operation, and the tables that this migration itself has made."""
 
     app: str
     state: ProjectState
@@ -67,8 +67,7 @@ class _Past:
 
 
 def unsafe_migrations(apps: set[str]) -> list[Unsafe]:
-    """Everything that is unsafe in the migrations of these apps; the first ones of an app make new tables, and are not
-    looked at."""
+    """The unsafe operations in the migrations of these apps. Initial migrations only make new tables: not checked."""
     loader = MigrationLoader(None)
     found: list[Unsafe] = []
     for (app, name), migration in sorted(loader.disk_migrations.items()):
@@ -79,12 +78,12 @@ def unsafe_migrations(apps: set[str]) -> list[Unsafe]:
 
 
 def unsafe_operations(migration: migrations.Migration, before: ProjectState, name: str) -> list[Unsafe]:
-    """What is unsafe in one migration, but for what its author has looked at; and what was looked at for nothing."""
+    """The unsafe operations of one migration that its author has not reviewed, and reviews that are not needed."""
     reviewed: dict[str, str] = getattr(migration, "reviewed", {})
     refused = dict(_refused(migration, before))
     found = [Unsafe(name, operation, why) for operation, why in refused.items() if not reviewed.get(operation)]
     return found + [
-        Unsafe(name, operation, "it stands in `reviewed`, and nothing is wrong with it; take it away there")
+        Unsafe(name, operation, "it stands in `reviewed`, and nothing is wrong with it; remove the entry")
         for operation in reviewed.keys() - refused.keys()
     ]
 
@@ -101,7 +100,7 @@ def _refused(migration: migrations.Migration, before: ProjectState) -> Iterator[
 
 
 def _parts(operation: Operation) -> Sequence[Operation]:
-    """What the database is told; a change of the state alone is none of its business."""
+    """The operations that reach the database, without changes of the state alone."""
     return operation.database_operations if isinstance(operation, migrations.SeparateDatabaseAndState) else [operation]
 
 
@@ -116,30 +115,19 @@ def _why_not(operation: Operation, past: _Past) -> str | None:
     table = getattr(operation, "model_name_lower", getattr(operation, "name_lower", ""))
     if isinstance(operation, (migrations.CreateModel, *HARMLESS)) or table in past.created:
         return None
-    for kind, judge in JUDGES.items():
+    for kind, rule in RULES.items():
         if isinstance(operation, kind):
-            return judge(operation, past)
-    return "nobody has said whether it is safe; look at what it does, and write the reason into `reviewed`"
-
-
-def _is_gone(_operation: Operation, _past: _Past) -> str:
-    return (
-        "the old code still reads and writes it; release code that does not know it any more first (Django names every "
-        "column of a model in each statement), and take it out of the database with the release after that"
-    )
-
-
-def _is_renamed(_operation: Operation, _past: _Past) -> str:
-    return "the old code asks for the old name; add the new one, write both, fill it in, and remove the old one later"
+            return rule if isinstance(rule, str) else rule(operation, past)
+    return "there is no rule for this operation; check its locks, and write the reason into `reviewed`"
 
 
 def _adds_field(operation: migrations.AddField, _past: _Past) -> str | None:
-    new = operation.field
+    new: Any = operation.field
     if new.many_to_many:
         return None
     if not new.null and new.db_default is NOT_PROVIDED:
         return "the old code inserts rows without it; make it nullable, or give it a `db_default`, not a `default`"
-    if new.unique or getattr(new, _INDEXED, False):
+    if new.unique or new.db_index:
         return "its index is built under a lock that stops every write; add the field, then the index concurrently"
     return None
 
@@ -148,40 +136,25 @@ def _alters_field(operation: migrations.AlterField, past: _Past) -> str | None:
     old, new = past.field(operation.model_name, operation.name), operation.field
     was, will_be = _column(old), _column(new)
     changed = {name for name in was.keys() | will_be.keys() if was.get(name) != will_be.get(name)}
-    if _is_longer(old, new):
-        changed.discard("max_length")
-    if new.null:
-        changed.discard("null")
-    changed -= {"db_default", "db_comment"}
-    if not changed:
-        return None
+    changed -= {"db_default", "db_comment"} | ({"max_length"} if _is_longer(old, new) else set())
+    changed -= {"null"} if new.null else set()
     if changed == {"null"}:
         return (
             "NOT NULL reads the whole table under a lock, and the old code may still write nothing; add a check "
             "constraint with AddConstraintNotValid, validate it, and only then alter the field"
         )
-    return f"{', '.join(sorted(changed))}: the table may be written anew under a lock; add another column instead"
+    rewritten = "the table may be rewritten under a lock; add another column instead"
+    return f"{', '.join(sorted(changed))}: {rewritten}" if changed else None
 
 
 def _column(one: "models.Field[Any, Any]") -> dict[str, Any]:
-    """What of the field the database knows."""
+    """The part of the field that the database knows."""
     _name, path, _args, options = one.deconstruct()
     return {"type": path, **{name: value for name, value in options.items() if name not in IN_PYTHON_ONLY}}
 
 
 def _is_longer(old: "models.Field[Any, Any]", new: "models.Field[Any, Any]") -> bool:
     return old.max_length is not None and (new.max_length is None or new.max_length >= old.max_length)
-
-
-def _adds_index(_operation: Operation, _past: _Past) -> str:
-    return (
-        "it stops every write to the table while it is built; use AddIndexConcurrently of config.operations, in a "
-        "migration with `atomic = False`"
-    )
-
-
-def _removes_index(_operation: Operation, _past: _Past) -> str:
-    return "it waits for a lock with everybody waiting behind it; use RemoveIndexConcurrently of config.operations"
 
 
 def _adds_constraint(operation: migrations.AddConstraint, _past: _Past) -> str:
@@ -193,32 +166,38 @@ def _adds_constraint(operation: migrations.AddConstraint, _past: _Past) -> str:
     return "its index is built under a lock that stops every write; make the unique index concurrently in RunSQL"
 
 
-def _adds_together(_operation: Operation, _past: _Past) -> str:
-    return "its index is built under a lock that stops every write; write it as an index or a constraint instead"
-
-
 def _runs_code(operation: migrations.RunPython | migrations.RunSQL, _past: _Past) -> str | None:
     if not operation.reversible:
-        return "it cannot be taken back when the release is; give it a reverse, if need be a noop"
+        return "it cannot be undone when the release is; give it a reverse, a noop if nothing is to be undone"
     if isinstance(operation, migrations.RunSQL):
-        return "a program cannot read what it does; look at its locks, and write the reason into `reviewed`"
+        return "this check cannot read SQL; check its locks, and write the reason into `reviewed`"
     return None
 
 
-JUDGES: dict[type[Operation], Callable[[Any, _Past], str | None]] = {
-    migrations.DeleteModel: _is_gone,
-    migrations.RemoveField: _is_gone,
-    migrations.RenameModel: _is_renamed,
-    migrations.RenameField: _is_renamed,
-    migrations.AlterModelTable: _is_renamed,
+GONE = (
+    "the old code still reads and writes it; first release code that does not use it (Django names every column of a "
+    "model in each statement), and remove it from the database with the next release"
+)
+RENAMED = "the old code asks for the old name; add the new one, write both, fill it in, and remove the old one later"
+INDEXED = "its index is built under a lock that stops every write; write it as an index or a constraint instead"
+
+RULES: dict[type[Operation], str | Callable[[Any, _Past], str | None]] = {
+    migrations.DeleteModel: GONE,
+    migrations.RemoveField: GONE,
+    migrations.RenameModel: RENAMED,
+    migrations.RenameField: RENAMED,
+    migrations.AlterModelTable: RENAMED,
     migrations.AddField: _adds_field,
     migrations.AlterField: _alters_field,
-    migrations.AddIndex: _adds_index,
-    migrations.RemoveIndex: _removes_index,
+    migrations.AddIndex: (
+        "it stops every write to the table while it is built; use AddIndexConcurrently of config.operations, in a "
+        "migration with `atomic = False`"
+    ),
+    migrations.RemoveIndex: "its lock blocks all other queries; use RemoveIndexConcurrently of config.operations",
     migrations.AddConstraint: _adds_constraint,
-    migrations.AlterUniqueTogether: _adds_together,
-    migrations.AlterIndexTogether: _adds_together,
+    migrations.AlterUniqueTogether: INDEXED,
+    migrations.AlterIndexTogether: INDEXED,
     migrations.RunPython: _runs_code,
     migrations.RunSQL: _runs_code,
 }
-"""The first that fits judges."""
+"""The reason to refuse an operation, or the function that finds it. The first kind that fits counts."""
