@@ -14,7 +14,7 @@ from sentry_sdk.integrations.logging import LoggingIntegration, ignore_logger
 from sentry_sdk.integrations.threading import ThreadingIntegration
 from sentry_sdk.types import Event, Hint
 
-from config.errors.happened import NOT_OURS
+from config.errors.report import NOT_OURS
 from config.errors.scrubbing import ids_of, scrubbed
 from config.logging import context_ids
 

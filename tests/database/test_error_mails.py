@@ -100,7 +100,7 @@ def test_what_was_left_out_is_told_later(postman: Postman, server: MailServer, m
     for _ in range(10):
         fail_in_a_view()
     postman.flush(20)
-    monkeypatch.setattr("config.errors.groups.WINDOW_S", 0.0)
+    monkeypatch.setattr("config.errors.throttle.WINDOW_S", 0.0)
     fail_in_a_view()
     postman.flush(20)
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from config.errors.groups import GROUPS, OTHERS, WINDOW_S, Groups
-from config.errors.happened import Group, Happened, error_in, happened
+from config.errors.report import ErrorReport, Group, error_in, report_of
 from config.errors.scrubbing import ids_of, scrubbed, secrets_in
+from config.errors.throttle import GROUPS, OTHERS, WINDOW_S, Notice, Throttle
 from config.logging import log_context
 
 SECRET = "k3y-of-the-shop"
@@ -73,11 +73,11 @@ def record_of(logger: str = "config.due.queue", level: int = logging.ERROR) -> l
     raise AssertionError(number)
 
 
-def told(record: logging.LogRecord) -> Happened:
+def told(record: logging.LogRecord) -> ErrorReport:
     """As the handlers read it."""
     error = error_in(record)
     assert error
-    return happened(record, error)
+    return report_of(record, error)
 
 
 def test_an_error_tells_who_met_it_of_what_class_and_where() -> None:
@@ -101,63 +101,67 @@ def test_only_errors_with_an_exception_of_loggers_that_are_listened_to_are_told(
     assert error_in(plain) is None
 
 
-def error_of(who: str) -> Happened:
+def error_of(who: str) -> ErrorReport:
     """One of many."""
-    return Happened(Group(who, "ValueError", "a.py:1"), "work.failed", "", {}, [])
+    return ErrorReport(Group(who, "ValueError", "a.py:1"), "work.failed", "", {}, [])
 
 
-def test_a_group_is_told_so_often_and_then_counted() -> None:
-    """Others are told all the same."""
-    groups = Groups(per_hour=2)
-    tellings = [groups.take(error_of("ann"), now) for now in range(10)]
-
-    assert [bool(telling) for telling in tellings] == [True, True] + [False] * 8
-    assert groups.take(error_of("bob"), 5)
+def mails(throttle: Throttle, who: str, now: float) -> list[Notice]:
+    """The mails that one more error leads to."""
+    throttle.add(error_of(who), now)
+    return throttle.ready(now)
 
 
-def test_what_was_left_out_is_told_when_the_hour_is_over() -> None:
-    """So the last ones are not lost either."""
-    groups = Groups(per_hour=2)
+def test_a_kind_has_so_many_mails_an_hour_and_is_then_counted() -> None:
+    """Other kinds have mails of their own."""
+    throttle = Throttle(per_hour=2)
+
+    assert [len(mails(throttle, "ann", now)) for now in range(10)] == [1, 1] + [0] * 8
+    assert [notice.group.who for notice in mails(throttle, "bob", 5)] == ["bob"]
+
+
+def test_errors_that_were_left_out_are_mailed_when_the_hour_is_over() -> None:
+    """So the last ones are not lost either. Their mail is the first of the next hour."""
+    throttle = Throttle(per_hour=2)
     for now in range(10):
-        groups.take(error_of("ann"), now)
+        mails(throttle, "ann", now)
 
-    assert groups.overdue(WINDOW_S - 1) == []
-    [telling] = groups.overdue(WINDOW_S)
-    assert telling.left_out == 7  # besides the one that the mail is about: two were told, ten happened
-    assert groups.overdue(2 * WINDOW_S) == []
-    assert groups.take(error_of("ann"), WINDOW_S)
+    assert throttle.ready(WINDOW_S - 1) == []
+    [notice] = throttle.ready(WINDOW_S)
+    assert notice.left_out == 7  # besides the one that the mail is about: two were mailed, ten happened
+    assert [len(mails(throttle, "ann", WINDOW_S)) for _ in range(2)] == [1, 0]
+    assert len(throttle.ready(2 * WINDOW_S)) == 1
+    assert throttle.ready(3 * WINDOW_S) == []
 
 
-def test_an_error_that_could_not_be_told_is_counted() -> None:
-    """The next mail says so; a mail that did not go out takes nobody's place."""
-    groups = Groups(per_hour=1)
-    first = groups.take(error_of("ann"), 0)
-    assert first
-    groups.put_back(first, 0)
+def test_an_error_that_could_not_be_mailed_is_counted() -> None:
+    """The next mail says so; a mail that was not sent does not count."""
+    throttle = Throttle(per_hour=1)
+    [first] = mails(throttle, "ann", 0)
+    throttle.put_back(first)
 
-    second = groups.take(error_of("ann"), 1)
-    assert second
+    [second] = mails(throttle, "ann", 1)
     assert second.left_out == 1
-    assert groups.take(error_of("ann"), 2) is None
+    assert mails(throttle, "ann", 2) == []
 
 
-def test_what_could_not_be_told_when_the_hour_was_over_is_told_after_the_next() -> None:
-    """Nothing is silently left out."""
-    groups = Groups(per_hour=1)
+def test_a_mail_that_could_not_be_sent_when_the_hour_was_over_is_sent_later() -> None:
+    """No error is left out silently."""
+    throttle = Throttle(per_hour=1)
     for now in range(3):
-        groups.take(error_of("ann"), now)
-    [telling] = groups.overdue(WINDOW_S)
-    groups.put_back(telling, WINDOW_S)
+        mails(throttle, "ann", now)
+    [notice] = throttle.ready(WINDOW_S)
+    throttle.put_back(notice)
 
-    [again] = groups.overdue(2 * WINDOW_S)
-    assert again.left_out == telling.left_out == 1
+    [again] = throttle.ready(WINDOW_S + 60)
+    assert again.left_out == notice.left_out == 1
 
 
-def test_more_kinds_than_anybody_reads_are_one() -> None:
-    """Memory and mails are bounded, whatever happens."""
-    groups = Groups(per_hour=1)
-    tellings = [groups.take(error_of(str(number)), 0) for number in range(GROUPS + 50)]
+def test_more_kinds_than_a_person_reads_are_one() -> None:
+    """Memory and mails are bounded."""
+    throttle = Throttle(per_hour=1)
+    notices = [notice for number in range(GROUPS + 50) for notice in mails(throttle, str(number), 0)]
 
-    assert sum(bool(telling) for telling in tellings) == GROUPS + 1
-    [(telling)] = [telling for telling in groups.overdue(WINDOW_S) if telling.group == OTHERS]
-    assert telling.left_out == 48
+    assert len(notices) == GROUPS + 1
+    [others] = throttle.ready(WINDOW_S)
+    assert (others.group, others.left_out) == (OTHERS, 48)

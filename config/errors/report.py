@@ -1,4 +1,4 @@
-"""One error as it is told: who met it, of what class, and where; with ids, and without personal data."""
+"""The report of one error: which actor or view, which class, and where; with ids, without personal data."""
 
 import logging
 import traceback
@@ -13,11 +13,11 @@ from config.logging import fields_of
 ROOT = Path(__file__).resolve().parents[2]
 
 NOT_OURS = ("dramatiq", "sentry_sdk", "urllib3.connectionpool")
-"""Loggers that are not listened to: Dramatiq tells of every attempt, and the last one is told by us."""
+"""Loggers that are left out: Dramatiq logs every attempt, and we log the last one ourselves."""
 
 
 class Group(NamedTuple):
-    """Errors that are one and the same to whoever reads about them."""
+    """Errors that are the same one to their reader."""
 
     who: str
     error: str
@@ -25,8 +25,8 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Happened:
-    """An error; `who` is the actor or the view that met it, else the name of the event."""
+class ErrorReport:
+    """An error; the group's `who` is the actor or the view that met it, else the name of the event."""
 
     group: Group
     event: str
@@ -36,18 +36,18 @@ class Happened:
 
 
 def error_in(record: logging.LogRecord) -> BaseException | None:
-    """The rule: the exception of an error, from a logger that is listened to; None for everything else."""
+    """The exception of a record that is to be reported; None for all other records."""
     ours = not any(record.name == name or record.name.startswith(f"{name}.") for name in NOT_OURS)
     return record.exc_info[1] if record.exc_info and record.levelno >= logging.ERROR and ours else None
 
 
-def happened(record: logging.LogRecord, error: BaseException, secrets: Iterable[str] = ()) -> Happened:
-    """What is told about the error of this record."""
+def report_of(record: logging.LogRecord, error: BaseException, secrets: Iterable[str] = ()) -> ErrorReport:
+    """The report of this record's error."""
     frames = traceback.extract_tb(error.__traceback__)
     ids = ids_of(fields_of(record))
     event = "request.failed" if hasattr(record, "request") else record.getMessage()
     group = Group(ids.get("actor") or _view(record) or event, type(error).__qualname__, _place(frames))
-    return Happened(group, event, words_of(error, secrets), ids, [str_of(frame) for frame in frames])
+    return ErrorReport(group, event, words_of(error, secrets), ids, [str_of(frame) for frame in frames])
 
 
 def str_of(frame: traceback.FrameSummary) -> str:

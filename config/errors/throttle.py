@@ -1,0 +1,67 @@
+"""At most a few mails an hour about each kind of error. No error is left out silently: mails count what they skip."""
+
+from dataclasses import dataclass, field
+
+from config.errors.report import ErrorReport, Group
+
+WINDOW_S = 3600.0
+
+GROUPS = 200
+"""Kinds of errors per hour that are told apart. Further ones count as one more kind, `OTHERS`."""
+
+OTHERS = Group("others", "errors", "many places")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One mail: the last error of its kind, and how many more there were since the mail before."""
+
+    group: Group
+    report: ErrorReport
+    left_out: int
+
+
+@dataclass
+class _Count:
+    began: float
+    last: ErrorReport
+    waiting: int = 0
+    sent: int = 0
+
+
+@dataclass
+class Throttle:
+    """Counts errors by kind; `now` is any clock in seconds that never goes back."""
+
+    per_hour: int
+    _counts: dict[Group, _Count] = field(default_factory=dict)
+
+    def add(self, report: ErrorReport, now: float) -> None:
+        """Count an error."""
+        group = report.group if report.group in self._counts or len(self._counts) < GROUPS else OTHERS
+        count = self._counts.setdefault(group, _Count(now, report))
+        count.last, count.waiting = report, count.waiting + 1
+
+    def ready(self, now: float) -> list[Notice]:
+        """The mails to send now. The hour of a kind begins with its first error."""
+        for group, count in list(self._counts.items()):
+            if now - count.began >= WINDOW_S:
+                if count.waiting:
+                    count.began, count.sent = now, 0
+                else:
+                    del self._counts[group]
+        return [
+            self._taken(group, count)
+            for group, count in self._counts.items()
+            if count.waiting and count.sent < self.per_hour
+        ]
+
+    def put_back(self, notice: Notice) -> None:
+        """This mail could not be sent: its errors wait for the next one."""
+        count = self._counts[notice.group]
+        count.waiting, count.sent = count.waiting + notice.left_out + 1, count.sent - 1
+
+    def _taken(self, group: Group, count: _Count) -> Notice:
+        notice = Notice(group, count.last, count.waiting - 1)
+        count.waiting, count.sent = 0, count.sent + 1
+        return notice
