@@ -14,36 +14,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from commerce.reports import charts
+from config.formats.durations import localized
 
 register = template.Library()
+register.filter("span", localized)
 
 SPARK_PX = 22
 
 SPARK_BARS = 30
 """Fewer bars stand at the right, where the newest is."""
-
-
-@register.filter
-def span(seconds: float | None) -> str:
-    """A length of time in the unit in which one would say it.
-
-    >>> [span(s) for s in (None, 0, 0.0123, 1.5, 75, 3_720, 200_000)]
-    ['–', '0 s', '12 ms', '1.5 s', '1 min', '1 h 2 min', '2 d 7 h']
-    """
-    if seconds is None:
-        return "–"
-    if seconds < 0.001:
-        return _("%(n)s s") % {"n": 0}
-    if seconds < 1:
-        return _("%(n)s ms") % {"n": f"{1000 * seconds:.0f}"}
-    if seconds < 60:
-        return _("%(n)s s") % {"n": f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"}
-    minutes = int(seconds // 60)
-    if minutes < 60:
-        return _("%(n)s min") % {"n": minutes}
-    if minutes < 24 * 60:
-        return _("%(n)s h %(m)s min") % {"n": minutes // 60, "m": minutes % 60}
-    return _("%(n)s d %(m)s h") % {"n": minutes // 1440, "m": minutes % 1440 // 60}
 
 
 @register.filter
@@ -59,7 +38,7 @@ def moment(at: datetime | None) -> SafeString | str:
 @register.filter
 def ago(at: datetime | None) -> str:
     """How long before now, in whole seconds."""
-    return span(max(0, int((timezone.now() - at).total_seconds()))) if at else "–"
+    return localized(int((timezone.now() - at).total_seconds()) if at else None)
 
 
 @register.simple_tag(takes_context=True)
@@ -141,7 +120,7 @@ def spark(title: str, values: Sequence[float]) -> SafeString | str:
     if not values:
         return ""
     greatest = max([*values, 1e-9])
-    label = _("%(title)s: at most %(greatest)s") % {"title": title, "greatest": span(greatest)}
+    label = _("%(title)s: at most %(greatest)s") % {"title": title, "greatest": localized(greatest)}
     before = max(0, SPARK_BARS - len(values))
     bars = (_bar(number, before + len(values), value / greatest) for number, value in enumerate(values, start=before))
     return format_html(

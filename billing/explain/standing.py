@@ -5,15 +5,15 @@ reader's language: the console and the command line both show them, and no other
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy
 
 from billing.models import AccountState, Attention, Breaker, Payment
 from billing.states import Status
-from config.formats.durations import in_words
+from config.formats.durations import localized
 
 WHERE = {
     Status.CREATED: gettext_lazy("It is written down here; the provider has not confirmed yet that it knows it."),
@@ -72,9 +72,9 @@ def _of_account(state: AccountState, now: datetime) -> Iterator[str]:
         yield _("%(by)s holds the breaker of %(account)s open (%(why)s): nothing is asked until it is closed.") % told
     if state.breaker == Breaker.OPEN:
         text = _("The breaker of %(account)s is open since %(since)s: only a probe passes, now and then (%(error)s).")
-        yield text % {**told, "since": _spoken(now - state.since)}
+        yield text % {**told, "since": localized(now - state.since)}
     if state.paused_until and state.is_paused(now):
-        rest = _spoken(state.paused_until - now)
+        rest = localized(state.paused_until - now)
         yield _("%(account)s asked to be left alone for another %(rest)s.") % {**told, "rest": rest}
 
 
@@ -90,18 +90,18 @@ def _of_its_money(payment: Payment, now: datetime) -> Iterator[str]:
 
 def _of_its_end(payment: Payment, now: datetime) -> str:
     if payment.cancel_asked_at:
-        told = {"since": _spoken(now - payment.cancel_asked_at)}
+        told = {"since": localized(now - payment.cancel_asked_at)}
         return _("The customer called it off %(since)s ago; every look tries to.") % told
     if payment.is_to_be_canceled(now):
-        told = {"since": _spoken(now - payment.window_ends_at)}
+        told = {"since": localized(now - payment.window_ends_at)}
         return _("The time to pay is over since %(since)s; every look tries to call it off.") % told
-    return _("The customer may pay for another %(rest)s.") % {"rest": _spoken(payment.window_ends_at - now)}
+    return _("The customer may pay for another %(rest)s.") % {"rest": localized(payment.window_ends_at - now)}
 
 
 def _appointment(payment: Payment, now: datetime) -> str:
     if payment.next_check_at is None:  # the database has a constraint against it
         return _("It has no appointment, which must not be.")
-    told = {"wait": _spoken(abs(payment.next_check_at - now)), "interval": _spoken(settings.ATTENTION_INTERVAL_S)}
+    told = {"wait": localized(abs(payment.next_check_at - now)), "interval": localized(settings.ATTENTION_INTERVAL_S)}
     if payment.next_check_at <= now:
         return _("It is due since %(wait)s, and no worker has claimed it yet.") % told
     # Of one that workers were lost over the claims stay counted, while it waits for long.
@@ -110,9 +110,3 @@ def _appointment(payment: Payment, now: datetime) -> str:
     if payment.attention:
         return _("It is looked at next in %(wait)s (every %(interval)s, because a person must look).") % told
     return _("It is looked at next in %(wait)s.") % told
-
-
-def _spoken(length: timedelta | float) -> str:
-    """With the units of the reader's language."""
-    number_and_unit = in_words(length).split()
-    return " ".join(pgettext("length of time", word) if word.isalpha() else word for word in number_and_unit)

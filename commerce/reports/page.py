@@ -12,6 +12,7 @@ from commerce.models import DailyReport
 from commerce.reports import charts
 from commerce.reports.charts import Part, Series
 from commerce.reports.numbers import Numbers
+from config.formats.durations import localized
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def page(report: DailyReport) -> dict[str, Any]:
         "report": report,
         "numbers": numbers,
         "conversion": None if numbers.conversion is None else numbers.conversion * 100,
-        "median": duration(numbers.median_s),
+        "median": localized(numbers.median_s),
         "outcomes": _shares(outcomes(numbers)),
         "found_by": _shares(found_by(numbers)),
         "mails": _shares(mails(numbers)),
@@ -99,18 +100,6 @@ def mails(numbers: Numbers) -> list[Part]:
         Part(pgettext("mails", "given up"), "c3", numbers.mails_given_up),
         Part(pgettext("mails", "waiting"), "c2", numbers.mails_waiting),
     ]
-
-
-def duration(seconds: float | None) -> str:
-    """As short as one says it: 4.2 s, 12 min, 3 h 5 min."""
-    if seconds is None:
-        return "–"
-    if seconds < 59.95:
-        return _("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return _("%(minutes)d min") % {"minutes": minutes}
-    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
 def _mail_word(report: DailyReport) -> str:

@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+from django.utils.translation import pgettext
+
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 UNIT_WORDS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -32,6 +34,13 @@ def in_words(length: timedelta | float) -> str:
     if 0.9995 <= seconds < 9.95:
         return f"{round(seconds, 1):g} s"
     return _in_two_units(int(seconds))
+
+
+def localized(length: timedelta | float | None) -> str:
+    """As `spoken`, with the units of the reader's language; a dash where no length is known."""
+    if length is None:
+        return "–"
+    return re.sub(r"[a-z]+", lambda unit: pgettext("length of time", unit[0]), in_words(length))
 
 
 def _in_two_units(left: int) -> str:

@@ -164,16 +164,6 @@ def test_shares_sum_to_one() -> None:
     assert sum(share.percent for share in report_page.page(report(QUIET))["found_by"]) == 0
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(None, "–"), (0.0, "0.0 s"), (4.25, "4.2 s"), (59.99, "1 min"), (750.0, "12 min"), (3599.0, "1 h 0 min"),
-     (11_100.0, "3 h 5 min")],
-)  # fmt: skip
-def test_a_duration_is_said_as_short_as_possible(seconds: float | None, said: str) -> None:
-    """Nobody wants 0:12:30.000."""
-    assert report_page.duration(seconds) == said
-
-
 # --- charts ----------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import json
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
+from django.utils import translation
 
 from config.cli import tables
 from config.cli.tables import WIDEST, as_json, cell, table
@@ -104,6 +105,19 @@ def test_printable_text_stays_as_it_is() -> None:
 def test_a_length_of_time_is_read(text: str, seconds: int) -> None:
     """In one unit."""
     assert durations.parse(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "russian"),
+    [(None, "–", "–"), (0, "0 s", "0 с"), (0.25, "250 ms", "250 мс"), (4.25, "4.2 s", "4.2 с"),
+     (750.0, "12 min 30 s", "12 мин 30 с"), (11_100.0, "3 h 5 min", "3 ч 5 мин"), (200_000, "2 d 7 h", "2 д 7 ч")],
+)  # fmt: skip
+def test_a_length_of_time_is_written_in_the_readers_language(seconds: float | None, english: str, russian: str) -> None:
+    """The same for the console, the report and the sentences about a payment."""
+    with translation.override("en"):
+        assert durations.localized(seconds) == english
+    with translation.override("ru"):
+        assert durations.localized(seconds) == russian
 
 
 @pytest.mark.parametrize("text", ["", "15", "m", "-1h", "1.5h", "1w", "1h ", "1h 5m", "999999d", "١s"])

@@ -7,8 +7,9 @@ that the other words leave.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
@@ -16,11 +17,11 @@ from django.utils.timezone import get_current_timezone, is_naive, make_aware
 from django.utils.translation import gettext as _
 
 from actors.models import Job
+from config.formats import durations
 
 SCANNED = 10_000
 
 _WORD = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)')
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ def _since(word: str, now: datetime) -> datetime:
 
 
 def _moment(word: str, now: datetime) -> datetime | None:
-    if match := re.fullmatch(r"(\d{1,6})([smhd])", word):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    with suppress(ValueError):
+        return now - durations.parse(word)
     day = parse_date(word)
     return datetime.combine(day, time()) if day else parse_datetime(word)
 
