@@ -10,7 +10,7 @@ from django.db.models.expressions import Combinable
 
 from billing.models import AccountState, Attention, Breaker, Payment, Refund
 from billing.models.reconciliation import STANDING, Difference
-from config.database.counts import COUNTED_AT_MOST, first, in_one_round_trip, some
+from config.database.counts import COUNTED_AT_MOST, capped, first, in_one_round_trip
 from config.due import lag
 from config.due.queue import database_now
 from config.metrics.registry import DATABASE, Value, reader, reading
@@ -69,7 +69,7 @@ def attention() -> Iterator[Value]:
         "refund": Refund.objects.exclude(attention=Attention.NONE),
         "difference": Difference.objects.filter(state__in=STANDING),
     }
-    found = in_one_round_trip(*(some(each.order_by("-pk"), "pk") for each in rows.values()))
+    found = in_one_round_trip(*(capped(each.order_by("-pk"), "pk") for each in rows.values()))
     yield from ((ATTENTION_GAUGE, (kind,), count) for kind, count in zip(rows, found, strict=True))
 
 
@@ -89,7 +89,7 @@ def _of_account(account: str, young: Q) -> list[Combinable]:
     """How many are young, how many are not, and when the oldest began."""
     waiting = Payment.objects.filter(account=account, next_check_at__isnull=False).order_by("created_at")
     fast, slow = waiting.filter(young), waiting.exclude(young)
-    return [some(fast, "created_at"), some(slow, "created_at"), first(waiting, "created_at")]
+    return [capped(fast, "created_at"), capped(slow, "created_at"), first(waiting, "created_at")]
 
 
 def _age_s(moment: datetime | None, now: datetime) -> float:

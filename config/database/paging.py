@@ -6,31 +6,28 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
+from config.database.counts import Some, count_some
+
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
 else:
     # Django's class takes a type in brackets only for the type checker.
     AnyPaginator = Paginator
 
-LONGEST = 10_000
-"""So many rows can be leafed through. Nobody does; counting the others would read the whole table for every page."""
-
 
 class FirstPages(AnyPaginator):
-    """The first rows of a list, and whether there are more. What it costs does not grow with the table."""
+    """The first COUNTED_AT_MOST rows of a list. The cost of a page does not grow with the table."""
 
     @cached_property
     def count(self) -> int:
-        """How many rows can be leafed through."""
-        return min(self._found, LONGEST)
+        """Rows on all pages."""
+        return self._found.rows
 
     @property
     def is_cut_off(self) -> bool:
-        """Are there rows that cannot be leafed to?"""
-        return self._found > LONGEST
+        """Are there rows that are on no page?"""
+        return self._found.is_cut
 
     @cached_property
-    def _found(self) -> int:
-        """Counted as far as one row behind the last."""
-        rows = cast("QuerySet[Any]", self.object_list)
-        return rows[: LONGEST + 1].count()
+    def _found(self) -> Some:
+        return count_some(cast("QuerySet[Any]", self.object_list))

@@ -43,7 +43,7 @@ def _backlogs(parts: Sequence[tuple[Due[Any], Q]], database: str) -> list[tuple[
     """Of each how many are due, and how late the oldest is, in seconds; all in one question."""
     now = database_now(database)
     due = [(kind.due(now).filter(part), kind.column) for kind, part in parts]
-    rows = [counts.some(*each) for each in due]
+    rows = [counts.capped(*each) for each in due]
     oldest = [counts.first(*each) for each in due]
     found = counts.in_one_round_trip(*rows, *oldest, using=database)
     since = found[len(rows) :]

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from billing.admin import NothingByHand
 from billing.models import Callback, Payment, PaymentEvent
 from commerce.models import Cart, DailyReport, Notification, Order
-from config.database import paging
+from config.database import counts
 from tests import backstage, reporting
 from tests.backstage import make
 
@@ -135,7 +135,7 @@ def test_a_row_that_is_not_there_is_not_found(boss: Client, model: type[Model]) 
 
 def test_a_long_list_ends_somewhere_and_says_so(boss: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is behind its end is found by filters and by the search."""
-    monkeypatch.setattr(paging, "LONGEST", 60)
+    monkeypatch.setattr(counts, "COUNTED_AT_MOST", 60)
     last = make(Payment, 61)
 
     page = boss.get(address(Payment), {"p": 2})

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actors.console.facts import schedule, searching
-from actors.console.facts.counting import Some
 from actors.console.facts.lately import SLOTS, spread
 from actors.console.facts.searching import understood
 from actors.console.facts.watching import Watch
+from config.database.counts import Some
 from tests.stack.ports import wait_until
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

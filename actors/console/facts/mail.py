@@ -5,10 +5,10 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from actors.console.facts.counting import Some, count_some
 from billing.admin.bases import page_of
 from commerce.models import DailyReport, Notification
 from commerce.notifications import MAILS, UNCERTAIN
+from config.database.counts import Some, count_some
 from config.due.queue import database_now
 
 ROWS = 50

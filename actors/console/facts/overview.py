@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from actors.console.facts.counting import Some, count_some
 from actors.console.facts.jobs import Slot, slots
 from actors.console.facts.mail import given_up
 from actors.console.facts.providers import Account, providers
@@ -21,6 +20,7 @@ from actors.operations import pauses
 from billing import gauges
 from billing.models import Attention, Payment, Refund
 from commerce.models import Order
+from config.database.counts import Some, count_some
 from config.due.queue import database_now
 
 LATEST_ACTS = 8

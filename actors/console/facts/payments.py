@@ -9,13 +9,13 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 
-from actors.console.facts.counting import Some, count_some
 from actors.console.facts.lately import SPAN, spread
 from billing import gauges
 from billing.admin.payments import PaymentAdmin
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.payments.check import CHECK_QUEUE
 from billing.states import END_STATES, Status
+from config.database.counts import Some, count_some
 from config.due.queue import database_now
 
 ROWS = 50

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 
-from actors.console.facts.counting import Some, count_some
 from actors.kinds import KINDS, Kind
 from billing.admin.bases import page_of
+from config.database.counts import Some, count_some
 from config.due.queue import DueRow, database_now
 
 ROWS = 50
