@@ -28,7 +28,6 @@ test: .venv/dev ## Everything but the long campaigns; starts a private PostgreSQ
 	TEST_DATABASE=sqlite $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/conformance tests/database
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not alone and not campaign' tests/database tests/system tests/browser
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m 'alone and not campaign' tests/system
-	$(BIN)/python -m tests.mutants billing/states.py billing/money.py
 
 .PHONY: chaos
 chaos: .venv/dev ## The long campaigns: parts of a running house are killed, frozen, cut off, deployed, restored and filled
@@ -50,10 +49,6 @@ coverage: .venv/dev ## Lines and branches that tests reach in this process (it d
 	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/database
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 	$(BIN)/coverage report --include='billing/*' --fail-under=97
-
-.PHONY: mutants
-mutants: .venv/dev ## Is every small wrong in the code about money and states noticed by a test? It takes long; MODULES=billing/payments/check.py: one
-	$(BIN)/python -m tests.mutants $(MODULES)
 
 .PHONY: check
 check: lint types imports test ## All that CI runs
@@ -87,10 +82,6 @@ alerts-drill: .venv/dev ## Stop one part of a running house after the other, and
 .PHONY: dashboards
 dashboards: .venv/dev ## Write the Grafana dashboards from deploy/grafana/*.py
 	$(BIN)/python -m deploy.grafana.build
-
-.PHONY: dashboards-preview
-dashboards-preview: .venv/dev ## A picture of every dashboard with the numbers of a busy shop: var/dashboards/
-	DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m tests.dashboards
 
 ##@ Run it on one host
 
