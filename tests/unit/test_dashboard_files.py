@@ -1,6 +1,5 @@
 """Dashboards, as they are shipped: what the builder writes, what Grafana needs, and what each panel reads."""
 
-import doctest
 import re
 from collections.abc import Iterator
 from itertools import combinations
@@ -11,8 +10,6 @@ import yaml
 
 from deploy.grafana.build import DASHBOARDS, DIRECTORY, file_of, written
 from deploy.grafana.model import COLUMNS, Dashboard, Panel, Query, Row, Steps
-from tests.dashboards import picture
-from tests.dashboards.data import Line
 from tests.monitoring import ROOT, counters_in, document, is_known, labels_in, names_in, resolved
 
 UNITS = {"short", "s", "ms", "cpm", "cps", "percentunit", "bytes"}
@@ -154,38 +151,6 @@ def test_a_panel_with_too_many_queries_is_refused() -> None:
     """Rather than shown without the last ones."""
     with pytest.raises(ValueError, match="argument 2 is shorter"):
         page_of(panel_of(queries=[Query("up")] * 27)).as_json()
-
-
-def test_numbers_are_written_as_people_read_them() -> None:
-    """As the docstring says."""
-    assert doctest.testmod(picture) == (0, 2)
-
-
-def test_a_picture_shows_what_strangers_wrote_as_text() -> None:
-    """A label may hold anything."""
-    drawn = picture.page_of(page_of(panel_of()), {"t": [Line("<b>&", ((0.0, 1.0), (1.0, 2.0)))]})
-    assert "&lt;b&gt;&amp;" in drawn
-
-
-def test_a_picture_says_where_nothing_is() -> None:
-    """Rather than drawing an empty box."""
-    assert "no data" in picture.page_of(page_of(panel_of()), {"t": []})
-
-
-def test_stacked_lines_lie_on_each_other() -> None:
-    """The highest is the sum."""
-    lines = [Line("a", ((0.0, 1.0), (1.0, 1.0))), Line("b", ((0.0, 2.0), (1.0, 3.0)))]
-    assert [line.last for line in picture.stacked(lines)] == [1.0, 4.0]
-
-
-def test_what_is_stacked_is_as_high_as_its_own_value() -> None:
-    """A line of nothing on top of another does not hide it: the lowest is drawn last."""
-    lines = [Line("fast", ((0.0, 9.0), (1.0, 9.0))), Line("slow", ((0.0, 0.0), (1.0, 0.0)))]
-
-    drawn = picture.page_of(page_of(panel_of(stacked=True)), {"t": lines})
-
-    shapes = re.findall(r'<polyline fill="none" stroke="(#\w+)"', drawn)
-    assert shapes == [picture.COLOURS[1], picture.COLOURS[0]]
 
 
 def test_grafanas_own_words_are_replaced_before_prometheus_reads_them() -> None:
