@@ -9,11 +9,16 @@ class BillingConfig(AppConfig):
     name = "billing"
     default_auto_field = "django.db.models.BigAutoField"  # as the migrations have it, whatever the project prefers
     verbose_name = "Billing"
+    backup_tables = ("billing_payment",)
+    backup_summary = "SELECT count(*) || ' payments, ' || count(next_check_at) || ' of them open' FROM billing_payment"
 
     def ready(self) -> None:
-        """What a payment's reference names must be there to be looked up; and what the metrics read is declared."""
+        """Read the accounts' settings, declare the metrics, and check the model that a payment's reference names."""
         from billing import gauges  # noqa: F401
+        from billing.providers import REGISTRY, options
 
+        options.describe(REGISTRY)
+        options.complete(settings.PAYMENT_ACCOUNTS, REGISTRY)
         name = settings.PAYMENT_REFERENCE_MODEL
         try:
             if name:

@@ -14,6 +14,12 @@ from django.conf import settings
 from billing.models import Attention, Payment, Refund
 from config.due.backoff import backoff
 
+REFUND_SHORTEST_S, REFUND_LONGEST_S = 5.0, 3600.0
+"""Bounds of the time between two checks of a refund."""
+
+GROWING_LONGEST_S = 300.0
+"""Longest interval of the policy `growing`."""
+
 
 def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime:
     """When an open payment is asked about next, after an answer that it was still open.
@@ -23,8 +29,8 @@ def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime
     """
     if payment.attention:
         return now + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
-    policy = settings.PAYMENT_POLLING_POLICIES.get(payment.account, settings.PAYMENT_POLLING_POLICY)
-    growing = policy == "growing"
+    options = settings.PAYMENT_ACCOUNTS.get(payment.account, {})
+    growing = options.get("polling_policy", settings.PAYMENT_POLLING_POLICY) == "growing"
     moment = _growing(payment, now) if growing else next_step(due_since, interval(now - payment.created_at), now)
     return min(moment, payment.window_ends_at) if payment.window_ends_at > now else moment
 
@@ -52,16 +58,16 @@ def refund_wait(refund: Refund, now: datetime) -> timedelta:
     """
     if refund.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
-    shortest = timedelta(seconds=settings.REFUND_CHECK_INTERVAL_S)
-    longest = timedelta(seconds=settings.REFUND_CHECK_INTERVAL_LIMIT_S)
+    shortest = timedelta(seconds=REFUND_SHORTEST_S)
+    longest = timedelta(seconds=REFUND_LONGEST_S)
     return min(max((now - refund.created_at) / 6, shortest), longest)
 
 
 def error_wait(row: Payment | Refund, retry_after_s: float | None) -> timedelta:
-    """How long to leave the provider alone after an error, or longer if it asked for that."""
+    """Return the wait after an error: it doubles up to SLOW_TRACK_INTERVAL_S. A Retry-After can only make it longer."""
     if row.attention != Attention.NONE:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
-    longest = timedelta(seconds=settings.PAYMENT_ERROR_BACKOFF_LIMIT_S)
+    longest = timedelta(seconds=settings.SLOW_TRACK_INTERVAL_S)
     wait = backoff(row.errors, timedelta(seconds=settings.FAST_TRACK_INTERVAL_S), longest)
     return max(wait, timedelta(seconds=min(retry_after_s or 0, settings.ATTENTION_INTERVAL_S)))
 
@@ -71,12 +77,12 @@ def growing_step(number: int) -> tuple[float, float]:
 
     YooKassa advises gaps that grow, and names Fibonacci's numbers as an example (yookassa.ru/developers, "How to check
     the payment status"): times FAST_TRACK_INTERVAL_S they are 5, 5, 10, 15, 25, 40, 65 s …, up to
-    GROWING_INTERVAL_LIMIT_S.
+    GROWING_LONGEST_S.
 
     >>> [growing_step(number)[1] for number in range(12)]
     [5.0, 5.0, 10.0, 15.0, 25.0, 40.0, 65.0, 105.0, 170.0, 275.0, 300.0, 300.0]
     """
-    longest = settings.GROWING_INTERVAL_LIMIT_S
+    longest = GROWING_LONGEST_S
     gaps = _fibonacci(settings.FAST_TRACK_INTERVAL_S, longest)
     beyond = max(0, number + 1 - len(gaps))
     return sum(gaps[: number + 1]) + beyond * longest, longest if beyond else gaps[number]
@@ -87,7 +93,7 @@ def _growing(payment: Payment, now: datetime) -> datetime:
     to a fifth shorter or longer: payments that began together must not be asked about together for ever.
     """
     age_s = (now - payment.created_at).total_seconds()
-    for number in count(max(0, int(age_s / settings.GROWING_INTERVAL_LIMIT_S) - 1)):
+    for number in count(max(0, int(age_s / GROWING_LONGEST_S) - 1)):
         at_s, gap_s = growing_step(number)
         moment = payment.created_at + timedelta(seconds=at_s + gap_s * _jitter(payment.pk, number) / 10)
         if moment > now:

@@ -6,6 +6,10 @@ from django.apps import AppConfig
 class CommerceConfig(AppConfig):
     name = "commerce"
     verbose_name = "Shop"
+    backup_tables = ("commerce_order", "commerce_notification")
+    backup_summary = (
+        "SELECT count(*) || ' orders, the newest of ' || coalesce(max(placed_at)::text, 'never') FROM commerce_order"
+    )
 
     def ready(self) -> None:
         """Connects what happens at a login, and declares what the metrics read."""

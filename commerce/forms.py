@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, BaseUserCreationForm
 from django.contrib.auth.models import User
 from django.core.validators import MaxLengthValidator
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
 else:
     # Django's class takes a model in brackets only for the type checker.
     AnyUserCreationForm = BaseUserCreationForm
+
+
+REVIEW_MAX_CHARS = 2_000
+"""Longest text of a review."""
 
 
 class AddForm(forms.Form):
@@ -135,8 +138,8 @@ class ReviewForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         text = self.fields["text"]
-        text.validators.append(MaxLengthValidator(settings.REVIEW_MAX_CHARS))
-        text.widget.attrs["maxlength"] = settings.REVIEW_MAX_CHARS
+        text.validators.append(MaxLengthValidator(REVIEW_MAX_CHARS))
+        text.widget.attrs["maxlength"] = REVIEW_MAX_CHARS
 
 
 class LoginForm(AuthenticationForm):

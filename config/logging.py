@@ -8,6 +8,7 @@ a thread is busy with are added to everything it logs meanwhile (`about`).
 import contextvars
 import json
 import logging
+import logging.handlers
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,8 @@ class Readable(logging.Formatter):
     For a person who watches: the message ids, which only a search needs, are left out.
     """
 
+    coloured = True
+
     def format(self, record: logging.LogRecord) -> str:
         clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         fields = " ".join(
@@ -77,23 +80,67 @@ class Readable(logging.Formatter):
     def _coloured(self, record: logging.LogRecord) -> str:
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
         event = f"{level + _one_line(record.getMessage()):<24}"
-        colour = _COLOURS.get(record.levelname, "") if sys.stderr.isatty() else ""
+        colour = _COLOURS.get(record.levelname, "") if self.coloured and sys.stderr.isatty() else ""
         return f"{colour}{event}{_PLAIN}" if colour else event
 
 
-def configuration(style: str, level: str) -> dict[str, Any]:
-    """Django's LOGGING: everything to standard error in one style; libraries speak only when something is wrong."""
+class Plain(Readable):
+    """The same without colours, for a file."""
+
+    coloured = False
+
+
+class SharedFile(logging.handlers.WatchedFileHandler):
+    """Append lines to a file that several processes share. Open it again after logrotate has renamed it.
+
+    Each line is one write to a file opened with O_APPEND, so lines of two processes never mix. Trouble with the file
+    (a full disk, a lost directory) is said once on standard error, and never reaches the code that logs.
+    """
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(filename, delay=True)
+        self._is_in_trouble = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.reopenIfNeeded()
+            self.stream = self.stream or self._open()
+            self.stream.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+        except Exception as error:
+            self._say_once(error)
+        else:
+            self._is_in_trouble = False
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, "ab", buffering=0)
+
+    def _say_once(self, error: Exception) -> None:
+        if not self._is_in_trouble:
+            print(f"The log file {self.baseFilename} cannot be written: {error}", file=sys.stderr)
+        self._is_in_trouble = True
+
+
+def configuration(style: str, level: str, file: str = "") -> dict[str, Any]:
+    """Return Django's LOGGING: all lines go to standard error, and to the file if there is one.
+
+    Libraries log only when something is wrong.
+    """
     formatter = {"json": "config.logging.JsonLines", "readable": "config.logging.Readable"}[style]
+    to_file = {"class": "config.logging.SharedFile", "filename": file, "formatter": "file"}
     quiet = ("dramatiq", "pika", "periodiq", "waitress", "urllib3", "django.server")
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"lines": {"()": formatter}},
+        "formatters": {
+            "lines": {"()": formatter},
+            "file": {"()": formatter if style == "json" else "config.logging.Plain"},
+        },
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "lines"},
             "error_mails": {"class": "config.errors.mails.ErrorMails", "level": "ERROR"},
+            **({"file": to_file} if file else {}),
         },
-        "root": {"handlers": ["stderr", "error_mails"], "level": level},
+        "root": {"handlers": ["stderr", "error_mails", *["file"] * bool(file)], "level": level},
         "loggers": {
             **{name: {"level": "WARNING"} for name in quiet},
             "django": {"handlers": [], "level": "WARNING", "propagate": True},

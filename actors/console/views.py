@@ -5,7 +5,6 @@ from dataclasses import asdict
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +16,9 @@ from actors.console.access import READ, may
 from actors.console.acting import Act, perform
 from actors.console.acts import ACTS
 from actors.console.pages import PAGES, Page
+
+REFRESH_S = 5
+"""Time between two refreshes of an open page. Each costs some queries."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -85,7 +87,7 @@ def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
     around = {
         "title": page.title,
         "tabs": tabs,
-        "refresh_s": settings.CONSOLE_REFRESH_S,
+        "refresh_s": REFRESH_S,
         "is_nav_sidebar_enabled": False,
     }
     return {**admin.site.each_context(request), **around, **about_page}

@@ -5,108 +5,230 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Console',
+            name="Console",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                'verbose_name': 'console',
-                'permissions': [('console_read', 'May see the console'), ('console_act', 'May act in the console: look now, run again, send again'), ('console_configure', 'May pause queues and schedules, and switch providers, in the console')],
-                'managed': False,
-                'default_permissions': (),
+                "verbose_name": "console",
+                "permissions": [
+                    ("console_read", "May see the console"),
+                    ("console_act", "May act in the console: look now, run again, send again"),
+                    ("console_configure", "May pause queues and schedules, and switch providers, in the console"),
+                ],
+                "managed": False,
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.CharField(editable=False, max_length=64)),
-                ('actor', models.CharField(editable=False, max_length=64)),
-                ('queue', models.CharField(editable=False, max_length=64)),
-                ('args', models.TextField(editable=False, help_text='JSON: a list of positional and a mapping of named arguments.')),
-                ('attempt', models.PositiveIntegerField(editable=False, help_text='1 for the first run of the message.')),
-                ('outcome', models.CharField(choices=[('done', 'Done'), ('retried', 'failed, will run again'), ('failed', 'failed for the last time: a dead letter'), ('quarantined', 'not run: it ended its worker three times'), ('dropped', 'not run: too old')], editable=False, max_length=16)),
-                ('error', models.CharField(blank=True, editable=False, help_text='Its class and what it says.', max_length=300)),
-                ('traceback', models.TextField(blank=True, editable=False, help_text='The last JOB_TRACEBACK_CHARS of it.')),
-                ('began_at', models.DateTimeField(editable=False)),
-                ('ended_at', models.DateTimeField(editable=False)),
-                ('waited_s', models.FloatField(editable=False, help_text='From sending to beginning; of a later attempt, from the failure before it.')),
-                ('worker', models.CharField(editable=False, help_text='The name of the worker process.', max_length=96)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_id", models.CharField(editable=False, max_length=64)),
+                ("actor", models.CharField(editable=False, max_length=64)),
+                ("queue", models.CharField(editable=False, max_length=64)),
+                (
+                    "args",
+                    models.TextField(
+                        editable=False, help_text="JSON: a list of positional and a mapping of named arguments."
+                    ),
+                ),
+                (
+                    "attempt",
+                    models.PositiveIntegerField(editable=False, help_text="1 for the first run of the message."),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("done", "Done"),
+                            ("retried", "failed, will run again"),
+                            ("failed", "failed for the last time: a dead letter"),
+                            ("quarantined", "not run: it ended its worker three times"),
+                            ("dropped", "not run: too old"),
+                        ],
+                        editable=False,
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, editable=False, help_text="Its class and what it says.", max_length=300
+                    ),
+                ),
+                ("traceback", models.TextField(blank=True, editable=False, help_text="Its end.")),
+                ("began_at", models.DateTimeField(editable=False)),
+                ("ended_at", models.DateTimeField(editable=False)),
+                (
+                    "waited_s",
+                    models.FloatField(
+                        editable=False,
+                        help_text="From sending to beginning; of a later attempt, from the failure before it.",
+                    ),
+                ),
+                (
+                    "worker",
+                    models.CharField(editable=False, help_text="The name of the worker process.", max_length=96),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['-ended_at', '-id'], name='job_latest'), models.Index(fields=['actor', '-ended_at', '-id'], name='job_of_actor'), models.Index(condition=models.Q(('outcome', 'done'), _negated=True), fields=['outcome', '-ended_at', '-id'], name='job_not_done'), models.Index(fields=['message_id'], name='job_of_message')],
+                "indexes": [
+                    models.Index(fields=["-ended_at", "-id"], name="job_latest"),
+                    models.Index(fields=["actor", "-ended_at", "-id"], name="job_of_actor"),
+                    models.Index(
+                        condition=models.Q(("outcome", "done"), _negated=True),
+                        fields=["outcome", "-ended_at", "-id"],
+                        name="job_not_done",
+                    ),
+                    models.Index(fields=["message_id"], name="job_of_message"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Pause',
+            name="Pause",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('queue', 'Queue'), ('schedule', 'Schedule')], max_length=16)),
-                ('name', models.CharField(max_length=64)),
-                ('paused_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('paused_by', models.CharField(max_length=150)),
-                ('why', models.CharField(max_length=200)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("queue", "Queue"), ("schedule", "Schedule")], max_length=16)),
+                ("name", models.CharField(max_length=64)),
+                (
+                    "paused_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("paused_by", models.CharField(max_length=150)),
+                ("why", models.CharField(max_length=200)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('kind', 'name'), name='paused_once')],
+                "constraints": [models.UniqueConstraint(fields=("kind", "name"), name="paused_once")],
             },
         ),
         migrations.CreateModel(
-            name='Redelivery',
+            name="Redelivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.CharField(editable=False, max_length=64)),
-                ('worker', models.CharField(editable=False, help_text='The name of the worker that started it.', max_length=96)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_id", models.CharField(editable=False, max_length=64)),
+                (
+                    "worker",
+                    models.CharField(
+                        editable=False, help_text="The name of the worker that started it.", max_length=96
+                    ),
+                ),
+                (
+                    "started_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['message_id'], name='redelivery_of_message'), models.Index(fields=['started_at'], name='redelivery_oldest')],
+                "indexes": [
+                    models.Index(fields=["message_id"], name="redelivery_of_message"),
+                    models.Index(fields=["started_at"], name="redelivery_oldest"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Tick',
+            name="Tick",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('schedule', models.CharField(max_length=64)),
-                ('due_at', models.DateTimeField()),
-                ('fired_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('fired_by', models.CharField(editable=False, help_text='The scheduler that was first.', max_length=32)),
-                ('paused', models.BooleanField(db_default=False, default=False, editable=False, help_text='Nobody was nudged: the entry was paused.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("schedule", models.CharField(max_length=64)),
+                ("due_at", models.DateTimeField()),
+                (
+                    "fired_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "fired_by",
+                    models.CharField(editable=False, help_text="The scheduler that was first.", max_length=32),
+                ),
+                (
+                    "paused",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        editable=False,
+                        help_text="Nobody was nudged: the entry was paused.",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('schedule', 'due_at'), name='tick_fires_once')],
+                "constraints": [models.UniqueConstraint(fields=("schedule", "due_at"), name="tick_fires_once")],
             },
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(editable=False, help_text='Host, process id, random part.', max_length=96, unique=True)),
-                ('host', models.CharField(editable=False, max_length=64)),
-                ('pid', models.PositiveIntegerField(editable=False)),
-                ('release', models.CharField(blank=True, editable=False, help_text='RELEASE, as it was set there.', max_length=64)),
-                ('queues', models.JSONField(default=list, editable=False, help_text='The names of the queues it consumes.')),
-                ('threads', models.PositiveSmallIntegerField(editable=False)),
-                ('busy', models.JSONField(default=list, editable=False, help_text='What runs: a list of actor, message_id, args and since (ISO, UTC).')),
-                ('fetched', models.PositiveIntegerField(default=0, editable=False, help_text='Messages in memory, not begun yet.')),
-                ('delayed', models.PositiveIntegerField(default=0, editable=False, help_text='Retries in memory, not due yet.')),
-                ('done', models.PositiveBigIntegerField(default=0, editable=False, help_text='Runs that ended well, since its start.')),
-                ('failed', models.PositiveBigIntegerField(default=0, editable=False, help_text='Runs that failed, since its start.')),
-                ('unrecorded', models.PositiveBigIntegerField(default=0, editable=False, help_text='Runs that are missing in the history, since its start.')),
-                ('started_at', models.DateTimeField(editable=False)),
-                ('seen_at', models.DateTimeField(editable=False, help_text='Its last sign of life.')),
-                ('stopped_at', models.DateTimeField(editable=False, help_text='Empty: it runs, or did not stop properly.', null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        editable=False, help_text="Host, process id, random part.", max_length=96, unique=True
+                    ),
+                ),
+                ("host", models.CharField(editable=False, max_length=64)),
+                ("pid", models.PositiveIntegerField(editable=False)),
+                (
+                    "release",
+                    models.CharField(
+                        blank=True, editable=False, help_text="RELEASE, as it was set there.", max_length=64
+                    ),
+                ),
+                (
+                    "queues",
+                    models.JSONField(default=list, editable=False, help_text="The names of the queues it consumes."),
+                ),
+                ("threads", models.PositiveSmallIntegerField(editable=False)),
+                (
+                    "busy",
+                    models.JSONField(
+                        default=list,
+                        editable=False,
+                        help_text="What runs: a list of actor, message_id, args and since (ISO, UTC).",
+                    ),
+                ),
+                (
+                    "fetched",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, help_text="Messages in memory, not begun yet."
+                    ),
+                ),
+                (
+                    "delayed",
+                    models.PositiveIntegerField(default=0, editable=False, help_text="Retries in memory, not due yet."),
+                ),
+                (
+                    "done",
+                    models.PositiveBigIntegerField(
+                        default=0, editable=False, help_text="Runs that ended well, since its start."
+                    ),
+                ),
+                (
+                    "failed",
+                    models.PositiveBigIntegerField(
+                        default=0, editable=False, help_text="Runs that failed, since its start."
+                    ),
+                ),
+                (
+                    "unrecorded",
+                    models.PositiveBigIntegerField(
+                        default=0, editable=False, help_text="Runs that are missing in the history, since its start."
+                    ),
+                ),
+                ("started_at", models.DateTimeField(editable=False)),
+                ("seen_at", models.DateTimeField(editable=False, help_text="Its last sign of life.")),
+                (
+                    "stopped_at",
+                    models.DateTimeField(
+                        editable=False, help_text="Empty: it runs, or did not stop properly.", null=True
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['seen_at'], name='worker_seen')],
+                "indexes": [models.Index(fields=["seen_at"], name="worker_seen")],
             },
         ),
     ]

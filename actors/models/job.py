@@ -24,7 +24,7 @@ class Job(models.Model):
     attempt = models.PositiveIntegerField(editable=False, help_text="1 for the first run of the message.")
     outcome = models.CharField(max_length=16, choices=Outcome, editable=False)
     error = models.CharField(max_length=300, blank=True, editable=False, help_text="Its class and what it says.")
-    traceback = models.TextField(blank=True, editable=False, help_text="The last JOB_TRACEBACK_CHARS of it.")
+    traceback = models.TextField(blank=True, editable=False, help_text="Its end.")
     began_at = models.DateTimeField(editable=False)
     ended_at = models.DateTimeField(editable=False)
     waited_s = models.FloatField(

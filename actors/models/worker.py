@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Worker(models.Model):
-    """One worker process. It writes this row with every beat, every WORKER_BEAT_S seconds."""
+    """One worker process. It writes this row with every beat, every `beat.BEAT_S` seconds."""
 
     name = models.CharField(max_length=96, unique=True, editable=False, help_text="Host, process id, random part.")
     host = models.CharField(max_length=64, editable=False)

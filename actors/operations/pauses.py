@@ -12,8 +12,8 @@ QUEUE, SCHEDULE = Pause.Kind.QUEUE, Pause.Kind.SCHEDULE
 def pause(kind: Pause.Kind, name: str, by: str, why: str) -> bool:
     """Let it rest; False if it rested already, and then the first reason stands.
 
-    Workers take nothing from a paused queue within WORKER_BEAT_S; what runs is finished. A paused schedule entry is not
-    fired, and ticks that came due meanwhile are not made up for.
+    Workers take nothing from a paused queue within `beat.BEAT_S` seconds; what runs is finished. A paused schedule
+    entry is not fired, and ticks that came due meanwhile are not made up for.
     """
     details = {"paused_by": by[:150], "why": why[:200]}
     _, new = Pause.objects.get_or_create(kind=kind, name=name, defaults=details)

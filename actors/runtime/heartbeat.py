@@ -19,11 +19,14 @@ from config.messaging.clock import clock
 
 log = logging.getLogger(__name__)
 
+BEAT_S = 2.0
+"""Time between two beats. A pause is noticed within it; three missing ones are a lost worker."""
+
 LAST_BEAT_S = 1.0
 
 
 class Heartbeat:
-    """Beats every WORKER_BEAT_S seconds in a thread of its own, and once before anything begins and after all ended."""
+    """Beats every BEAT_S seconds in a thread of its own, and once before anything begins and after all ended."""
 
     def __init__(self, broker: Broker, worker: Threads) -> None:
         self._broker, self._worker = broker, worker
@@ -42,7 +45,7 @@ class Heartbeat:
         self._thread.join(LAST_BEAT_S)
 
     def _run(self) -> None:
-        while not self._told_to_stop.wait(settings.WORKER_BEAT_S):
+        while not self._told_to_stop.wait(BEAT_S):
             close_old_connections()
             _beat(self._broker, self._worker)
         _beat(self._broker, self._worker, stopped=True)

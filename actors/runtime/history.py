@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dramatiq
-from django.conf import settings
 from django.db.models import QuerySet
 
 from actors.models import Job
@@ -26,6 +25,9 @@ from config.messaging.broker import TooOld
 Outcome = Job.Outcome
 
 ERROR_CHARS = 300
+
+TRACEBACK_CHARS = 20_000
+"""The end of a traceback that is kept: some 200 frames."""
 
 
 def record(run: Run, result: object, error: BaseException | None) -> None:
@@ -83,7 +85,7 @@ def _record_failure(run: Run, error: BaseException) -> None:
     """The last failure is written before the message becomes a dead letter, which keeps no traceback."""
     details = {
         "error": storable(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_CHARS),
-        "traceback": _traceback(error, settings.JOB_TRACEBACK_CHARS),
+        "traceback": _traceback(error, TRACEBACK_CHARS),
     }
     if run.message.failed:
         recorder.write_now(_row(run, Outcome.FAILED, **details))

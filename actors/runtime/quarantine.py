@@ -19,11 +19,11 @@ import logging
 import time
 from datetime import timedelta
 
-from django.conf import settings
 from dramatiq.broker import MessageProxy
 from dramatiq.middleware import SkipMessage
 
 from actors.models import Redelivery, Worker
+from actors.runtime import heartbeat
 from actors.runtime.running import worker_name
 from config.due.queue import DEATHS_ALLOWED, database_now
 from config.due.shutdown import shutting_down
@@ -66,7 +66,7 @@ def deaths(message_id: str) -> int:
 
 def silence_limit() -> timedelta:
     """A worker that was not seen for longer is gone."""
-    return timedelta(seconds=SILENT_BEATS * settings.WORKER_BEAT_S)
+    return timedelta(seconds=SILENT_BEATS * heartbeat.BEAT_S)
 
 
 def _wait_for_heartbeats(workers: list[str]) -> None:

@@ -1,7 +1,7 @@
 """The circuit breaker and the pause of an account: what calls brought, and what an operator wants.
 
-PROVIDER_BREAKER_ERRORS calls in a row without an answer open the breaker, whichever payments they were for. While it is
-open payments stay due and untouched, and one of them is asked about each PROVIDER_BREAKER_PROBE_S. The first answer
+ERRORS_TO_OPEN calls in a row without an answer open the breaker, whichever payments they were for. While it is
+open payments stay due and untouched, and one of them is asked about every PROBE_S seconds. The first answer
 closes it, and a refusal is an answer: whoever says no is there. An answer that cannot be read says neither.
 """
 
@@ -18,6 +18,20 @@ from billing.models import AccountState, Breaker
 from config.due.queue import database_now
 
 log = logging.getLogger(__name__)
+
+ERRORS_TO_OPEN = 5
+"""Calls in a row without an answer that open a breaker. With a smaller PAYMENT_ATTEMPTS_LIMIT that number opens it: an
+outage must be known before it uses up the attempts of a single payment.
+"""
+
+WINDOW_S = 120.0
+"""Errors further apart than this, or than two intervals of the slow track, are not in a row."""
+
+PROBE_S = 10.0
+"""Time between two probes while a breaker is open."""
+
+PAUSE_LIMIT_S = 300.0
+"""Longest pause that a provider's Retry-After may cause."""
 
 seen: dict[str, AccountState] = {}
 """What this process has last read of each account. Only ever a reason not to write; what is written is read afresh."""
@@ -110,13 +124,13 @@ def _take_note(
 
 
 def _count(state: AccountState, in_a_row: int, now: datetime) -> None:
-    """A gap of more than PROVIDER_BREAKER_WINDOW_S begins a new row of errors."""
-    window = timedelta(seconds=settings.PROVIDER_BREAKER_WINDOW_S)
+    """Count errors. A gap longer than the window starts a new row of them."""
+    window = timedelta(seconds=max(WINDOW_S, 2 * settings.SLOW_TRACK_INTERVAL_S))
     is_old = state.last_error_at is None or now - state.last_error_at > window
     state.errors = in_a_row if is_old else state.errors + in_a_row
-    if state.breaker == Breaker.CLOSED and state.errors >= settings.PROVIDER_BREAKER_ERRORS:
+    if state.breaker == Breaker.CLOSED and state.errors >= min(ERRORS_TO_OPEN, settings.PAYMENT_ATTEMPTS_LIMIT):
         state.breaker, state.since = Breaker.OPEN, now
-        state.next_probe_at = now + timedelta(seconds=settings.PROVIDER_BREAKER_PROBE_S)
+        state.next_probe_at = now + timedelta(seconds=PROBE_S)
         log.error("provider.breaker_opened", extra={"account": state.account, "errors": state.errors})
 
 
@@ -128,7 +142,7 @@ def _close(state: AccountState, now: datetime) -> None:
 
 def _pause(state: AccountState, wish_s: float, now: datetime) -> None:
     """Once for all the calls that were under way; a pause is not made longer by what began before it."""
-    pause_s = min(wish_s, settings.PROVIDER_PAUSE_LIMIT_S)
+    pause_s = min(wish_s, PAUSE_LIMIT_S)
     state.paused_until = now + timedelta(seconds=pause_s)
     log.warning("provider.paused", extra={"account": state.account, "asked_s": wish_s, "pause_s": pause_s})
 

@@ -18,7 +18,7 @@ LONGEST_WAIT_S = 1.0
 
 
 class Pace:
-    """Requests of this process to one account, PROVIDER_BURST_CALLS of them ahead of their time at the most.
+    """Requests of this process to one account, at most `slots.BURST_CALLS` of them ahead of their time.
 
     The same algorithm as the slots', on this process's own clock; safe to share between threads.
     """
@@ -37,7 +37,7 @@ class Pace:
         """Take a turn, `step_s` after the one before; returns the seconds until it comes."""
         with self._lock:
             first = max(self._next_at, now)
-            wait_s = max(0.0, first - settings.PROVIDER_BURST_CALLS * step_s - now)
+            wait_s = max(0.0, first - rate.BURST_CALLS * step_s - now)
             if wait_s > LONGEST_WAIT_S:
                 raise NotNow(f"the account {self._account} is at its limit")
             self._next_at = first + step_s

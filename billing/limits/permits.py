@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from billing.errors import NotNow, ProviderError
-from billing.limits import rate
+from billing.limits import breaker, rate
 from billing.limits.breaker import known, locked, note, of
 from billing.models import AccountState, Breaker
 from config.due.queue import database_now
@@ -42,7 +42,7 @@ class Grant:
 def grant(account: str, calls: int, now: datetime) -> Grant:
     """As many of the calls as may be made about now; what is not used goes back by `settle`. `now` is the database's.
 
-    Nothing while the account is paused or the breaker open, but for one call each PROVIDER_BREAKER_PROBE_S.
+    Nothing while the account is paused or the breaker open, but for one call every `breaker.PROBE_S` seconds.
     """
     state = of(account)
     if state.breaker == Breaker.CLOSED and not state.is_paused(now) and not rate.limit_per_s(account):
@@ -118,7 +118,7 @@ def _grant(state: AccountState, calls: int, now: datetime) -> Grant:
     if _is_shut(state, now) or not calls:
         return Grant()
     if state.breaker == Breaker.OPEN:
-        state.next_probe_at = now + timedelta(seconds=settings.PROVIDER_BREAKER_PROBE_S)
+        state.next_probe_at = now + timedelta(seconds=breaker.PROBE_S)
         state.save(update_fields=["next_probe_at"])
         return Grant((0.0,), is_probe=True)
     limit = rate.limit_per_s(state.account)

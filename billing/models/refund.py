@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -68,11 +67,11 @@ class Refund(DueRow):
         """Is the outcome still unknown?"""
         return self.status in OPEN_REFUND_STATES
 
-    def is_past_repeating(self, now: datetime) -> bool:
-        """Was it sent so long ago, without an answer, that the provider may have forgotten its key?"""
+    def is_past_repeating(self, now: datetime, key_kept: timedelta) -> bool:
+        """Return True when it was sent `key_kept` ago without an answer: the provider may have forgotten its key."""
         if self.provider_ref or self.sent_at is None:
             return False
-        return now - self.sent_at >= timedelta(seconds=settings.REFUND_KEY_KEPT_S)
+        return now - self.sent_at >= key_kept
 
     def move(self, status: RefundStatus) -> None:
         """Follow an arrow, in memory. Raises ForbiddenArrow if there is none."""

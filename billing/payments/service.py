@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -16,6 +15,11 @@ from billing.refunds import follow as refunds
 from billing.states import OPEN_REFUND_STATES, OPEN_STATES, UNPAID_END_STATES, RefundStatus, Status
 from config.due.queue import database_now
 from config.messaging.nudges import nudge
+
+PATIENCE_S = 1.0
+"""Longest wait of a customer at the checkout for a call to the provider. Then the sweep makes it, and the page says so.
+It holds a thread of the web.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def introduce(payment: Payment) -> Payment:
     """
     now = database_now()
     payment.due_since, payment.asked_by = now, AskedBy.CHECKOUT
-    if permits.permit(payment.account, wait_s=settings.PROVIDER_PATIENCE_S):
+    if permits.permit(payment.account, wait_s=PATIENCE_S):
         record([check(payment, now)])
     else:
         CHECK_QUEUE.release([payment])

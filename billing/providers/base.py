@@ -80,6 +80,15 @@ class Provider(Protocol):
     repeated as often as one likes. How many requests a call may need is counted in `billing.payments.check`.
     """
 
+    rate_limit_per_s: int
+    """Calls per second that one account may make, unless its setting says otherwise; 0: no limit."""
+
+    key_kept: timedelta
+    """Time for which a refund without an answer is repeated: shorter than the provider remembers idempotency keys.
+
+    After that, the same request would give the money back a second time.
+    """
+
     lapse: timedelta | None
     """So long after it was made an unpaid payment may stay open there, before it ends by itself.
 
@@ -90,6 +99,10 @@ class Provider(Protocol):
     """Headers of a callback that `verify` needs, in lower case."""
 
     def __init__(self, account: Account) -> None: ...
+
+    @staticmethod
+    def read_options(prefix: str) -> dict[str, str]:
+        """Read an account's address and keys from settings whose names begin with `prefix`. Raises WrongSetting."""
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
         """Make the payment known; the payment's idempotency key goes along."""

@@ -39,6 +39,9 @@ from billing.providers.base import Account
 
 CHUNK_BYTES = 65_536
 
+LONGEST_ANSWER_BYTES = 1_000_000
+"""Limit for one answer. A page of 100 payments has some 200 kB."""
+
 Fields = Mapping[str, Any]
 """Of a form: texts, numbers, and again fields or lists of them."""
 
@@ -132,7 +135,7 @@ class ProviderClient:
         )
         whole = False
         try:
-            body = _read_bounded(response, settings.PAYMENT_API_MAX_BYTES)
+            body = _read_bounded(response, LONGEST_ANSWER_BYTES)
             whole = True
         finally:
             # A connection with half an answer in it must not go back into the pool.

@@ -18,7 +18,9 @@ from billing.money import Money
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
+from billing.providers.options import CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
+from config import env
 
 if TYPE_CHECKING:
     from billing.models import Payment, Refund
@@ -64,12 +66,30 @@ class PayPal:
     for with our own token, proves more than either.
     """
 
+    rate_limit_per_s = 20
+    """PayPal publishes no number: https://developer.paypal.com/reference/guidelines/rate-limiting/"""
+
+    key_kept = timedelta(hours=20)
     lapse: timedelta | None = None
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:
         self._http = ProviderClient(account, {}, _read_complaint)
         self._token = _Token(self._http, basic(account.options["client_id"], account.options["client_secret"]))
+
+    @staticmethod
+    def read_options(prefix: str) -> dict[str, str]:
+        return {
+            "url": api_url(f"{prefix}_URL", "https://api-m.paypal.com"),
+            "client_id": env.text(
+                f"{prefix}_CLIENT_ID",
+                help="The application's id at PayPal.", wrong=CALLS_REFUSED, example="AeA1QIZX…",
+            ),
+            "client_secret": env.secret(
+                f"{prefix}_CLIENT_SECRET",
+                help="The application's secret at PayPal.", wrong=CALLS_REFUSED, example="EGnHDxD_…",
+            ),
+        }  # fmt: skip
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
         unit = {

@@ -5,8 +5,11 @@ import hmac
 
 from billing.errors import Forged
 
+TOLERANCE_S = 300
+"""Greatest age of a signature, as in Stripe's own libraries: https://docs.stripe.com/webhooks#replay-attacks"""
 
-def verify(header: str, body: bytes, secret: str, now: float, tolerance_s: float) -> None:
+
+def verify(header: str, body: bytes, secret: str, now: float, tolerance_s: float = TOLERANCE_S) -> None:
     """Check a header like `t=1700000000,v1=5257…`: HMAC-SHA256 over `<t>.<body>`, in hex.
 
     There may be several `v1`, while a secret is replaced. Raises Forged where none fits, or where the time is further

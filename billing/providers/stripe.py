@@ -11,15 +11,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.conf import settings
-
 from billing.errors import BadAnswer, Refused, StoredFailure
 from billing.money import Money, decimals
 from billing.providers import signatures
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, objects, part, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, read_json, retry_after_s, word
+from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
+from config import env
 
 if TYPE_CHECKING:
     from billing.models import Payment, Refund
@@ -61,6 +61,14 @@ class Stripe:
     Point the endpoint of the callbacks at the events `checkout.session.*`.
     """
 
+    rate_limit_per_s = 20
+    """Stripe takes 25 a second for each of its endpoints, and all checks are one (https://docs.stripe.com/rate-limits).
+    The other five are for customers: `slots.BURST_CALLS`.
+    """
+
+    key_kept = timedelta(hours=20)
+    """Stripe keeps keys for at least 24 h: https://docs.stripe.com/api/idempotent_requests"""
+
     lapse: timedelta | None = None
     signature_headers: tuple[str, ...] = ("stripe-signature",)
 
@@ -68,6 +76,20 @@ class Stripe:
         self._account = account
         headers = {"Authorization": f"Bearer {account.options['secret_key']}", "Stripe-Version": VERSION}
         self._http = ProviderClient(account, headers, _read_complaint)
+
+    @staticmethod
+    def read_options(prefix: str) -> dict[str, str]:
+        return {
+            "url": api_url(f"{prefix}_URL", "https://api.stripe.com/v1"),
+            "secret_key": env.secret(
+                f"{prefix}_SECRET_KEY",
+                help="The account's key, secret or restricted.", wrong=CALLS_REFUSED, example="sk_live_…",
+            ),
+            "callback_secret": env.secret(
+                f"{prefix}_CALLBACK_SECRET",
+                help="Signing secret of the webhook endpoint.", wrong=CALLBACKS_REFUSED, example="whsec_…",
+            ),
+        }  # fmt: skip
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
         """A 5xx that Stripe keeps under our key would be its answer for a day: it keeps even those.
@@ -129,7 +151,7 @@ class Stripe:
 
     def verify(self, post: CallbackRequest) -> None:
         header, secret = post.headers.get("stripe-signature", ""), self._account.options["callback_secret"]
-        signatures.verify(header, post.body, secret, time.time(), settings.CALLBACK_SIGNATURE_TOLERANCE_S)
+        signatures.verify(header, post.body, secret, time.time())
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)

@@ -16,7 +16,9 @@ from billing.money import Money
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
+from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
+from config import env
 
 if TYPE_CHECKING:
     from billing.models import Payment, Refund
@@ -52,14 +54,44 @@ class YooKassa:
     from (https://yookassa.ru/developers/using-api/webhooks) may be checked besides, `<ACCOUNT>_CALLBACK_NETWORKS`.
     """
 
+    rate_limit_per_s = 20
+    """YooKassa publishes no number."""
+
+    key_kept = timedelta(hours=20)
+    """YooKassa keeps keys for 24 h: https://yookassa.ru/developers/using-api/interaction-format"""
+
+    lapse: timedelta | None = timedelta(minutes=65)
+    """With cards an unpaid payment ends after an hour, by a clock that is not ours:
+    https://yookassa.ru/developers/payment-acceptance/after-the-payment/declined-payments
+    """
+
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:
         options = account.options
-        self.lapse: timedelta | None = timedelta(seconds=float(options["lapse_s"]))
         self._networks = [ip_network(each) for each in options["callback_networks"].split(",") if each]
         authorization = basic(options["shop_id"], options["secret_key"])
         self._http = ProviderClient(account, {"Authorization": authorization}, _read_complaint)
+
+    @staticmethod
+    def read_options(prefix: str) -> dict[str, str]:
+        networks = env.networks(
+            f"{prefix}_CALLBACK_NETWORKS",
+            help="Networks that may send callbacks; empty: all. Behind a proxy it needs `TRUSTED_PROXIES`, or the "
+            "proxy counts as the sender.",
+            wrong=CALLBACKS_REFUSED,
+            example="185.71.76.0/27,77.75.153.0/25",
+        )  # fmt: skip
+        return {
+            "url": api_url(f"{prefix}_URL", "https://api.yookassa.ru/v3"),
+            "shop_id": env.text(
+                f"{prefix}_SHOP_ID", help="The shop's number at YooKassa.", wrong=CALLS_REFUSED, example="100500"
+            ),
+            "secret_key": env.secret(
+                f"{prefix}_SECRET_KEY", help="The shop's key at YooKassa.", wrong=CALLS_REFUSED, example="live_…"
+            ),
+            "callback_networks": ",".join(networks),
+        }
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
         body = {

@@ -24,6 +24,15 @@ from config.formats.dates import DAY, span
 
 log = logging.getLogger(__name__)
 
+DELAY = timedelta(hours=1)
+"""Time from the end of a day in UTC to its comparison: providers list payments late."""
+
+NIGHTS = 3
+"""Consecutive nights in which each day is compared: money may come late."""
+
+DAYS_BACK = 30
+"""Age at which a day with standing differences is no longer compared every night, only by hand."""
+
 SOON = timedelta(minutes=5)
 """What could not be looked at now, because somebody else was looking, is compared again then."""
 
@@ -48,10 +57,10 @@ def reconcile_due(seconds: float) -> int:
 def plan(now: datetime) -> int:
     """A row for each closed day of each account since its first payment; returns how many are new.
 
-    None older than RECONCILIATION_DAYS_BACK: in an old shop those are compared only by hand.
+    None older than DAYS_BACK: in an old shop those are compared only by hand.
     """
-    last = last_closed(now - timedelta(seconds=settings.RECONCILIATION_DELAY_S))
-    oldest = last - settings.RECONCILIATION_DAYS_BACK * DAY
+    last = last_closed(now - DELAY)
+    oldest = last - DAYS_BACK * DAY
     missing = []
     for account in settings.PAYMENT_ACCOUNTS:
         first = _first_day(account)
@@ -152,8 +161,8 @@ def _wait(day: date, standing: dict[Difference.State, int], now: datetime) -> ti
     age = (now.astimezone(UTC).date() - day).days
     if standing[Difference.State.OPEN]:
         return SOON
-    limit = settings.RECONCILIATION_DAYS_BACK if any(standing.values()) else settings.RECONCILIATION_NIGHTS
-    tonight = bounds(now.astimezone(UTC).date())[1] + timedelta(seconds=settings.RECONCILIATION_DELAY_S)
+    limit = DAYS_BACK if any(standing.values()) else NIGHTS
+    tonight = bounds(now.astimezone(UTC).date())[1] + DELAY
     return tonight - now if age < limit else None
 
 

@@ -140,10 +140,14 @@ def _due(own: Q) -> Iterator[Refund]:
 def _follow(refund: Refund) -> None:
     if refund.died_too_often and refund.attention != Attention.WORKERS_LOST:
         park(REFUND_QUEUE, refund)
-    elif refund.is_past_repeating(database_now(REFUND_QUEUE.database)):
+    elif _is_past_repeating(refund):
         _stop_repeating(refund)
     else:
         _record(refund, _ask(refund))
+
+
+def _is_past_repeating(refund: Refund) -> bool:
+    return refund.is_past_repeating(database_now(REFUND_QUEUE.database), provider_of(refund.payment.account).key_kept)
 
 
 def _ask(refund: Refund) -> RefundSnapshot | ProviderError:

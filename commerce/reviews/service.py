@@ -23,6 +23,11 @@ from config.logging import log_context
 
 log = logging.getLogger(__name__)
 
+ASKED_WITHIN = timedelta(days=14)
+"""Orders due for a request longer than this get none: a shop that starts to ask does not write to customers of years
+ago.
+"""
+
 BATCH = 200
 """So many orders are looked up at once; each is then asked about in a transaction of its own."""
 
@@ -69,7 +74,7 @@ def _unasked(now: datetime) -> QuerySet[Order]:
     return Order.objects.filter(
         status=OrderStatus.DELIVERED,
         reviews_asked_at__isnull=True,
-        delivered_at__gt=now - timedelta(days=settings.REVIEW_REQUEST_UNTIL_DAYS),
+        delivered_at__gt=now - timedelta(days=settings.REVIEW_REQUEST_AFTER_DAYS) - ASKED_WITHIN,
         delivered_at__lte=now - timedelta(days=settings.REVIEW_REQUEST_AFTER_DAYS),
     )
 

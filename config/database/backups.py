@@ -1,7 +1,10 @@
-"""Backups of the database, which is all that needs one: RabbitMQ only carries messages that may be lost.
+"""Backups of the database. Nothing else needs one: RabbitMQ only carries messages that may be lost.
 
-A backup is one file in PostgreSQL's custom format, as the database was at one moment, taken while the shop runs. The
-programs are PostgreSQL's own; passwords reach them through their environment, where `ps` does not show them.
+A backup is one file in PostgreSQL's custom format, a snapshot taken while the shop runs. PostgreSQL's own programs do
+the work. Passwords reach them through their environment, where `ps` does not show them.
+
+Each app says what a backup must hold: its AppConfig may have `backup_tables`, tables without whose rows a file is not
+a backup, and `backup_summary`, a query for one line about a restored copy.
 """
 
 import os
@@ -15,37 +18,32 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.apps import apps
 from django.conf import settings
 from psycopg import sql
 
 NAME = "shop-%Y%m%dT%H%M%SZ.dump"
 
-NEEDED = ("billing_payment", "commerce_order", "commerce_notification", "django_migrations")
-"""Without the rows of these a file is no backup of a shop."""
-
 
 class BackupError(Exception):
-    """It did not work; the message says what did not, and what to do."""
+    """A step failed. The message says which, and what to do."""
 
 
 @dataclass(frozen=True)
 class Drill:
-    """What was found in a restored copy."""
+    """A restored copy: the time it took, and each app's summary."""
 
     seconds: float
-    orders: int
-    payments: int
-    open_payments: int
-    newest: datetime | None
+    summaries: list[str]
 
 
 def take(directory: Path, kept_days: int) -> Path:
-    """Write a backup, read it to its end, and only then delete those that are older; raises BackupError.
+    """Write a backup, read it to its end, and only then delete older ones. Raises BackupError.
 
-    Named after the moment before it was begun, so everything that is older than its name is in it.
+    Its name is the moment before it was begun, so it holds everything that is older than its name.
     """
     if not directory.is_dir():
-        raise BackupError(f"{directory} is no directory; make one that only the shop's user can read.")
+        raise BackupError(f"{directory} is not a directory; make one that only the shop's user can read.")
     now = datetime.now(UTC)
     path = directory / now.strftime(NAME)
     unfinished = path.with_suffix(".unfinished")
@@ -61,20 +59,20 @@ def take(directory: Path, kept_days: int) -> Path:
 
 
 def verify(path: Path) -> None:
-    """Read the file to its last byte; raises BackupError if it is damaged, or not of a shop."""
+    """Read the file to its last byte. Raises BackupError if it is damaged, or not a backup of this project."""
     if not path.is_file():
         raise BackupError(f"There is no file {path}.")
     _run("pg_restore", "--file=/dev/null", str(path))
     listed = _run("pg_restore", "--list", str(path))
-    missing = [table for table in NEEDED if f"TABLE DATA public {table} " not in listed]
+    missing = [table for table in _needed_tables() if f"TABLE DATA public {table} " not in listed]
     if missing:
-        raise BackupError(f"{path} can be read, but has no rows of {', '.join(missing)}: it is no backup of a shop.")
+        raise BackupError(f"{path} can be read, but has no rows of {', '.join(missing)}: it is not a backup of a shop.")
 
 
 def restore(path: Path, database: str | None = None) -> None:
-    """Fill the (empty) database of the settings, or another one on the same server; all of it or nothing.
+    """Fill the (empty) database of the settings, or another one on the same server, in one transaction.
 
-    Raises BackupError, before anything is changed, for a database in which there is something.
+    Raises BackupError, before it changes anything, for a database that has tables.
     """
     verify(path)
     name = database or str(_database()["NAME"])
@@ -84,7 +82,7 @@ def restore(path: Path, database: str | None = None) -> None:
 
 
 def drill(path: Path) -> Drill:
-    """Restore into a database of its own on the same server, look at what is there, and drop it; raises BackupError."""
+    """Restore into a database of its own on the same server, summarize it, and drop it. Raises BackupError."""
     verify(path)
     name = f"restore_drill_{os.getpid()}"
     started = datetime.now(UTC)
@@ -93,17 +91,19 @@ def drill(path: Path) -> Drill:
         restore(path, name)
         return Drill(
             (datetime.now(UTC) - started).total_seconds(),
-            _ask(name, "SELECT count(*) FROM commerce_order"),
-            _ask(name, "SELECT count(*) FROM billing_payment"),
-            _ask(name, "SELECT count(*) FROM billing_payment WHERE next_check_at IS NOT NULL"),
-            _ask(name, "SELECT max(placed_at) FROM commerce_order"),
+            [str(_ask(name, app.backup_summary)) for app in apps.get_app_configs() if hasattr(app, "backup_summary")],
         )
     finally:
         _execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def _needed_tables() -> list[str]:
+    named = [table for app in apps.get_app_configs() for table in getattr(app, "backup_tables", ())]
+    return ["django_migrations", *named]
+
+
 def _forget(directory: Path, before: datetime, but: Path) -> None:
-    """Delete what is older by its name; files that are not named by us are not ours."""
+    """Delete files that are older by their name. Files with other names are not ours."""
     for path in directory.glob("shop-*.dump"):
         with suppress(ValueError):
             if datetime.strptime(path.name, NAME).replace(tzinfo=UTC) < before and path != but:
@@ -123,39 +123,39 @@ def _run(program: str, *arguments: str, where: Path | None = None) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """libpq's own variables; empty ones would not mean its defaults."""
+    """Return libpq's own variables. Empty ones are left out: they would not mean its defaults."""
     given = {
         "PGHOST": _database()["HOST"],
         "PGPORT": str(_database()["PORT"]),
         "PGUSER": _database()["USER"],
         "PGPASSWORD": _database()["PASSWORD"],
         "PGDATABASE": _database()["NAME"],
-        "PGCONNECT_TIMEOUT": str(settings.DATABASE_CONNECT_TIMEOUT_S),
+        "PGCONNECT_TIMEOUT": str(_database()["OPTIONS"]["connect_timeout"]),
     }
     return {**os.environ, **{name: value for name, value in given.items() if value}}
 
 
 def _database() -> Mapping[str, Any]:
-    """Raises BackupError for SQLite, whose file may be copied while nothing runs."""
+    """Raises BackupError for SQLite, whose file may simply be copied while no process runs."""
     database: Mapping[str, Any] = settings.DATABASES["default"]
     if not str(database["ENGINE"]).endswith("postgresql"):
-        raise BackupError("DATABASE_URL is no PostgreSQL; stop the shop and copy the file of SQLite instead.")
+        raise BackupError("DATABASE_URL is not PostgreSQL; stop the shop and copy the file of SQLite instead.")
     return database
 
 
 def _ask(name: str, question: str) -> Any:
-    """The one value that the question is about."""
+    """Return the first value of the first row."""
     with _connected(name) as connection:
         row = connection.execute(question.encode()).fetchone()
     return row[0] if row else None
 
 
 def _create(name: str) -> None:
-    """Raises BackupError if the shop's user has no more rights than the shop needs."""
+    """Raises BackupError if the shop's user has only the rights that the shop needs."""
     try:
         _execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
-        user = _ask(_database()["NAME"], "SELECT current_user")  # who logs in may act as another
+        user = _ask(_database()["NAME"], "SELECT current_user")  # a login may act as another role
         raise BackupError(
             f"{user} may not create databases, and a drill needs one of its own: ALTER ROLE {user} CREATEDB, or set "
             "DATABASE_URL to an empty database and restore there without --drill."
@@ -163,7 +163,7 @@ def _create(name: str) -> None:
 
 
 def _execute(statement: sql.Composed) -> None:
-    """Outside of a transaction, as PostgreSQL wants it for databases."""
+    """Execute outside of a transaction, as PostgreSQL requires for databases."""
     with _connected(_database()["NAME"]) as connection:
         connection.autocommit = True
         connection.execute(statement)
@@ -175,7 +175,7 @@ def _connected(name: str) -> "psycopg.Connection[Any]":
         return psycopg.connect(
             host=database["HOST"], port=database["PORT"], dbname=name,
             user=database["USER"] or None, password=database["PASSWORD"] or None,
-            connect_timeout=settings.DATABASE_CONNECT_TIMEOUT_S,
+            connect_timeout=database["OPTIONS"]["connect_timeout"],
         )  # fmt: skip
     except psycopg.OperationalError as error:
         raise BackupError(f"The database {name} does not answer: {str(error).splitlines()[0]}") from None

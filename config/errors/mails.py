@@ -10,14 +10,13 @@ import platform
 import smtplib
 import threading
 import time
-from functools import cache
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 
 from config.background import Background
 from config.errors.report import ErrorReport, error_in, report_of
-from config.errors.scrubbing import secrets_in
+from config.errors.scrubbing import known_secrets
 from config.errors.throttle import Notice, Throttle
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class ErrorMails(logging.Handler):
         try:
             error = error_in(record)
             if error and settings.ADMIN_EMAILS and not settings.SENTRY_DSN and not _about_mail(error):
-                postman.offer(report_of(record, error, secrets()))
+                postman.offer(report_of(record, error, known_secrets()))
         except Exception:
             self.handleError(record)
 
@@ -88,12 +87,6 @@ class Postman(Background[ErrorReport]):
 
 
 postman = Postman()
-
-
-@cache
-def secrets() -> frozenset[str]:
-    """Values that no mail may hold, even if an exception does."""
-    return frozenset(secrets_in({name: getattr(settings, name) for name in dir(settings) if name.isupper()}))
 
 
 def _about_mail(error: BaseException | None) -> bool:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
+
 HIDDEN = "***"
 LONGEST = 200
 """Characters of an exception's words."""
@@ -59,9 +61,14 @@ def ids_of(fields: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def secrets_in(settings: Mapping[str, Any]) -> set[str]:
+def known_secrets() -> set[str]:
+    """Return the secrets of the settings. They are complete once the apps are loaded: accounts add their keys then."""
+    return secrets_in({name: getattr(settings, name) for name in dir(settings) if name.isupper()})
+
+
+def secrets_in(values: Mapping[str, Any]) -> set[str]:
     """The values of all settings that are called secret, password, key, token or DSN, however deep they lie."""
-    return {value for name, value in _leaves(settings) if _SECRET_NAMES.search(name) and len(value) >= SHORTEST_SECRET}
+    return {value for name, value in _leaves(values) if _SECRET_NAMES.search(name) and len(value) >= SHORTEST_SECRET}
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """Errors for Sentry: ids instead of personal data, and of a job only the last attempt."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import sentry_sdk
@@ -15,13 +14,13 @@ from sentry_sdk.integrations.threading import ThreadingIntegration
 from sentry_sdk.types import Event, Hint
 
 from config.errors.report import NOT_OURS
-from config.errors.scrubbing import ids_of, scrubbed
+from config.errors.scrubbing import ids_of, known_secrets, scrubbed
 from config.logging import context_ids
 
 _TOLD_ABOUT = ("level", "timestamp", "event_id", "platform", "release", "environment", "transaction", "logger", "sdk")
 
 
-def begin(dsn: str, release: str, secrets: set[str], **options: Any) -> None:
+def begin(dsn: str, release: str, **options: Any) -> None:
     """Before the broker is made: the integration puts its middleware into each broker that is made from then on.
 
     Nothing is switched on by itself: what is not named here is not sent.
@@ -32,7 +31,7 @@ def begin(dsn: str, release: str, secrets: set[str], **options: Any) -> None:
     sentry_sdk.init(
         dsn=dsn,
         release=release or None,
-        before_send=_cleaner(secrets),
+        before_send=_clean,
         default_integrations=False,
         auto_enabling_integrations=False,
         integrations=[
@@ -54,17 +53,15 @@ def begin(dsn: str, release: str, secrets: set[str], **options: Any) -> None:
     )
 
 
-def _cleaner(secrets: set[str]) -> Callable[[Event, Hint], Event | None]:
-    def clean(event: Event, hint: Hint) -> Event | None:
-        """Every attempt comes from the integration; the last one comes from the log once more, and that is sent."""
-        if not hint.get("exc_info") or _mechanism(event) == DramatiqIntegration.identifier:
-            return None
-        told: dict[str, Any] = {name: event[name] for name in _TOLD_ABOUT if name in event}  # type: ignore[literal-required]
-        told["tags"] = ids_of({**event.get("extra", {}), **context_ids()})
-        told["exception"] = {"values": [_exception(value, secrets) for value in event["exception"]["values"]]}
-        return told  # type: ignore[return-value]
-
-    return clean
+def _clean(event: Event, hint: Hint) -> Event | None:
+    """Drop the integration's event of each attempt: the log reports the last attempt once more, and that is sent."""
+    if not hint.get("exc_info") or _mechanism(event) == DramatiqIntegration.identifier:
+        return None
+    secrets = known_secrets()
+    told: dict[str, Any] = {name: event[name] for name in _TOLD_ABOUT if name in event}  # type: ignore[literal-required]
+    told["tags"] = ids_of({**event.get("extra", {}), **context_ids()})
+    told["exception"] = {"values": [_exception(value, secrets) for value in event["exception"]["values"]]}
+    return told  # type: ignore[return-value]
 
 
 def _mechanism(event: Event) -> str:

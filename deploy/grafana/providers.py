@@ -55,7 +55,7 @@ PROVIDERS = Dashboard(
                 ),
                 chart(
                     "Errors in a row",
-                    "Calls without an answer since the last one; PROVIDER_BREAKER_ERRORS of them open the breaker.",
+                    "Calls without an answer since the last one; five of them open the breaker.",
                     "short",
                     Query("max by (account) (tillkeeper_account_errors)", "{{account}}"),
                 ),

@@ -19,7 +19,6 @@ def main() -> None:
     from tests.conformance.cases.case import StandInCase
 
     settings.PAYMENT_API_TIMEOUT_S = 30  # caller and provider share this process
-    settings.PROVIDER_RATE_LIMIT_PER_S = 0  # what is tried is whose key goes out, not how often
     print(json.dumps({"threads": THREADS, "calls": CALLS}))
     for kind in CASES.values():
         if issubclass(kind, StandInCase):

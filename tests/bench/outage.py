@@ -37,9 +37,7 @@ class Plan:
     outage_s: float = 600
     kind: str = "hang"
     limit_per_s: int = 200
-    burst: int = 5
     slow_track_s: float = 60
-    probe_s: float = 10
     patience_s: float = 300
 
 
@@ -165,8 +163,6 @@ class Drill:
             "PAYMENT_ACCOUNT": "away",
             **{f"{account.upper()}_URL": server.url for account, server in self.servers.items()},
             **{f"{account.upper()}_RATE_LIMIT_PER_S": str(self.plan.limit_per_s) for account in ACCOUNTS},
-            "PROVIDER_BURST_CALLS": str(self.plan.burst),
-            "PROVIDER_BREAKER_PROBE_S": str(self.plan.probe_s),
             "FAST_TRACK_INTERVAL_S": "5",
             "SLOW_TRACK_INTERVAL_S": str(self.plan.slow_track_s),
             "PAYMENT_API_TIMEOUT_S": "3",

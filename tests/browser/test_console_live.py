@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from actors.console.views import REFRESH_S
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.programs import find_chromium
@@ -24,9 +25,9 @@ backstage.mail(reporting.order(OrderStatus.PAID), "gone@example.com", "given_up"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """The embedded shop, whose console refreshes every second."""
+    """The embedded shop. Its console refreshes every REFRESH_S seconds."""
     with MailServer() as mail:
-        embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port, CONSOLE_REFRESH_S="1")
+        embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port)
         embedded.prepare()
         embedded.start()
         embedded.program.wait_for_output("Operator", 90)  # pages are served before somebody may log in
@@ -101,7 +102,7 @@ def test_the_page_refreshes_itself(page: Page, shop: Embedded) -> None:
 
     page.get_by_role("button", name="Choose all").click()
     _give_up_a_mail(shop)
-    page.wait_for_timeout(2_500)
+    page.wait_for_timeout((REFRESH_S + 1.5) * 1000)
     expect(page.get_by_role("checkbox").first).to_be_checked()
     expect(page.get_by_text("gone@example.com")).to_have_count(1)
     page.get_by_role("checkbox").first.uncheck()
@@ -109,7 +110,7 @@ def test_the_page_refreshes_itself(page: Page, shop: Embedded) -> None:
 
     page.get_by_role("button", name="Stop refreshing").click()
     _give_up_a_mail(shop)
-    page.wait_for_timeout(2_500)
+    page.wait_for_timeout((REFRESH_S + 1.5) * 1000)
     expect(page.get_by_text("gone@example.com")).to_have_count(2)
     page.get_by_role("button", name="Refresh again").click()
     expect(page.get_by_text("gone@example.com")).to_have_count(3)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.fixtures import Settings
 
+from billing.providers import http
 from tests.conformance.cases import CASES, Case
 
 
 @pytest.fixture(params=sorted(CASES))
-def case(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Case]:
+def case(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     """The provider, running, and a short patience with it."""
     settings.PAYMENT_API_TIMEOUT_S = 0.5
-    settings.PAYMENT_API_MAX_BYTES = 60_000
+    monkeypatch.setattr(http, "LONGEST_ANSWER_BYTES", 60_000)
     with CASES[request.param]() as case:
         yield case

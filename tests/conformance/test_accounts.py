@@ -18,7 +18,6 @@ CALLS = 600
 @pytest.mark.parametrize("kind", STAND_INS, ids=lambda case: case.provider)
 def test_no_call_goes_out_with_the_other_accounts_key(kind: type[StandInCase], settings: Settings) -> None:
     """Counted where they arrive, with 32 threads that take turns, as fast as they can."""
-    settings.PROVIDER_RATE_LIMIT_PER_S = 0
     with kind() as case:
         found = mix(case, CALLS)
 

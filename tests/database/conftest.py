@@ -6,20 +6,19 @@ from functools import partial
 import pytest
 from pytest_django.fixtures import Settings
 
+from billing.limits import breaker
 from billing.sandbox import SandboxServer
-from commerce.mailserver import breaker
+from commerce import mailserver
 from tests.money.world import World
 from tests.shop import sandbox_account
 from tests.stack.mail import MailServer
 
 
 @pytest.fixture
-def account_at_rest(sandbox: SandboxServer, settings: Settings) -> None:
+def account_at_rest(sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """No limit, three errors in a row open its breaker, and the provider has not counted a call yet."""
-    settings.PROVIDER_BREAKER_ERRORS = 3
-    settings.PROVIDER_BREAKER_PROBE_S = 60
-    settings.PROVIDER_RATE_LIMITS_PER_S = {}
-    settings.PROVIDER_RATE_LIMIT_PER_S = 0
+    monkeypatch.setattr(breaker, "ERRORS_TO_OPEN", 3)
+    monkeypatch.setattr(breaker, "PROBE_S", 60)
     sandbox.journal.clear()
 
 
@@ -37,9 +36,9 @@ def make_world(settings: Settings) -> Iterator[Callable[..., World]]:
     with MailServer() as mail:
         settings.EMAIL_BACKEND = "commerce.mailserver.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail.port
-        breaker.reset()
+        mailserver.breaker.reset()
         yield partial(World, settings, mail)
-        breaker.reset()
+        mailserver.breaker.reset()
 
 
 @pytest.fixture

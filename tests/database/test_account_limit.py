@@ -1,14 +1,17 @@
 """The limit of an account, which all who call it share. The provider counts for itself."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from pytest_django import Settings
 
-from billing.limits import permits
+from billing.limits import permits, rate
 from billing.models import Payment
+from billing.payments import service as payments
 from billing.payments import sweep as payment_sweep
 from billing.providers import provider_of
 from billing.sandbox import SandboxServer
@@ -22,6 +25,17 @@ pytestmark = pytest.mark.usefixtures("account_at_rest")
 
 LATE_S = 0.5
 """So late a busy machine may start a thread whose slot has come."""
+
+
+def limit(settings: Settings, per_s: float) -> None:
+    """Calls that the account may make."""
+    settings.PAYMENT_ACCOUNTS["sandbox"]["rate_limit_per_s"] = str(per_s)
+
+
+@pytest.fixture
+def burst(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets how many calls customers may make ahead of their turn."""
+    return partial(monkeypatch.setattr, rate, "BURST_CALLS")
 
 
 def moments(server: SandboxServer) -> list[float]:
@@ -40,7 +54,7 @@ def test_the_sweep_keeps_to_the_limit(sandbox: SandboxServer, settings: Settings
     """Counted at the provider: evenly spread, and nearly all of what is allowed."""
     pending(60, due_for_s=5)
     sandbox.journal.clear()
-    settings.PROVIDER_RATE_LIMIT_PER_S = 50
+    limit(settings, 50)
 
     started = time.monotonic()
     assert payment_sweep.check_due("sandbox", 20) == 60
@@ -51,11 +65,14 @@ def test_the_sweep_keeps_to_the_limit(sandbox: SandboxServer, settings: Settings
     assert_within(50, 0, called)
 
 
-def test_all_who_share_an_account_share_its_limit(sandbox: SandboxServer, settings: Settings) -> None:
+def test_all_who_share_an_account_share_its_limit(
+    sandbox: SandboxServer, settings: Settings, burst: Callable[[int], None]
+) -> None:
     """Four sweeps and eight customers at once, each with its own connection, as in processes of their own."""
     pending(24, due_for_s=5)
     sandbox.journal.clear()
-    settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 20, 5
+    limit(settings, 20)
+    burst(5)
     lanes = [payment_sweep.Lane("sandbox", 16) for _ in range(4)]
 
     with ThreadPoolExecutor(5) as pool:
@@ -75,18 +92,24 @@ def _ask_as_customers(number: int) -> None:
             list(provider_of("sandbox").payments_between(database_now(), database_now()))
 
 
-def test_customers_pass_before_the_sweep(sandbox: SandboxServer, settings: Settings) -> None:
-    """Whatever the sweep has taken, PROVIDER_BURST_CALLS are left for those who wait."""
-    settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 1, 3
+def test_customers_pass_before_the_sweep(
+    sandbox: SandboxServer, settings: Settings, burst: Callable[[int], None]
+) -> None:
+    """Whatever the sweep has taken, `BURST_CALLS` slots are left for those who wait."""
+    limit(settings, 1)
+    burst(3)
     permits.grant("sandbox", 64, database_now())
 
     assert [permits.permit("sandbox") for _ in range(5)] == [True] * 3 + [False] * 2
     assert permits.grant("sandbox", 64, database_now()).starts_s == ()
 
 
-def test_a_customer_waits_for_a_slot_only_if_it_is_near(sandbox: SandboxServer, settings: Settings) -> None:
+def test_a_customer_waits_for_a_slot_only_if_it_is_near(
+    sandbox: SandboxServer, settings: Settings, burst: Callable[[int], None]
+) -> None:
     """`wait_s` at the most."""
-    settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 5, 0
+    limit(settings, 5)
+    burst(0)
     assert permits.permit("sandbox")
 
     assert not permits.permit("sandbox", wait_s=0.05)
@@ -97,7 +120,7 @@ def test_a_customer_waits_for_a_slot_only_if_it_is_near(sandbox: SandboxServer, 
 
 def test_slots_that_are_not_used_go_back(sandbox: SandboxServer, settings: Settings) -> None:
     """An idle sweep must not use the limit up; but what later ones were taken after stays taken."""
-    settings.PROVIDER_RATE_LIMIT_PER_S = 100
+    limit(settings, 100)
     granted = permits.grant("sandbox", 10, database_now())
     assert (len(granted.starts_s), granted.slots_end_at) == (10, state().next_slot_at)
 
@@ -115,7 +138,7 @@ def test_calling_off_takes_three_slots(sandbox: SandboxServer, settings: Setting
     pending(6, due_for_s=5)
     Payment.objects.update(window_ends_at=database_now())
     sandbox.journal.clear()
-    settings.PROVIDER_RATE_LIMIT_PER_S = 20
+    limit(settings, 20)
 
     assert payment_sweep.check_due("sandbox", 20) == 6
 
@@ -125,10 +148,13 @@ def test_calling_off_takes_three_slots(sandbox: SandboxServer, settings: Setting
     assert set(Payment.objects.values_list("status", flat=True)) == {Status.EXPIRED}
 
 
-def test_a_checkout_without_a_slot_is_left_to_the_sweep(shop: Shop, settings: Settings) -> None:
+def test_a_checkout_without_a_slot_is_left_to_the_sweep(
+    shop: Shop, settings: Settings, burst: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody waits, and nothing is lost: the payment is due at once, and no claim is counted."""
-    settings.PROVIDER_PATIENCE_S = 0.1
-    settings.PROVIDER_RATE_LIMIT_PER_S, settings.PROVIDER_BURST_CALLS = 1, 0
+    monkeypatch.setattr(payments, "PATIENCE_S", 0.1)
+    limit(settings, 1)
+    burst(0)
     assert permits.permit("sandbox")
 
     _, payment = shop.order()
@@ -136,7 +162,7 @@ def test_a_checkout_without_a_slot_is_left_to_the_sweep(shop: Shop, settings: Se
     assert (payment.status, payment.pay_url, payment.claims, payment.errors) == (Status.CREATED, "", 0, 0)
     assert payment.next_check_at is not None
     assert payment.next_check_at <= database_now()
-    settings.PROVIDER_RATE_LIMIT_PER_S = 0
+    limit(settings, 0)
     payment_sweep.check_due("sandbox", 5)
     assert shop.fresh(payment).pay_url
 
@@ -148,7 +174,7 @@ def test_a_low_limit_starves_no_track(sandbox: SandboxServer, settings: Settings
     old = set(Payment.objects.values_list("provider_ref", flat=True))
     pending(9, due_for_s=5)
     sandbox.journal.clear()
-    settings.PROVIDER_RATE_LIMIT_PER_S = 7
+    limit(settings, 7)
 
     payment_sweep.check_due("sandbox", 1.3)
 

@@ -40,9 +40,8 @@ def test_too_many_requests_pauses_the_account(
     assert sweep.check_due("sandbox", 20) == 20
 
 
-def test_no_wish_keeps_us_away_for_ever(settings: Settings) -> None:
-    """PROVIDER_PAUSE_LIMIT_S."""
-    settings.PROVIDER_PAUSE_LIMIT_S = 300
+def test_no_wish_keeps_us_away_for_ever() -> None:
+    """PAUSE_LIMIT_S."""
     breaker.note("sandbox", [Unavailable("HTTP 429", retry_after_s=99_999)])
 
     paused_until = state().paused_until

@@ -77,7 +77,7 @@ def test_who_may_only_look_switches_nothing(operator: Client) -> None:
 
 def test_the_page_shows_accounts_that_were_never_called(operator: Client, settings: Settings) -> None:
     """With their limit."""
-    settings.PROVIDER_RATE_LIMITS_PER_S = {"sandbox": 7}
+    settings.PAYMENT_ACCOUNTS["sandbox"]["rate_limit_per_s"] = "7"
     page = operator.get(reverse("admin:billing_accountstate_changelist")).content.decode()
     assert "sandbox" in page
     assert '<td class="field-limit">7</td>' in page

@@ -5,18 +5,17 @@ from datetime import timedelta
 import dramatiq
 import pytest
 from dramatiq.broker import MessageProxy
-from pytest_django.fixtures import Settings
 
 from actors.models import Redelivery, Worker
-from actors.runtime import quarantine
+from actors.runtime import heartbeat, quarantine
 from actors.runtime.quarantine import Quarantined, deaths, note_end, note_start, silence_limit
 from actors.runtime.running import worker_name
 from config.due.queue import DEATHS_ALLOWED, database_now
 
 
 @pytest.fixture(autouse=True)
-def _quick_beats(settings: Settings) -> None:
-    settings.WORKER_BEAT_S = 0.5
+def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.5)
 
 
 def worker(name: str, *, silent: bool = False, stopped: bool = False) -> str:

@@ -15,7 +15,7 @@ from actors.jobs import looking
 from actors.models import Job, Worker
 from actors.operations import dead_letters, pauses
 from actors.operations.dead_letters import DeadLetterFilter
-from actors.runtime import history
+from actors.runtime import heartbeat, history
 from actors.runtime.pruning import prune_jobs
 from actors.runtime.recorder import BATCH, BUFFER, Recorder, recorder
 from billing.models import AskedBy
@@ -27,9 +27,9 @@ from tests.stack.ports import wait_until
 
 
 @pytest.fixture
-def worker(settings: Settings) -> Iterator[dramatiq.Worker]:
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[dramatiq.Worker]:
     """Worker threads as in the embedded mode."""
-    settings.WORKER_BEAT_S = 0.5
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.5)
     broker = dramatiq.get_broker()
     for queue_letters in broker.dead_letters_by_queue.values():  # type: ignore[attr-defined]
         queue_letters.clear()
@@ -107,10 +107,10 @@ def test_a_sweep_that_found_nothing_leaves_none(worker: dramatiq.Worker) -> None
 
 
 def test_a_failure_keeps_its_traceback_and_the_last_one_is_there_with_the_dead_letter(
-    worker: dramatiq.Worker, settings: Settings
+    worker: dramatiq.Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The dead letter itself does not tell why."""
-    settings.JOB_TRACEBACK_CHARS = 500
+    monkeypatch.setattr(history, "TRACEBACK_CHARS", 500)
     message_id = send("check_payment", 1, 2, 3)
 
     wait_until(lambda: bool(dead_letters.find()), "it was given up", 20)

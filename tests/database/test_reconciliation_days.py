@@ -300,9 +300,10 @@ def test_every_day_that_is_over_is_compared(shop: Shop) -> None:
     assert len(shop.sandbox.requests()) == before
 
 
-def test_a_day_is_compared_three_nights_and_longer_while_a_difference_stands(shop: Shop, settings: Settings) -> None:
+def test_a_day_is_compared_three_nights_and_longer_while_a_difference_stands(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Money may come late. Each time on the night's own hour, until nothing is expected any more."""
-    settings.RECONCILIATION_DELAY_S = 3600
     was_made(shop, made_yesterday(shop, "pay"), noon() - timedelta(days=2))
     stranger(shop)
 
@@ -313,15 +314,15 @@ def test_a_day_is_compared_three_nights_and_longer_while_a_difference_stands(sho
     assert fresh.reconcile_after.astimezone(UTC).hour == 1
     assert fresh.reconcile_after - database_now() < timedelta(hours=25)
 
-    settings.RECONCILIATION_NIGHTS = 1
+    monkeypatch.setattr(reconciliation_runs, "NIGHTS", 1)
     assert reconcile().reconcile_after is not None  # the stranger's money stands
     differences.resolve(only().pk, "ann", "not ours")
     assert reconcile().reconcile_after is None
 
 
-def test_old_days_are_left_to_be_asked_for_by_hand(shop: Shop, settings: Settings) -> None:
+def test_old_days_are_left_to_be_asked_for_by_hand(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody's provider gets years of questions on the first night."""
-    settings.RECONCILIATION_DAYS_BACK = 5
+    monkeypatch.setattr(reconciliation_runs, "DAYS_BACK", 5)
     was_made(shop, made_yesterday(shop, "pay"), noon() - timedelta(days=50))
 
     reconciliation_runs.plan(noon() + timedelta(days=1))
@@ -331,9 +332,8 @@ def test_old_days_are_left_to_be_asked_for_by_hand(shop: Shop, settings: Setting
     assert (old.here, old.there) == (1, 1)
 
 
-def test_a_day_is_left_alone_until_the_night_has_begun(shop: Shop, settings: Settings) -> None:
-    """RECONCILIATION_DELAY_S after its end in UTC."""
-    settings.RECONCILIATION_DELAY_S = 3600
+def test_a_day_is_left_alone_until_the_night_has_begun(shop: Shop) -> None:
+    """An hour after its end in UTC."""
     made_yesterday(shop)
     midnight = noon() + timedelta(hours=12)
 

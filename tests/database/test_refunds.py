@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 from billing.callbacks import inbox
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
+from billing.providers.sandbox import Sandbox
 from billing.refunds import external as external_refunds
 from billing.refunds import follow as refunds
 from billing.refunds.follow import CannotRefund
@@ -341,12 +342,12 @@ def test_a_refund_that_kills_its_workers_is_parked(shop: Shop) -> None:
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
 
 
-def test_a_refund_is_not_repeated_when_its_key_may_be_forgotten(shop: Shop, settings: Settings) -> None:
+def test_a_refund_is_not_repeated_when_its_key_may_be_forgotten(shop: Shop) -> None:
     """Whether it was carried out is not known: to send it again might give back twice."""
     _, payment = shop.paid()
     shop.sandbox.fault("refund", "lost_answer", times=1)
     refund = shop.follow(shop.refund(payment, "1.00"))
-    let_refunds_age(settings.REFUND_KEY_KEPT_S)
+    let_refunds_age(Sandbox.key_kept.total_seconds())
 
     refunds.follow_due("sandbox", 5)
     refund = shop.fresh(refund)
@@ -358,11 +359,11 @@ def test_a_refund_is_not_repeated_when_its_key_may_be_forgotten(shop: Shop, sett
     assert held(shop, payment) == 100
 
 
-def test_a_refund_that_was_never_sent_is_sent_however_late(shop: Shop, settings: Settings) -> None:
+def test_a_refund_that_was_never_sent_is_sent_however_late(shop: Shop) -> None:
     """All workers were away for a day."""
     _, payment = shop.paid()
     shop.refund(payment)
-    let_refunds_age(settings.REFUND_KEY_KEPT_S * 2)
+    let_refunds_age(Sandbox.key_kept.total_seconds() * 2)
 
     refunds.follow_due("sandbox", 5)
 

@@ -11,6 +11,7 @@ from billing.errors import ProviderError, Refused
 from billing.limits import breaker
 from billing.models import AskedBy, Attention, Breaker, Refund
 from billing.providers import RefundSnapshot
+from billing.providers.sandbox import Sandbox
 from billing.refunds import follow as refunds
 from billing.refunds.follow import REFUND_QUEUE
 from billing.states import ForbiddenArrow, RefundStatus
@@ -27,9 +28,9 @@ def found(shop: Shop, refund: Refund, outcome: RefundSnapshot | ProviderError) -
     return shop.fresh(refund)
 
 
-def test_an_outage_that_a_refund_meets_is_noted_of_the_account(shop: Shop, settings: Settings) -> None:
+def test_an_outage_that_a_refund_meets_is_noted_of_the_account(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else is sent there waits with it, and the refund keeps what it holds."""
-    settings.PROVIDER_BREAKER_ERRORS = 1
+    monkeypatch.setattr(breaker, "ERRORS_TO_OPEN", 1)
     _, payment = shop.paid()
     shop.sandbox.fault("refund", "status_500", times=1)
 
@@ -85,7 +86,7 @@ def test_what_is_not_repeated_any_more_is_looked_at_slowly(shop: Shop, settings:
     """Nothing is sent, and whoever holds it lets it go."""
     _, payment = shop.paid()
     refund = shop.refund(payment)
-    long_ago = database_now() - timedelta(seconds=settings.REFUND_KEY_KEPT_S + 1)
+    long_ago = database_now() - Sandbox.key_kept - timedelta(seconds=1)
     Refund.objects.filter(pk=refund.pk).update(sent_at=long_ago)
 
     refund = shop.follow(refund)

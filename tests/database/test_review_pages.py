@@ -14,9 +14,8 @@ from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django.fixtures import Settings
 
-from commerce import orders, settlement
+from commerce import forms, orders, settlement
 from commerce.models import Notification, Order, OrderLine, OrderStatus, Product, Review
 from commerce.reviews import links
 from commerce.reviews import service as reviews
@@ -30,7 +29,7 @@ from tests.shop import Shop
 pytestmark = pytest.mark.django_db
 
 FORM = {"rating": "4", "text": "Keeps warm.", "name": "Ann"}
-MOST_CHARS = shops_settings.REVIEW_MAX_CHARS
+MOST_CHARS = forms.REVIEW_MAX_CHARS
 LIST = "admin:commerce_review_changelist"
 
 Write = Callable[..., Review]
@@ -172,10 +171,12 @@ def test_a_line_break_is_one_character(client: Client, link: str) -> None:
     assert len(Review.objects.get().text) == MOST_CHARS - 1
 
 
-def test_a_limit_that_was_lowered_keeps_what_is_there(client: Client, link: str, settings: Settings) -> None:
+def test_a_limit_that_was_lowered_keeps_what_is_there(
+    client: Client, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only what is sent from now on must fit."""
     client.post(link, FORM)
-    settings.REVIEW_MAX_CHARS = 5
+    monkeypatch.setattr(forms, "REVIEW_MAX_CHARS", 5)
 
     assert "Keeps warm." in page(client, link)
     assert "at most 5 characters" in client.post(link, FORM).content.decode()

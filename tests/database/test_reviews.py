@@ -25,7 +25,8 @@ from config.due.shutdown import shutting_down
 from tests.shop import Shop
 from tests.threads import at_once
 
-AFTER, UNTIL = shops_settings.REVIEW_REQUEST_AFTER_DAYS, shops_settings.REVIEW_REQUEST_UNTIL_DAYS
+AFTER = shops_settings.REVIEW_REQUEST_AFTER_DAYS
+UNTIL = AFTER + reviews.ASKED_WITHIN.days
 REMINDER = Notification.Kind.REVIEW_REMINDER
 PUBLISHED, REJECTED = Review.Status.PUBLISHED, Review.Status.REJECTED
 

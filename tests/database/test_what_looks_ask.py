@@ -75,9 +75,11 @@ def test_what_the_schedule_finds_is_told_so(shop: Shop) -> None:
     assert payment.events.get(target=Status.SUCCEEDED).found_by == AskedBy.SCHEDULE
 
 
-def test_what_looks_bring_is_noted_of_their_own_account(shop: Shop, settings: Settings) -> None:
+def test_what_looks_bring_is_noted_of_their_own_account(
+    shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One provider is down; the other's breaker stays closed."""
-    settings.PROVIDER_BREAKER_ERRORS = 1
+    monkeypatch.setattr(breaker, "ERRORS_TO_OPEN", 1)
     settings.PAYMENT_ACCOUNTS |= {"other": settings.PAYMENT_ACCOUNTS["sandbox"]}
     product = shop.product(stock=9)
     (_, here), (_, there) = shop.order(product), shop.order(product)

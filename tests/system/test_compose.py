@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from config import reference
+from config.env import reference
 from tests.stack.ports import LOOPBACK, wait_until
 from tests.stack.programs import find_alertmanager, find_compose, find_promtool
 from tests.system.composed import HERE, Host, make_secrets

@@ -22,6 +22,7 @@ from billing.errors import (
     Unreachable,
     WrongCredentials,
 )
+from billing.providers import http
 from billing.providers.base import Account
 from billing.providers.http import ProviderClient
 from billing.sandbox import SandboxServer
@@ -32,10 +33,10 @@ PATIENCE_S = 20.0
 
 
 @pytest.fixture
-def client(sandbox: SandboxServer, settings: Settings) -> ProviderClient:
+def client(sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ProviderClient:
     """A client of the sandbox, with patience."""
     settings.PAYMENT_API_TIMEOUT_S = PATIENCE_S
-    settings.PAYMENT_API_MAX_BYTES = 10_000
+    monkeypatch.setattr(http, "LONGEST_ANSWER_BYTES", 10_000)
     return client_of(sandbox.url, {"Authorization": f"Bearer {KEY}"})
 
 

@@ -11,9 +11,12 @@ from django.core.management import get_commands, load_command_class
 from actors import kinds
 from actors.metrics.catalogue import catalogue, markdown
 from actors.scheduling.table import entries
-from config import reference
+from billing.providers import options
+from billing.providers.stripe import Stripe
 from config.cli import command as cli_command
 from config.due.queue import Due, DueRow
+from config.env import reference
+from config.env.declared import described
 from tests.money.invariants import INVARIANTS
 
 ROOT = Path(settings.BASE_DIR)
@@ -150,8 +153,8 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
     known = (
         set(dir(settings))
         | reference.names()
-        | {one.name for one in reference.of("stripe-eu", "stripe")}
-        | {"DRAMATIQ_BROKER", "PROVIDER_OPTIONS", "NULL", "SERVICES", "DESTDIR", "RUNNING"}
+        | {one.name for one in described(lambda: options.read("stripe-eu", Stripe))}
+        | {"DRAMATIQ_BROKER", "NULL", "SERVICES", "DESTDIR", "RUNNING"}
         | {"WORKER_THREADS", "WEB_CONCURRENCY"}  # of units
     )
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", document.read_text()))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +37,8 @@ def serve(limit: float, asked: list[Wish]) -> list[float]:
 @given(limit=st.sampled_from([0.5, 3, 20, 100]), burst=st.integers(0, 10), asked=wishes)
 def test_no_time_holds_more_than_limit_and_burst(limit: float, burst: int, asked: list[Wish]) -> None:
     """In t seconds: limit * t, the burst, and the one at the beginning."""
-    with override_settings(PROVIDER_BURST_CALLS=burst):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate, "BURST_CALLS", burst)
         starts = serve(limit, asked)
     # More than allowed between two starts shows as a rise of `limit * start - number` by more than the burst.
     highest = float("-inf")
@@ -64,6 +66,6 @@ def test_an_idle_account_has_a_slot_at_once() -> None:
 
 
 def test_limits_are_by_account() -> None:
-    """The general one counts for all others."""
-    with override_settings(PROVIDER_RATE_LIMITS_PER_S={"eu": 7}, PROVIDER_RATE_LIMIT_PER_S=20):
-        assert (rate.limit_per_s("eu"), rate.limit_per_s("us")) == (7, 20)
+    """An account that is not there any more has none: it is not called."""
+    with override_settings(PAYMENT_ACCOUNTS={"eu": {"rate_limit_per_s": "7"}}):
+        assert (rate.limit_per_s("eu"), rate.limit_per_s("us")) == (7, 0)

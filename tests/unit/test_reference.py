@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from config import env, reference
-from config.accounts import PROVIDER_OPTIONS
-from config.declared import SETTINGS, described
+from config import env
+from config.env.declared import SETTINGS, described
+from config.env.reference import REPEATED
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY = {
-    **{one.name: one for provider in PROVIDER_OPTIONS for one in reference.of(provider, provider)},
-    **SETTINGS,
-}
+EVERY = {**{one.name: one for each in REPEATED for one in described(each.read)}, **SETTINGS}
 SECRETS = "/etc/tillkeeper/secrets"
 
 

@@ -15,12 +15,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def read_settings(
-    var: Path, code: str = "import config.settings", **environment: str
+    var: Path, code: str = "import django; django.setup()", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """A fresh process with nothing but these settings."""
-    clean = {"PATH": os.environ["PATH"], "VAR_DIR": str(var), **environment}
+    ours = {"PATH": os.environ["PATH"], "VAR_DIR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=ours | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -36,7 +42,6 @@ def read_settings(
         ("DATABASE_URL", "postgres:///shop", "write an address like postgres://host"),
         ("DATABASE_URL", "postgres://db:port/shop", "write"),
         ("DATABASE_URL", "postgres://till:hush#hush@db/shop", "write"),
-        ("DATABASE_CONNECT_TIMEOUT_S", "0", "write a whole number from 1"),
         ("DATABASE_LOCK_TIMEOUT_S", "nan", "write a number of seconds from 1"),
         ("BROKER_URL", "redis://127.0.0.1", "write an address like amqp://host"),
         ("PAYMENT_ACCOUNTS", "piggybank", "write accounts like stripe or name:stripe; the providers are sandbox"),
@@ -49,24 +54,13 @@ def read_settings(
         ("PAYMENT_ATTEMPTS_LIMIT", "ten", "write a whole number from 1"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "write networks like 192.0.2.0/24"),
         ("RECONCILIATION_SHARED_ACCOUNTS", "stripe", "write names of PAYMENT_ACCOUNTS"),
-        ("RECONCILIATION_NIGHTS", "0", "write a whole number from 1"),
         ("CALLBACK_RETENTION_DAYS", "0", "write a whole number from 1"),
         ("PAYMENT_API_TIMEOUT_S", "600", "write a number of seconds from 0.1 to 60"),
         ("REVIEW_REQUEST_AFTER_DAYS", "0", "write a whole number from 1 to 365"),
-        ("REVIEW_REQUEST_UNTIL_DAYS", "7", "write a whole number from 8 to 3650"),
         ("REVIEW_LINK_VALID_DAYS", "soon", "write a whole number from 1"),
-        ("REVIEW_MAX_CHARS", "-1", "write a whole number from 1"),
         ("PAYMENT_POLLING_POLICY", "sometimes", "write one of two-track, growing"),
         ("SANDBOX_POLLING_POLICY", "Growing", "write one of two-track, growing"),
-        ("PROVIDER_RATE_LIMIT_PER_S", "-1", "write a whole number from 0 to 10000"),
         ("SANDBOX_RATE_LIMIT_PER_S", "fast", "write a whole number from 0 to 10000"),
-        ("PROVIDER_BURST_CALLS", "0.5", "write a whole number from 0 to 1000"),
-        ("PROVIDER_BREAKER_ERRORS", "11", "write a whole number from 1 to 10"),
-        ("PROVIDER_BREAKER_WINDOW_S", "59", "write a number of seconds from 60"),
-        ("PROVIDER_BREAKER_PROBE_S", "0", "write a number of seconds from 0.1"),
-        ("PROVIDER_PAUSE_LIMIT_S", "0", "write a number of seconds from 1"),
-        ("PROVIDER_PATIENCE_S", "60", "write a number of seconds from 0"),
-        ("GROWING_INTERVAL_LIMIT_S", "0", "write a number of seconds from 1"),
         ("EMAIL_PORT", "65536", "write a whole number from 1 to 65535"),
         ("HSTS_S", "-1", "write a whole number from 0 to 63072000"),
         ("LOG_STYLE", "xml", "write one of json, readable"),
@@ -113,7 +107,10 @@ def test_a_network_has_to_be_one(tmp_path: Path) -> None:
 
 def test_the_real_address_is_the_default(tmp_path: Path) -> None:
     """With the keys, nothing else is needed."""
-    code = "from config.payments import PAYMENT_ACCOUNTS as a; print(*(a[name]['url'] for name in a))"
+    code = (
+        "import django; django.setup();"
+        "print(*(account['url'] for account in django.conf.settings.PAYMENT_ACCOUNTS.values()))"
+    )
     keys = dict.fromkeys(
         ("YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY", "STRIPE_SECRET_KEY", "STRIPE_CALLBACK_SECRET"), "secret"
     ) | dict.fromkeys(("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET"), "secret")

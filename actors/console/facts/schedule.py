@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from actors.console.facts.queues import Rest, resting
+from actors.console.facts.work import LATE_S
 from actors.models import Tick
 from actors.operations import pauses
 from actors.scheduling.periods import Cron, Every
@@ -34,7 +34,7 @@ class Scheduled:
     """Of the last TICKS, the oldest first."""
 
     missed_at: datetime | None
-    """A tick that came due more than CONSOLE_LATE_S ago, and that nobody has fired; None while it is paused."""
+    """The first tick that is more than LATE_S overdue and was not fired; None while the entry is paused."""
 
     pause: Rest | None
 
@@ -87,7 +87,7 @@ def _scheduled(entry: Entry, now: datetime, pause: Rest | None) -> Scheduled:
 
 def _missed_at(entry: Entry, last_at: datetime | None, now: datetime) -> datetime | None:
     """The first tick that nobody fired, once one is so late; a pause uses ticks up as well."""
-    late = timedelta(seconds=settings.CONSOLE_LATE_S)
+    late = timedelta(seconds=LATE_S)
     if last_at is not None and not entry.missed(last_at, now, late):
         return None
     used_up = Tick.objects.filter(schedule=entry.actor).order_by("-due_at").values_list("due_at", flat=True).first()

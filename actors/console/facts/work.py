@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
 from actors.kinds import KINDS, Kind
 from billing.admin.bases import page_of
 from config.database.counts import Some, count_some
 from config.due.queue import DueRow, database_now
+
+LATE_S = 30.0
+"""Work, and ticks of the schedule, that are later than this are shown on the first page."""
 
 ROWS = 50
 """So many rows stand on the page of a kind."""
@@ -29,8 +30,8 @@ class Backlog:
 
     @property
     def is_late(self) -> bool:
-        """Later than CONSOLE_LATE_S, after which somebody should ask why."""
-        return self.lag_s > settings.CONSOLE_LATE_S
+        """Return True when the kind is more than LATE_S late."""
+        return self.lag_s > LATE_S
 
 
 @dataclass(frozen=True)

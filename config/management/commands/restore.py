@@ -29,10 +29,7 @@ class Command(Base):
 
 def _tried(file: Path) -> str:
     found = backups.drill(file)
-    return (
-        f"{file} was restored in {found.seconds:.1f} s: {found.orders} orders, the newest of {found.newest}, "
-        f"{found.payments} payments, {found.open_payments} of them open."
-    )
+    return f"{file} was restored in {found.seconds:.1f} s: {'; '.join(found.summaries)}."
 
 
 def _restored(file: Path) -> str:

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from config import reference
 from config.cli.command import Command as Base
+from config.env import reference
 
 
 class Command(Base):

@@ -75,7 +75,7 @@ class YooKassaCase(StandInCase):
 
     def options(self, number: int = 0) -> dict[str, str]:
         shop_id, secret_key = SHOPS[number]
-        own = {"shop_id": shop_id, "secret_key": secret_key, "lapse_s": "3900", "callback_networks": ""}
+        own = {"shop_id": shop_id, "secret_key": secret_key, "callback_networks": ""}
         return {"provider": self.provider, "url": self.stand_in.url, **own}
 
     def say(self, provider_ref: str, state: str) -> None:

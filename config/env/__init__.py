@@ -1,10 +1,14 @@
 """Typed readers for settings that come from the environment.
 
-A wrong value stops the start with one sentence that names the setting, shows the value and says what to
-write instead. A secret may also come from a file: `SECRET_KEY_FILE=/run/secrets/key` stands for `SECRET_KEY`.
+An invalid value stops the start with one sentence that names the setting, shows the value and says what to write
+instead. A secret may also come from a file: `SECRET_KEY_FILE=/run/secrets/key` stands for `SECRET_KEY`.
 
-To read a setting is to declare it: each reader takes what a person has to know about it as well, and
-config/reference.py makes deploy/SETTINGS.md of that.
+Reading a setting declares it. Each reader also takes the texts for a person, and `config.env.reference` makes
+deploy/SETTINGS.md from them.
+
+The other modules of this package read the settings, one subject each. `config.settings` imports all of them and adds
+what Django needs. They stand outside of that package for one reason: to import a module of a package runs the package
+first, and `from config.env.payments import *` in another project must not load the settings of our shop.
 """
 
 import os
@@ -16,34 +20,34 @@ from typing import NoReturn, Unpack
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from config.declared import About, declare, only_described
+from config.env.declared import About, declare, only_described
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
 
 
 class WrongSetting(SystemExit):
-    """A setting cannot be used; the message says which, why, and what to write instead.
+    """A setting is invalid. The message says which, why, and what to write instead.
 
-    It ends the process with its message and status 1 (2 in `manage.py`, like everything that has no answer), wherever
-    settings are read: nobody should have to find the sentence at the end of a traceback.
+    It ends the process with this message and without a traceback, wherever settings are read. The status is 1, and 2
+    in `manage.py`.
     """
 
 
 def text(name: str, default: str | None = None, **about: Unpack[About]) -> str:
-    """The value as it stands, without the white space around it."""
+    """Return the value without surrounding white space."""
     declare(name, "text", default, about)
     return _value(name, default)
 
 
 def secret(name: str, default: str | Callable[[], str] | None = None, **about: Unpack[About]) -> str:
-    """A text that nobody may see: it is declared without its default, which may be made where none is set."""
+    """Return a secret text. Its default is never shown; a function as default makes one where none is set."""
     declare(name, "secret", None if default is None else "***" if default else "", about)
     return _value(name, "") or default() if callable(default) else _value(name, default)
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...], **about: Unpack[About]) -> str:
-    """One of the allowed words."""
+    """Return one of the allowed words."""
     declare(name, f"one of {', '.join(f'`{word}`' for word in allowed)}", default, about)
     value = _value(name, default)
     if value not in allowed:
@@ -52,7 +56,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...], **about: Unpack[Ab
 
 
 def flag(name: str, default: bool, **about: Unpack[About]) -> bool:
-    """Yes or no, in the usual spellings."""
+    """Return yes or no, read in the usual spellings."""
     usual = "yes" if default else "no"
     declare(name, "yes or no", usual, about)
     value = _value(name, usual).lower()
@@ -62,7 +66,7 @@ def flag(name: str, default: bool, **about: Unpack[About]) -> bool:
 
 
 def integer(name: str, default: int, *, at_least: int = 0, at_most: int | None = None, **about: Unpack[About]) -> int:
-    """A whole number within its bounds."""
+    """Return a whole number within its bounds."""
     noun = f"a whole number {_bounds(at_least, at_most)}"
     declare(name, noun.removeprefix("a "), str(default), about)
     return int(_number(name, default, at_least, at_most, int, noun))
@@ -71,20 +75,20 @@ def integer(name: str, default: int, *, at_least: int = 0, at_most: int | None =
 def seconds(
     name: str, default: float, *, at_least: float = 0.0, at_most: float | None = None, **about: Unpack[About]
 ) -> float:
-    """A time in seconds; parts of a second are allowed."""
+    """Return a time in seconds. Fractions are allowed."""
     bounds = _bounds(at_least, at_most)
     declare(name, f"number {bounds}", f"{default:g}", about)
     return _number(name, default, at_least, at_most, float, f"a number of seconds {bounds}")
 
 
 def words(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
-    """A list, separated by commas."""
+    """Return a list. Commas separate its items."""
     declare(name, "words, separated by commas", default, about)
     return _words(name, default)
 
 
 def addresses(name: str, **about: Unpack[About]) -> list[str]:
-    """E-mail addresses, separated by commas; none by default."""
+    """Return e-mail addresses without duplicates. Commas separate them; the default is none."""
     declare(name, "e-mail addresses, separated by commas", "", about)
     found = _words(name)
     if wrong := next((word for word in found if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", word)), None):
@@ -93,7 +97,7 @@ def addresses(name: str, **about: Unpack[About]) -> list[str]:
 
 
 def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
-    """Networks like 192.0.2.0/24 or single addresses, separated by commas."""
+    """Return networks like 192.0.2.0/24 or single addresses. Commas separate them."""
     declare(name, "networks, separated by commas", default, about)
     found = _words(name, default)
     for word in found:
@@ -105,9 +109,9 @@ def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
 
 
 def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[About]) -> str:
-    """An address with one of the schemes and a host; empty where the default is empty.
+    """Return an address with one of the schemes and a host, or nothing where the default is empty.
 
-    A password in it is never shown, not even where the address cannot be read.
+    An error message never shows a password in it, even where the address cannot be parsed.
     """
     declare(name, f"address: {', '.join(f'`{scheme}://`' for scheme in schemes)}", default, about)
     value = _value(name, default)
@@ -116,8 +120,20 @@ def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[Ab
     return value.rstrip("/") if value.startswith("http") else value
 
 
+def file_to_write(name: str, **about: Unpack[About]) -> str:
+    """Return the path of a file that can be written, or nothing. The file itself need not exist."""
+    declare(name, "path of a file", "", about)
+    value = _value(name, "")
+    path = Path(value)
+    if value and not path.parent.is_dir():
+        refuse(name, value, f"{path.parent} is not a directory; make it, or write another path")
+    if value and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        refuse(name, value, "this user cannot write it; change its owner, or write another path")
+    return value
+
+
 def time_zone(name: str, default: str, **about: Unpack[About]) -> str:
-    """A name of the time zone database, like Europe/Berlin."""
+    """Return a name of the time zone database, like Europe/Berlin."""
     declare(name, "time zone", default, about)
     value = _value(name, default)
     try:
@@ -128,7 +144,7 @@ def time_zone(name: str, default: str, **about: Unpack[About]) -> str:
 
 
 def refuse(name: str, value: str | None, instead: str) -> NoReturn:
-    """Stop the start, naming the setting and what to write instead."""
+    """Stop the start with a sentence that names the setting and says what to write instead."""
     found = "is not set" if value is None else f"is {value!r}"
     raise WrongSetting(f"The setting {name} {found}: {instead}.")
 
@@ -143,7 +159,7 @@ def _value(name: str, default: str | None) -> str:
 
 
 def _raw(name: str) -> str | None:
-    """The value of NAME, or the content of the file that NAME_FILE points at; empty counts as not set."""
+    """Return the value of NAME, or the content of the file in NAME_FILE. Empty counts as not set."""
     value, path = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
     if value and path:
         refuse(f"{name}_FILE", path, f"{name} is set too; keep one of them")
@@ -180,13 +196,13 @@ def _number(
 def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(value)
-        host, _port = parts.hostname, parts.port  # both raise ValueError where they make no sense
+        host, _port = parts.hostname, parts.port  # both raise ValueError for nonsense
     except ValueError:
         return False
     return parts.scheme in schemes and bool(host or parts.scheme == "sqlite")
 
 
 def _without_password(value: str) -> str:
-    """Everything before the last @ may be a password that was written down wrongly."""
+    """Hide everything before the last @: a password may be in it, in the wrong place."""
     _, at, rest = value.rpartition("@")
     return f"***@{rest}" if at else value

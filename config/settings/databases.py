@@ -1,13 +1,14 @@
-"""How Django reaches the two databases, taken from their addresses."""
+"""Django's settings for PostgreSQL and SQLite, made from their addresses."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+CONNECT_TIMEOUT_S = 5
+"""Timeout for a new connection. With the database away, a longer one would use up the web's threads."""
 
-def postgresql(
-    url: str, *, connect_timeout_s: int, statement_timeout_s: float, lock_timeout_s: float
-) -> dict[str, object]:
-    """A hanging database must end in an error: no socket and no query waits without a limit."""
+
+def postgresql(url: str, *, statement_timeout_s: float, lock_timeout_s: float) -> dict[str, object]:
+    """Limit every wait: a hung database must end in an error."""
     parts = urlsplit(url)
     limits = {
         "statement_timeout": statement_timeout_s,
@@ -24,14 +25,14 @@ def postgresql(
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "connect_timeout": connect_timeout_s,
+            "connect_timeout": CONNECT_TIMEOUT_S,
             "options": " ".join(f"-c {name}={int(limit * 1000)}" for name, limit in limits.items()),
         },
     }
 
 
 def sqlite(url: str, test_file: Path) -> dict[str, object]:
-    """With Django's default transactions most read-then-write transactions of two threads fail; IMMEDIATE ones wait."""
+    """Use IMMEDIATE transactions: with Django's default, two threads that read and then write do not wait but fail."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": unquote(url.removeprefix("sqlite:///")),
@@ -40,6 +41,6 @@ def sqlite(url: str, test_file: Path) -> dict[str, object]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         },
-        # A file, because threads cannot share the transactions of an in-memory database.
+        # A file: threads cannot share an in-memory database.
         "TEST": {"NAME": test_file},
     }

@@ -1,4 +1,4 @@
-"""What a person has to know about each setting, declared where the setting is read."""
+"""What a person must know about each setting, declared where the setting is read."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,31 +10,25 @@ _UNITS = {
     "_PER_S": "per second",
     "_S": "seconds",
     "_DAYS": "days",
-    "_DAYS_BACK": "days",
-    "_NIGHTS": "nights",
-    "_BYTES": "bytes",
-    "_CHARS": "characters",
-    "_CALLS": "calls",
     "_CONCURRENCY": "calls",
     "_CONNECTIONS": "connections",
-    "_ERRORS": "errors",
     "_PER_HOUR": "per hour",
     "_ATTEMPTS_LIMIT": "errors",
 }
-"""The unit stands in the name; the longest end that fits counts."""
+"""The name of a setting ends with its unit. The longest ending that fits counts."""
 
 
 class About(TypedDict, total=False):
-    """What only a person can say of a setting."""
+    """The texts that a reader of the environment takes beside the name and the default."""
 
     help: str
-    """What it is for, in a sentence or two."""
+    """What the setting does, in a sentence or two."""
     wrong: str
-    """What goes wrong when its value is a valid one and yet the wrong one."""
+    """What goes wrong when the value is valid but unsuitable."""
     example: str
-    """A value that somebody may really have."""
+    """A realistic value."""
     kind: str
-    """What may be written, where its bounds depend on other settings."""
+    """What may be written, where the bounds depend on other settings."""
     otherwise: str
     """The default in words, where it depends on other settings or on the machine."""
 
@@ -47,33 +41,33 @@ class Setting:
     section: str
     kind: str
     default: str | None
-    """As one would write it; empty: none; None: it has to be set."""
+    """As a person would write it. Empty: none. None: it must be set."""
     help: str
     wrong: str
     example: str
 
     @property
     def unit(self) -> str:
-        """The unit that its name ends with; empty for what has none."""
+        """The unit in the name; empty for a setting without one."""
         ends = sorted(filter(self.name.endswith, _UNITS), key=len)
         return _UNITS[ends[-1]] if ends else ""
 
 
 SETTINGS: dict[str, Setting] = {}
-"""Every setting that this process has read, in the order of reading."""
+"""All settings that this process has read, in the order of reading."""
 
 _section = "General"
 _described: ContextVar[dict[str, Setting] | None] = ContextVar("described", default=None)
 
 
 def section(title: str) -> None:
-    """What is declared from here on belongs under this heading."""
+    """Start a section: settings that are declared from here on belong to it."""
     global _section
     _section = title
 
 
 def declare(name: str, kind: str, default: str | None, about: About) -> None:
-    """Note a setting; the readers in config/env.py call it."""
+    """Note a setting. The readers in `config.env` call it."""
     setting = Setting(
         name,
         _section,
@@ -88,14 +82,14 @@ def declare(name: str, kind: str, default: str | None, about: About) -> None:
 
 
 def described(read: Callable[[], object]) -> list[Setting]:
-    """The settings that a function reads; the environment is not looked at, and nothing has to be set."""
+    """Return the settings that a function reads. The environment is ignored, and no setting is required."""
     with _describing() as found:
         read()
     return list(found.values())
 
 
 def only_described() -> bool:
-    """Whether readers shall give defaults, because somebody only wants to know what there is."""
+    """Return True inside `described`, where readers return defaults and check nothing."""
     return _described.get() is not None
 
 

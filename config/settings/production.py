@@ -1,9 +1,8 @@
-"""What is good for a trial and dangerous with customers: in production it stops the start."""
+"""Defaults that suit a trial and are dangerous with customers. In production they stop the start."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from config import env
-from config.accounts import prefix_of
 
 
 def insist(
@@ -14,9 +13,8 @@ def insist(
     broker_url: str,
     email_host: str,
     email_from: str,
-    accounts: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Refuse the first setting that was left as it is for a trial; raises WrongSetting."""
+    """Raise WrongSetting for the first setting that still has its value for a trial."""
     if not shop_url.startswith("https://"):
         env.refuse("SHOP_URL", shop_url, "in production write an address like https://host; passwords travel there")
     if "*" in allowed_hosts:
@@ -29,12 +27,3 @@ def insist(
         env.refuse("EMAIL_HOST", None, "in production write a mail server; without one mails only become files")
     if "@example.com" in email_from:
         env.refuse("EMAIL_FROM", email_from, "in production write the shop's own address")
-    for name, account in accounts.items():
-        _insist_on_own_keys(name, account)
-
-
-def _insist_on_own_keys(name: str, account: Mapping[str, str]) -> None:
-    """The sandbox's usual keys stand in public code: with them anybody pays without money."""
-    for option, public in (("api_key", "sandbox-key"), ("callback_secret", "sandbox-secret")):
-        if account.get(option) == public:
-            env.refuse(f"{prefix_of(name)}_{option.upper()}", "***", "in production write a secret of your own")

@@ -1,0 +1,14 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+from config.env import removed
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+    default = True
+
+    def ready(self) -> None:
+        """Warn about settings that have no effect any more."""
+        removed.warn()

@@ -1,0 +1,35 @@
+"""Where files are kept."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from config import env
+from config.env.declared import section
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+section("Files")
+
+VAR_DIR = Path(env.text(
+    "VAR_DIR", str(BASE_DIR / "var"),
+    otherwise="`var` beside the code",
+    help="Directory for files: static files for the proxy, generated secrets, and the SQLite database and mails of a "
+    "trial.",
+    wrong="Other users can read it: they see secrets. It cannot be written: the start stops.",
+    example="/var/lib/tillkeeper",
+))  # fmt: skip
+METRICS_DIR = Path(env.text(
+    "METRICS_DIR", str(VAR_DIR / "metrics"),
+    otherwise="`metrics` in `VAR_DIR`",
+    help="Directory where the processes of one server (gunicorn's, a worker's) add up their metrics. A memory disk is "
+    "enough.",
+    wrong="Two hosts share it: their metrics are added up.",
+    example="/run/tillkeeper/metrics",
+))  # fmt: skip
+
+
+def make_public(directory: Path) -> None:
+    """Make the directory readable for the proxy when it does not exist yet: the umask of services would forbid it."""
+    with suppress(FileExistsError):
+        directory.mkdir()
+        directory.chmod(0o755)

@@ -1,0 +1,104 @@
+"""Settings of `commerce`: late payments, retention, reviews and mail."""
+
+from config import env
+from config.env.declared import section
+
+section("The shop")
+
+LATE_MONEY_POLICY = env.choice(
+    "LATE_MONEY_POLICY", "accept", ("accept", "park", "refund"),
+    help="What happens to a late payment: money that arrives after its order has ended, or in addition to other money.",
+    wrong="`accept` delivers what the customer may have bought elsewhere meanwhile; `park` needs a person who decides.",
+    example="park",
+)  # fmt: skip
+
+CART_RETENTION_DAYS = env.integer(
+    "CART_RETENTION_DAYS", 14, at_least=1,
+    help="Retention of an anonymous cart after its last change. A cart with money or an open payment stays.",
+    wrong="Too short: customers come back to an empty cart. Too long: every robot makes the table grow.",
+    example="14",
+)  # fmt: skip
+CUSTOMER_CART_RETENTION_DAYS = env.integer(
+    "CUSTOMER_CART_RETENTION_DAYS", 180, at_least=1,
+    help="The same for the cart of a customer with an account.",
+    wrong="As above.",
+    example="180",
+)  # fmt: skip
+
+
+section("Reviews")
+
+REVIEW_REQUEST_AFTER_DAYS = env.integer(
+    "REVIEW_REQUEST_AFTER_DAYS", 7, at_least=1, at_most=365,
+    help="Time from the delivery to the mail that asks for reviews. Orders delivered two weeks earlier than that get "
+    "no mail.",
+    wrong="Too short: customers have not used the product yet.",
+    example="7",
+)  # fmt: skip
+REVIEW_LINK_VALID_DAYS = env.integer(
+    "REVIEW_LINK_VALID_DAYS", 60, at_least=1, at_most=3650,
+    help="Lifetime of the links in that mail, from when it was written.",
+    wrong="Too short: customers find a page that says it is too late.",
+    example="60",
+)  # fmt: skip
+
+
+section("Mail")
+
+EMAIL_HOST = env.text(
+    "EMAIL_HOST", "",
+    otherwise="none: mails become files in `VAR_DIR/mail`; refused in production",
+    help="The mail server.",
+    wrong="Mails wait until the server can be reached, and the log says `mail.server_away`.",
+    example="smtp.example.com",
+)  # fmt: skip
+EMAIL_PORT = env.integer(
+    "EMAIL_PORT", 25, at_least=1, at_most=65_535,
+    help="Its port: 25 for the shop's own relay, 587 for submission with `EMAIL_USE_TLS`.",
+    wrong="As above.",
+    example="587",
+)  # fmt: skip
+EMAIL_HOST_USER = env.text(
+    "EMAIL_HOST_USER", "",
+    help="Login at the mail server; empty: no login.",
+    wrong="The login is refused: mails are put off, none is lost.",
+    example="shop",
+)  # fmt: skip
+EMAIL_HOST_PASSWORD = env.secret(
+    "EMAIL_HOST_PASSWORD", "",
+    help="Password for this login.",
+    wrong="As above.",
+    example="EMAIL_HOST_PASSWORD_FILE=/run/secrets/smtp",
+)  # fmt: skip
+EMAIL_USE_TLS = env.flag(
+    "EMAIL_USE_TLS", False,
+    help="STARTTLS before the login and every mail.",
+    wrong="No: password and addresses travel readable. Yes at a server without it: mails are put off.",
+    example="yes",
+)  # fmt: skip
+EMAIL_TIMEOUT_S = env.seconds(
+    "EMAIL_TIMEOUT_S", 10, at_least=1,
+    help="Timeout for one reply of the mail server. A mail's lease is five times this.",
+    wrong="Too short: a mail whose reply came late may be sent twice.",
+    example="10",
+)  # fmt: skip
+EMAIL_TIMEOUT = EMAIL_TIMEOUT_S
+EMAIL_CONNECTIONS = env.integer(
+    "EMAIL_CONNECTIONS", 3, at_least=1,
+    help="Connections to the mail server that a worker process may open for a backlog. A nudge for one order opens "
+    "one more for its mail.",
+    wrong="Each leaves one mail in doubt if the process dies. More than the server allows: it answers 421.",
+    example="3",
+)  # fmt: skip
+DEFAULT_FROM_EMAIL = env.text(
+    "EMAIL_FROM", "Till Coffee <shop@example.com>",
+    help="The sender of all mails.",
+    wrong="Mail servers refuse a sender of a foreign domain. Production refuses `example.com`.",
+    example="Till Coffee <shop@tillcoffee.example>",
+)  # fmt: skip
+REPORT_RECIPIENTS = env.addresses(
+    "REPORT_RECIPIENTS",
+    help="Managers who get the daily report; empty: reports are built and not sent.",
+    wrong="Strangers read the shop's revenue.",
+    example="owner@tillcoffee.example",
+)  # fmt: skip

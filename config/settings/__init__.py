@@ -1,0 +1,197 @@
+"""Django's settings. `config.env` reads the environment; without any variable this is the embedded mode on SQLite.
+
+Other projects take over single modules of `config.env` and nothing of this package.
+"""
+
+from config.env.files import *  # noqa: F403
+from config.env.files import VAR_DIR, make_public
+from config.env.monitoring import *  # noqa: F403
+from config.env.monitoring import RELEASE, SENTRY_DSN
+from config.env.payments import *  # noqa: F403
+from config.env.payments import TRUSTED_PROXIES
+from config.env.process import *  # noqa: F403
+from config.env.process import LOG_FILE, LOG_LEVEL, LOG_STYLE, PRODUCTION
+from config.env.services import *  # noqa: F403
+from config.env.services import BROKER_URL, DATABASE_LOCK_TIMEOUT_S, DATABASE_STATEMENT_TIMEOUT_S, DATABASE_URL
+from config.env.shop import *  # noqa: F403
+from config.env.shop import DEFAULT_FROM_EMAIL, EMAIL_HOST
+from config.env.web import *  # noqa: F403
+from config.env.web import ALLOWED_HOSTS, SHOP_URL
+from config.logging import configuration
+from config.settings import production
+from config.settings.databases import postgresql, sqlite
+
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = False
+CSRF_TRUSTED_ORIGINS = [SHOP_URL]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_dramatiq",
+    "config",
+    "billing",
+    "commerce",
+    "actors",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+make_public(STATIC_ROOT)
+WHITENOISE_USE_FINDERS = not PRODUCTION  # a trial needs no collectstatic
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        # A name with the content's hash may be cached forever, and a deploy is visible at once.
+        "BACKEND": "config.web.static_files.HashedFiles"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account"
+LOGOUT_REDIRECT_URL = "catalogue"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SHOP_URL.startswith("https://")
+X_FRAME_OPTIONS = "DENY"
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # monitoring asks the process itself, in plain HTTP
+# Any client could send this header, so only our own proxy is believed: it overwrites it (deploy/nginx).
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains: the shop does not own its neighbours
+    "security.W021",  # the preload list takes only whole domains
+]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ru", "Русский")]
+USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
+
+
+# --- the database ---------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": sqlite(DATABASE_URL, VAR_DIR / "test.sqlite3")
+    if DATABASE_URL.startswith("sqlite:")
+    else postgresql(
+        DATABASE_URL,
+        statement_timeout_s=DATABASE_STATEMENT_TIMEOUT_S,
+        lock_timeout_s=DATABASE_LOCK_TIMEOUT_S,
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# --- the broker and the actors -----------------------------------------------------
+
+DRAMATIQ_BROKER = {
+    "BROKER": "config.messaging.broker.Rabbitmq" if BROKER_URL else "config.messaging.broker.InMemory",
+    "OPTIONS": {"url": BROKER_URL} if BROKER_URL else {},
+    # "Before" hooks run in this order and "after" hooks in reverse: database connections are cleared last, and a
+    # middleware that skips messages stands behind the one that counts them.
+    "MIDDLEWARE": [
+        "actors.metrics.middleware.Prometheus",
+        "django_dramatiq.middleware.DbConnectionsMiddleware",
+        "actors.runtime.middleware.AboutMessage",
+        "actors.runtime.last_attempt.LastAttempt",
+        "actors.runtime.middleware.FinishWhatWasBegun",
+        "actors.runtime.probes.Probes",
+        "actors.runtime.job_middleware.WorkerHeartbeat",
+        "actors.runtime.job_middleware.JobHistory",
+        "periodiq.PeriodiqMiddleware",
+        "config.messaging.consumers.HandBackPaused",
+        "config.messaging.broker.DropStale",
+        "actors.runtime.job_middleware.Quarantine",
+        "dramatiq.middleware.TimeLimit",
+        "dramatiq.middleware.Retries",
+    ],
+}
+DRAMATIQ_ENCODER = "config.messaging.broker.StrictEncoder"
+DRAMATIQ_AUTODISCOVER_MODULES = ()  # the app `actors` declares them in every process
+DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]  # cleans a table that we do not use
+
+ACTOR_MODULES = [
+    "actors.payments",
+    "actors.orders",
+    "actors.notifications",
+    "actors.reports",
+    "actors.reviews",
+    "actors.maintenance",
+]
+ACTOR_SCHEDULE = "actors.scheduling.table.entries"
+"""The function that returns the table of all recurring work."""
+
+
+PAYMENT_REFERENCE_MODEL = "commerce.Order"
+ATTENTION_SOURCES = ["billing.attention_list.cases", "commerce.attention_list.cases"]
+
+
+# --- mail ----------------------------------------------------------------------------------------------------------
+
+EMAIL_BACKEND = f"{'commerce.mailserver' if EMAIL_HOST else 'django.core.mail.backends.filebased'}.EmailBackend"
+EMAIL_FILE_PATH = VAR_DIR / "mail"
+
+# --- logs ------------------------------------------------------------------------------------------------------------
+
+LOGGING = configuration(LOG_STYLE, LOG_LEVEL, LOG_FILE)
+
+
+if PRODUCTION:
+    production.insist(
+        shop_url=SHOP_URL,
+        allowed_hosts=ALLOWED_HOSTS,
+        database_url=DATABASE_URL,
+        broker_url=BROKER_URL,
+        email_host=EMAIL_HOST,
+        email_from=DEFAULT_FROM_EMAIL,
+    )
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+if SENTRY_DSN:
+    from config.errors import sentry
+
+    sentry.begin(SENTRY_DSN, RELEASE)
