@@ -1,27 +1,27 @@
-"""What a person must look at, and what that person can do about it.
+"""The attention list: rows that a person must look at, and what that person can do about each.
 
-Whoever sells adds a source of its own (ATTENTION_SOURCES): money that an order did not wait for is the shop's case.
+A shop adds a source of its own (ATTENTION_SOURCES), for example for money that an order did not wait for.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db.models import Model, Q
 from django.utils.module_loading import import_string
 
 from billing.admin import page_of
-from billing.admin.ways_out import WayOut
-from billing.admin.ways_out_of_payments import OF_PAYMENTS, OF_REFUNDS
+from billing.admin.resolutions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
 from billing.models import Difference, Payment, Refund
+from config.actions import Action
+from config.actions.admin import offers
 
-CALLS_FOR_A_PERSON = ~Q(attention="")
+NEEDS_A_PERSON = ~Q(attention="")
 
 
 @dataclass(frozen=True)
-class Case:
+class Item:
     """One row that a person must look at."""
 
     noun: str
@@ -30,54 +30,41 @@ class Case:
     begun_at: datetime
     what: str
     note: str
-    ways_out: tuple[str, ...]
+    resolutions: tuple[str, ...]
     page: str
-    """Where the ways out are taken."""
+    """Where the person does it."""
 
 
-def every_case(limit: int) -> list[Case]:
-    """Those of all sources, the newest of each first, so many of each at the most."""
-    return [case for name in settings.ATTENTION_SOURCES for case in import_string(name)(limit)]
+def all_items(limit: int) -> list[Item]:
+    """Those of all sources, the newest of each first, at most `limit` of each."""
+    return [item for name in settings.ATTENTION_SOURCES for item in import_string(name)(limit)]
 
 
-def cases(limit: int) -> list[Case]:
+def items(limit: int) -> list[Item]:
     """Those of billing: payments, refunds, and differences with a provider's books."""
     return [*_of_payments(limit), *_of_refunds(limit), *_of_differences(limit)]
 
 
-def page(model: type[Model], key: int) -> str:
-    """The address of the row's page."""
-    return settings.SHOP_URL + page_of(model, key)
+def item(row: Model, actions: Sequence[Action], reference: str, begun_at: datetime, what: str, note: str) -> Item:
+    """The row with what can be done about it, as the row's page offers it."""
+    titles = tuple(offer.title for offer in offers(actions, row))
+    page = settings.SHOP_URL + page_of(type(row), row.pk)
+    return Item(row._meta.model_name or "", row.pk, reference, begun_at, what, note, titles, page)
 
 
-def offered(ways: Iterable[WayOut], row: Any) -> tuple[str, ...]:
-    """The titles of those that make sense for this row now."""
-    return tuple(way.title for way in ways if way.offered(row))
+def _of_payments(limit: int) -> Iterator[Item]:
+    for row in Payment.objects.filter(NEEDS_A_PERSON).order_by("-pk")[:limit]:
+        yield item(row, OF_PAYMENTS, row.reference, row.created_at, row.get_attention_display(), row.attention_note)
 
 
-def _of_payments(limit: int) -> Iterator[Case]:
-    for payment in Payment.objects.filter(CALLS_FOR_A_PERSON).order_by("-pk")[:limit]:
-        look = ("Look now",) if payment.is_open else ()
-        yield Case(
-            "payment", payment.pk, payment.reference, payment.created_at, payment.get_attention_display(),
-            payment.attention_note, look + offered(OF_PAYMENTS, payment), page(Payment, payment.pk),
-        )  # fmt: skip
+def _of_refunds(limit: int) -> Iterator[Item]:
+    for row in Refund.objects.filter(NEEDS_A_PERSON).select_related("payment").order_by("-pk")[:limit]:
+        reference, what = row.payment.reference, row.get_attention_display()
+        yield item(row, OF_REFUNDS, reference, row.created_at, what, row.attention_note)
 
 
-def _of_refunds(limit: int) -> Iterator[Case]:
-    rows = Refund.objects.filter(CALLS_FOR_A_PERSON).select_related("payment").order_by("-pk")
-    for refund in rows[:limit]:
-        look = ("Look now",) if refund.is_open else ()
-        yield Case(
-            "refund", refund.pk, refund.payment.reference, refund.created_at, refund.get_attention_display(),
-            refund.attention_note, look + offered(OF_REFUNDS, refund), page(Refund, refund.pk),
-        )  # fmt: skip
-
-
-def _of_differences(limit: int) -> Iterator[Case]:
-    for found in Difference.objects.filter(state=Difference.State.PARKED).order_by("-pk")[:limit]:
-        note = f"we have {found.ours or 'nothing'}, they have {found.theirs or 'nothing'}"
-        yield Case(
-            "difference", found.pk, found.reference or found.provider_ref, found.found_at, found.get_kind_display(),
-            note, ("Resolved, with a reason",), page(Difference, found.pk),
-        )  # fmt: skip
+def _of_differences(limit: int) -> Iterator[Item]:
+    for row in Difference.objects.filter(state=Difference.State.PARKED).order_by("-pk")[:limit]:
+        note = f"we have {row.ours or 'nothing'}, they have {row.theirs or 'nothing'}"
+        reference = row.reference or row.provider_ref
+        yield item(row, OF_DIFFERENCES, reference, row.found_at, row.get_kind_display(), note)

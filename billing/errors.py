@@ -19,6 +19,8 @@
 A network error never decides a payment. Texts of these errors hold no secrets: they go to logs and to operators.
 """
 
+from config.actions import ActionRefused
+
 
 class ProviderError(Exception):
     """A call to a provider that brought no usable answer; `outcome` names it in logs and metrics."""
@@ -99,5 +101,5 @@ def is_definite_no(error: ProviderError) -> bool:
     return isinstance(error, Refused) and not isinstance(error, WrongCredentials | NotFound)
 
 
-class CannotReconcile(Exception):
-    """The day was not compared; the message says why, for whoever asked."""
+class CannotReconcile(ActionRefused):
+    """The day was not compared; the message says why."""

@@ -1,19 +1,14 @@
-"""Orders that a person must look at, beside billing's own cases."""
+"""Orders that a person must look at, beside billing's own items of the attention list."""
 
-from billing.attention_list import Case, offered, page
-from commerce.admin.ways_out_of_orders import OF_ORDERS
+from billing.attention_list import Item, item
+from commerce.admin.resolutions import OF_ORDERS
 from commerce.models import Order
 
-LOOKED_AT = "It has been looked at"
 
-
-def cases(limit: int) -> list[Case]:
+def items(limit: int) -> list[Item]:
     """The newest orders with a note for a person."""
     rows = Order.objects.exclude(attention_note="").order_by("-pk")[:limit]
     return [
-        Case(
-            "order", order.pk, order.public_id, order.placed_at, f"order {order.get_status_display()}",
-            order.attention_note, (*offered(OF_ORDERS, order), LOOKED_AT), page(Order, order.pk),
-        )
-        for order in rows
-    ]  # fmt: skip
+        item(row, OF_ORDERS, row.public_id, row.placed_at, f"order {row.get_status_display()}", row.attention_note)
+        for row in rows
+    ]

@@ -16,6 +16,7 @@ from billing.refunds import follow as refunds
 from billing.states import Status
 from commerce import orders, stock
 from commerce.models import Order, OrderEvent
+from config.actions import ActionRefused
 
 PARK, REFUND = "park", "refund"
 
@@ -23,8 +24,8 @@ BY_RULE = "late money"
 """Who wants the refunds that nobody clicked for."""
 
 
-class CannotDecide(Exception):
-    """Nothing was changed; the message says why, for whoever asked."""
+class CannotDecide(ActionRefused):
+    """Nothing was changed; the message says why."""
 
 
 # --- by the policy ---------------------------------------------------------------------------------------------------

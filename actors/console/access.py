@@ -1,13 +1,15 @@
 """Who may see the console, act in it, and configure with it.
 
 Three permissions on `Console`, a model without a table. What belongs to another room also needs that room's own
-permission: whoever may act in the console, but not change payments, cannot change them here either.
+permission: a person who may act in the console, but not change payments, cannot change them here either.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-READ, ACT, CONFIGURE = "actors.console_read", "actors.console_act", "actors.console_configure"
+from actors.jobs.actions import ACT, CONFIGURE
+
+READ = "actors.console_read"
 
 _READS = (
     READ, "billing.view_payment", "billing.view_paymentevent", "billing.view_refund", "billing.view_callback",

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from actors.console.acts import ACTS
+from actors.console.actions import ACTIONS
 from actors.console.pages import PAGES
-from actors.console.views import act_view, page_view
+from actors.console.views import action_view, page_view
 
 app_name = "console"
 urlpatterns = [
     *(path(page.path, page_view(page), name=page.name) for page in PAGES),
-    *(path(f"act/{act.name}/", act_view(act), name=act.name) for act in ACTS),
+    *(path(f"act/{action.name}/", action_view(action), name=action.name) for action in ACTIONS),
 ]

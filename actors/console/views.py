@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from actors.console.access import READ, may
-from actors.console.acting import Act, perform
-from actors.console.acts import ACTS
+from actors.console.actions import ACTIONS, act
+from actors.console.facts.queues import ask_anew
 from actors.console.pages import PAGES, Page
+from config.actions import Action
 
 REFRESH_S = 5
 """Time between two refreshes of an open page. Each costs some queries."""
@@ -46,12 +47,16 @@ def page_view(page: Page) -> View:
     return _guarded(view)
 
 
-def act_view(act: Act) -> View:
-    """The view of an act; it checks for itself who may."""
+def action_view(action: Action) -> View:
+    """The view of an action. The page that is shown next must not show dead letters that have just gone."""
 
     @require_http_methods(["GET", "HEAD", "POST"])
     def view(request: HttpRequest) -> HttpResponse:
-        return perform(request, act)
+        try:
+            return act(request, action)
+        finally:
+            if request.method == "POST":
+                ask_anew()
 
     return _guarded(view)
 
@@ -78,7 +83,7 @@ def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
         "page": page,
         "facts": facts,
         "now": timezone.now(),
-        "may": {act.name: act for act in ACTS if may(request.user, act.needs)},
+        "may": {action.name: action for action in ACTIONS if action.allows(request.user)},
         "here": _here(request),
     }
     if request.GET.get("part") == "live":

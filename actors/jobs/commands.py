@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from actors.jobs.acts import dead, pause, resume, retry
 from actors.jobs.answers import Answer, Options
+from actors.jobs.changes import dead, pause, resume, retry
 from actors.jobs.questions import active, past, queues, registered, reserved, scheduled, see_doctor, stats
 from actors.models import Job
 from actors.operations import dead_letters
@@ -45,11 +45,12 @@ def _of_dead(words: argparse.ArgumentParser) -> None:
     _of_letters(words)
     words.add_argument("--limit", type=count, default=dead_letters.FIND_LIMIT)
     words.add_argument("--drop", action="store_true", help="throw the chosen ones away; --limit does not count here")
+    words.add_argument("--why", default="", help="the reason for --drop, for the log")
 
 
 def _of_pause(words: argparse.ArgumentParser) -> None:
     words.add_argument("name", metavar="QUEUE|SCHEDULE", help="a queue, or the actor of an entry of the schedule")
-    words.add_argument("--why", required=True, help="what whoever finds it resting is told")
+    words.add_argument("--why", required=True, help="the reason, for the person who finds it paused")
 
 
 def _of_resume(words: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ from dramatiq.common import xq_name
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
+from config.actions import RefusedForAll
 from config.messaging.broker import InMemory
 
 LIMITS = {
@@ -39,7 +40,7 @@ _SAMPLE = re.compile(r'^rabbitmq_detailed_queue_(\w+)\{vhost="([^"]*)",queue="([
 Message = dramatiq.Message[Any]
 
 
-class BrokerSilent(Exception):
+class BrokerSilent(RefusedForAll):
     """The broker does not answer; the message says which, and what to look at."""
 
 

@@ -19,6 +19,7 @@ from actors.runtime import running
 from actors.runtime.quarantine import Quarantined
 from actors.runtime.recorder import recorder
 from actors.runtime.running import Run
+from config.actions import ActionRefused
 from config.formats.text import storable
 from config.messaging.broker import TooOld
 
@@ -66,13 +67,13 @@ def last_errors(message_ids: Collection[str]) -> dict[str, str]:
 def run_again(job: Job) -> str:
     """Send the job's message once more, as a new one; returns its id.
 
-    Raises ValueError if its actor is not declared any more or its arguments were too long to be kept, and BrokerSilent
-    if the broker does not take it.
+    Raises ActionRefused if its actor is not declared any more or its arguments were too long to be kept, and
+    BrokerSilent if the broker does not take it.
     """
     actor = dramatiq.get_broker().actors.get(job.actor)
     args = json.loads(job.args)
     if actor is None or not isinstance(args, list):
-        raise ValueError(
+        raise ActionRefused(
             f"{job.actor} cannot be run again: " + ("its arguments are gone" if actor else "no such actor")
         )
     kwargs = args.pop() if args and isinstance(args[-1], dict) else {}

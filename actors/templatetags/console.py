@@ -43,7 +43,7 @@ def ago(at: datetime | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def act(context: Any, name: str, key: object, title: str = "") -> SafeString | str:
-    """A button that does it, or a link to the page that asks why; nothing for whoever may not."""
+    """A button that does it, or a link to the page that asks why; nothing without the permission."""
     found = context["may"].get(name)
     if found is None:
         return ""
@@ -59,7 +59,7 @@ def act(context: Any, name: str, key: object, title: str = "") -> SafeString | s
 
 @register.simple_tag(takes_context=True)
 def choose(context: Any, name: str, key: object, about: object) -> SafeString | str:
-    """A box to choose a row for an act on many."""
+    """A box to choose a row for an action on many."""
     if name not in context["may"]:
         return ""
     return format_html(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -24,9 +24,6 @@ else:
     # Django's classes take a model in brackets only for the type checker.
     AnyAdmin = admin.ModelAdmin
     AnyInline = admin.TabularInline
-
-MOST_AT_ONCE = 500
-"""An action works on so many rows at the most: it is one request, and somebody waits for it."""
 
 
 class NothingByHand:
@@ -111,14 +108,6 @@ class LargeTable(SturdyList):
     def named(self, word: str) -> Q:
         """The rows that somebody may mean by this word; each part of it has an index."""
         return Q(pk=number_in(word))
-
-    def few_enough(self, request: HttpRequest, queryset: QuerySet[Any]) -> bool:
-        """May an action work on so many rows? If not, say so."""
-        few = len(queryset[: MOST_AT_ONCE + 1].values_list("pk")) <= MOST_AT_ONCE
-        if not few:
-            problem = f"Nothing was done: please choose {MOST_AT_ONCE} rows at the most."
-            self.message_user(request, problem, messages.ERROR)
-        return few
 
 
 class NeedsAPerson(admin.SimpleListFilter):

@@ -1,19 +1,19 @@
 """What an operator sees of payments: everything, and nothing that can be changed by hand.
 
-A payment moves by what its provider says. So an operator has one lever, "Look now", which asks the provider; and for
-money that waits for a person there are ways out (`billing.admin.ways_out`), each with a form that asks why.
+A payment moves by what its provider says. So an operator has one lever, "Check now", which asks the provider; and for
+money that waits for a person there are resolutions (`billing.admin.resolutions`), each with a form that asks why.
 """
 
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib import admin, messages
-from django.db import transaction
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from billing.actions import CHECK_PAYMENT, CHECK_REFUND, REPLAY
 from billing.admin.bases import (
     LargeTable,
     NeedsAPerson,
@@ -23,13 +23,10 @@ from billing.admin.bases import (
     link_to_search,
 )
 from billing.admin.filters import CameFilter
-from billing.admin.ways_out import WaysOut
-from billing.admin.ways_out_of_payments import OF_PAYMENTS, OF_REFUNDS
-from billing.callbacks import inbox
+from billing.admin.resolutions import OF_PAYMENTS, OF_REFUNDS, REFUND
 from billing.lookup import number_in, payments_named
-from billing.models import AskedBy, Callback, Difference, Payment, PaymentEvent, Refund
-from billing.payments import service as payments
-from billing.refunds.follow import REFUND_QUEUE
+from billing.models import Callback, Difference, Payment, PaymentEvent, Refund
+from config.actions.admin import ActionAdmin
 
 NEWEST = 50
 """So many callbacks stand on the page of a payment; how many come is not for us to say."""
@@ -82,7 +79,7 @@ class RefundInline(ReadOnlyInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(WaysOut, LargeTable, ReadOnlyAdmin):
+class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     """Payments, and the way to ask about them at once."""
 
     list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
@@ -96,8 +93,8 @@ class PaymentAdmin(WaysOut, LargeTable, ReadOnlyAdmin):
     )  # fmt: skip
     readonly_fields = ("paid_for", "amount", "received", "left", "offers")
     inlines = (EventInline, RefundInline, CallbackInline)
-    actions = ("look_now", "refund")
-    ways_out = OF_PAYMENTS
+    list_actions = (CHECK_PAYMENT, REFUND)
+    page_actions = OF_PAYMENTS
 
     @admin.display(description="reference")
     def paid_for(self, payment: Payment) -> str | SafeString:
@@ -121,43 +118,6 @@ class PaymentAdmin(WaysOut, LargeTable, ReadOnlyAdmin):
     def named(self, word: str) -> Q:
         return payments_named(word)
 
-    def has_look_permission(self, request: HttpRequest) -> bool:
-        """Nobody changes a payment by hand; who may make it move is who was given "change payment"."""
-        return request.user.has_perm("billing.change_payment")
-
-    @admin.action(description="Look now", permissions=["look"])
-    def look_now(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
-        """Make the selected payments due and say how many there were; those that came to their end are left alone."""
-        if not self.few_enough(request, queryset):
-            return
-        chosen = list(queryset)
-        looked = sum(self._look_at(request, payment) for payment in chosen)
-        ended = len(chosen) - looked
-        if looked:
-            self.message_user(request, f"Payments the provider is asked about now: {looked}.", messages.SUCCESS)
-        if ended:
-            self.message_user(request, f"Payments whose outcome is known already: {ended}.", messages.WARNING)
-
-    def has_refund_permission(self, request: HttpRequest) -> bool:
-        """Who may start a refund may add one, as Django calls it."""
-        return request.user.has_perm("billing.add_refund")
-
-    @admin.action(description="Refund…", permissions=["refund"])
-    def refund(self, request: HttpRequest, queryset: QuerySet[Payment]) -> HttpResponse | None:
-        """To the form; each refund has one of its own."""
-        chosen = list(queryset[:2])
-        if len(chosen) == 1:
-            return HttpResponseRedirect(self._address(chosen[0], "refund"))
-        self.message_user(request, "Please choose one payment: each refund has a reason of its own.", messages.WARNING)
-        return None
-
-    def _look_at(self, request: HttpRequest, payment: Payment) -> bool:
-        with transaction.atomic():
-            looked = payments.check_now(payment, AskedBy.OPERATOR)
-            if looked:
-                self.log_change(request, payment, "Asked the provider.")
-        return looked
-
 
 class AboutPayment(LargeTable, ReadOnlyAdmin):
     """Rows that belong to a payment are found by what names it."""
@@ -179,7 +139,7 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
 
 
 @admin.register(Refund)
-class RefundAdmin(WaysOut, AboutPayment):
+class RefundAdmin(ActionAdmin, AboutPayment):
     """Money on its way back. A refund begins at its payment."""
 
     list_display = ("id", "about", "amount", "status", "attention", "wanted_by", "next_check_at", "created_at")
@@ -190,23 +150,11 @@ class RefundAdmin(WaysOut, AboutPayment):
         "provider_ref", "errors", "claims", "created_at", "sent_at", "next_check_at", "ended_at", "offers",
     )  # fmt: skip
     readonly_fields = ("about", "amount", "offers")
-    actions = ("look_now",)
-    ways_out = OF_REFUNDS
+    list_actions = (CHECK_REFUND,)
+    page_actions = OF_REFUNDS
 
     def amount(self, refund: Refund) -> str:
         return str(refund.amount)
-
-    def has_look_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("billing.add_refund")
-
-    @admin.action(description="Look now", permissions=["look"])
-    def look_now(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:
-        """Make the selected refunds due and say how many there were."""
-        if not self.few_enough(request, queryset):
-            return
-        chosen = Q(pk__in=list(queryset.values_list("pk", flat=True)))
-        looked = REFUND_QUEUE.make_due(chosen, AskedBy.OPERATOR)
-        self.message_user(request, f"Refunds the provider is asked about now: {looked}.", messages.SUCCESS)
 
 
 @admin.register(PaymentEvent)
@@ -221,7 +169,7 @@ class PaymentEventAdmin(AboutPayment):
 
 
 @admin.register(Callback)
-class CallbackAdmin(AboutPayment):
+class CallbackAdmin(ActionAdmin, AboutPayment):
     """What providers posted."""
 
     list_display = ("id", "account", "event", "outcome", "about", "repeats", "received_at")
@@ -231,7 +179,7 @@ class CallbackAdmin(AboutPayment):
         "replayed_by", "digest", "posted",
     )  # fmt: skip
     readonly_fields = ("about", "posted")
-    actions = ("replay",)
+    list_actions = (REPLAY,)
 
     @admin.display(description="body")
     def posted(self, callback: Callback) -> str:
@@ -241,18 +189,3 @@ class CallbackAdmin(AboutPayment):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The list does without the bodies, of up to 64 KiB each."""
         return super().get_queryset(request).defer("body")
-
-    def has_replay_permission(self, request: HttpRequest) -> bool:
-        """As for looking at payments: who was given "change callback"."""
-        return request.user.has_perm("billing.change_callback")
-
-    @admin.action(description="Process again", permissions=["replay"])
-    def replay(self, request: HttpRequest, queryset: QuerySet[Callback]) -> None:
-        """As if they had just come, forged ones too: all that can happen is a question to the provider."""
-        if not self.few_enough(request, queryset):
-            return
-        by = request.user.get_username()
-        replayed = [row for row in queryset.order_by("pk") if inbox.replay(row.pk, by)]
-        for row in replayed:
-            self.log_change(request, row, "Processed again.")
-        self.message_user(request, f"Callbacks that are processed again now: {len(replayed)}.", messages.SUCCESS)

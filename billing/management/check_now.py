@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
+from billing.actions import CHECK_PAYMENT
 from billing.explain.standing import standing
 from billing.models import AskedBy, Payment
-from billing.payments import service as payments
 from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE
+from config.actions import do_one, record
+from config.cli.command import os_user
 from config.due.queue import database_now
 from config.messaging.nudges import publisher
 
@@ -36,7 +38,7 @@ class CheckNowResult:
 
 def request_check(payment: Payment) -> CheckNowResult:
     """Make it due, and its refunds, and nudge the workers."""
-    if payments.check_now(payment, AskedBy.OPERATOR):
+    if do_one(CHECK_PAYMENT, CHECK_PAYMENT.about(payment), os_user()):
         what = "it is" if payment.is_open else "its refunds are"
         return CheckNowResult(payment, True, f"{what} due now, and the workers are nudged")
     return CheckNowResult(payment, False, f"it has come to its end: {payment.get_status_display()}")
@@ -47,6 +49,7 @@ def check_and_wait(payment: Payment) -> CheckNowResult:
     if not payment.is_open:
         return request_check(payment)
     CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+    record(os_user(), CHECK_PAYMENT.about(payment), str(CHECK_PAYMENT.done), "")
     fresh = _wait_for_answer(payment)
     if _is_waited_for(fresh):
         return CheckNowResult(fresh, False, " ".join(standing(fresh, database_now())))

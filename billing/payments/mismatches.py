@@ -16,11 +16,12 @@ from billing.outbox import record_payment_event
 from billing.payments.check import CHECK_QUEUE
 from billing.refunds import follow as refunds
 from billing.states import Status
+from config.actions import ActionRefused
 from config.due.queue import database_now
 
 
-class CannotDecide(Exception):
-    """Nothing was changed; the message says why, for whoever asked."""
+class CannotDecide(ActionRefused):
+    """Nothing was changed; the message says why."""
 
 
 def accept(payment_id: int, by: str, why: str) -> Payment:

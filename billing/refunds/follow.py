@@ -28,6 +28,7 @@ from billing.outbox import record_refund_event
 from billing.providers import RefundSnapshot, provider_of
 from billing.providers.outcome import outcome_of
 from billing.states import OPEN_REFUND_STATES, REFUND_ARROWS, RefundStatus
+from config.actions import ActionRefused
 from config.due.queue import Due, database_now
 from config.logging import log_context
 from config.messaging.nudges import nudge
@@ -44,8 +45,8 @@ GIVEN_UP_FROM = frozenset({Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST})
 """Only where it does not find out by itself what became of it may a person say so."""
 
 
-class CannotRefund(Exception):
-    """Nothing was given back; the message says why, for whoever asked."""
+class CannotRefund(ActionRefused):
+    """Nothing was given back; the message says why."""
 
 
 # --- wanted ----------------------------------------------------------------------------------------------------------

@@ -4,25 +4,35 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
-from billing.admin import NeedsAPerson, ReadOnlyAdmin, link_to_row
+from billing.admin import LargeTable, NeedsAPerson, ReadOnlyAdmin, link_to_row
 from commerce import notifications
-from commerce.admin.decisions import Decides, Decision
 from commerce.admin.orders import MOST_OF_ONE_CUSTOMER, orders_named
 from commerce.models import Notification, Order
+from config.actions import Action, Reason, row_of
+from config.actions.admin import ActionAdmin
 
-SEND_AGAIN = Decision(
-    action="send_again",
-    question="Send again?",
-    warning="These mails were given up, and are tried again as they are.",
-    possible=Q(status=Notification.Status.GIVEN_UP),
-    do=lambda pk, _by, _why: notifications.send_again(pk),
-    button="Yes, send them again",
-    done="Mails that are sent again",
-    left_alone="Mails that were not given up",
-)
+
+def _send_again(mail_id: int, by: str, why: str) -> bool:
+    return notifications.send_again(mail_id)
+
+
+def _named(mail: Any) -> str:
+    """A mail that may have been sent already says so."""
+    twice = "; a second copy may arrive" if mail.error.startswith(notifications.UNCERTAIN) else ""
+    return f"{mail.get_kind_display()} to {mail.recipient}: {mail.error or mail.get_status_display()}{twice}"
+
+
+SEND_AGAIN = Action(
+    "send-mail-again", _("Send again"),
+    _("The same mail is tried again. One that may have been sent already may arrive twice."),
+    ("commerce.change_notification",), row_of(Notification, "text", "html"), _send_again,
+    _("Mails that are sent again"), _("Mails that were not given up"), Reason, named=_named,
+    offered=lambda mail: mail.status == Notification.Status.GIVEN_UP,
+)  # fmt: skip
 
 
 class MailNeedsAPerson(NeedsAPerson):
@@ -30,7 +40,7 @@ class MailNeedsAPerson(NeedsAPerson):
 
 
 @admin.register(Notification)
-class NotificationAdmin(Decides, ReadOnlyAdmin):
+class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     """Nothing in a mail can be changed; one that was given up can be sent again."""
 
     list_display = ("id", "about", "kind", "recipient", "status", "error", "queued_at", "sent_at")
@@ -40,10 +50,10 @@ class NotificationAdmin(Decides, ReadOnlyAdmin):
     search_help_text = "In full: the mail address, or the number of the order."
     fields = (
         "about", "kind", "recipient", "recipient_name", "status", "error", "errors", "claims", "queued_at",
-        "send_after", "sent_at", "message_id", "subject", "text",
+        "send_after", "sent_at", "message_id", "offers", "subject", "text",
     )  # fmt: skip
-    readonly_fields = ("about", "queued_at")
-    actions = ("send_again",)
+    readonly_fields = ("about", "queued_at", "offers")
+    list_actions = page_actions = (SEND_AGAIN,)
 
     @admin.display(description="order")
     def about(self, mail: Notification) -> SafeString:
@@ -57,16 +67,3 @@ class NotificationAdmin(Decides, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The list does without the letters themselves."""
         return super().get_queryset(request).defer("text", "html")
-
-    def named_on_page(self, row: Any) -> str:
-        """What may be doubled says so."""
-        twice = "; a second copy may arrive" if row.error.startswith(notifications.UNCERTAIN) else ""
-        return f"{row.get_kind_display()} to {row.recipient}: {row.error or row.get_status_display()}{twice}"
-
-    def has_send_permission(self, request: HttpRequest) -> bool:
-        """Nobody changes a mail by hand; who may have it sent again is who was given "change notification"."""
-        return request.user.has_perm("commerce.change_notification")
-
-    @admin.action(description="Send again", permissions=["send"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> HttpResponse | None:
-        return self.decide(request, queryset, SEND_AGAIN)

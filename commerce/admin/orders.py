@@ -1,64 +1,27 @@
-"""Orders. Their states follow the payments; a person may mend where the goods go, and decide a few things."""
+"""Orders. Their states follow the payments; a person may mend where the goods go, and take a few decisions."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from billing.admin import NeedsAPerson, ReadOnlyInline, link_to_row, link_to_search
-from billing.admin.ways_out import WaysOut
+from billing.admin import LargeTable, NeedsAPerson, ReadOnlyInline, link_to_row, link_to_search
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
-from commerce import orders
 from commerce.admin.bases import KeepsTheRest
-from commerce.admin.decisions import Decides, Decision
-from commerce.admin.ways_out_of_orders import OF_ORDERS
-from commerce.models import Cart, Notification, Order, OrderEvent, OrderLine, OrderStatus
+from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
+from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.timeline import timeline
+from config.actions.admin import ActionAdmin
 
 MOST_OF_ONE_CUSTOMER = 100
 """So many orders of one address are looked through for what belongs to them."""
-
-_ASKED = OrderEvent.objects.filter(order=OuterRef("pk"), kind=OrderEvent.Kind.CANCEL_ASKED)
-
-MARK_DELIVERED = Decision(
-    action="mark_delivered",
-    question="Mark delivered?",
-    warning="These orders have reached their customers? This cannot be taken back.",
-    possible=Q(status=OrderStatus.PAID),
-    do=lambda pk, by, _why: orders.mark_delivered(pk, by),
-    button="Yes, mark them delivered",
-    done="Orders marked delivered",
-    left_alone="Orders that are not paid, or delivered already",
-    asks_why=False,
-)
-CANCEL = Decision(
-    action="cancel",
-    question="Cancel for the customer?",
-    warning="The customers do not want these orders any more? A payment that is open is called off at the provider "
-    "first; who was quicker and has paid gets the order all the same. This cannot be taken back.",
-    possible=Q(status=OrderStatus.AWAITING_PAYMENT) & ~Q(Exists(_ASKED)),
-    do=orders.cancel_on_behalf,
-    button="Yes, cancel them",
-    done="Orders cancelled for the customer",
-    left_alone="Orders that do not await payment any more, whose money is here, or that are being cancelled already",
-)
-CLEAR_ATTENTION = Decision(
-    action="clear_attention",
-    question="Has somebody looked at it?",
-    warning="What these orders need a person for is settled? Say what was done about it.",
-    possible=~Q(attention_note=""),
-    do=orders.clear_attention,
-    button="Yes, it is settled",
-    done="Orders that somebody has looked at",
-    left_alone="Orders that need nobody to look",
-)
 
 
 def orders_named(word: str) -> Q:
@@ -89,7 +52,7 @@ class NotificationInline(ReadOnlyInline):
 
 
 @admin.register(Order)
-class OrderAdmin(WaysOut, Decides, KeepsTheRest):
+class OrderAdmin(ActionAdmin, LargeTable, KeepsTheRest):
     """What was ordered, everything that belongs to it, and its story."""
 
     list_display = ("public_id", "status", "total", "name", "email", "placed_at", "attention_note")
@@ -97,8 +60,8 @@ class OrderAdmin(WaysOut, Decides, KeepsTheRest):
     search_fields = ("public_id", "email")
     search_help_text = "In full: the number of the order, or the customer's mail address."
     inlines = (LineInline, NotificationInline)
-    actions = ("mark_delivered", "cancel", "clear_attention")
-    ways_out = OF_ORDERS
+    list_actions = (MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
+    page_actions = OF_ORDERS
     fields = (
         "public_id", "status", "total", "refunded", "links", "offers", "attention_note", "email", "name", "address",
         "delivery", "language", "placed_at", "pay_before", "expires_at", "ended_at", "delivered_at", "refunded_at",
@@ -145,21 +108,6 @@ class OrderAdmin(WaysOut, Decides, KeepsTheRest):
 
     def named(self, word: str) -> Q:
         return orders_named(word)
-
-    def named_on_page(self, row: Any) -> str:
-        return f"{row.public_id}: {row.get_status_display()}, {row.name}, {row.total}"
-
-    @admin.action(description="Mark delivered", permissions=["change"])
-    def mark_delivered(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self.decide(request, queryset, MARK_DELIVERED)
-
-    @admin.action(description="Cancel for the customer", permissions=["change"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self.decide(request, queryset, CANCEL)
-
-    @admin.action(description="It has been looked at", permissions=["change"])
-    def clear_attention(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self.decide(request, queryset, CLEAR_ATTENTION)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

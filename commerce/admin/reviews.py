@@ -1,31 +1,71 @@
-"""Where reviews are read before everybody reads them."""
+"""Where reviews are read before customers read them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django import forms
+from django.contrib import admin
 from django.template.defaultfilters import truncatechars
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from billing.admin import ReadOnlyAdmin
 from commerce.models import Review
 from commerce.reviews import service as reviews
+from config.actions import Action, Question, Subject, Text, row_of
+from config.actions.admin import ActionAdmin
 
-PUBLISHED, REJECTED = Review.Status.PUBLISHED, Review.Status.REJECTED
 
-SEEN = "seen"
-"""The fields of the confirmation that say which texts were on it: a review's key, and when that was written."""
+class Moderation(Question):
+    """Carries which texts were on the page: a review's key, and when that was written."""
+
+    seen = forms.Field(widget=forms.MultipleHiddenInput, required=False)
+
+    def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(subjects, data)
+        reviews_shown = [subject.row for subject in subjects if isinstance(subject.row, Review)]
+        self.initial["seen"] = [f"{review.pk}@{review.changed_at.isoformat()}" for review in reviews_shown]
+
+    def clean_seen(self) -> dict[int, datetime]:
+        """What is no key and moment was on no page of ours."""
+        pairs = [value.partition("@") for value in self.cleaned_data["seen"] or []]
+        moments = [(key, parse_datetime(moment)) for key, _at, moment in pairs if key.isdecimal() and len(key) <= 18]
+        return {int(key): moment for key, moment in moments if moment and moment.tzinfo}
+
+
+def _moderate(review_id: int, by: str, seen: Mapping[int, datetime], *, status: Review.Status) -> bool:
+    return review_id in seen and reviews.moderate(review_id, seen[review_id], status, by)
+
+
+def _action(name: str, title: Text, explanation: Text, status: Review.Status, done: Text, left_alone: Text) -> Action:
+    return Action(
+        name, title, explanation, ("commerce.change_review",), row_of(Review), partial(_moderate, status=status),
+        done, left_alone, Moderation, lambda review: review.status != status, template="commerce/admin/moderate.html",
+    )  # fmt: skip
+
+
+MODERATION = (
+    _action(
+        "publish", _("Publish"), _("All customers see them, and the product's average counts them."),
+        Review.Status.PUBLISHED, _("Reviews published"),
+        _("Reviews that were published already, or changed by their customers meanwhile"),
+    ),
+    _action(
+        "reject", _("Reject"), _("They are not shown and not counted; the customer may write anew."),
+        Review.Status.REJECTED, _("Reviews rejected"),
+        _("Reviews that were rejected already, or changed by their customers meanwhile"),
+    ),
+)  # fmt: skip
 
 
 @admin.register(Review)
-class ReviewAdmin(ReadOnlyAdmin):
-    """Reviews. What a customer wrote is nobody's to change; whoever may change reviews decides what is shown."""
+class ReviewAdmin(ActionAdmin, ReadOnlyAdmin):
+    """Reviews. No one changes what a customer wrote; "change review" is the permission to decide what is shown."""
 
     list_display = (
         "id", "product", "rating", "excerpt", "name", "status", "changed_at", "moderated_at", "moderated_by",
@@ -36,7 +76,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     list_select_related = ("product", "order")
     list_per_page = 50
     show_full_result_count = False
-    actions = ("publish", "reject")
+    list_actions = MODERATION
     fields = (
         "product", "its_order", "rating", "text", "name", "status", "created_at", "changed_at", "moderated_at",
         "moderated_by",
@@ -51,50 +91,3 @@ class ReviewAdmin(ReadOnlyAdmin):
     def its_order(self, review: Review) -> SafeString:
         address = reverse("admin:commerce_order_change", args=[review.order_id])
         return format_html('<a href="{}">{}</a>', address, review.order.public_id)
-
-    @admin.action(description="Publish", permissions=["moderate"])
-    def publish(self, request: HttpRequest, queryset: QuerySet[Review]) -> HttpResponse | None:
-        """Everybody sees them, and the product's average counts them."""
-        return self._moderate(request, queryset, PUBLISHED)
-
-    @admin.action(description="Reject", permissions=["moderate"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[Review]) -> HttpResponse | None:
-        """Nobody sees them, and nothing counts them; the customer may write anew."""
-        return self._moderate(request, queryset, REJECTED)
-
-    def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Django's "may change" is about the decision here."""
-        return request.user.has_perm("commerce.change_review")
-
-    def _moderate(self, request: HttpRequest, queryset: QuerySet[Review], status: Review.Status) -> HttpResponse | None:
-        if "confirmed" not in request.POST:
-            return self._ask_once_more(request, queryset, status)
-        by = request.user.get_username()
-        seen = _seen(request)
-        moderated = sum(reviews.moderate(key, moment, status, by) for key, moment in sorted(seen.items()))
-        if moderated:
-            self.message_user(request, f"Reviews {status}: {moderated}.", messages.SUCCESS)
-        if others := len(seen) - moderated:
-            problem = f"Reviews that were {status} already, or changed by their customers meanwhile: {others}."
-            self.message_user(request, problem, messages.WARNING)
-        return None
-
-    def _ask_once_more(self, request: HttpRequest, queryset: QuerySet[Review], status: Review.Status) -> HttpResponse:
-        """The whole texts, because the list has only their beginnings."""
-        page = {
-            **self.admin_site.each_context(request),
-            "title": "Publish these reviews?" if status == PUBLISHED else "Reject these reviews?",
-            "opts": self.model._meta,
-            "action": "publish" if status == PUBLISHED else "reject",
-            "reviews": queryset.exclude(status=status).select_related("product").order_by("pk"),
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "seen": SEEN,
-        }
-        return TemplateResponse(request, "commerce/admin/moderate.html", page)
-
-
-def _seen(request: HttpRequest) -> dict[int, datetime]:
-    """What the confirmation showed; what is no key and moment was on no page of ours."""
-    pairs = [value.partition("@") for value in request.POST.getlist(SEEN)]
-    moments = [(key, parse_datetime(moment)) for key, _at, moment in pairs if key.isdecimal() and len(key) <= 18]
-    return {int(key): moment for key, moment in moments if moment and moment.tzinfo}

@@ -4,6 +4,8 @@ A command ends with 0 if all is well, with 1 if it has done or answered what it 
 was found, and with 2 if there is no answer: an unknown id, a database or broker that is away, words that make no sense.
 """
 
+import getpass
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
@@ -49,6 +51,14 @@ class Command(BaseCommand):
         except Error as error:
             problem = database_problem() or f"The database has refused ({type(error).__name__}): {error}"
             raise NoAnswer(problem) from error
+
+
+def os_user() -> str:
+    """The operating system's name of the person at the command line; a number where it has none (in a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def progress_bar(done: int, total: int, label: str) -> str:

@@ -53,7 +53,7 @@ PAYMENT_REFERENCE_MODEL = ""
 """The shop's model that a payment's `reference` names, like "commerce.Order". The admin links each payment to its list,
 where the search must find it by the reference. Empty: no link."""
 
-ATTENTION_SOURCES = ["billing.attention_list.cases"]
+ATTENTION_SOURCES = ["billing.attention_list.items"]
 """Functions that list what needs a person, each up to a limit that the caller gives. The shop adds its own."""
 
 CALLBACK_MAX_BYTES = 65_536

@@ -165,7 +165,7 @@ ACTOR_SCHEDULE = "actors.scheduling.table.entries"
 
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
-ATTENTION_SOURCES = ["billing.attention_list.cases", "commerce.attention_list.cases"]
+ATTENTION_SOURCES = ["billing.attention_list.items", "commerce.attention_list.items"]
 
 
 # --- mail ----------------------------------------------------------------------------------------------------------

@@ -113,12 +113,12 @@ def test_attention_is_cleared_with_a_note(shop: Shop, sam: Client) -> None:
     troubled, fine = reporting.order(), reporting.order()
     Order.objects.filter(pk=troubled.pk).update(attention_note="late money")
 
-    answer = act(sam, "clear_attention", troubled, fine, confirmed="yes", why="refunded by hand")
+    answer = act(sam, "clear-attention", troubled, fine, confirmed="yes", why="refunded by hand")
 
-    assert said(answer) == ["Orders that somebody has looked at: 1.", "Orders that need nobody to look: 1."]
+    assert said(answer) == ["Orders that a person has looked at: 1.", "Orders that need no person to look: 1."]
     assert shop.fresh(troubled).attention_note == ""
     assert "sam has looked at it: refunded by hand" in [entry.text for entry in timeline(troubled)]
-    assert recorded() == [("sam", "Orders that somebody has looked at: refunded by hand")]
+    assert recorded() == [("sam", "Orders that a person has looked at: refunded by hand")]
 
 
 def test_attention_can_be_cleared_twice_with_the_same_words(shop: Shop) -> None:
@@ -135,7 +135,7 @@ def test_marking_delivered_is_recorded(shop: Shop, sam: Client) -> None:
     """It needs no reason."""
     order = reporting.order()
 
-    act(sam, "mark_delivered", order, confirmed="yes")
+    act(sam, "mark-delivered", order, confirmed="yes")
 
     assert recorded() == [("sam", "Orders marked delivered.")]
 
@@ -153,7 +153,7 @@ def test_a_mail_that_was_given_up_is_sent_again(sam: Client, settings: Settings,
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     mail, sent = given_up(), backstage.mail(reporting.order())
 
-    answer = act(sam, "send_again", mail, sent, confirmed="yes", why="the mailbox is there now")
+    answer = act(sam, "send-mail-again", mail, sent, confirmed="yes", why="the mailbox is there now")
     notifications.send_due(100)
 
     assert said(answer) == ["Mails that are sent again: 1.", "Mails that were not given up: 1."]
@@ -167,7 +167,7 @@ def test_a_mail_that_may_have_been_sent_says_that_it_may_arrive_twice(sam: Clien
     """The others do not."""
     mails = given_up("it may have been sent: a worker did not come back"), given_up()
 
-    assert act(sam, "send_again", *mails).content.decode().count("a second copy may arrive") == 1
+    assert act(sam, "send-mail-again", *mails).content.decode().count("a second copy may arrive") == 1
 
 
 def test_a_mail_is_sent_again_once(shop: Shop) -> None:
@@ -184,25 +184,25 @@ def test_looking_at_a_payment_is_recorded(shop: Shop, sam: Client) -> None:
     """It harms nobody, so nobody is asked; those that came to their end are left alone."""
     (_, payment), ended = shop.order(), Payment.objects.get(reference=reporting.order().public_id)
 
-    answer = act(sam, "look_now", payment, ended)
+    answer = act(sam, "check-payment", payment, ended)
 
     assert said(answer) == [
         "Payments the provider is asked about now: 1.",
         "Payments whose outcome is known already: 1.",
     ]
     assert shop.fresh(payment).asked_by == "operator"
-    assert recorded() == [("sam", "Asked the provider.")]
+    assert recorded() == [("sam", "Payments the provider is asked about now.")]
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["mark_delivered", "cancel", "clear_attention", "send_again", "look_now"])
+@pytest.mark.parametrize("action", ["mark-delivered", "cancel", "clear-attention", "send-mail-again", "check-payment"])
 def test_who_may_only_look_does_nothing(shop: Shop, client: Client, action: str) -> None:
     """The actions are not there for them, nor heard."""
     visitor = log_in(client, "visitor", *[name for name in CHANGES if name.startswith("view")])
     order, payment = shop.order()
-    row = {"look_now": payment, "send_again": given_up()}.get(action, order)
+    row = {"check-payment": payment, "send-mail-again": given_up()}.get(action, order)
     before = type(row)._default_manager.filter(pk=row.pk).values().get()
 
     act(visitor, action, row, confirmed="yes", why="because")
@@ -213,19 +213,19 @@ def test_who_may_only_look_does_nothing(shop: Shop, client: Client, action: str)
 
 def test_too_many_rows_are_refused(shop: Shop, sam: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever ticks "select all" of a large table gets a sentence, not a request without an end."""
-    monkeypatch.setattr("billing.admin.bases.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("config.actions.pages.MOST_AT_ONCE", 2)
     chosen = [reporting.order() for _ in range(3)]
 
-    answer = act(sam, "mark_delivered", chosen[0], select_across="1", confirmed="yes")
+    answer = act(sam, "mark-delivered", chosen[0], select_across="1", confirmed="yes")
 
-    assert said(answer) == ["Nothing was done: please choose 2 rows at the most."]
+    assert said(answer) == ["Nothing was done: please choose at most 2 rows."]
     assert not Order.objects.filter(status=OrderStatus.DELIVERED).exists()
 
 
 def test_all_that_the_page_names_is_done(shop: Shop, sam: Client) -> None:
     """Also the rows that "select all" brought from other pages of the list."""
     chosen = [reporting.order() for _ in range(3)]
-    page = act(sam, "mark_delivered", chosen[0], select_across="1").content.decode()
+    page = act(sam, "mark-delivered", chosen[0], select_across="1").content.decode()
 
     for order in chosen:
         assert f'name="_selected_action" value="{order.pk}"' in page

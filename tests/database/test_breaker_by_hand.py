@@ -40,28 +40,28 @@ def test_an_operator_opens_and_closes_it_by_hand(
     _, payment = shop.order()
     asked = len(shop.sandbox.requests())
     caplog.clear()
-    assert "Opened by hand: sandbox." in switch(operator, "open_by_hand", "they rebuild their network")
+    assert "Breakers opened by hand: 1." in switch(operator, "open-breaker", "they rebuild their network")
     shop.let_time_pass(60)
     let_probe()
     assert sweep.check_due("sandbox", 5) == 0
     breaker.note("sandbox", [None])
     assert (state().breaker, state().changed_by, state().why) == (Breaker.HELD, "olga", "they rebuild their network")
 
-    assert "Closed by hand: sandbox." in switch(operator, "close_by_hand", "done")
+    assert "Breakers closed by hand: 1." in switch(operator, "close-breaker", "done")
     assert sweep.check_due("sandbox", 5) == 1
 
     assert len(shop.sandbox.requests()) == asked + 1
     assert shop.fresh(payment).errors == 0
     history = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
-    assert list(history) == ["Opened by hand: they rebuild their network", "Closed by hand: done"]
+    assert list(history) == ["Breakers opened by hand: they rebuild their network", "Breakers closed by hand: done"]
     switched = [record.message for record in caplog.records if record.message.startswith("provider.")]
     assert switched == ["provider.breaker_opened", "provider.breaker_closed"]
 
 
 def test_without_a_reason_nothing_is_switched(operator: Client) -> None:
-    """The page says what is missing."""
+    """The page asks for it."""
     permits.ensure_states()
-    assert "write a reason" in switch(operator, "open_by_hand", " ")
+    assert "errorlist" in switch(operator, "open-breaker", " ")
     assert state().breaker == Breaker.CLOSED
 
 
@@ -70,7 +70,7 @@ def test_who_may_only_look_switches_nothing(operator: Client) -> None:
     permits.ensure_states()
     User.objects.get().user_permissions.remove(Permission.objects.get(codename="change_accountstate"))
 
-    switch(operator, "open_by_hand", "mischief")
+    switch(operator, "open-breaker", "mischief")
 
     assert state().breaker == Breaker.CLOSED
 

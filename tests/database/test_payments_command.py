@@ -317,7 +317,7 @@ def test_nothing_waits_for_a_person(shop: Shop) -> None:
     assert told("attention") == []
 
 
-def test_every_kind_of_case_is_listed_with_its_ways_out(shop: Shop) -> None:
+def test_every_kind_of_case_is_listed_with_its_resolutions(shop: Shop) -> None:
     """A payment, a refund, a difference, and an order whose money it did not wait for."""
     _, payment = shop.order()
     needs_a_person(payment)
@@ -330,13 +330,13 @@ def test_every_kind_of_case_is_listed_with_its_ways_out(shop: Shop) -> None:
     cases = {case["noun"]: case for case in told("attention")}
 
     assert set(cases) == {"payment", "refund", "difference", "order"}
-    assert cases["payment"]["ways_out"] == ["Look now", "Close, because no money came"]
-    assert "Give up, because it was not carried out" in cases["refund"]["ways_out"]
-    assert "It has been looked at" in cases["order"]["ways_out"]
-    assert all(case["ways_out"] for case in cases.values())
+    assert cases["payment"]["resolutions"] == ["Check now", "Close, because no money came"]
+    assert "Give up, because it was not carried out" in cases["refund"]["resolutions"]
+    assert "It has been looked at" in cases["order"]["resolutions"]
+    assert all(case["resolutions"] for case in cases.values())
 
 
-def test_each_case_names_the_page_of_its_ways_out(shop: Shop, admin_client: Any, settings: Settings) -> None:
+def test_each_case_names_the_page_of_its_resolutions(shop: Shop, admin_client: Any, settings: Settings) -> None:
     """And the page is there."""
     _, payment = shop.order()
     needs_a_person(payment)
@@ -358,10 +358,10 @@ def test_the_list_of_cases_is_bounded(shop: Shop) -> None:
 
 
 def test_a_payment_that_ended_is_not_to_be_looked_at(shop: Shop) -> None:
-    """Only ways out that make sense are named."""
+    """Only resolutions that make sense are named."""
     _, payment = shop.paid()
     Payment.objects.filter(pk=payment.pk).update(attention=Attention.REFUNDS_DIFFER)
 
     [case] = told("attention")
 
-    assert case["ways_out"] == ["Refund", "Note the difference"]
+    assert case["resolutions"] == ["Refund", "Note the difference"]

@@ -53,7 +53,7 @@ def test_without_the_permission_nothing_is_resolved_or_compared(shop: Shop, clie
 
     sam.post(reverse("admin:billing_difference_changelist"), form)
     sam.post(
-        reverse("admin:billing_reconciliation_changelist"), {"action": "compare_again", ACTION_CHECKBOX_NAME: [run.pk]}
+        reverse("admin:billing_reconciliation_changelist"), {"action": "compare-again", ACTION_CHECKBOX_NAME: [run.pk]}
     )
 
     assert only().state == State.PARKED
@@ -68,7 +68,7 @@ def test_a_day_is_compared_again_on_demand(shop: Shop, client: Client) -> None:
     changelist = reverse("admin:billing_reconciliation_changelist")
     assert '<td class="field-standing">1</td>' in sam.get(changelist).content.decode()
 
-    sam.post(changelist, {"action": "compare_again", ACTION_CHECKBOX_NAME: [run.pk]})
+    sam.post(changelist, {"action": "compare-again", ACTION_CHECKBOX_NAME: [run.pk]})
 
     due = shop.fresh(run).reconcile_after
     assert due is not None

@@ -198,7 +198,7 @@ def test_the_story_is_told_in_russian(shop: Shop) -> None:
 
 def mark(sam: Client, *chosen: Order, **more: str) -> Any:
     """The action, on the orders that were ticked."""
-    fields = {"action": "mark_delivered", "_selected_action": [order.pk for order in chosen], **more}
+    fields = {"action": "mark-delivered", "_selected_action": [order.pk for order in chosen], **more}
     return sam.post(reverse("admin:commerce_order_changelist"), fields)
 
 

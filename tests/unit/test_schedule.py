@@ -140,8 +140,8 @@ def test_few_places_nudge_by_a_name_that_is_not_written_out() -> None:
     places = {nudge.where.partition(":")[0] for nudge in NUDGES if nudge.actor is None}
 
     assert places == {
-        "actors/console/acts/schedule.py",
-        "actors/console/acts/work.py",
+        "actors/console/actions.py",
+        "actors/jobs/actions.py",
         "actors/scheduling/scheduler.py",
         "billing/outbox.py",
     }

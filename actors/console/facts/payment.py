@@ -3,28 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.urls import reverse
-
-from billing.admin import ways_out
 from billing.admin.bases import page_of
-from billing.admin.ways_out_of_payments import OF_PAYMENTS
+from billing.admin.resolutions import OF_PAYMENTS
 from billing.explain.standing import standing
 from billing.explain.timeline import Entry
 from billing.models import Payment
 from billing.payments.check import CHECK_QUEUE
 from commerce.models import Order
 from commerce.timeline import timeline
+from config.actions.admin import Offer, offers
 from config.due.queue import database_now
-
-
-@dataclass(frozen=True)
-class WayOut:
-    """What a person can do about it, on a page of its own that asks why."""
-
-    title: str
-    explanation: str
-    permission: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +39,7 @@ class OnePayment:
     """Why it is where it is (`billing.explain.standing`)."""
 
     story: list[Entry]
-    ways_out: list[WayOut]
+    ways_out: list[Offer]
     address: str
     order: str
     """Where the order's page is; empty: it is not an order that was paid for."""
@@ -85,12 +73,7 @@ def _described(payment: Payment, order: Order | None) -> OnePayment:
         needs_a_person=bool(payment.attention),
         standing=standing(payment, database_now(CHECK_QUEUE.database)),
         story=timeline(order) if order else [],
-        ways_out=[_way_out(payment, way) for way in OF_PAYMENTS if way.offered(payment)],
+        ways_out=offers(OF_PAYMENTS, payment),
         address=page_of(Payment, payment.pk),
         order=page_of(Order, order.pk) if order else "",
     )
-
-
-def _way_out(payment: Payment, way: ways_out.WayOut) -> WayOut:
-    address = reverse("admin:billing_payment_way_out", args=[payment.pk, way.name])
-    return WayOut(way.title, way.explanation, way.permission, address)

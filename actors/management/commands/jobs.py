@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from actors.jobs import commands
-from actors.operations.broker import BrokerSilent
+from config.actions import ActionRefused
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer, SomethingLeft
 
@@ -23,7 +23,7 @@ class Command(Base):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             answer = commands.PARTS[options["what"]].run(options)
-        except (BrokerSilent, ValueError) as error:
+        except (ActionRefused, ValueError) as error:
             raise NoAnswer(str(error)) from error
         self.stdout.write(answer.as_json() if options["json"] else answer.as_text())
         if answer.left:

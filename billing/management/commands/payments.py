@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from billing.attention_list import Case, every_case
+from billing.attention_list import Item, all_items
 from billing.explain.serialize import filter_payments, serialize_payment, serialize_story
 from billing.lookup import payments_named
 from billing.management import check_now
@@ -94,19 +94,19 @@ class Command(Base):
             raise SomethingLeft(f"Not looked at: {', '.join(left)}.")
 
     def _attention(self, options: dict[str, Any]) -> None:
-        cases = every_case(options["limit"])
+        items = all_items(options["limit"])
         if options["json"]:
-            self._print_json([vars(case) for case in cases])
-        for case in [] if options["json"] else cases:
-            self._tell(case)
-        if cases:
-            raise SomethingLeft(f"A person must look at {len(cases)}.")
+            self._print_json([vars(item) for item in items])
+        for item in [] if options["json"] else items:
+            self._tell(item)
+        if items:
+            raise SomethingLeft(f"A person must look at {len(items)}.")
         if not options["json"]:
             self.stdout.write("Nothing waits for a person.")
 
-    def _tell(self, case: Case) -> None:
-        self.stdout.write(printable(f"{case.noun} {case.key}  {case.reference}  {case.what}"))
-        for said in (cell(case.note, WIDE), f"ways out: {'; '.join(case.ways_out) or '–'}", case.page):
+    def _tell(self, item: Item) -> None:
+        self.stdout.write(printable(f"{item.noun} {item.key}  {item.reference}  {item.what}"))
+        for said in (cell(item.note, WIDE), f"resolutions: {'; '.join(item.resolutions) or '–'}", item.page):
             self.stdout.write(f"    {said}")
 
     def _print_json(self, value: object) -> None:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from actors.console.acts import ACTS
+from actors.console.actions import ACTIONS
 from actors.models import Job, Tick, Worker
 from actors.operations import pauses
 from billing.models import AccountState, Attention, Payment
@@ -41,7 +41,7 @@ def test_what_stands_in_a_row_stays_text(boss: Client, house: dict[str, str]) ->
     """On every page, in each of its forms, in the question before an act, and in the history afterwards."""
     hostile_rows()
     pages = [boss.get(address + way).content.decode() for address in addresses().values() for way in ("", "?part=live")]
-    pages += [boss.get(reverse(f"console:{act.name}"), {"key": house[act.name]}).content.decode() for act in ACTS]
+    pages += [boss.get(reverse(f"console:{act.name}"), {"key": house[act.name]}).content.decode() for act in ACTIONS]
     do(boss, "close-breaker", "sandbox", why=HOSTILE[:150])
     pages.append(boss.get(reverse("console:overview")).content.decode())
 

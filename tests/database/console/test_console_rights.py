@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from actors.console.acts import ACTS
+from actors.console.actions import ACTIONS
 from tests.consoles import LEVELS, addresses, do, somebody
 
 
@@ -25,8 +25,8 @@ def test_each_act_is_for_those_who_may(house: dict[str, str], level: str | None)
     """Neither its question nor its doing; a level below is refused, and nothing is recorded."""
     client = somebody(level)
 
-    for act in ACTS:
-        may = level == "configure" or (level == "act" and "actors.console_configure" not in act.needs)
+    for act in ACTIONS:
+        may = level == "configure" or (level == "act" and "actors.console_configure" not in act.permissions)
         asked = client.get(reverse(f"console:{act.name}"), {"key": house[act.name]})
         done = do(client, act.name, house[act.name])
         assert (asked.status_code, done.status_code) == ((200, 302) if may else (403, 403)), act.name
@@ -47,7 +47,7 @@ def test_the_console_does_not_widen_what_one_may_in_other_rooms(house: dict[str,
 
 def test_strangers_and_customers_are_asked_to_log_in(house: dict[str, str], client: Client) -> None:
     """By the admin's own page; a customer's login does not count."""
-    for address in (*addresses().values(), *(reverse(f"console:{act.name}") for act in ACTS)):
+    for address in (*addresses().values(), *(reverse(f"console:{act.name}") for act in ACTIONS)):
         assert client.get(address)["Location"].startswith("/admin/login/")
     client.force_login(User.objects.create_user("ann"))
     assert client.get(reverse("console:overview"))["Location"].startswith("/admin/login/")
@@ -59,7 +59,7 @@ def test_nothing_is_done_without_the_token_of_the_page(house: dict[str, str]) ->
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.get(username="root"))
 
-    for act in ACTS:
+    for act in ACTIONS:
         assert do(client, act.name, house[act.name]).status_code == 403
     assert not LogEntry.objects.exists()
 

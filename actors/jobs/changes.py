@@ -1,14 +1,15 @@
-"""The words after `manage.py jobs` that change something: dead letters, and what rests."""
+"""The words after `manage.py jobs` that change something. The deeds are the console's own (`actors.jobs.actions`)."""
 
-import getpass
-import os
 from dataclasses import asdict
 
+from actors.jobs import actions
+from actors.jobs.actions import named
 from actors.jobs.answers import Answer, Options, elsewhere
 from actors.models import Pause
 from actors.operations import broker, dead_letters, pauses
 from actors.runtime import history
-from actors.scheduling.table import table
+from config.actions import Subject, do_one
+from config.cli.command import os_user
 from config.formats.text import printable
 
 
@@ -18,7 +19,7 @@ def dead(options: Options) -> Answer:
     if options["drop"]:
         if which == dead_letters.ALL and not options["all"]:
             raise ValueError("Name one letter, or a filter; or say --all to drop every one.")
-        return _done(dead_letters.drop(which), "dropped", which)
+        return _done(do_one(actions.LETTER_DROP, _letters(which), os_user(), why=options["why"]), "dropped", which)
     looked_at = dead_letters.find(which, options["limit"])
     if which.key and not looked_at:
         raise ValueError(_no_letter(which))
@@ -33,7 +34,7 @@ def retry(options: Options) -> Answer:
     if bool(options["key"]) == options["all"]:
         raise ValueError("Name one message, or say --all (with --actor, --queue or --older-than, as you like).")
     which = _which(options)
-    sent = dead_letters.send_again(which)
+    sent = do_one(actions.LETTER_AGAIN, _letters(which), os_user())
     if sent or options["all"]:
         return _done(sent, "sent again", which)
     return _run_again(options["key"])
@@ -41,20 +42,20 @@ def retry(options: Options) -> Answer:
 
 def pause(options: Options) -> Answer:
     """Let a queue or an entry of the schedule rest."""
-    name, why, who = options["name"], options["why"].strip(), _who()
+    name, why = options["name"], options["why"].strip()
     if not why:
-        raise ValueError("Say --why: whoever finds it resting wants to know.")
-    new = [pauses.pause(kind, name, who, why) for kind in _resting(name)]
+        raise ValueError("Say --why: the person who finds it paused wants to know.")
+    new = [do_one(actions.PAUSE[kind], named(name, name), os_user(), why=why) for kind in _resting(name)]
     said = f"{name} rests now." if any(new) else f"{name} rested already; who began that, and why, stays as it is."
-    return Answer([], said, {"paused": name, "by": who, "new": any(new)})
+    return Answer([], said, {"paused": name, "by": os_user(), "new": any(new)})
 
 
 def resume(options: Options) -> Answer:
     """Let it go on."""
-    name, who = options["name"], _who()
-    rested = [pauses.resume(kind, name, who) for kind in _resting(name)]
+    name = options["name"]
+    rested = [do_one(actions.RESUME[kind], named(name, name), os_user()) for kind in _resting(name)]
     said = f"{name} goes on." if any(rested) else f"{name} did not rest."
-    return Answer([], said, {"resumed": name, "by": who, "rested": any(rested)})
+    return Answer([], said, {"resumed": name, "by": os_user(), "rested": any(rested)})
 
 
 def _run_again(message_id: str) -> Answer:
@@ -62,7 +63,7 @@ def _run_again(message_id: str) -> Answer:
     jobs = history.runs(message_id=message_id, limit=1)
     if not jobs:
         raise ValueError("Neither the dead letters nor the history have a message of that id that can be sent again.")
-    sent_as = history.run_again(jobs[0])
+    sent_as = do_one(actions.JOB_AGAIN, actions.JOB_AGAIN.about(jobs[0]), os_user())
     return Answer([], f"{jobs[0].actor} was sent again, as {sent_as}.", {"sent again": 1, "as": sent_as})
 
 
@@ -73,6 +74,11 @@ def _which(options: Options) -> dead_letters.DeadLetterFilter:
     return dead_letters.DeadLetterFilter(
         options["key"] or "", options["queue"], options["actor"], options["older_than"]
     )
+
+
+def _letters(which: dead_letters.DeadLetterFilter) -> Subject:
+    chosen = [f"{name} {value}" for name, value in asdict(which).items() if value]
+    return named("", f"dead letters: {', '.join(chosen) or 'all'}", which)
 
 
 def _done(count: int, what: str, which: dead_letters.DeadLetterFilter) -> Answer:
@@ -87,20 +93,9 @@ def _no_letter(which: dead_letters.DeadLetterFilter) -> str:
 
 
 def _resting(name: str) -> list[Pause.Kind]:
-    """What bears this name: a queue, an entry of the schedule, or what rested before it was taken out of the code."""
-    known = {
-        pauses.QUEUE: {*broker.queue_names(), *pauses.paused(pauses.QUEUE)},
-        pauses.SCHEDULE: {*(entry.actor for entry in table()), *pauses.paused(pauses.SCHEDULE)},
-    }
+    """The kinds of what bears this name: a queue, an entry of the schedule."""
+    known = {kind: actions.known(kind) for kind in (pauses.QUEUE, pauses.SCHEDULE)}
     if found := [kind for kind, names in known.items() if name in names]:
         return found
     said = "; ".join(f"{kind.value}: {', '.join(sorted(names))}" for kind, names in known.items())
     raise ValueError(f"Nothing here is named {printable(name)!r}. Write one of these. {said}.")
-
-
-def _who() -> str:
-    """The operating system's name for whoever calls; a number, where it has none (in a container)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

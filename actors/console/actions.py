@@ -1,0 +1,108 @@
+"""Everything that a person can do in the console, and how the console does it.
+
+The actions belong to the packages that do the work; here they get the console's own permissions on top. What moves
+money has pages of its own in the admin (`billing.admin.resolutions`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from actors.console.access import READ
+from actors.jobs import actions as of_jobs
+from actors.jobs.actions import ACT, CONFIGURE, named
+from actors.kinds import Kind, kind_named
+from billing.actions import CHECK_PAYMENT, CLOSE_BREAKER, OPEN_BREAKER
+from billing.lookup import number_in
+from billing.models import AskedBy
+from commerce.admin.notifications import SEND_AGAIN
+from config.actions import Action, Subject
+from config.actions.pages import Place, perform, too_many
+from config.messaging.nudges import nudge
+
+# --- slow work -------------------------------------------------------------------------------------------------------
+
+
+def _kind(key: str) -> Subject | None:
+    kind = kind_named(key)
+    return named(key, str(kind.label), kind) if kind else None
+
+
+def _sweep(kind: Kind, by: str) -> None:
+    nudge(kind.sweep)
+
+
+def _row(key: str) -> Subject | None:
+    """A key like `notification:17`. It needs the permission to change such rows: the console widens none."""
+    name, _colon, pk = key.partition(":")
+    kind = kind_named(name)
+    row = kind.trim(kind.due.appointments()).filter(pk=number_in(pk)).first() if kind else None
+    if row is None:
+        return None
+    change = f"{row._meta.app_label}.{get_permission_codename('change', row._meta)}"
+    return Subject(key, str(row), row, (kind, row.pk), (change,))
+
+
+def _check_row(target: tuple[Kind, int], by: str) -> bool:
+    """A row whose due time is a promise is only worked off if it is due."""
+    kind, pk = target
+    made_due = kind.may_be_early and kind.due.make_due(Q(pk=pk), AskedBy.OPERATOR) > 0
+    nudge(kind.sweep)
+    return made_due
+
+
+LOOK_NOW = Action(
+    "look-now", _("Look now"), _("The sweep works off what is due, without waiting for its next tick."), (ACT,),
+    _kind, _sweep, _("Sweeps that were asked to look now"),
+)  # fmt: skip
+LOOK_AT = Action(
+    "look-at", _("Look now"), _("The row comes due at once, and the sweep is asked to look."), (ACT,),
+    _row, _check_row, _("Rows that are looked at now"),
+    _("Left alone: rows that have come to their end, or that may not be early"),
+)  # fmt: skip
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+
+def _here(*actions: Action, needs: tuple[str, ...] = (READ,)) -> Sequence[Action]:
+    return [replace(action, permissions=(*needs, *action.permissions)) for action in actions]
+
+
+ACTIONS: tuple[Action, ...] = (
+    *_here(
+        LOOK_NOW, LOOK_AT, of_jobs.JOB_AGAIN, of_jobs.LETTER_AGAIN, of_jobs.LETTER_DROP, of_jobs.RUN_NOW,
+        of_jobs.PAUSE_QUEUE, of_jobs.RESUME_QUEUE, of_jobs.PAUSE_ENTRY, of_jobs.RESUME_ENTRY,
+    ),
+    *_here(CHECK_PAYMENT, SEND_AGAIN, needs=(READ, ACT)),
+    *_here(OPEN_BREAKER, CLOSE_BREAKER, needs=(READ, CONFIGURE)),
+)  # fmt: skip
+
+
+def act(request: HttpRequest, action: Action) -> HttpResponse:
+    """Take the keys and the way back from the button, then ask or do it. Raises PermissionDenied."""
+    sent = request.POST if request.method == "POST" else request.GET
+    keys, back = list(dict.fromkeys(sent.getlist("key"))), _way_back(request, sent.get("next", ""))
+    if too_many(request, len(keys)):
+        return HttpResponseRedirect(back)
+    subjects = [found for key in keys if (found := action.subject(key))]
+    if subjects or not action.allows(request.user):
+        context = {**admin.site.each_context(request), "stylesheet": "console/console.css", "bodyclass": "console"}
+        hidden = [("next", back), *(("key", subject.key) for subject in subjects)]
+        return perform(request, action, subjects, Place(back, _("Console"), context, hidden))
+    messages.warning(request, gettext("Nothing was done: nothing was chosen, or it is gone."))
+    return HttpResponseRedirect(back)
+
+
+def _way_back(request: HttpRequest, wanted: str) -> str:
+    """To the page with the button, if it is one of ours."""
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return reverse("console:overview")

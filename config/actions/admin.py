@@ -1,0 +1,124 @@
+"""Actions in Django's admin: in the box above a list, and as links on a row's page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from config.actions import pages
+from config.actions.model import Action
+from config.actions.pages import Place, perform, too_many
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = admin.ModelAdmin
+
+OnList = Callable[["ActionAdmin", HttpRequest, QuerySet[Any]], HttpResponse | None]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An action that makes sense for a row now, and its address."""
+
+    name: str
+    title: str
+    explanation: str
+    permission: str
+    address: str
+
+
+def offers(actions: Sequence[Action], row: Model) -> list[Offer]:
+    """What a person can do about this row, the same wherever it is shown."""
+    return [
+        Offer(each.name, str(each.title), str(each.explanation), each.permissions[0], _address(row, each))
+        for each in actions
+        if each.offered(row)
+    ]
+
+
+class ActionAdmin(Base):
+    """Mixed into the admin of a model."""
+
+    list_actions: ClassVar[tuple[Action, ...]] = ()
+    page_actions: ClassVar[tuple[Action, ...]] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.act_on_row)
+        return [path("<int:pk>/way-out/<slug:name>/", view, name=_page_name(self.model, "action")), *super().get_urls()]
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Django's own, and those of the list that the user may take."""
+        allowed = [action for action in self.list_actions if action.allows(request.user)]
+        own = {action.name: (_on_list(action), action.name, _label(action)) for action in allowed}
+        return super().get_actions(request) | ({} if IS_POPUP_VAR in request.GET else own)
+
+    @admin.display(description="what you can do")
+    def offers(self, row: Any) -> SafeString | str:
+        """Links to the actions that make sense now."""
+        links = [(offer.address, offer.title) for offer in offers(self.page_actions, row)]
+        return format_html_join(" · ", '<a href="{}">{}…</a>', links) or "–"
+
+    def act_on_row(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        """One action on one row. A row or an action that does not exist is a 404."""
+        action = next((each for each in self.page_actions if each.name == name), None)
+        row = self.get_object(request, str(pk))
+        if action is None or row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        back = reverse(f"admin:{_page_name(self.model, 'change')}", args=[pk])
+        return perform(request, action, [action.about(row)], Place(back, str(row), self._around(request)))
+
+    def act_on_list(self, request: HttpRequest, queryset: QuerySet[Any], action: Action) -> HttpResponse | None:
+        """One action on the chosen rows. None: back to the list, where a message says why nothing was done."""
+        rows = list(queryset.order_by("pk")[: pages.MOST_AT_ONCE + 1])
+        if too_many(request, len(rows)):
+            return None
+        if action.one_by_one:
+            return self._one(request, rows, action)
+        subjects = [action.about(row) for row in rows]
+        place = Place(
+            request.get_full_path(),
+            capfirst(str(self.opts.verbose_name_plural)),
+            self._around(request),
+            [("action", action.name), *((ACTION_CHECKBOX_NAME, subject.key) for subject in subjects)],
+            [subject for subject in subjects if action.form and not action.offered(subject.row)],
+        )
+        return perform(request, action, subjects, place)
+
+    def _one(self, request: HttpRequest, rows: Sequence[Model], action: Action) -> HttpResponse | None:
+        if len(rows) == 1:
+            return HttpResponseRedirect(_address(rows[0], action))
+        messages.warning(request, _("Please choose one row: each has a reason of its own."))
+        return None
+
+    def _around(self, request: HttpRequest) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "opts": self.opts}
+
+
+def _on_list(action: Action) -> OnList:
+    return lambda model_admin, request, queryset: model_admin.act_on_list(request, queryset, action)
+
+
+def _label(action: Action) -> str:
+    return f"{action.title}…" if action.form else str(action.title)
+
+
+def _address(row: Model, action: Action) -> str:
+    return reverse(f"admin:{_page_name(type(row), 'action')}", args=[row.pk, action.name])
+
+
+def _page_name(model: type[Model], page: str) -> str:
+    return f"{model._meta.app_label}_{model._meta.model_name}_{page}"

@@ -1,0 +1,177 @@
+"""What an action is, how it is done and how it is recorded."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Model
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from config.actions.forms import Question, Reason
+
+log = logging.getLogger(__name__)
+
+Text = Promise | str
+Who = User | str
+"""A user of the site, or the operating system's name of the person at the command line."""
+
+NOTHING_TO_DO = _("Left alone, because there was nothing to do")
+
+
+class ActionRefused(Exception):
+    """The action was not done. The message says why and is shown."""
+
+
+class RefusedForAll(ActionRefused):
+    """The other subjects would be refused for the same reason, so they are not tried: a person waits for the page."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an action is about."""
+
+    key: str
+    """What `Action.find` understands."""
+
+    name: str
+    row: Model
+    """The record stands in the history of this row."""
+
+    target: Any = None
+    """What the deed gets; the row's primary key if nothing else is said."""
+
+    permissions: tuple[str, ...] = ()
+    """Permissions besides those of the action."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a person may do."""
+
+    name: str
+    """In its address."""
+
+    title: Text
+    """On its button."""
+
+    explanation: Text
+    """What it does and what it does not, on the page that asks."""
+
+    permissions: tuple[str, ...]
+    find: Callable[[str], Model | Subject | None]
+    """What a key means; None if there is no such thing."""
+
+    do: Callable[..., object]
+    """Called with the target, the person's name and the form's answers. Returns False or 0 if there was nothing to do,
+    a number if it was done to many; anything else means done. Raises ActionRefused.
+    """
+
+    done: Text
+    """The message afterwards, and the sentence in the history."""
+
+    left_alone: Text = NOTHING_TO_DO
+    form: type[Question] | None = None
+    """What is asked first; None: it is done at once."""
+
+    offered: Callable[[Any], bool] = lambda row: True
+    """Does it make sense for this row now? That may change before the button is pressed, so the deed checks again."""
+
+    named: Callable[[Any], str] = str
+    one_by_one: bool = False
+    """Not for several rows at once: each needs its own answers."""
+
+    stops: bool = False
+    """Does work stop after it? Its button looks like that."""
+
+    template: str = "actions/ask.html"
+
+    @property
+    def asks_why(self) -> bool:
+        return self.form is not None and issubclass(self.form, Reason)
+
+    def allows(self, user: Any, subjects: Iterable[Subject] = ()) -> bool:
+        """May this user do it to these subjects?"""
+        needed = {need for subject in subjects for need in subject.permissions}
+        return bool(user.has_perms({*self.permissions, *needed}))
+
+    def about(self, row: Model) -> Subject:
+        """The row as a subject."""
+        return Subject(str(row.pk), self.named(row), row)
+
+    def subject(self, key: str) -> Subject | None:
+        """The subject that a key names; None if there is none."""
+        found = None if "\0" in key else self.find(key)
+        return self.about(found) if isinstance(found, Model) else found
+
+
+@dataclass
+class Outcome:
+    """What became of several subjects."""
+
+    done: int = 0
+    left_alone: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+
+
+def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mapping[str, Any]) -> Outcome:
+    """Do it to each subject for itself: one that is refused holds up no other."""
+    outcome = Outcome()
+    for subject in subjects:
+        try:
+            times = _times(do_one(action, subject, who, **answers))
+        except ActionRefused as refusal:
+            outcome.refusals[str(refusal)] += 1
+            if isinstance(refusal, RefusedForAll):
+                break
+        else:
+            outcome.done += times
+            outcome.left_alone += not times
+    return outcome
+
+
+def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
+    """Do it and record it in one transaction; returns what the deed returns. Raises ActionRefused."""
+    by = who if isinstance(who, str) else who.get_username()
+    with transaction.atomic():
+        result = action.do(subject.row.pk if subject.target is None else subject.target, by, **answers)
+        if times := _times(result):
+            record(who, subject, f"{action.done} ({times})" if times > 1 else str(action.done), answers.get("why", ""))
+    return result
+
+
+def record(who: Who, subject: Subject, done: str, why: str) -> None:
+    """Write down who did what to what, and why: in the admin's history, or in the log for the command line."""
+    if isinstance(who, str):
+        log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
+        return
+    LogEntry.objects.create(
+        user=who,
+        content_type=ContentType.objects.get_for_model(subject.row, for_concrete_model=False),
+        object_id=str(subject.row.pk),
+        object_repr=subject.name[:200],
+        action_flag=CHANGE,
+        change_message=f"{done}: {why}" if why else f"{done}.",
+    )
+
+
+def row_of(model: type[Model], *without: str) -> Callable[[str], Model | None]:
+    """Finds a row by its primary key, without the named large columns."""
+
+    def find(key: str) -> Model | None:
+        try:
+            return model._default_manager.defer(*without).filter(pk=key).first()
+        except ValueError:
+            return None
+
+    return find
+
+
+def _times(result: object) -> int:
+    return int(result) if isinstance(result, int) else 1
