@@ -97,8 +97,8 @@ LETTER_AGAIN = Action(
 LETTER_DROP = Action(
     "letter-drop", _("Drop"),
     _("The messages are thrown away. The sweeps still find their rows if they are due."),
-    (ACT,), _letter, lambda which, by, why: dead_letters.drop(which), _("Dead letters dropped"), _("Gone already"), Reason,
-    stops=True,
+    (ACT,), _letter, lambda which, by, why: dead_letters.drop(which), _("Dead letters dropped"), _("Gone already"),
+    Reason, stops=True,
 )  # fmt: skip
 
 PAUSE = {pauses.QUEUE: PAUSE_QUEUE, pauses.SCHEDULE: PAUSE_ENTRY}

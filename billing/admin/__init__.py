@@ -5,14 +5,15 @@ from billing.admin.bases import (
     AnyAdmin,
     AnyInline,
     LargeTable,
-    NeedsAPerson,
     NothingByHand,
+    OurAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,
     link_to_row,
     link_to_search,
     page_of,
 )
+from billing.admin.filters import needs_a_person
 from billing.admin.payments import CallbackAdmin, PaymentAdmin, PaymentEventAdmin, RefundAdmin
 from billing.admin.reconciliation import DifferenceAdmin, ReconciliationAdmin
 
@@ -23,8 +24,8 @@ __all__ = [
     "CallbackAdmin",
     "DifferenceAdmin",
     "LargeTable",
-    "NeedsAPerson",
     "NothingByHand",
+    "OurAdmin",
     "PaymentAdmin",
     "PaymentEventAdmin",
     "ReadOnlyAdmin",
@@ -33,5 +34,6 @@ __all__ = [
     "RefundAdmin",
     "link_to_row",
     "link_to_search",
+    "needs_a_person",
     "page_of",
 ]

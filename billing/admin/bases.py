@@ -1,4 +1,4 @@
-"""What the lists and pages of the admin have in common."""
+"""The common base of the admin's lists and pages."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,6 +8,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import Combinable
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -27,7 +28,7 @@ else:
 
 
 class NothingByHand:
-    """Rows that programs write: they can be looked at, and neither added nor changed nor deleted."""
+    """Rows that programs write: operators read them, and cannot add, change or delete them."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -39,7 +40,7 @@ class NothingByHand:
         return False
 
 
-class AnyAddress(ChangeList):
+class Rows(ChangeList):
     """A list that no address can break: PostgreSQL has no texts with a NUL in them."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
@@ -47,26 +48,29 @@ class AnyAddress(ChangeList):
             raise IncorrectLookupParameters
         return super().get_queryset(request, *args, **options)
 
-
-class NewestFirst(AnyAddress):
-    """Whatever else the address asks for: sorting a large table by a column reads all of it."""
-
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
-        return ["-pk"]
+        """Where no column sorts, neither does the address: sorting a large table by a column reads all of it."""
+        return ["-pk"] if self.sortable_by == () else super().get_ordering(request, queryset)
 
 
-class SturdyList(AnyAdmin):
-    """A list with filters on texts, and pages that may be named by one."""
+class OurAdmin(AnyAdmin):
+    """A list with filters on texts, and pages that save only what the form changed: rows move meanwhile."""
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        return AnyAddress
+        return Rows
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """No row is named by a NUL, which PostgreSQL would not even take in a question."""
+        """No key has a NUL, which PostgreSQL would not accept in a question."""
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
+        if change:
+            obj.save(update_fields=form.changed_data)
+        else:
+            super().save_model(request, obj, form, change)
 
-class ReadOnlyAdmin(NothingByHand, SturdyList):
+
+class ReadOnlyAdmin(NothingByHand, OurAdmin):
     """A list and pages without a save button."""
 
 
@@ -82,11 +86,11 @@ class ReadOnlyInline(NothingByHand, AnyInline):
         return self.fields
 
 
-class LargeTable(SturdyList):
-    """A list that is there at once, also over a million rows.
+class LargeTable(OurAdmin):
+    """A list that opens at once, also over a million rows.
 
-    So nothing is counted to its end, the newest row comes first and no column sorts, filters have no counts, and the
-    search looks whole words up in an index: what `named` says.
+    So counts have a limit, the newest row comes first and no column sorts, filters have no counts, and the search looks
+    whole words up in an index: see `named`.
     """
 
     paginator = FirstPages
@@ -94,9 +98,6 @@ class LargeTable(SturdyList):
     show_facets = ShowFacets.NEVER
     sortable_by = ()
     list_per_page = 50
-
-    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        return NewestFirst
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -106,23 +107,8 @@ class LargeTable(SturdyList):
         return queryset, False
 
     def named(self, word: str) -> Q:
-        """The rows that somebody may mean by this word; each part of it has an index."""
+        """The rows that an operator may mean by this word; each part of the condition has an index."""
         return Q(pk=number_in(word))
-
-
-class NeedsAPerson(admin.SimpleListFilter):
-    """The rows that go on only if a person looks at them."""
-
-    title = "who is to look"
-    parameter_name = "person"
-    trouble: ClassVar[Q]
-    """What makes a row one of them; it has a partial index."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "A person must look")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(self.trouble) if self.value() == "yes" else queryset
 
 
 def page_of(model: type[Model], key: object) -> str:

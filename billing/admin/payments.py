@@ -16,13 +16,12 @@ from django.utils.safestring import SafeString
 from billing.actions import CHECK_PAYMENT, CHECK_REFUND, REPLAY
 from billing.admin.bases import (
     LargeTable,
-    NeedsAPerson,
     ReadOnlyAdmin,
     ReadOnlyInline,
     link_to_row,
     link_to_search,
 )
-from billing.admin.filters import CameFilter
+from billing.admin.filters import ByAccount, ByWhatCame, needs_a_person
 from billing.admin.resolutions import OF_PAYMENTS, OF_REFUNDS, REFUND
 from billing.lookup import number_in, payments_named
 from billing.models import Callback, Difference, Payment, PaymentEvent, Refund
@@ -30,27 +29,6 @@ from config.actions.admin import ActionAdmin
 
 NEWEST = 50
 """So many callbacks stand on the page of a payment; how many come is not for us to say."""
-
-
-class AccountFilter(admin.SimpleListFilter):
-    """The accounts there are; asking the table which ones it has would read all of it."""
-
-    title = "account"
-    parameter_name = "account"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in sorted(settings.PAYMENT_ACCOUNTS)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(account=self.value()) if self.value() in settings.PAYMENT_ACCOUNTS else queryset
-
-
-class PaymentNeedsAPerson(NeedsAPerson):
-    trouble = ~Q(attention="")
-
-
-class RefundNeedsAPerson(NeedsAPerson):
-    trouble = ~Q(attention="")
 
 
 class EventInline(ReadOnlyInline):
@@ -83,7 +61,7 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     """Payments, and the way to ask about them at once."""
 
     list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
-    list_filter = (PaymentNeedsAPerson, "status", "attention", "created_at", CameFilter, AccountFilter)
+    list_filter = (needs_a_person(~Q(attention="")), "status", "attention", "created_at", ByWhatCame, ByAccount)
     search_fields = ("reference", "provider_ref")
     search_help_text = "In full: the reference, the provider's id, or the number of the payment."
     fields = (
@@ -143,7 +121,7 @@ class RefundAdmin(ActionAdmin, AboutPayment):
     """Money on its way back. A refund begins at its payment."""
 
     list_display = ("id", "about", "amount", "status", "attention", "wanted_by", "next_check_at", "created_at")
-    list_filter = (RefundNeedsAPerson, "status", "attention", "created_at")
+    list_filter = (needs_a_person(~Q(attention="")), "status", "attention", "created_at")
     list_select_related = ("payment",)
     fields = (
         "about", "amount", "status", "raw_status", "reason", "attention", "attention_note", "wanted_by", "why",
@@ -173,7 +151,7 @@ class CallbackAdmin(ActionAdmin, AboutPayment):
     """What providers posted."""
 
     list_display = ("id", "account", "event", "outcome", "about", "repeats", "received_at")
-    list_filter = ("outcome", "received_at", AccountFilter)
+    list_filter = ("outcome", "received_at", ByAccount)
     fields = (
         "account", "event", "outcome", "about", "repeats", "sender", "received_at", "process_after", "replayed_at",
         "replayed_by", "digest", "posted",

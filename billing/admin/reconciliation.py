@@ -7,7 +7,8 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from billing.actions import COMPARE_AGAIN
-from billing.admin.bases import NeedsAPerson, ReadOnlyAdmin
+from billing.admin.bases import ReadOnlyAdmin
+from billing.admin.filters import needs_a_person
 from billing.admin.payments import AboutPayment
 from billing.admin.resolutions import OF_DIFFERENCES
 from billing.models import Difference, Reconciliation
@@ -36,16 +37,12 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
         return annotated
 
 
-class DifferenceNeedsAPerson(NeedsAPerson):
-    trouble = Q(state=Difference.State.PARKED)
-
-
 @admin.register(Difference)
 class DifferenceAdmin(ActionAdmin, AboutPayment):
     """What the provider and we do not agree on; a person says what became of it."""
 
     list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "ours", "theirs", "found_at")
-    list_filter = (DifferenceNeedsAPerson, "state", "kind", "account")
+    list_filter = (needs_a_person(Q(state=Difference.State.PARKED)), "state", "kind", "account")
     fields = (
         "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "ours", "theirs",
         "found_at", "last_found_at", "decided_by", "why", "offers",

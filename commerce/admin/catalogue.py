@@ -7,12 +7,12 @@ from django.db.models import F
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
 
-from commerce.admin.bases import KeepsTheRest
+from billing.admin import OurAdmin
 from commerce.models import DeliveryMethod, Product, Seller
 
 
 @admin.register(Seller)
-class SellerAdmin(KeepsTheRest):
+class SellerAdmin(OurAdmin):
     """Who sells. Goods of a seller who is not active are not for sale; mails that are queued already go out."""
 
     list_display = ("name", "email", "language", "active")
@@ -21,7 +21,7 @@ class SellerAdmin(KeepsTheRest):
 
 
 @admin.register(Product)
-class ProductAdmin(KeepsTheRest):
+class ProductAdmin(OurAdmin):
     """The goods. A new stock counts as a difference to the stock that the page showed: sales go on meanwhile."""
 
     list_display = ("name", "seller", "price", "stock", "active")
@@ -60,7 +60,7 @@ class ProductAdmin(KeepsTheRest):
 
 
 @admin.register(DeliveryMethod)
-class DeliveryMethodAdmin(KeepsTheRest):
+class DeliveryMethodAdmin(OurAdmin):
     """How goods reach customers. Orders keep the name and price they were placed with, whatever is changed here."""
 
     list_display = ("name", "price", "position", "active")

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin import LargeTable, NeedsAPerson, ReadOnlyAdmin, link_to_row
+from billing.admin import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
 from commerce import notifications
 from commerce.admin.orders import MOST_OF_ONE_CUSTOMER, orders_named
 from commerce.models import Notification, Order
@@ -35,16 +35,12 @@ SEND_AGAIN = Action(
 )  # fmt: skip
 
 
-class MailNeedsAPerson(NeedsAPerson):
-    trouble = Q(status=Notification.Status.GIVEN_UP)
-
-
 @admin.register(Notification)
 class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     """Nothing in a mail can be changed; one that was given up can be sent again."""
 
     list_display = ("id", "about", "kind", "recipient", "status", "error", "queued_at", "sent_at")
-    list_filter = (MailNeedsAPerson, "status", "kind", "queued_at")
+    list_filter = (needs_a_person(Q(status=Notification.Status.GIVEN_UP)), "status", "kind", "queued_at")
     list_select_related = ("order",)
     search_fields = ("recipient", "order__public_id")
     search_help_text = "In full: the mail address, or the number of the order."

@@ -11,10 +11,9 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from billing.admin import LargeTable, NeedsAPerson, ReadOnlyInline, link_to_row, link_to_search
+from billing.admin import LargeTable, ReadOnlyInline, link_to_row, link_to_search, needs_a_person
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
-from commerce.admin.bases import KeepsTheRest
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.timeline import timeline
@@ -27,10 +26,6 @@ MOST_OF_ONE_CUSTOMER = 100
 def orders_named(word: str) -> Q:
     """The orders that somebody may mean by a word; each part of it has an index."""
     return Q(pk=number_in(word)) | Q(public_id=word) | Q(email__iexact=word)
-
-
-class OrderNeedsAPerson(NeedsAPerson):
-    trouble = ~Q(attention_note="")
 
 
 class LineInline(ReadOnlyInline):
@@ -52,11 +47,11 @@ class NotificationInline(ReadOnlyInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ActionAdmin, LargeTable, KeepsTheRest):
+class OrderAdmin(ActionAdmin, LargeTable):
     """What was ordered, everything that belongs to it, and its story."""
 
     list_display = ("public_id", "status", "total", "name", "email", "placed_at", "attention_note")
-    list_filter = (OrderNeedsAPerson, "status", "placed_at")
+    list_filter = (needs_a_person(~Q(attention_note="")), "status", "placed_at")
     search_fields = ("public_id", "email")
     search_help_text = "In full: the number of the order, or the customer's mail address."
     inlines = (LineInline, NotificationInline)

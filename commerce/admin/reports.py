@@ -6,12 +6,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing.admin import NeedsAPerson, ReadOnlyAdmin
+from billing.admin import ReadOnlyAdmin, needs_a_person
 from commerce.models import DailyReport
-
-
-class ReportNeedsAPerson(NeedsAPerson):
-    trouble = Q(mail_state__in=["uncertain", "given_up"])
 
 
 @admin.register(DailyReport)
@@ -19,7 +15,7 @@ class DailyReportAdmin(ReadOnlyAdmin):
     """The days that were counted and what became of their mails; the numbers have a page of their own."""
 
     list_display = ("day", "built_at", "mail_state", "mail_after", "mailed_at", "mail_error", "page")
-    list_filter = (ReportNeedsAPerson, "mail_state")
+    list_filter = (needs_a_person(Q(mail_state__in=["uncertain", "given_up"])), "mail_state")
     date_hierarchy = "day"
     show_full_result_count = False
     fields = ("day", "page", "built_at", "mail_state", "mail_after", "mailed_at", "mail_error", "errors", "claims")
