@@ -46,7 +46,7 @@ class Kind:
 
     def parts(self) -> list[Q]:
         """Conditions that cover all rows, each of which the index of the due column serves."""
-        return lag.PARTS.get(self.due.model, lambda: [Q()])()
+        return lag.parts(self.due)
 
 
 def _without(*columns: str) -> Callable[["QuerySet[Any]"], "QuerySet[Any]"]:

@@ -1,16 +1,64 @@
-"""A person must look: how a row says so, and how it is left alone meanwhile."""
+"""A person must look: which rows say so, how a row says so, and how it is left alone meanwhile."""
 
 import logging
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Model, Q, QuerySet
 
 from billing.errors import ProviderError, Refused
 from billing.models import Attention, Payment, Refund
+from billing.models.reconciliation import Difference
+from config.database.counts import capped, first, in_one_round_trip
 from config.due.metrics import count_outcome
 from config.due.queue import Due, R, database_now
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attentive:
+    """One kind of row that may need a person."""
+
+    model: type[Model]
+    needs_a_person: Q
+    """Has a partial index."""
+
+    since: str
+    """The column that says when the row began."""
+
+    def rows(self) -> QuerySet[Any]:
+        """The rows that need a person, the newest first."""
+        return self.model._default_manager.filter(self.needs_a_person).order_by("-pk")
+
+
+ATTENTIVE = {
+    "payment": Attentive(Payment, ~Q(attention=""), "created_at"),
+    "refund": Attentive(Refund, ~Q(attention=""), "created_at"),
+    "difference": Attentive(Difference, Q(state=Difference.State.PARKED), "found_at"),
+}
+"""Every kind of row that may need a person, by noun. The shop adds its orders."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Rows of one kind that wait for a person, counted up to COUNTED_AT_MOST, and when the oldest of them began."""
+
+    noun: str
+    rows: int
+    since: datetime | None
+
+
+def waiting_for_a_person() -> list[Waiting]:
+    """Of every kind, also of those of which no row waits; one question to the database."""
+    kinds = ATTENTIVE.values()
+    found = in_one_round_trip(
+        *(capped(kind.rows(), "pk") for kind in kinds),
+        *(first(kind.rows().reverse(), kind.since) for kind in kinds),
+    )
+    return [Waiting(*each) for each in zip(ATTENTIVE, found[: len(kinds)], found[len(kinds) :], strict=True)]
 
 
 def require_attention(row: Payment | Refund, attention: Attention, note: str) -> None:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.utils.module_loading import import_string
 
 from billing.admin import page_of
 from billing.admin.resolutions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
-from billing.models import Difference, Payment, Refund
+from billing.attention import ATTENTIVE
 from config.actions import Action
 from config.actions.admin import offers
-
-NEEDS_A_PERSON = ~Q(attention="")
 
 
 @dataclass(frozen=True)
@@ -53,18 +51,18 @@ def item(row: Model, actions: Sequence[Action], reference: str, begun_at: dateti
 
 
 def _of_payments(limit: int) -> Iterator[Item]:
-    for row in Payment.objects.filter(NEEDS_A_PERSON).order_by("-pk")[:limit]:
+    for row in ATTENTIVE["payment"].rows()[:limit]:
         yield item(row, OF_PAYMENTS, row.reference, row.created_at, row.get_attention_display(), row.attention_note)
 
 
 def _of_refunds(limit: int) -> Iterator[Item]:
-    for row in Refund.objects.filter(NEEDS_A_PERSON).select_related("payment").order_by("-pk")[:limit]:
+    for row in ATTENTIVE["refund"].rows().select_related("payment")[:limit]:
         reference, what = row.payment.reference, row.get_attention_display()
         yield item(row, OF_REFUNDS, reference, row.created_at, what, row.attention_note)
 
 
 def _of_differences(limit: int) -> Iterator[Item]:
-    for row in Difference.objects.filter(state=Difference.State.PARKED).order_by("-pk")[:limit]:
+    for row in ATTENTIVE["difference"].rows()[:limit]:
         note = f"we have {row.ours or 'nothing'}, they have {row.theirs or 'nothing'}"
         reference = row.reference or row.provider_ref
         yield item(row, OF_DIFFERENCES, reference, row.found_at, row.get_kind_display(), note)

@@ -1,15 +1,15 @@
 """What billing tells when somebody looks."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.expressions import Combinable
 
-from billing.models import AccountState, Attention, Breaker, Payment, Refund
-from billing.models.reconciliation import STANDING, Difference
+from billing.attention import waiting_for_a_person
+from billing.models import AccountState, Breaker, Payment
 from config.database.counts import COUNTED_AT_MOST, capped, first, in_one_round_trip
 from config.due import lag
 from config.due.queue import database_now
@@ -47,30 +47,42 @@ def accounts() -> list[str]:
 lag.PARTS[Payment] = lambda: [Q(account=account) for account in accounts()]
 
 
-@reader(DATABASE)
-def open_payments() -> Iterator[Value]:
-    """By account and track, along the index of their ages."""
-    now, names = database_now(), accounts()
+@dataclass(frozen=True)
+class OpenPayments:
+    """An account's payments whose outcome is not known, by track, each counted up to COUNTED_AT_MOST."""
+
+    account: str
+    fast: int
+    """Younger than FAST_TRACK_LIMIT_S: a customer probably waits in front of a page."""
+
+    slow: int
+    oldest_at: datetime | None
+
+
+def open_by_account(now: datetime) -> list[OpenPayments]:
+    """Of every account, along the index of their ages; one question to the database."""
+    names = accounts()
     young = Q(created_at__gt=now - timedelta(seconds=settings.FAST_TRACK_LIMIT_S))
     found = iter(in_one_round_trip(*(question for account in names for question in _of_account(account, young))))
-    for account in names:
-        yield OPEN_GAUGE, (account, "fast"), next(found)
-        yield OPEN_GAUGE, (account, "slow"), next(found)
-        yield OLDEST_OPEN_GAUGE, (account,), _age_s(next(found), now)
+    return [OpenPayments(account, next(found), next(found), next(found)) for account in names]
+
+
+@reader(DATABASE)
+def open_payments() -> Iterator[Value]:
+    """By account and track."""
+    now = database_now()
+    for found in open_by_account(now):
+        yield OPEN_GAUGE, (found.account, "fast"), found.fast
+        yield OPEN_GAUGE, (found.account, "slow"), found.slow
+        yield OLDEST_OPEN_GAUGE, (found.account,), _age_s(found.oldest_at, now)
     yield PROMISE, ("fast",), settings.FAST_TRACK_INTERVAL_S
     yield PROMISE, ("slow",), settings.SLOW_TRACK_INTERVAL_S
 
 
 @reader(DATABASE)
 def attention() -> Iterator[Value]:
-    """By the index that the admin's filter uses."""
-    rows: dict[str, QuerySet[Any]] = {
-        "payment": Payment.objects.exclude(attention=Attention.NONE),
-        "refund": Refund.objects.exclude(attention=Attention.NONE),
-        "difference": Difference.objects.filter(state__in=STANDING),
-    }
-    found = in_one_round_trip(*(capped(each.order_by("-pk"), "pk") for each in rows.values()))
-    yield from ((ATTENTION_GAUGE, (kind,), count) for kind, count in zip(rows, found, strict=True))
+    """Of every kind, those of the shop too."""
+    yield from ((ATTENTION_GAUGE, (waiting.noun,), waiting.rows) for waiting in waiting_for_a_person())
 
 
 @reader(DATABASE)

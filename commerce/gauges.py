@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
-from billing.gauges import ATTENTION_GAUGE
+from django.db.models import Q, QuerySet
+
+from billing.attention import ATTENTIVE, Attentive
 from commerce.models import Notification, Order
+from commerce.notifications import MAILS
 from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 from config.metrics.registry import DATABASE, Value, reader, reading
 
@@ -14,19 +17,23 @@ UNSENT_GAUGE = reading(
 )
 
 
+ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), "placed_at")
+
+
 @reader(DATABASE)
 def mails() -> Iterator[Value]:
-    """By the partial indexes of the sweep and of the admin's filter."""
-    rows = Notification.objects.all()
-    queued = rows.filter(send_after__isnull=False).order_by("send_after")
-    given_up = rows.filter(status=Notification.Status.GIVEN_UP).order_by("-pk")
-    waiting, lost = in_one_round_trip(capped(queued, "send_after"), capped(given_up, "pk"))
-    yield UNSENT_GAUGE, ("queued",), waiting
-    yield UNSENT_GAUGE, ("given_up",), lost
+    """Mails of both kinds that were not sent."""
+    queued, given_up = unsent_mails()
+    yield UNSENT_GAUGE, ("queued",), queued
+    yield UNSENT_GAUGE, ("given_up",), given_up
 
 
-@reader(DATABASE)
-def orders_attention() -> Iterator[Value]:
-    """Orders with a note for a person."""
-    [found] = in_one_round_trip(capped(Order.objects.exclude(attention_note="").order_by("-pk"), "pk"))
-    yield ATTENTION_GAUGE, ("order",), found
+def unsent_mails() -> tuple[int, int]:
+    """How many mails are queued and how many were given up, each counted up to COUNTED_AT_MOST."""
+    queued, lost = in_one_round_trip(capped(MAILS.appointments(), "send_after"), capped(mails_given_up(), "pk"))
+    return queued, lost
+
+
+def mails_given_up() -> QuerySet[Notification]:
+    """The mails that are not tried again, the newest first; they have a partial index."""
+    return Notification.objects.filter(status=Notification.Status.GIVEN_UP).order_by("-pk")

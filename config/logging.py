@@ -104,8 +104,9 @@ class SharedFile(logging.handlers.WatchedFileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.reopenIfNeeded()
-            self.stream = self.stream or self._open()
-            self.stream.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+            stream: Any = self.stream or self._open()
+            self.stream = stream
+            stream.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
         except Exception as error:
             self._say_once(error)
         else:

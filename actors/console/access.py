@@ -7,7 +7,7 @@ permission: a person who may act in the console, but not change payments, cannot
 from collections.abc import Iterable
 from typing import Any
 
-from actors.jobs.actions import ACT, CONFIGURE
+from actors.operations.actions import ACT, CONFIGURE
 
 READ = "actors.console_read"
 

@@ -17,9 +17,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.access import READ
-from actors.jobs import actions as of_jobs
-from actors.jobs.actions import ACT, CONFIGURE, named
 from actors.kinds import Kind, kind_named
+from actors.operations import actions as of_jobs
+from actors.operations.actions import ACT, CONFIGURE, named
 from billing.actions import CHECK_PAYMENT, CLOSE_BREAKER, OPEN_BREAKER
 from billing.lookup import number_in
 from billing.models import AskedBy

@@ -8,12 +8,19 @@ from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from actors.console.facts import jobs, mail, overview, payment, payments, providers, queues, schedule, work, workers
+from actors.console.overview import overview
 from actors.console.query_params import number, word
 from actors.kinds import kind_named
+from actors.operations.queries import jobs, mail, payment, payments, providers, queues, schedule, work, workers
 
 Facts = Callable[..., Any]
 """Of the address's query, and what the path names; None: there is no such page."""
+
+TICKS = 30
+"""The page of the schedule draws so many of the last ticks of an entry."""
+
+WORKERS = 100
+"""The page of workers shows so many processes."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,17 @@ def _kind(query: QueryDict, name: str) -> Any:
     return kind and work.kind_of_work(kind)
 
 
+def _schedule(query: QueryDict) -> Any:
+    return {"entries": schedule.schedule(TICKS)}
+
+
 def _payments(query: QueryDict) -> Any:
     which, account = word(query, "which") or "attention", word(query, "account")
     return payments.payments(payments.Chosen(which, account, word(query, "q"), number(query, "before")))
 
 
 PAGES = (
-    Page("overview", _("Overview"), "", lambda query: overview.overview()),
+    Page("overview", _("Overview"), "", lambda query: overview()),
     Page("work", _("Work"), "work/", lambda query: work.work()),
     Page("kind", _("Work"), "work/<slug:name>/", _kind, tab="work"),
     Page("payments", _("Payments"), "payments/", _payments, ("billing.view_payment",), has_top=True),
@@ -69,8 +80,8 @@ PAGES = (
     Page("jobs", _("Jobs"), "jobs/", lambda query: jobs.jobs(word(query, "q"), number(query, "before")), has_top=True),
     Page("job", _("Job"), "jobs/<int:pk>/", lambda query, pk: jobs.one_job(pk), tab="jobs"),
     Page("queues", _("Queues"), "queues/", lambda query: queues.queues()),
-    Page("workers", _("Workers"), "workers/", lambda query: workers.workers()),
-    Page("schedule", _("Schedule"), "schedule/", lambda query: schedule.schedule()),
+    Page("workers", _("Workers"), "workers/", lambda query: workers.workers(WORKERS)),
+    Page("schedule", _("Schedule"), "schedule/", _schedule),
     Page(
         "providers", _("Providers"), "providers/", lambda query: providers.providers(), ("billing.view_accountstate",)
     ),

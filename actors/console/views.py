@@ -1,7 +1,6 @@
 """A page of the console three ways: whole, only what is refreshed, and as JSON (`?as=json`)."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import wraps
 from typing import Any
 
@@ -14,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from actors.console.access import READ, may
 from actors.console.actions import ACTIONS, act
-from actors.console.facts.queues import ask_anew
 from actors.console.pages import PAGES, Page
+from actors.operations.queries.queues import ask_anew
+from actors.operations.serialize import plain
 from config.actions import Action
 
 REFRESH_S = 5
@@ -41,7 +41,7 @@ def page_view(page: Page) -> View:
         if facts is None:
             raise Http404
         if request.GET.get("as") == "json":
-            return JsonResponse(asdict(facts))
+            return JsonResponse(plain(facts))
         return TemplateResponse(request, _template(request, page), _context(request, page, facts))
 
     return _guarded(view)

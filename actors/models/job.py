@@ -17,6 +17,9 @@ class Job(models.Model):
         QUARANTINED = "quarantined", "not run: it ended its worker three times"
         DROPPED = "dropped", "not run: too old"
 
+    GIVEN_UP = (Outcome.FAILED, Outcome.QUARANTINED)
+    """Outcomes after which the message is a dead letter."""
+
     message_id = models.CharField(max_length=64, editable=False)
     actor = models.CharField(max_length=64, editable=False)
     queue = models.CharField(max_length=64, editable=False)
@@ -49,3 +52,8 @@ class Job(models.Model):
     def took_s(self) -> float:
         """How long it ran, in seconds."""
         return (self.ended_at - self.began_at).total_seconds()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Is its message a dead letter now?"""
+        return self.outcome in self.GIVEN_UP

@@ -35,18 +35,29 @@ FIND_LIMIT = 1_000
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One dead letter. `key` is its message id, or a hash of its body if that has none; `problem`: why it cannot be
-    sent again, if so; `died_at` is RabbitMQ's, to the second. All text is on one line, bounded and printable.
-    """
+    """One dead letter. All text is on one line, bounded and printable."""
 
     key: str
+    """Its message id, or a hash of its body if that has none."""
+
     queue: str
     actor: str
     args: str
     attempts: int
     sent_at: datetime | None
     died_at: datetime | None
+    """By RabbitMQ, to the second."""
+
     problem: str
+    """Why it cannot be sent again; empty: it can."""
+
+    error: str = ""
+    """Why it died, if the history was asked: the letter itself does not tell."""
+
+    @property
+    def dead_since(self) -> datetime | None:
+        """When it died, or was sent, if the broker does not tell."""
+        return self.died_at or self.sent_at
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class DeadLetterFilter:
 
     def takes(self, letter: DeadLetter, now: datetime) -> bool:
         """Does the letter belong to it?"""
-        died_at = letter.died_at or letter.sent_at
+        died_at = letter.dead_since
         return (
             self.key in ("", letter.key)
             and self.queue in ("", letter.queue)

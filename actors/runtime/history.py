@@ -60,7 +60,7 @@ def runs(
 
 def last_errors(message_ids: Collection[str]) -> dict[str, str]:
     """Of each message that was given up, why; a dead letter itself does not tell."""
-    given_up = Job.objects.filter(message_id__in=message_ids, outcome__in=[Outcome.FAILED, Outcome.QUARANTINED])
+    given_up = Job.objects.filter(message_id__in=message_ids, outcome__in=Job.GIVEN_UP)
     return dict(given_up.order_by("ended_at").values_list("message_id", "error"))
 
 

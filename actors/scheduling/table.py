@@ -4,7 +4,7 @@ The sweeps are the promise: they find every row that is due, whoever lost a mess
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import dramatiq
 from django.conf import settings
@@ -20,16 +20,6 @@ class Entry:
     actor: str
     period: Every | Cron
     catch_up: timedelta = timedelta(seconds=10)
-
-    def missed(self, last: datetime | None, now: datetime, late: timedelta) -> datetime | None:
-        """The latest tick that came due more than `late` ago, unless the `last` one used up is as young.
-
-        Where there was none at all, one too old to be caught up counts for nothing: the shop is younger.
-        """
-        due_at = self.period.latest(now - late)
-        if last is None:
-            return due_at if now - due_at <= self.catch_up + late else None
-        return due_at if last < due_at else None
 
 
 def table() -> list[Entry]:

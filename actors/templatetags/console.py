@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -13,7 +14,11 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from actors.operations.findings import Finding
+from actors.operations.queries.timeseries import Slot
+from billing.admin.bases import page_of
 from commerce.reports import charts
+from config.database import counts as database_counts
 from config.formats.durations import localized
 
 register = template.Library()
@@ -23,6 +28,28 @@ SPARK_PX = 22
 
 SPARK_BARS = 30
 """Fewer bars stand at the right, where the newest is."""
+
+
+@register.filter
+@register.filter
+def counted(rows: int) -> str:
+    """How many rows; a plus says that they were not counted to the end."""
+    return database_counts.counted(rows)
+
+
+@register.filter
+def page(row: Model) -> str:
+    """The address of the row's page in the admin."""
+    return page_of(type(row), row.pk)
+
+
+@register.simple_tag
+def where(finding: Finding) -> str:
+    """The address that a finding leads to; empty, if there is none."""
+    if not finding.page:
+        return ""
+    of_one_list = "?person=yes" if finding.page.startswith("admin:") else ""
+    return reverse(finding.page, args=finding.page_args) + of_one_list
 
 
 @register.filter
@@ -88,15 +115,15 @@ def act_on_chosen(context: Any, name: str) -> SafeString | str:
 
 
 @register.simple_tag
-def outcomes(title: str, slots: Sequence[Any], **named: str) -> SafeString:
+def outcomes(title: str, slots: Sequence[Slot], **named: str) -> SafeString:
     """Bars over time: one colour for each named count, in the order in which they are named.
 
-    `good="succeeded"` draws the attribute `succeeded` of each slot under the name that the template gives it.
+    `good="succeeded"` draws the count `good` of each slot under the name `succeeded`.
     """
     labels = [date_format(timezone.localtime(slot.begins_at), "H:i") for slot in slots]
     series = [
-        charts.Series(name, f"c{number}", [getattr(slot, attribute) for slot in slots])
-        for number, (attribute, name) in enumerate(named.items(), start=1)
+        charts.Series(name, f"c{number}", [slot.counts.get(key, 0) for slot in slots])
+        for number, (key, name) in enumerate(named.items(), start=1)
     ]
     return charts.bars(title, labels, series, height=140, every=3)
 

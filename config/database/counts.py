@@ -1,10 +1,10 @@
 """Counts in tables with millions of rows, and short questions, many of them in one round trip.
 
-Most of the cost of a short question is the way to the database and back: on a busy machine the answer waits for two
-turns of a processor. So a reader asks all of its questions in one `SELECT`.
+The way to the database and back costs more than a short answer: on a busy machine it waits for two turns of a
+processor. So a query asks all of its questions in one `SELECT`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db.models import IntegerField, Model, QuerySet, Subquery
@@ -18,29 +18,6 @@ payments: to count to 100,000 costs PostgreSQL 75 ms, to 20,000 12 ms, to 10,000
 """
 
 M = TypeVar("M", bound=Model)
-
-
-@dataclass(frozen=True, order=True)
-class Some:
-    """A number of rows; `is_cut`: or more."""
-
-    rows: int
-    is_cut: bool = False
-
-    def __add__(self, other: "Some") -> "Some":
-        return Some(self.rows + other.rows, self.is_cut or other.is_cut)
-
-    def __bool__(self) -> bool:
-        return self.rows > 0
-
-    def __str__(self) -> str:
-        return number_format(self.rows, force_grouping=True) + ("+" if self.is_cut else "")
-
-
-def count_some(rows: "QuerySet[Any]") -> Some:
-    """Count the rows, up to COUNTED_AT_MOST."""
-    found = rows.order_by()[: COUNTED_AT_MOST + 1].count()
-    return Some(min(found, COUNTED_AT_MOST), found > COUNTED_AT_MOST)
 
 
 class _Count(Subquery):
@@ -58,6 +35,25 @@ def capped(rows: "QuerySet[M]", column: str) -> Combinable:
 def first(rows: "QuerySet[M]", column: str) -> Combinable:
     """The `column` of the first row; None if there is none."""
     return Subquery(rows.values(column)[:1])
+
+
+def count(rows: "QuerySet[M]") -> int:
+    """How many rows, up to COUNTED_AT_MOST, along the order of the query."""
+    return rows.values("pk")[:COUNTED_AT_MOST].count()
+
+
+def total(counts: Iterable[int]) -> int:
+    """The sum of such counts, up to COUNTED_AT_MOST again."""
+    return min(sum(counts), COUNTED_AT_MOST)
+
+
+def counted(rows: int) -> str:
+    """The count as text; a plus says that there may be more.
+
+    >>> counted(3), counted(10_000)
+    ('3', '10,000+')
+    """
+    return number_format(rows, force_grouping=True) + ("+" if rows >= COUNTED_AT_MOST else "")
 
 
 def in_one_round_trip(*questions: Combinable, using: str = "default") -> list[Any]:

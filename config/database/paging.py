@@ -6,7 +6,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-from config.database.counts import Some, count_some
+from config.database.counts import COUNTED_AT_MOST
 
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
@@ -21,13 +21,14 @@ class FirstPages(AnyPaginator):
     @cached_property
     def count(self) -> int:
         """Rows on all pages."""
-        return self._found.rows
+        return min(self._found, COUNTED_AT_MOST)
 
     @property
     def is_cut_off(self) -> bool:
         """Are there rows that are on no page?"""
-        return self._found.is_cut
+        return self._found > COUNTED_AT_MOST
 
     @cached_property
-    def _found(self) -> Some:
-        return count_some(cast("QuerySet[Any]", self.object_list))
+    def _found(self) -> int:
+        """Counted as far as one row behind the last."""
+        return cast("QuerySet[Any]", self.object_list).order_by()[: COUNTED_AT_MOST + 1].count()

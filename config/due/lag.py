@@ -5,6 +5,7 @@ entry, and a count that ends at COUNTED_AT_MOST.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
@@ -20,35 +21,58 @@ PARTS: dict[type[DueRow], Callable[[], list[Q]]] = {}
 """For a kind whose index begins with another column: conditions that cover all its rows, each with one value of it."""
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """What is due, counted up to COUNTED_AT_MOST, and how late the oldest of it is; 0 if nothing is due."""
+
+    due: int
+    lag_s: float
+
+
 @reader(DATABASE)
 def lag() -> Iterator[Value]:
     """Of each kind of work."""
+    for kind, backlog in backlogs_by_kind().items():
+        yield DUE, (kind.noun,), backlog.due
+        yield LAG, (kind.noun,), backlog.lag_s
+
+
+def backlogs_by_kind() -> dict[Due[Any], Backlog]:
+    """Of every kind of work; one question to each database."""
+    found: dict[Due[Any], Backlog] = {}
     for database in {kind.database for kind in KINDS.values()}:
-        yield from _in(database)
+        of_parts: dict[Due[Any], list[Backlog]] = {kind: [] for kind in KINDS.values() if kind.database == database}
+        asked = [(kind, part) for kind in of_parts for part in parts(kind)]
+        for (kind, _part), backlog in zip(asked, backlogs(asked, database), strict=True):
+            of_parts[kind].append(backlog)
+        found |= {kind: _sum(several) for kind, several in of_parts.items()}
+    return found
 
 
-def _in(database: str) -> Iterator[Value]:
-    """Of the kinds that live in this database."""
-    kinds = [kind for kind in KINDS.values() if kind.database == database]
-    parts = [(kind, part) for kind in kinds for part in PARTS.get(kind.model, _whole)()]
-    backlogs: dict[str, list[tuple[int, float]]] = {kind.noun: [] for kind in kinds}
-    for (kind, _), backlog in zip(parts, _backlogs(parts, database), strict=True):
-        backlogs[kind.noun].append(backlog)
-    for noun, found in backlogs.items():
-        yield DUE, (noun,), min(sum(rows for rows, _ in found), counts.COUNTED_AT_MOST)
-        yield LAG, (noun,), max((late for _, late in found), default=0.0)
+def backlog(kind: Due[Any]) -> Backlog:
+    """Of one kind of work."""
+    return _sum(backlogs([(kind, part) for part in parts(kind)], kind.database))
 
 
-def _backlogs(parts: Sequence[tuple[Due[Any], Q]], database: str) -> list[tuple[int, float]]:
-    """Of each how many are due, and how late the oldest is, in seconds; all in one question."""
+def backlogs(asked: Sequence[tuple[Due[Any], Q]], database: str) -> list[Backlog]:
+    """Of kinds of work, each with a condition on its rows; all in one question."""
     now = database_now(database)
-    due = [(kind.due(now).filter(part), kind.column) for kind, part in parts]
+    due = [(kind.due(now).filter(part), kind.column) for kind, part in asked]
     rows = [counts.capped(*each) for each in due]
     oldest = [counts.first(*each) for each in due]
     found = counts.in_one_round_trip(*rows, *oldest, using=database)
     since = found[len(rows) :]
-    return [(n, (now - at).total_seconds() if at else 0.0) for n, at in zip(found[: len(rows)], since, strict=True)]
+    return [
+        Backlog(number, (now - at).total_seconds() if at else 0.0)
+        for number, at in zip(found[: len(rows)], since, strict=True)
+    ]
 
 
-def _whole() -> list[Q]:
-    return [Q()]
+def parts(kind: Due[Any]) -> list[Q]:
+    """Conditions that cover all rows of the kind; the index of its due column serves each of them."""
+    return PARTS[kind.model]() if kind.model in PARTS else [Q()]
+
+
+def _sum(several: Sequence[Backlog]) -> Backlog:
+    due = counts.total(backlog.due for backlog in several)
+    return Backlog(due, max((backlog.lag_s for backlog in several), default=0.0))

@@ -84,10 +84,12 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(page: Page) -> None:
 
     expect(page.get_by_text("Queues that rest now: 1.")).to_be_visible()
     to_tab(page, "Overview")
-    expect(page.get_by_role("link", name="routine is paused by operator: the mail server moves")).to_be_visible()
+    expect(
+        page.get_by_role("link", name="queue routine: it is paused by operator: the mail server moves")
+    ).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Queues that go on: 1.")).to_be_visible()
-    expect(page.get_by_role("link", name=re.compile("routine is paused"))).to_have_count(0)
+    expect(page.get_by_role("link", name=re.compile("queue routine: it is paused"))).to_have_count(0)
 
 
 @pytest.mark.parametrize("scripts", [True], indirect=True)

@@ -11,7 +11,6 @@ from django.db.models import Q
 from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
-from actors.jobs import looking
 from actors.models import Job, Worker
 from actors.operations import dead_letters, pauses
 from actors.operations.dead_letters import DeadLetterFilter
@@ -169,8 +168,8 @@ def test_a_worker_gives_signs_of_life_and_says_goodbye(worker: dramatiq.Worker) 
     """From before its first message to after its last."""
     [row] = Worker.objects.filter(stopped_at=None)
     assert row.threads == 2
-    wait_until(lambda: looking.unstopped().get().seen_at > row.seen_at, "it beat again", 20)
-    wait_until(lambda: looking.unstopped().get().queues == ["routine", "urgent"], "it told its queues", 20)
+    wait_until(lambda: Worker.objects.get(stopped_at=None).seen_at > row.seen_at, "it beat again", 20)
+    wait_until(lambda: Worker.objects.get(stopped_at=None).queues == ["routine", "urgent"], "it told its queues", 20)
 
     worker.stop(timeout=5_000)
 

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from actors.jobs import doctor
-from actors.models import Pause, Tick
+from actors.models import Pause
 from actors.operations import pauses
-from actors.scheduling.table import table
 from config.due.queue import database_now
 from tests.consoles import job, worker
 
@@ -110,24 +108,3 @@ def test_statistics_are_of_workers_that_run_and_read_like_words() -> None:
     assert "gone:1:b" not in printed.getvalue()
     assert "{" not in printed.getvalue()
     assert [row["worker"] for row in told("stats")["workers"]] == ["here:1:a"]
-
-
-def fired_until(long_ago: timedelta) -> None:
-    """Every entry was fired on time, until then."""
-    until = database_now() - long_ago
-    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
-
-
-def test_the_doctor_knows_a_scheduler_that_is_gone() -> None:
-    """A minute after its end, long before each of the daily entries was missed too."""
-    fired_until(timedelta(minutes=2))
-
-    assert [finding.do for finding in doctor.schedule()] == ["Start a scheduler: `make scheduler` (or `make run`)."]
-
-
-def test_the_doctor_names_the_one_entry_that_is_not_fired() -> None:
-    """While the others are."""
-    fired_until(timedelta(0))
-    Tick.objects.filter(schedule="settle_orders").update(due_at=database_now() - timedelta(minutes=2))
-
-    assert [finding.about for finding in doctor.schedule()] == ["schedule settle_orders"]

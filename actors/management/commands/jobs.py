@@ -4,27 +4,27 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from actors.jobs import commands
+from actors.operations.cli.words import PARTS
 from config.actions import ActionRefused
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer, SomethingLeft
 
 
 class Command(Base):
-    help = f"Looks at jobs: {', '.join(commands.PARTS)}."
+    help = f"Looks at jobs: {', '.join(PARTS)}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         chosen = parser.add_subparsers(dest="what", required=True, metavar="what")
-        for name, part in commands.PARTS.items():
+        for name, part in PARTS.items():
             words = chosen.add_parser(name, help=part.help, description=part.help)
             words.add_argument("--json", action="store_true", help="for a program")
             part.arguments(words)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            answer = commands.PARTS[options["what"]].run(options)
+            result = PARTS[options["what"]].run(options)
         except (ActionRefused, ValueError) as error:
             raise NoAnswer(str(error)) from error
-        self.stdout.write(answer.as_json() if options["json"] else answer.as_text())
-        if answer.left:
-            raise SomethingLeft(answer.left)
+        self.stdout.write(result.as_json() if options["json"] else result.as_text())
+        if result.left:
+            raise SomethingLeft(result.left)

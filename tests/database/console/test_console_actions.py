@@ -14,10 +14,10 @@ from django.utils.html import escape
 from dramatiq.broker import MessageProxy
 
 from actors.console.actions import ACTIONS
-from actors.console.facts import watching
-from actors.console.facts.queues import ask_anew
 from actors.operations import pauses
 from actors.operations.dead_letters import find
+from actors.operations.queries import cached_query
+from actors.operations.queries.queues import ask_anew
 from billing.models import AccountState, Breaker, Payment
 from commerce.models import Notification, Order, OrderStatus
 from config.messaging.nudges import publisher
@@ -157,7 +157,7 @@ def test_a_button_leads_back_to_our_own_pages(boss: Client, house: dict[str, str
 @pytest.fixture
 def letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Dead letters: two of one actor, one of another; their ids. Pages wait for a broker that is slow to answer."""
-    monkeypatch.setattr(watching, "PATIENCE_S", 20.0)
+    monkeypatch.setattr(cached_query, "PATIENCE_S", 20.0)
     broker = dramatiq.get_broker()
     dead = broker.dead_letters_by_queue["urgent"]  # type: ignore[attr-defined]
     dead.clear()

@@ -1,12 +1,12 @@
-"""The words after `manage.py jobs` that change something. The deeds are the console's own (`actors.jobs.actions`)."""
+"""The words after `manage.py jobs` that change something, by the console's own actions."""
 
 from dataclasses import asdict
 
-from actors.jobs import actions
-from actors.jobs.actions import named
-from actors.jobs.answers import Answer, Options, elsewhere
 from actors.models import Pause
-from actors.operations import broker, dead_letters, pauses
+from actors.operations import actions, broker, dead_letters, pauses
+from actors.operations.actions import named
+from actors.operations.cli.result import CommandResult as Answer
+from actors.operations.cli.result import Options, elsewhere
 from actors.runtime import history
 from config.actions import Subject, do_one
 from config.cli.command import os_user

@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from actors.jobs.answers import Answer, Options
-from actors.jobs.changes import dead, pause, resume, retry
-from actors.jobs.questions import active, past, queues, registered, reserved, scheduled, see_doctor, stats
 from actors.models import Job
 from actors.operations import dead_letters
+from actors.operations.cli.change import dead, pause, resume, retry
+from actors.operations.cli.result import CommandResult, Options
+from actors.operations.cli.show import active, doctor, past, queues, registered, reserved, scheduled, stats
 from config.cli.arguments import count, length, since
 
 
@@ -17,7 +17,7 @@ class Part:
     """One word after `jobs`."""
 
     help: str
-    run: Callable[[Options], Answer]
+    run: Callable[[Options], CommandResult]
     arguments: Callable[[argparse.ArgumentParser], object] = lambda words: None
 
 
@@ -69,5 +69,5 @@ PARTS = {
     "retry": Part("send dead letters again, or a message of the history", retry, _of_letters),
     "pause": Part("let a queue or an entry of the schedule rest: nothing is lost by it", pause, _of_pause),
     "resume": Part("let it go on", resume, _of_resume),
-    "doctor": Part("compares what should fit together, and says what to do", see_doctor),
+    "doctor": Part("what is wrong, since when, and what helps", doctor),
 }

@@ -1,19 +1,19 @@
-"""Slow work: what is due of each kind, and how late the oldest of it is."""
+"""Slow work: how much is due of each kind, and how late the oldest of it is."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from actors.kinds import KINDS, Kind
 from billing.admin.bases import page_of
-from config.database.counts import Some, count_some
+from config.database import counts
+from config.due import lag
 from config.due.queue import DueRow, database_now
 
 LATE_S = 30.0
 """Work, and ticks of the schedule, that are later than this are shown on the first page."""
 
 ROWS = 50
-"""So many rows stand on the page of a kind."""
+"""The page of a kind shows so many rows."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Backlog:
     name: str
     label: str
     sweep: str
-    due: Some
+    due: int
     lag_s: float
     next_at: datetime | None
-    """The next appointment of those that are not due."""
+    """The next due time that is still ahead."""
 
     @property
     def is_late(self) -> bool:
@@ -39,7 +39,7 @@ class Row:
     """One row that carries slow work."""
 
     key: str
-    """For acts: the kind and the key, like `payment:17`."""
+    """For actions: the kind and the key, like `payment:17`."""
 
     text: str
     address: str
@@ -54,17 +54,18 @@ class Row:
 
     @property
     def is_due(self) -> bool:
+        """Has its time come?"""
         return self.late_s >= 0
 
     @property
     def is_held(self) -> bool:
-        """Is somebody on it, or was, and did not come back?"""
+        """Does a worker hold it, or did one that has not come back?"""
         return self.claims > 0 and not self.is_due
 
 
 @dataclass(frozen=True)
 class Work:
-    """The kinds there are."""
+    """The kinds of work, those that are late first."""
 
     backlogs: list[Backlog]
 
@@ -76,47 +77,40 @@ class Work:
 
 @dataclass(frozen=True)
 class KindOfWork:
-    """One kind and its rows: those that are due, the longest first, then those that come due next."""
+    """One kind and its rows: the due ones, the longest first, then those that come due next."""
 
     backlog: Backlog
     rows: list[Row]
 
 
 def work() -> Work:
-    """Every kind; those first that are late."""
-    now = database_now()
-    return Work(sorted((_backlog(kind, now) for kind in KINDS), key=lambda one: not one.is_late))
+    """Every kind of work."""
+    found = lag.backlogs_by_kind()
+    shown = [_backlog(kind, found[kind.due]) for kind in KINDS]
+    return Work(sorted(shown, key=lambda backlog: not backlog.is_late))
 
 
 def kind_of_work(kind: Kind) -> KindOfWork:
     """One kind, with the ROWS that wait longest."""
     now = database_now()
-    found = [row for part in kind.parts() for row in _first_rows(kind, kind.due.appointments().filter(part))]
-    oldest = sorted(found, key=lambda row: kind.due.due_time(row) or now)[:ROWS]
-    return KindOfWork(_backlog(kind, now), [_row(kind, row, now) for row in oldest])
+    first = [row for part in kind.parts() for row in kind.trim(kind.due.appointments().filter(part))[:ROWS]]
+    oldest = sorted(first, key=lambda row: kind.due.due_time(row) or now)[:ROWS]
+    return KindOfWork(_backlog(kind, lag.backlog(kind.due)), [_row(kind, row, now) for row in oldest])
 
 
-def _backlog(kind: Kind, now: datetime) -> Backlog:
-    parts = [kind.due.due(now).filter(part) for part in kind.parts()]
-    oldest = [due_at for due in parts for due_at in due.values_list(kind.due.column, flat=True)[:1]]
-    lag_s = max(((now - due_at).total_seconds() for due_at in oldest), default=0.0)
-    due = sum((count_some(due) for due in parts), Some(0))
-    return Backlog(kind.name, str(kind.label), kind.sweep, due, lag_s, _next_at(kind, now))
+def _backlog(kind: Kind, backlog: lag.Backlog) -> Backlog:
+    return Backlog(kind.name, str(kind.label), kind.sweep, backlog.due, backlog.lag_s, _next_at(kind))
 
 
-def _next_at(kind: Kind, now: datetime) -> datetime | None:
-    ahead = kind.due.appointments().filter(**{f"{kind.due.column}__gt": now})
-    found = (ahead.filter(part).values_list(kind.due.column, flat=True)[:1] for part in kind.parts())
-    return min((moment for moments in found for moment in moments), default=None)
-
-
-def _first_rows(kind: Kind, rows: Any) -> list[DueRow]:
-    return list(kind.trim(rows)[:ROWS])
+def _next_at(kind: Kind) -> datetime | None:
+    ahead = kind.due.appointments().filter(**{f"{kind.due.column}__gt": database_now(kind.due.database)})
+    firsts = (counts.first(ahead.filter(part), kind.due.column) for part in kind.parts())
+    return min((at for at in counts.in_one_round_trip(*firsts, using=kind.due.database) if at), default=None)
 
 
 def _row(kind: Kind, row: DueRow, now: datetime) -> Row:
     due_at = kind.due.due_time(row)
-    assert due_at is not None  # noqa: S101 (rows without an appointment are not asked for)
+    assert due_at is not None  # noqa: S101 (only rows with a due time are read)
     return Row(
         key=f"{kind.name}:{row.pk}",
         text=str(row),

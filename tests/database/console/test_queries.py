@@ -1,4 +1,4 @@
-"""What the console says about the shop."""
+"""The answers about the shop that operators ask for."""
 
 import re
 from datetime import timedelta
@@ -7,15 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone, translation
 
-from actors.console.facts import payment as one_payment
-from actors.console.facts import payments, work
-from actors.console.facts.overview import overview
 from actors.kinds import KINDS
-from actors.models import Tick
-from actors.scheduling.table import table
+from actors.operations.queries import payment as one_payment
+from actors.operations.queries import payments, work
 from billing.limits import breaker
 from billing.models import Attention, Payment
-from tests.consoles import worker
 from tests.shop import Shop
 
 
@@ -27,69 +23,9 @@ def test_every_kind_of_work_tells_its_lag(shop: Shop) -> None:
     told = {backlog.name: backlog for backlog in work.work().backlogs}
 
     assert list(told) == ["payment", *(kind.name for kind in KINDS if kind.name != "payment")]
-    assert (told["payment"].due.rows, round(told["payment"].lag_s, -1)) == (1, 90)
+    assert (told["payment"].due, round(told["payment"].lag_s, -1)) == (1, 90)
     assert told["payment"].is_late
     assert [row.text for row in work.kind_of_work(KINDS[0]).rows] == [str(shop.fresh(payment))]
-
-
-def test_a_calm_house_says_so(shop: Shop) -> None:
-    """Nothing due, nobody lost."""
-    worker()
-    now = timezone.now()
-    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(now), fired_by="x") for e in table())
-    found = overview()
-    assert [finding.text for finding in found.findings if "queue" not in finding.text] == []
-
-
-@pytest.mark.django_db
-def test_a_schedule_that_nobody_fires_is_told_of_since_when() -> None:
-    """Entries that come every second are missed as well as those that come daily; what is not missed is not."""
-    now = timezone.now()
-    until = now - timedelta(minutes=2)
-    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
-
-    [told] = [finding for finding in overview().findings if "Nobody fires the schedule" in finding.text]
-
-    assert "check_pending_payments" in told.text
-    assert told.since is not None
-    assert timedelta(seconds=115) < timezone.now() - told.since < timedelta(seconds=300)
-
-
-@pytest.mark.django_db
-def test_ticks_that_a_pause_used_up_are_not_missed() -> None:
-    """It goes on from its next tick."""
-    now = timezone.now()
-    for entry in table():
-        for age, paused in ((timedelta(minutes=2), False), (timedelta(0), True)):
-            Tick.objects.get_or_create(
-                schedule=entry.actor,
-                due_at=entry.period.latest(now - age),
-                defaults={"fired_by": "x", "paused": paused},
-            )
-
-    assert not [finding for finding in overview().findings if "Nobody fires the schedule" in finding.text]
-
-
-def test_the_first_page_says_on_what_somebody_waits(shop: Shop) -> None:
-    """Each in a sentence, with what helps beside it."""
-    _, payment = shop.order()
-    Payment.objects.filter(pk=payment.pk).update(
-        next_check_at=timezone.now() - timedelta(minutes=5), attention=Attention.MISMATCH
-    )
-    breaker.open_by_hand("sandbox", "olga", "they asked us to")
-    worker(
-        seen_at=timezone.now() - timedelta(minutes=3),
-        busy=[dict.fromkeys(("actor", "message_id", "args"), "x") | {"since": ""}],
-    )
-
-    told = " ".join(finding.text for finding in overview().findings)
-
-    for words in (
-        "open payments: 1 due, and nobody has looked.",
-        "olga opened its breaker by hand (they asked us to)", "Nobody fires the schedule",
-        "No worker gives a sign of life", "ended without a word", "1 payment waits for a person",
-    ):  # fmt: skip
-        assert words in told
 
 
 def test_open_payments_are_counted_by_track(shop: Shop) -> None:
@@ -101,9 +37,9 @@ def test_open_payments_are_counted_by_track(shop: Shop) -> None:
 
     found = payments.payments(payments.Chosen("newest"))
 
-    assert [(track.fast.rows, track.slow.rows) for track in found.tracks] == [(1, 1)]
+    assert [(track.fast, track.slow) for track in found.tracks] == [(1, 1)]
     assert len(found.rows) == 3
-    assert sum(slot.succeeded for slot in found.slots) == 1
+    assert sum(slot.counts.get("succeeded", 0) for slot in found.slots) == 1
 
 
 @pytest.mark.parametrize(
@@ -189,6 +125,6 @@ def test_why_a_payment_ended(shop: Shop) -> None:
 
     assert found is not None
     assert "It has come to its end: succeeded, found by " in standing(payment)
-    assert [way.title for way in found.ways_out] == ["Refund"]
-    assert len(found.story) >= 4
-    assert str(order.pk) in found.order
+    assert [way.title for way in found.resolutions] == ["Refund"]
+    assert len(found.timeline) >= 4
+    assert found.order == order

@@ -1,8 +1,7 @@
 """Searching the history of jobs: `actor:check_payment outcome:failed since:2h error:timeout`.
 
-Every word has a qualifier, so that each is looked up where an index, or a limit, makes it cheap: a search may not cost
-the database more than the page that it is typed into. What has no index is looked for among the SCANNED newest jobs
-that the other words leave.
+Every word has a qualifier, so that an index or a limit makes it cheap: a search must not cost the database more than
+the page does. A word without an index is searched for among the SCANNED newest jobs that the other words leave.
 """
 
 import re
@@ -26,7 +25,7 @@ _WORD = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)')
 
 @dataclass(frozen=True)
 class Search:
-    """What was typed, understood. `problem`: what of it could not be, in a sentence; then nothing is looked for."""
+    """The search that was typed. `problem`: a word that has no meaning, in a sentence; it finds nothing then."""
 
     typed: str
     indexed: Q = field(default_factory=Q)
@@ -51,8 +50,8 @@ SCANS: dict[str, Callable[[str], Q]] = {
 QUALIFIERS = (*INDEXED, "since", *SCANS)
 
 
-def understood(typed: str, now: datetime) -> Search:
-    """The search for what was typed; `now` is what `since:2h` is counted back from."""
+def parse(typed: str, now: datetime) -> Search:
+    """The search for what was typed; `since:2h` counts back from `now`."""
     indexed, scanned, is_scan = Q(), Q(), False
     for qualifier, word in _words(typed):
         try:
@@ -65,8 +64,8 @@ def understood(typed: str, now: datetime) -> Search:
     return Search(typed, indexed, scanned, is_scan)
 
 
-def found(search: Search, before: Job | None, limit: int) -> list[Job]:
-    """The newest jobs that match, at most so many, without their tracebacks; `before`: only older ones than this."""
+def matching(search: Search, before: Job | None, limit: int) -> list[Job]:
+    """The newest jobs that match, up to `limit`, without their tracebacks; only older ones than `before`."""
     if search.problem:
         return []
     newest = Job.objects.filter(search.indexed).order_by("-ended_at", "-id")
@@ -87,7 +86,7 @@ def _indexed(qualifier: str, word: str, now: datetime) -> Q:
         raise ValueError(_("“%(word)s” is not understood: begin each word with one of %(qualifiers)s") % known)
     if qualifier == "outcome" and word.lower() not in Job.Outcome.values:
         known = {"word": word, "outcomes": ", ".join(Job.Outcome.values)}
-        raise ValueError(_("“%(word)s” is no outcome: write one of %(outcomes)s.") % known)
+        raise ValueError(_("“%(word)s” is not an outcome: write one of %(outcomes)s.") % known)
     return INDEXED[qualifier](word)
 
 
@@ -95,10 +94,10 @@ def _since(word: str, now: datetime) -> datetime:
     """`90s`, `15m`, `2h`, `7d`, `2026-03-29`, or `2026-03-29T12:00`, in the shop's time zone."""
     try:
         at = _moment(word, now)
-    except (ValueError, OverflowError):  # there is no such day, or it is before the first
+    except (ValueError, OverflowError):  # a day that does not exist, or that is before the first
         at = None
     if at is None:
-        raise ValueError(_("“%(word)s” is no time: write 15m, 2h, 7d, or a day like 2026-03-29.") % {"word": word})
+        raise ValueError(_("“%(word)s” is not a time: write 15m, 2h, 7d, or a day like 2026-03-29.") % {"word": word})
     return make_aware(at, get_current_timezone()) if is_naive(at) else at
 
 
@@ -110,7 +109,7 @@ def _moment(word: str, now: datetime) -> datetime | None:
 
 
 def _older_than(job: Job) -> Q:
-    """The first condition is what the index is entered by."""
+    """The database enters the index by the first condition."""
     earlier = Q(ended_at__lt=job.ended_at) | Q(ended_at=job.ended_at, pk__lt=job.pk)
     return Q(ended_at__lte=job.ended_at) & earlier
 

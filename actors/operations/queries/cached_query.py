@@ -1,4 +1,4 @@
-"""Answers of others, kept fresh in the background: no page waits for a broker that is silent."""
+"""Answers of others, kept fresh in the background: no page waits for a silent broker."""
 
 import logging
 import threading
@@ -12,26 +12,26 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
-"""An answer this young is not asked for again."""
+"""A younger answer is not asked for again."""
 
 PATIENCE_S = 0.15
-"""So long a page waits for a new answer, which a healthy broker gives in a tenth of that; then it shows the old one."""
+"""A page waits this long for a new answer, then it shows the old one. A healthy broker needs a tenth of it."""
 
 
 @dataclass(frozen=True)
-class Known(Generic[T]):
-    """The last answer. `value` is None if there was none yet; `problem` says why there is no newer one."""
+class Latest(Generic[T]):
+    """The last answer. `value`: None if there was none yet. `problem`: why there is no newer one."""
 
     value: T | None = None
     age_s: float | None = None
     problem: str = ""
 
 
-class Watch(Generic[T]):
-    """Asks one question, in one background thread at a time, and only while somebody wants to know."""
+class CachedQuery(Generic[T]):
+    """Asks one question, in one background thread at a time, and only when an answer is wanted."""
 
-    def __init__(self, ask: Callable[[], T], name: str) -> None:
-        self._ask, self._name = ask, name
+    def __init__(self, ask: Callable[[], T], name: str, fresh_s: float = FRESH_S) -> None:
+        self._ask, self._name, self._fresh_s = ask, name, fresh_s
         self._lock = threading.Lock()
         self._answered = threading.Event()
         self._is_asking = False
@@ -41,16 +41,16 @@ class Watch(Generic[T]):
         self._is_old = False
 
     def ask_anew(self) -> None:
-        """We have just changed what it knows: its answer, however young, is asked for again."""
+        """We have just changed what it knows: ask again, however young the answer is."""
         self._is_old = True
 
-    def latest(self) -> Known[T]:
-        """What is known, if possible not older than FRESH_S; returns within about PATIENCE_S."""
+    def latest(self, patience_s: float | None = None) -> Latest[T]:
+        """The last answer, if possible a fresh one; returns within about `patience_s` (PATIENCE_S if None)."""
         age_s = self._age_s()
-        if age_s is None or age_s > FRESH_S or self._problem or self._is_old:
+        if age_s is None or age_s > self._fresh_s or self._problem or self._is_old:
             self._start_asking()
-            self._answered.wait(PATIENCE_S)
-        return Known(self._value, self._age_s(), self._problem)
+            self._answered.wait(PATIENCE_S if patience_s is None else patience_s)
+        return Latest(self._value, self._age_s(), self._problem)
 
     def _age_s(self) -> float | None:
         return None if self._at is None else time.monotonic() - self._at
@@ -66,7 +66,7 @@ class Watch(Generic[T]):
     def _run(self) -> None:
         try:
             self._value, self._problem, self._at = self._ask(), "", time.monotonic()
-        except Exception as error:  # whatever it is, the page says it, and a thread that died would tell nobody
+        except Exception as error:  # the page shows any error; a dead thread would tell no one
             self._problem = str(error) or type(error).__name__
             log.warning("watch.no_answer", extra={"watch": self._name, "error": self._problem[:200]})
         finally:

@@ -1,26 +1,27 @@
-"""The console's parts that need no database: the search, the slots of a chart, times in words, and watching others."""
+"""The parts that need no database: the search, the slots of a chart, times in words, and cached queries."""
 
 import doctest
 import threading
 import time
-from collections import Counter
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 
 import pytest
 
-from actors.console.facts import schedule, searching
-from actors.console.facts.lately import SLOTS, spread
-from actors.console.facts.searching import understood
-from actors.console.facts.watching import Watch
-from config.database.counts import Some
+from actors.operations.queries import job_search, schedule
+from actors.operations.queries.cached_query import CachedQuery
+from actors.operations.queries.job_search import matching, parse
+from actors.operations.queries.timeseries import SLOTS, spread
+from config.database import counts
 from tests.stack.ports import wait_until
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def test_the_examples_in_the_docstrings_are_true() -> None:
+@pytest.mark.parametrize("module", [schedule, counts], ids=lambda module: module.__name__)
+def test_the_examples_in_the_docstrings_are_true(module: ModuleType) -> None:
     """As they stand there."""
-    failed, tried = doctest.testmod(schedule)
+    failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)
 
 
@@ -39,14 +40,14 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
 )
 def test_what_has_an_index_is_looked_up_there(typed: str, looked_up: tuple[str, object]) -> None:
     """Nothing is scanned for it."""
-    search = understood(typed, NOW)
+    search = parse(typed, NOW)
     assert (search.indexed.children, search.is_scan, search.problem) == ([looked_up], False, "")
 
 
-@pytest.mark.parametrize("qualifier", sorted(searching.SCANS))
+@pytest.mark.parametrize("qualifier", sorted(job_search.SCANS))
 def test_what_has_none_is_looked_for_among_few(qualifier: str) -> None:
     """With words in quotation marks as one."""
-    search = understood(f'{qualifier}:"no route to host"', NOW)
+    search = parse(f'{qualifier}:"no route to host"', NOW)
     assert search.is_scan
     assert search.scanned.children[0][1] == "no route to host"  # type: ignore[index]
 
@@ -56,59 +57,59 @@ def test_what_has_none_is_looked_for_among_few(qualifier: str) -> None:
     [
         ("check_payment", "“check_payment” is not understood"),
         ("colour:red", "“colour:red” is not understood"),
-        ("outcome:fine", "“fine” is no outcome"),
-        ("since:yesterday", "“yesterday” is no time"),
-        ("since:2026-02-31", "“2026-02-31” is no time"),
-        ("since:999999d", "“999999d” is no time"),
+        ("outcome:fine", "“fine” is not an outcome"),
+        ("since:yesterday", "“yesterday” is not a time"),
+        ("since:2026-02-31", "“2026-02-31” is not a time"),
+        ("since:999999d", "“999999d” is not a time"),
         ("actor:", "is not understood"),
     ],
 )
 def test_what_cannot_be_understood_is_said(typed: str, said: str) -> None:
     """Nothing is looked for then: a search that silently forgets a word finds the wrong things."""
-    search = understood(typed, NOW)
+    search = parse(typed, NOW)
     assert said in search.problem
-    assert searching.found(search, None, 50) == []
+    assert matching(search, None, 50) == []
 
 
 # --- counting and charts ---------------------------------------------------------------------------------------------
 
 
 def test_counts_add_up_and_say_where_they_end() -> None:
-    """A plus means that there are more."""
-    assert str(Some(10_000, is_cut=True) + Some(1)) == "10,001+"
-    assert (bool(Some(0)), str(Some(3))) == (False, "3")
+    """A plus means that there may be more."""
+    assert counts.counted(counts.total([10_000, 1])) == "10,000+"
+    assert counts.counted(counts.total([1, 2])) == "3"
 
 
 def test_the_last_hour_is_spread_over_its_slots() -> None:
     """Each thing falls into the slot in which it happened, the oldest slot first."""
     happened = [(NOW - timedelta(minutes=minutes), "done") for minutes in (0, 1, 7, 59)]
-    slots = spread(happened, NOW, most=100)
+    slots = spread(happened, NOW, limit=100)
 
-    assert [begins_at for begins_at, _ in slots] == [NOW - timedelta(minutes=5 * n) for n in range(SLOTS, 0, -1)]
-    assert [counts.total() for _, counts in slots] == [1, *[0] * 9, 1, 2]
+    assert [slot.begins_at for slot in slots] == [NOW - timedelta(minutes=5 * n) for n in range(SLOTS, 0, -1)]
+    assert [sum(slot.counts.values()) for slot in slots] == [1, *[0] * 9, 1, 2]
 
 
 def test_where_there_is_too_much_to_read_a_shorter_time_is_charted() -> None:
     """No slot looks empty only because its rows were not read."""
     happened = [(NOW - timedelta(seconds=seconds), "done") for seconds in range(120)]
-    slots = spread(happened, NOW, most=120)
+    slots = spread(happened, NOW, limit=120)
 
-    assert slots[0][0] > NOW - timedelta(minutes=2)
-    assert sum((counts for _, counts in slots), Counter()).total() == 120
-    assert min(counts.total() for _, counts in slots) >= 9
-
-
-# --- watching others -------------------------------------------------------------------------------------------------
+    assert slots[0].begins_at > NOW - timedelta(minutes=2)
+    assert sum(slot.counts["done"] for slot in slots) == 120
+    assert min(slot.counts["done"] for slot in slots) >= 9
 
 
-def test_a_watch_that_is_answered_tells_the_answer() -> None:
+# --- cached queries -------------------------------------------------------------------------------------------------
+
+
+def test_a_query_that_is_answered_tells_the_answer() -> None:
     """At the first question, if it comes soon."""
-    watch = Watch(lambda: 7, "test")
-    wait_until(lambda: watch.latest().value == 7, "the answer was known", 5)
-    assert watch.latest().problem == ""
+    query = CachedQuery(lambda: 7, "test")
+    wait_until(lambda: query.latest().value == 7, "the answer was known", 5)
+    assert query.latest().problem == ""
 
 
-def test_nobody_waits_for_one_who_is_silent() -> None:
+def test_a_silent_broker_is_not_waited_for() -> None:
     """The old answer, or none, at once; and one thread asks, however many want to know."""
     answer, asked = threading.Event(), []
 
@@ -117,24 +118,24 @@ def test_nobody_waits_for_one_who_is_silent() -> None:
         answer.wait(30)
         return 7
 
-    watch = Watch(ask, "test")
+    query = CachedQuery(ask, "test")
     began = time.monotonic()
-    known = [watch.latest().value for _ in range(5)]
+    known = [query.latest().value for _ in range(5)]
     took_s = time.monotonic() - began
 
     assert (known, len(asked)) == ([None] * 5, 1)
     assert took_s < 10
     answer.set()
-    wait_until(lambda: watch.latest().value == 7, "the answer was known", 5)
+    wait_until(lambda: query.latest().value == 7, "the answer was known", 5)
 
 
 def test_what_goes_wrong_is_told_and_the_old_answer_kept() -> None:
     """Until somebody answers again."""
     answers = iter([7])
-    watch = Watch(lambda: next(answers), "test")
-    wait_until(lambda: watch.latest().value == 7, "the answer was known", 5)
+    query = CachedQuery(lambda: next(answers), "test")
+    wait_until(lambda: query.latest().value == 7, "the answer was known", 5)
 
-    wait_until(lambda: watch.latest().problem, "the problem was known", 5)
+    wait_until(lambda: query.latest().problem, "the problem was known", 5)
 
-    assert watch.latest().value == 7
-    assert watch.latest().age_s is not None
+    assert query.latest().value == 7
+    assert query.latest().age_s is not None

@@ -1,0 +1,80 @@
+"""The first page: what is wrong, the numbers beside it, and what people did last."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.contrib.admin.models import LogEntry
+
+from actors.operations.findings import Finding, database_findings, findings_of, take_snapshot
+from actors.operations.queries.jobs import slots
+from actors.operations.queries.payments import open_by_track
+from actors.operations.queries.timeseries import Slot
+from actors.operations.queries.work import Backlog
+from config.database.counts import total
+
+LATEST_ACTS = 8
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a member of the staff did, here or elsewhere in the admin."""
+
+    at: datetime
+    by: str
+    what: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The first page."""
+
+    findings: list[Finding]
+    waiting: int = 0
+    """Payments whose outcome is not known."""
+
+    lag_s: float = 0.0
+    backlogs: list[Backlog] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    workers: int = 0
+    """Processes that run."""
+
+    threads: int = 0
+    busy: int = 0
+    latest: list[Done] = field(default_factory=list)
+
+    @property
+    def is_calm(self) -> bool:
+        """Is nothing wrong?"""
+        return not self.findings
+
+    @property
+    def is_urgent(self) -> bool:
+        """Does a customer, or money, wait?"""
+        return any(finding.is_urgent for finding in self.findings)
+
+
+def overview() -> Overview:
+    """Everything on one page; the findings and the numbers come from one snapshot."""
+    if problems := database_findings():
+        return Overview(problems)
+    seen = take_snapshot()
+    return Overview(
+        findings=findings_of(seen),
+        waiting=total(track.fast + track.slow for track in open_by_track(seen.now)),
+        lag_s=seen.work.longest_s,
+        backlogs=seen.work.backlogs,
+        slots=slots(seen.now),
+        workers=len(seen.workers.living),
+        threads=seen.workers.threads,
+        busy=seen.workers.busy,
+        latest=_latest_acts(),
+    )
+
+
+def _latest_acts() -> list[Done]:
+    entries = LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTS]
+    return [
+        Done(entry.action_time, entry.user.get_username(), entry.get_change_message(), entry.object_repr)
+        for entry in entries
+    ]

@@ -1,1 +1,0 @@
-"""Looking at jobs, and steering them: what runs, what ran, what waits, what is dead."""

@@ -1,0 +1,1 @@
+"""The words of `manage.py jobs`: thin faces of the queries, the findings and the actions."""

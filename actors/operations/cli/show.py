@@ -1,0 +1,126 @@
+"""The words that show something: what runs, what ran, what waits, and what is wrong."""
+
+from datetime import timedelta
+from typing import Any
+
+from actors.operations import broker
+from actors.operations.cli.result import CommandResult, Options, elsewhere
+from actors.operations.findings import Finding, examine
+from actors.operations.queries.actors import declared_actors
+from actors.operations.queries.jobs import statistics
+from actors.operations.queries.schedule import schedule
+from actors.operations.queries.workers import WorkerProcess, workers
+from actors.operations.serialize import plain
+from actors.runtime import history
+from config.cli.tables import table
+from config.due.queue import database_now
+from config.formats.text import printable
+
+BROKER_PATIENCE_S = 30.0
+"""The doctor waits for the broker; a page does not."""
+
+
+def active(options: Options) -> CommandResult:
+    """What runs now, the longest first."""
+    now = database_now()
+    found = [(worker, job) for worker in workers().unstopped for job in worker.busy]
+    found.sort(key=lambda each: each[1].since or now)
+    rows = [
+        {
+            "actor": job.actor,
+            "for": (now - job.since).total_seconds() if job.since else None,
+            "args": job.args,
+            "worker": worker.row.name + (" (silent)" if worker.is_silent else ""),
+            "message_id": job.message_id,
+        }
+        for worker, job in found
+    ]
+    data = [plain(job) | {"worker": worker.row.name, "silent": worker.is_silent} for worker, job in found]
+    return CommandResult(rows, "Nothing runs.", data)
+
+
+def registered(options: Options) -> CommandResult:
+    """Declared actors."""
+    return CommandResult(plain(declared_actors()), "No actor is declared: see ACTOR_MODULES.")
+
+
+def scheduled(options: Options) -> CommandResult:
+    """The schedule."""
+    rows = [
+        {
+            "actor": entry.actor,
+            "period": entry.spec,
+            "next_at": entry.next_at,
+            "last_at": entry.last_at,
+            "late_s": entry.late_s,
+            "paused": entry.pause is not None,
+        }
+        for entry in schedule()
+    ]
+    return CommandResult(rows, "Nothing is scheduled: see ACTOR_SCHEDULE.")
+
+
+def reserved(options: Options) -> CommandResult:
+    """The messages that workers hold and have not begun: `fetched` wait for a thread, `delayed` for their time."""
+    rows = [_columns(worker, "queues", "fetched", "delayed") for worker in workers().living]
+    return CommandResult(rows, "No worker runs.")
+
+
+def stats(options: Options) -> CommandResult:
+    """Workers, and what actors did."""
+    actors = plain(statistics(options["since"] or database_now() - timedelta(days=1)))
+    columns = ("release", "queues", "threads", "busy", "done", "failed", "unrecorded", "started_at", "seen_at")
+    processes = [_columns(worker, *columns) | {"busy": len(worker.busy)} for worker in workers().living]
+    notes = ["", table(processes, "No worker runs.")]
+    return CommandResult(actors, "Nothing was done since then.", {"actors": actors, "workers": processes}, notes)
+
+
+def past(options: Options) -> CommandResult:
+    """The history."""
+    filters = {name: options[name] for name in ("actor", "outcome", "message_id", "since", "limit")}
+    jobs = history.runs(**filters)
+    if options["message_id"] and not jobs:
+        raise ValueError(f"The history has no message {printable(options['message_id'])!r}.")
+    rows = [
+        {
+            "ended_at": job.ended_at,
+            "actor": job.actor,
+            "args": job.args,
+            "outcome": job.outcome,
+            "attempt": job.attempt,
+            "waited": job.waited_s,
+            "took": job.took_s,
+            "error": job.error,
+            "message_id": job.message_id,
+        }
+        for job in jobs
+    ]
+    notes = [f"\nAttempt {job.attempt}:\n{job.traceback}" for job in jobs if job.traceback and options["message_id"]]
+    return CommandResult(rows, "Nothing of that kind is remembered.", jobs, notes)
+
+
+def queues(options: Options) -> CommandResult:
+    """Depth and consumers."""
+    return CommandResult(plain(broker.queues()), "No queue is declared.", notes=elsewhere())
+
+
+def doctor(options: Options) -> CommandResult:
+    """What is wrong, and what helps."""
+    findings = examine(BROKER_PATIENCE_S)
+    text = "\n".join(_said(finding) for finding in findings) or "Nothing is wrong."
+    left = f"Findings: {len(findings)}." if findings else ""
+    return CommandResult([], text, [_finding(finding) for finding in findings], left=left)
+
+
+def _said(finding: Finding) -> str:
+    return f"{printable(finding.subject)}: {printable(finding.problem)}\n    {finding.advice}"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """The first three names are older than the console's."""
+    named = {"about": finding.subject, "problem": finding.problem, "do": finding.advice}
+    return named | {name: getattr(finding, name) for name in ("since", "is_urgent", "action", "key")}
+
+
+def _columns(worker: WorkerProcess, *names: str) -> dict[str, Any]:
+    return {"worker": worker.row.name, **{name: getattr(worker.row, name) for name in names}}

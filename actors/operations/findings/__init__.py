@@ -1,0 +1,52 @@
+"""What is wrong, since when, what helps, and how urgent it is: the one list.
+
+The console's first page and `manage.py jobs doctor` both show it.
+"""
+
+from collections.abc import Callable, Iterator
+
+from django.utils.translation import gettext as _
+
+from actors.operations.findings import people, processes, work
+from actors.operations.findings.finding import Finding, Snapshot, take_snapshot
+from config.health.views import database_problem
+
+__all__ = ["CHECKS", "Finding", "Snapshot", "database_findings", "examine", "findings_of", "take_snapshot"]
+
+CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
+    work.late_work,
+    work.closed_accounts,
+    work.missed_ticks,
+    work.entries_without_actor,
+    work.paused_entries,
+    processes.no_workers,
+    processes.lost_workers,
+    processes.unrecorded_runs,
+    processes.several_releases,
+    processes.silent_broker,
+    processes.unattended_queues,
+    processes.paused_queues,
+    processes.long_queues,
+    processes.dead_letters,
+    processes.other_arguments,
+    people.waiting_for_a_person,
+    people.mails_given_up,
+    people.wrong_settings,
+)
+
+
+def examine(patience_s: float | None = None) -> list[Finding]:
+    """Everything that is wrong. The broker is waited for so long."""
+    return database_findings() or findings_of(take_snapshot(patience_s))
+
+
+def database_findings() -> list[Finding]:
+    """A problem of the database is the only finding then: all else depends on it."""
+    problem = database_problem()
+    return [Finding("database", problem, _("Nothing else can be examined before that."))] if problem else []
+
+
+def findings_of(seen: Snapshot) -> list[Finding]:
+    """Urgent findings first, then the oldest."""
+    found = [finding for check in CHECKS for finding in check(seen)]
+    return sorted(found, key=lambda finding: (not finding.is_urgent, finding.since or seen.now))

@@ -1,0 +1,101 @@
+"""A finding, and the answers that findings are drawn from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from actors.models import Pause
+from actors.operations.queries.cached_query import Latest
+from actors.operations.queries.pauses import pauses
+from actors.operations.queries.providers import Account, providers
+from actors.operations.queries.queues import Queue, known_queues, refused_arguments
+from actors.operations.queries.schedule import ScheduledEntry, schedule
+from actors.operations.queries.work import Work, work
+from actors.operations.queries.workers import Workers, workers
+from billing.attention import Waiting, waiting_for_a_person
+from commerce.gauges import unsent_mails
+from config.due.queue import database_now
+
+NAMED = 3
+"""A sentence names so many entries or actors."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong."""
+
+    subject: str
+    problem: str
+    """Reads on from the subject: "queue urgent: it is paused"."""
+
+    advice: str
+    """What helps."""
+
+    since: datetime | None = None
+    is_urgent: bool = True
+    """Customers or money wait. Otherwise it can wait for office hours."""
+
+    page: str = ""
+    """The name of the address to look at; empty: the console has no page for it."""
+
+    page_args: tuple[str, ...] = ()
+    action: str = ""
+    """The action that helps, and the key of what it is done to."""
+
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The answers that findings are drawn from, each asked once."""
+
+    now: datetime
+    work: Work
+    accounts: list[Account]
+    schedule: list[ScheduledEntry]
+    workers: Workers
+    queues: Latest[list[Queue]]
+    paused_queues: dict[str, Pause]
+    refused_arguments: dict[str, str]
+    waiting: list[Waiting]
+    mails_given_up: int
+
+
+def take_snapshot(patience_s: float | None = None) -> Snapshot:
+    """Ask everything. The broker is waited for so long; a silent one is asked nothing more."""
+    queues = known_queues(patience_s)
+    return Snapshot(
+        now=database_now(),
+        work=work(),
+        accounts=providers().accounts,
+        schedule=schedule(),
+        workers=workers(),
+        queues=queues,
+        paused_queues=pauses(Pause.Kind.QUEUE),
+        refused_arguments={} if queues.problem else refused_arguments(patience_s),
+        waiting=waiting_for_a_person(),
+        mails_given_up=unsent_mails()[1],
+    )
+
+
+def paused(subject: str, pause: Pause, page: str, action: str) -> Finding:
+    """So that a pause is not forgotten. If customers wait because of it, the lag says so."""
+    told = {"by": pause.paused_by, "why": pause.why}
+    return Finding(
+        subject,
+        _("it is paused by %(by)s: %(why)s") % told,
+        _("Resume it, once the reason is gone."),
+        pause.paused_at,
+        is_urgent=False,
+        page=page,
+        action=action,
+        key=pause.name,
+    )
+
+
+def some_of(names: Iterable[str]) -> str:
+    """The first names, in order; an ellipsis stands for the others."""
+    found = sorted(names)
+    return ", ".join(found[:NAMED]) + (", …" if len(found) > NAMED else "")

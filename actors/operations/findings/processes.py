@@ -1,0 +1,119 @@
+"""Workers that are missing, and queues that no worker takes, that grow, or that hold dead letters."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import dramatiq
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from actors.operations import broker
+from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
+from actors.operations.queries.workers import WorkerProcess
+
+MESSAGES_MANY = 1_000
+"""Workers handle a nudge in milliseconds; so many of them wait only if too few workers run."""
+
+LOSS_SHOWN = timedelta(days=1)
+"""A lost worker is a finding for this long, so that office hours see it; after that it is history."""
+
+
+def no_workers(seen: Snapshot) -> Iterator[Finding]:
+    """Not one process gives a sign of life."""
+    if not seen.workers.living:
+        yield Finding(
+            _("workers"),
+            _("no worker gives a sign of life"),
+            _("Start one: `make worker` (or `make run`)."),
+            max((worker.row.seen_at for worker in seen.workers.workers), default=None),
+            page="console:workers",
+        )
+
+
+def lost_workers(seen: Snapshot) -> Iterator[Finding]:
+    """Processes that ended without a word, and were busy."""
+    advice = _("Look for its end in the log of its host (out of memory?). Its rows come due again by themselves.")
+    for worker in (lost for lost in seen.workers.lost if lost.row.seen_at > seen.now - LOSS_SHOWN):
+        actors = some_of({job.actor for job in worker.busy})
+        problem = _("it ended without a word, busy with %(actors)s") % {"actors": actors}
+        yield _of_worker(worker, problem, advice, worker.row.seen_at)
+
+
+def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
+    """Runs that the database did not take in time."""
+    advice = _("The database was away, or too slow for the history: look for history.waits in its log.")
+    for worker in seen.workers.living:
+        if n := worker.row.unrecorded:
+            text = ngettext("%(n)s run is missing in the history", "%(n)s runs are missing in the history", n)
+            yield _of_worker(worker, text % {"n": n}, advice)
+
+
+def several_releases(seen: Snapshot) -> Iterator[Finding]:
+    """A deployment that left some processes behind."""
+    releases = sorted({worker.row.release or pgettext("release", "none") for worker in seen.workers.living})
+    if len(releases) > 1:
+        problem = _("several releases run side by side: %(releases)s") % {"releases": ", ".join(releases)}
+        advice = _("Restart those that were left behind.")
+        yield Finding(_("workers"), problem, advice, is_urgent=False, page="console:workers")
+
+
+def _of_worker(worker: WorkerProcess, problem: str, advice: str, since: datetime | None = None) -> Finding:
+    subject = _("worker %(name)s") % {"name": worker.row.name}
+    return Finding(subject, problem, advice, since, is_urgent=False, page="console:workers")
+
+
+# --- queues ----------------------------------------------------------------------------------------------------
+
+
+def silent_broker(seen: Snapshot) -> Iterator[Finding]:
+    """A silent broker costs time and no work: sweeps in this process, or on other hosts, do it."""
+    if seen.queues.problem:
+        advice = _("Start it, or correct BROKER_URL.")
+        yield Finding(_("broker"), seen.queues.problem, advice, page="console:queues")
+
+
+def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
+    """By the broker's word, or, where it is silent or inside of another process, by that of the workers."""
+    told = {} if seen.queues.problem or broker.in_this_process() else {q.name: q for q in seen.queues.value or ()}
+    for name in broker.queue_names():
+        lacks_worker = bool(seen.workers.living) and name not in seen.workers.consumed
+        if name not in seen.paused_queues and (told[name].is_unattended if name in told else lacks_worker):
+            needed_by = [a.actor_name for a in dramatiq.get_broker().actors.values() if a.queue_name == name]
+            problem = _("no worker takes its messages: %(actors)s") % {"actors": some_of(needed_by)}
+            yield _of_queue(name, problem, _("Start a worker that takes this queue."))
+
+
+def paused_queues(seen: Snapshot) -> Iterator[Finding]:
+    """Queues that an operator has paused."""
+    for name, pause in seen.paused_queues.items():
+        yield paused(_("queue %(name)s") % {"name": name}, pause, "console:queues", "resume-queue")
+
+
+def long_queues(seen: Snapshot) -> Iterator[Finding]:
+    """Queues with MESSAGES_MANY messages or more."""
+    for queue in seen.queues.value or ():
+        if queue.ready >= MESSAGES_MANY:
+            advice = _("Start more workers; `jobs active` tells what runs.")
+            yield _of_queue(queue.name, _("%(n)s messages wait") % {"n": queue.ready}, advice)
+
+
+def dead_letters(seen: Snapshot) -> Iterator[Finding]:
+    """By queue."""
+    for queue in seen.queues.value or ():
+        if queue.dead:
+            text = ngettext("%(n)s dead letter", "%(n)s dead letters", queue.dead) % {"n": queue.dead}
+            advice = _("`jobs dead --queue %(name)s`, then `jobs retry` or `jobs dead --drop`.") % {"name": queue.name}
+            yield _of_queue(queue.name, text, advice, is_urgent=False)
+
+
+def other_arguments(seen: Snapshot) -> Iterator[Finding]:
+    """Queues that workers of this release could not declare."""
+    for name, refusal in seen.refused_arguments.items():
+        problem = _("it exists with other arguments (%(refusal)s)") % {"refusal": refusal}
+        advice = _("Let workers of the old release empty it, then delete it: the next start makes it anew.")
+        yield _of_queue(name, problem, advice)
+
+
+def _of_queue(name: str, problem: str, advice: str, *, is_urgent: bool = True) -> Finding:
+    subject = _("queue %(name)s") % {"name": name}
+    return Finding(subject, problem, advice, is_urgent=is_urgent, page="console:queues")

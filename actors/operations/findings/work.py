@@ -1,0 +1,92 @@
+"""Work that is late, providers that may not be called, and a schedule that is not fired."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dramatiq
+from django.utils.translation import gettext as _
+
+from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
+from actors.operations.queries.providers import Account
+from actors.operations.queries.schedule import ScheduledEntry
+from config.database.counts import counted
+
+SCHEDULE = "console:schedule"
+
+
+def late_work(seen: Snapshot) -> Iterator[Finding]:
+    """Kinds of work whose oldest due row has waited for more than LATE_S."""
+    for backlog in (late for late in seen.work.backlogs if late.is_late):
+        yield Finding(
+            backlog.label,
+            _("%(due)s due, and no worker has looked") % {"due": counted(backlog.due)},
+            _("Start the sweep by hand. If the rows stay, look for a missing worker, a pause or an open breaker."),
+            seen.now - timedelta(seconds=backlog.lag_s),
+            page="console:kind",
+            page_args=(backlog.name,),
+            action="look-now",
+            key=backlog.name,
+        )
+
+
+def closed_accounts(seen: Snapshot) -> Iterator[Finding]:
+    """Providers that may not be called."""
+    for account in (shut for shut in seen.accounts if not shut.passes):
+        state = account.state
+        subject, (problem, advice) = _("account %(name)s") % {"name": state.account}, _why_closed(account)
+        page, action = "console:providers", "close-breaker"
+        yield Finding(subject, problem, advice, state.since, page=page, action=action, key=state.account)
+
+
+def _why_closed(account: Account) -> tuple[str, str]:
+    state = account.state
+    if account.is_held:
+        told = {"by": state.changed_by, "why": state.why}
+        problem = _("%(by)s opened its breaker by hand, so no call passes (%(why)s)") % told
+        return problem, _("Close the breaker, once the reason is gone.")
+    if account.is_paused:
+        return _("the provider asked us to leave it alone for a while"), _("Wait: calls pass again by themselves.")
+    problem = _("its breaker is open, so only a probe passes now and then (%(error)s)") % {"error": state.last_error}
+    return problem, _("Wait, if the provider is down: the breaker closes after a probe that is answered.")
+
+
+def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
+    """All entries together if no scheduler runs, else each on its own."""
+    missed = {entry.actor: entry.missed_at for entry in seen.schedule if entry.missed_at and _has_actor(entry)}
+    used_up = [entry.used_up_at for entry in seen.schedule if entry.used_up_at]
+    if missed and all(at < max(missed.values()) for at in used_up):
+        yield Finding(
+            _("schedule"),
+            _("no entry is fired; missed: %(names)s") % {"names": some_of(missed)},
+            _("Start a scheduler: `make scheduler` (or `make run`)."),
+            min(missed.values()),
+            page=SCHEDULE,
+        )
+        return
+    advice = _("Look for scheduler.no_database in the scheduler's log; the entry can be run by hand meanwhile.")
+    for actor, missed_at in missed.items():
+        problem = _("due at %(at)s UTC, and not fired") % {"at": f"{missed_at:%Y-%m-%d %H:%M:%S}"}
+        yield Finding(_entry(actor), problem, advice, missed_at, page=SCHEDULE, action="run-now", key=actor)
+
+
+def entries_without_actor(seen: Snapshot) -> Iterator[Finding]:
+    """Names that are misspelt, or whose module is not loaded."""
+    for entry in seen.schedule:
+        if not _has_actor(entry):
+            advice = _("Correct ACTOR_SCHEDULE or ACTOR_MODULES.")
+            yield Finding(_entry(entry.actor), _("no actor has this name"), advice, page=SCHEDULE)
+
+
+def paused_entries(seen: Snapshot) -> Iterator[Finding]:
+    """Entries that an operator has paused."""
+    for entry in seen.schedule:
+        if entry.pause:
+            yield paused(_entry(entry.actor), entry.pause, SCHEDULE, "resume-entry")
+
+
+def _entry(actor: str) -> str:
+    return _("schedule %(name)s") % {"name": actor}
+
+
+def _has_actor(entry: ScheduledEntry) -> bool:
+    return entry.actor in dramatiq.get_broker().actors

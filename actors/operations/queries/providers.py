@@ -1,0 +1,54 @@
+"""Accounts at providers: may each be called, how much of its limit is used, and what its last calls brought."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.limits import permits, rate
+from billing.models import AccountState, Breaker
+from config.due.queue import database_now
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account, now."""
+
+    state: AccountState
+    limit_per_s: float
+    """0: no limit."""
+
+    booked_s: float
+    """Calls are booked so far ahead. More than some seconds mean that the limit holds the work up."""
+
+    is_paused: bool
+    """The provider asked us to leave it alone for a while."""
+
+    @property
+    def passes(self) -> bool:
+        """May calls pass?"""
+        return self.state.breaker == Breaker.CLOSED and not self.is_paused
+
+    @property
+    def is_held(self) -> bool:
+        """Did an operator open the breaker?"""
+        return self.state.breaker == Breaker.HELD
+
+
+@dataclass(frozen=True)
+class Providers:
+    """The accounts; those that may not be called come first."""
+
+    accounts: list[Account]
+
+
+def providers() -> Providers:
+    """Every account in use, called or not."""
+    permits.ensure_states()
+    now = database_now()
+    found = [_account(state, now) for state in AccountState.objects.all()]
+    return Providers(sorted(found, key=lambda account: account.passes))
+
+
+def _account(state: AccountState, now: datetime) -> Account:
+    limit = rate.limit_per_s(state.account)
+    booked_s = max(0.0, (state.next_slot_at - now).total_seconds()) if limit else 0.0
+    return Account(state, limit, booked_s, state.is_paused(now))

@@ -1,0 +1,102 @@
+"""Queues: what waits in them, who takes it, and what died there."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import dramatiq
+
+from actors.models import Pause
+from actors.operations import broker as operation_broker
+from actors.operations import dead_letters
+from actors.operations.dead_letters import DeadLetter
+from actors.operations.queries.cached_query import CachedQuery, Latest
+from actors.operations.queries.pauses import pauses
+from actors.runtime import history
+from config.messaging.broker import Rabbitmq
+
+LETTERS = 100
+"""The page shows so many dead letters."""
+
+ARGUMENTS_FRESH_S = 60.0
+"""Arguments change with a release; comparing them costs one connection for each queue."""
+
+
+@dataclass(frozen=True)
+class Queue(operation_broker.QueueFacts):
+    """One queue, and its pause."""
+
+    pause: Pause | None
+
+    @property
+    def is_unattended(self) -> bool:
+        """Does no worker take its messages, though the queue is not paused?"""
+        return self.consumers == 0 and self.pause is None
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The page of queues. `problem`: the broker does not answer, and the numbers are `age_s` old, or missing."""
+
+    queues: list[Queue]
+    letters: list[DeadLetter]
+    actors: list[str]
+    """The actors that have dead letters among them."""
+
+    problem: str
+    age_s: float | None
+
+
+_queues: CachedQuery[list[operation_broker.QueueFacts]] = CachedQuery(operation_broker.queues, "watch-queues")
+_letters: CachedQuery[list[DeadLetter]] = CachedQuery(partial(dead_letters.find, limit=LETTERS), "watch-letters")
+
+
+def known_queues(patience_s: float | None = None) -> Latest[list[Queue]]:
+    """The queues, as the broker described them last, with their pauses. Waits for the broker for `patience_s`."""
+    known, paused = _queues.latest(patience_s), pauses(Pause.Kind.QUEUE)
+    queues = [Queue(**vars(facts), pause=paused.get(facts.name)) for facts in known.value or ()]
+    return Latest(queues, known.age_s, known.problem)
+
+
+def queues() -> Queues:
+    """The queues and their dead letters, without waiting for the broker."""
+    known, dead = known_queues(), Latest[list[DeadLetter]]([])
+    if any(queue.dead for queue in known.value or ()):
+        dead = _letters.latest()
+    errors = history.last_errors([letter.key for letter in dead.value or ()])
+    shown = [replace(letter, error=errors.get(letter.key, "")) for letter in dead.value or ()]
+    return Queues(
+        queues=known.value or [],
+        letters=shown,
+        actors=sorted({letter.actor for letter in shown if letter.actor}),
+        problem=known.problem or dead.problem,
+        age_s=known.age_s,
+    )
+
+
+def ask_anew() -> None:
+    """Call this after dead letters were sent again or dropped."""
+    _queues.ask_anew()
+    _letters.ask_anew()
+
+
+def refused_arguments(patience_s: float | None = None) -> dict[str, str]:
+    """The queues that exist with other arguments than ours, and what RabbitMQ says to that.
+
+    RabbitMQ refuses to declare them, so a worker of this release could not start.
+    """
+    return _refusals.latest(patience_s).value or {}
+
+
+def _ask_refusals() -> dict[str, str]:
+    broker = dramatiq.get_broker()
+    if not isinstance(broker, Rabbitmq):
+        return {}
+    ours: dict[str, Any] = {}
+    for queue in sorted(broker.get_declared_queues()):
+        ours |= broker.arguments_of(queue)
+    refusals = {name: operation_broker.refusal(name, arguments) for name, arguments in ours.items()}
+    return {name: refusal for name, refusal in refusals.items() if refusal}
+
+
+_refusals: CachedQuery[dict[str, str]] = CachedQuery(_ask_refusals, "watch-arguments", ARGUMENTS_FRESH_S)

@@ -1,0 +1,316 @@
+"""Every finding, made true once: the console's first page and `jobs doctor` both show it, and show the same list."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+
+import dramatiq
+import pytest
+from django.core.management import call_command
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+from dramatiq.broker import MessageProxy
+from pytest_django.fixtures import Settings
+
+from actors.models import Pause, Tick
+from actors.operations import pauses
+from actors.operations.findings import findings_of, take_snapshot
+from actors.operations.queries import cached_query
+from actors.operations.queries.cached_query import Latest
+from actors.operations.queries.queues import ask_anew
+from actors.scheduling.table import Entry, entries, table
+from billing.limits import breaker
+from billing.models import AccountState, Attention, Breaker, Payment
+from commerce.models import OrderStatus
+from config.cli.command import SomethingLeft
+from config.due.queue import database_now
+from tests import reporting
+from tests.consoles import given_up, worker
+from tests.shop import Shop
+
+Found = Callable[[], dict[str, str]]
+
+
+@pytest.fixture
+def found(boss: Client, monkeypatch: pytest.MonkeyPatch) -> Found:
+    """What both faces show: problems by subject."""
+    monkeypatch.setattr(cached_query, "PATIENCE_S", 20.0)
+    ask_anew()
+
+    def both() -> dict[str, str]:
+        printed = StringIO()
+        with suppress(SomethingLeft):
+            call_command("jobs", "doctor", "--json", stdout=printed)
+        said = [(each["about"], each["problem"], each["do"]) for each in json.loads(printed.getvalue())]
+        told = boss.get(reverse("console:overview"), {"as": "json"}).json()["findings"]
+        assert [(each["subject"], each["problem"], each["advice"]) for each in told] == said
+        page = boss.get(reverse("console:overview"))
+        assert page.status_code == 200
+        return {subject: problem for subject, problem, _advice in said}
+
+    return both
+
+
+@pytest.fixture
+def calm(shop: Shop) -> None:
+    """A house in which nothing is wrong."""
+    worker(queues=["urgent", "routine"])
+    fired_until(timedelta(0))
+
+
+def fired_until(long_ago: timedelta) -> None:
+    """Every entry was fired on time, until then."""
+    until = database_now() - long_ago
+    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
+
+
+def test_a_calm_house_has_none(calm: None, found: Found, boss: Client) -> None:
+    """And both faces say so."""
+    assert found() == {}
+    printed = StringIO()
+    call_command("jobs", "doctor", stdout=printed)
+    assert printed.getvalue() == "Nothing is wrong.\n"
+    assert "Nobody is waiting." in boss.get(reverse("console:overview")).content.decode()
+
+
+def test_a_page_of_findings_leads_to_each_of_them(shop: Shop, found: Found, boss: Client) -> None:
+    """With the button that helps."""
+    breaker.open_by_hand("sandbox", "olga", "they asked us to")
+    Payment.objects.update(attention=Attention.MISMATCH)
+    found()
+    page = boss.get(reverse("console:overview")).content.decode()
+    for address in ("console:providers", "console:schedule", "console:workers"):
+        assert f'<a href="{reverse(address)}"><bdi>' in page
+    assert reverse("console:close-breaker") in page
+
+
+# --- work and providers ----------------------------------------------------------------------------------------------
+
+
+def test_work_that_is_late(calm: None, shop: Shop, found: Found) -> None:
+    """By kind, with how much is due."""
+    _, payment = shop.order()
+    Payment.objects.filter(pk=payment.pk).update(next_check_at=database_now() - timedelta(minutes=5))
+    assert found() == {"open payments": "1 due, and no worker has looked"}
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"breaker": Breaker.HELD, "changed_by": "olga", "why": "a test"}, "olga opened its breaker by hand"),
+        ({"breaker": Breaker.OPEN, "last_error": "no answer"}, "only a probe passes now and then (no answer)"),
+        ({"paused_until": timezone.now() + timedelta(days=1)}, "asked us to leave it alone"),
+    ],
+    ids=["held", "open", "paused"],
+)
+def test_an_account_that_may_not_be_called(calm: None, found: Found, state: dict[str, object], said: str) -> None:
+    """And why."""
+    found()  # it makes the account's row
+    AccountState.objects.filter(pk="sandbox").update(**state)
+    assert said in found()["account sandbox"]
+
+
+# --- schedule --------------------------------------------------------------------------------------------------------
+
+
+def test_a_scheduler_that_is_gone(calm: None, found: Found) -> None:
+    """A minute after its end, long before each of the daily entries was missed too; one finding for all entries."""
+    Tick.objects.all().delete()
+    fired_until(timedelta(minutes=2))
+    assert list(found()) == ["schedule"]
+    [finding] = findings_of(take_snapshot())
+    assert finding.since is not None
+    assert timedelta(seconds=115) < database_now() - finding.since < timedelta(seconds=300)
+
+
+def test_one_entry_that_is_not_fired(calm: None, found: Found) -> None:
+    """While the others are."""
+    Tick.objects.filter(schedule="settle_orders").update(due_at=database_now() - timedelta(minutes=2))
+    assert list(found()) == ["schedule settle_orders"]
+
+
+def test_ticks_that_a_pause_used_up_are_not_missed(calm: None, found: Found) -> None:
+    """The entry is fired again from its next tick on."""
+    Tick.objects.update(paused=True)
+    Tick.objects.bulk_create(
+        Tick(schedule=e.actor, due_at=e.period.latest(database_now() - timedelta(days=2)), fired_by="x")
+        for e in table()
+    )
+    assert found() == {}
+
+
+def one_entry_too_many() -> list[Entry]:
+    """A schedule of which one name is wrong."""
+    return [*entries(), replace(entries()[0], actor="check_pendign_payments")]
+
+
+def test_an_entry_without_an_actor(calm: None, found: Found, settings: Settings) -> None:
+    """A name that is misspelt in the schedule, or whose module is not loaded."""
+    settings.ACTOR_SCHEDULE = f"{__name__}.one_entry_too_many"
+    assert found()["schedule check_pendign_payments"] == "no actor has this name"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "subject"),
+    [
+        (pauses.QUEUE, "urgent", "queue urgent"),
+        (pauses.SCHEDULE, "settle_orders", "schedule settle_orders"),
+    ],
+    ids=["queue", "schedule"],
+)
+def test_what_is_paused(calm: None, found: Found, kind: Pause.Kind, name: str, subject: str) -> None:
+    """By whom, and why; it is not urgent, and nothing else is said of it."""
+    pauses.pause(kind, name, "olga", "the server moves")
+    Tick.objects.filter(schedule=name).delete()
+    assert found() == {subject: "it is paused by olga: the server moves"}
+    assert not findings_of(take_snapshot())[0].is_urgent
+
+
+# --- workers ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_worker(found: Found, db: None) -> None:
+    """None that gives a sign of life."""
+    fired_until(timedelta(0))
+    worker(seen_at=database_now() - timedelta(minutes=3))
+    assert found()["workers"] == "no worker gives a sign of life"
+
+
+def test_a_lost_worker(calm: None, found: Found) -> None:
+    """One that was idle is not missed, and after a day it is history."""
+    busy = [{"actor": "check_payment", "message_id": "m", "args": "[]", "since": ""}]
+    for name, minutes, runs in (("lost", 3, busy), ("idle", 3, []), ("old", 25 * 60, busy)):
+        worker(name=name, seen_at=database_now() - timedelta(minutes=minutes), busy=runs)
+    assert found() == {"worker lost": "it ended without a word, busy with check_payment"}
+
+
+def test_runs_that_the_history_lacks(found: Found, db: None) -> None:
+    """As the worker itself counts them."""
+    fired_until(timedelta(0))
+    worker(queues=["urgent", "routine"], unrecorded=7)
+    assert found() == {"worker host:1:abc": "7 runs are missing in the history"}
+
+
+def test_several_releases(calm: None, found: Found) -> None:
+    """Side by side, of workers that run."""
+    worker(name="new", release="2.0")
+    worker(name="gone", release="0.9", seen_at=database_now() - timedelta(minutes=3))
+    assert found() == {"workers": "several releases run side by side: 2.0, none"}
+
+
+# --- queues ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_queue_that_no_worker_takes(found: Found, db: None) -> None:
+    """With actors that wait for it."""
+    fired_until(timedelta(0))
+    worker(queues=["urgent"])
+    [(subject, problem)] = found().items()
+    assert subject == "queue routine"
+    assert problem.startswith("no worker takes its messages: ")
+
+
+@pytest.fixture
+def dead_letter() -> Iterator[None]:
+    """One in the queue for urgent messages."""
+    broker = dramatiq.get_broker()
+    dead = broker.dead_letters_by_queue["urgent"]  # type: ignore[attr-defined]
+    dead.clear()
+    dead.append(MessageProxy(broker.get_actor("check_payment").message(1)))
+    yield
+    dead.clear()
+    ask_anew()
+
+
+def test_dead_letters(calm: None, dead_letter: None, found: Found) -> None:
+    """By queue."""
+    assert found() == {"queue urgent": "1 dead letter"}
+
+
+def test_what_only_rabbitmq_tells(calm: None) -> None:
+    """It is silent; its queues are long, have no consumers or other arguments than ours; its plugin does not answer."""
+    seen = take_snapshot()
+    [queue, *_] = seen.queues.value or []
+    long = replace(queue, name="urgent", ready=5_000)
+
+    def said(**answers: object) -> list[str]:
+        return [finding.problem for finding in findings_of(replace(seen, **answers))]  # type: ignore[arg-type]
+
+    assert said(queues=Latest(problem="RabbitMQ does not answer")) == ["RabbitMQ does not answer"]
+    assert said(queues=Latest([long])) == ["5000 messages wait"]
+    assert said(refused_arguments={"routine.DQ": "x-ttl"}) == ["it exists with other arguments (x-ttl)"]
+
+
+# --- people and settings ---------------------------------------------------------------------------------------------
+
+
+def test_rows_that_wait_for_a_person(calm: None, shop: Shop, found: Found) -> None:
+    """Of every kind, counted, since the oldest of them began."""
+    order, payment = shop.paid()
+    Payment.objects.filter(pk=payment.pk).update(attention=Attention.MISMATCH)
+    type(order).objects.filter(pk=order.pk).update(attention_note="paid twice")
+    said = found()
+    assert {subject: said.get(subject) for subject in ("payments", "orders")} == {
+        "payments": "1 waits for a person",
+        "orders": "1 waits for a person",
+    }
+
+
+def test_mails_that_were_given_up(calm: None, found: Found) -> None:
+    """They are for office hours."""
+    given_up(reporting.order(OrderStatus.PAID))
+    assert found()["mails"] == "1 was given up"
+
+
+def test_settings_that_do_not_suit_customers(calm: None, found: Found, settings: Settings) -> None:
+    """They let a shop start, and harm it."""
+    settings.PRODUCTION, settings.EMAIL_HOST, settings.SHOP_URL = True, "", "http://127.0.0.1:8000"
+    assert {"EMAIL_HOST", "SHOP_URL"} <= set(found())
+    seen = take_snapshot()
+    settings.BROKER_METRICS_URL = "http://127.0.0.1:9"
+    unknown = [replace(queue, unacked=None) for queue in seen.queues.value or []]
+    subjects = [finding.subject for finding in findings_of(replace(seen, queues=Latest(unknown)))]
+    assert "BROKER_METRICS_URL" in subjects
+
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def a_migration_is_missing(db: None) -> Iterator[None]:
+    """The table of migrations outlives a test."""
+    last = MigrationRecorder.Migration.objects.filter(app="actors").latest("pk")
+    last.delete()
+    yield
+    last.save()
+
+
+def test_a_database_that_lacks_migrations_is_the_only_finding(a_migration_is_missing: None, found: Found) -> None:
+    """All else depends on it."""
+    assert list(found()) == ["database"]
+
+
+def test_urgent_findings_come_first_then_the_oldest(calm: None, shop: Shop) -> None:
+    """So that whoever is on call reads from the top."""
+    pauses.pause(pauses.SCHEDULE, "settle_orders", "olga", "a test")
+    Payment.objects.update(attention=Attention.MISMATCH)
+    _, payment = shop.order()
+    Payment.objects.filter(pk=payment.pk).update(next_check_at=database_now() - timedelta(hours=2))
+    breaker.open_by_hand("sandbox", "olga", "a test")
+    shown = findings_of(take_snapshot())
+    assert [finding.subject for finding in shown] == ["open payments", "account sandbox", "schedule settle_orders"]
+
+
+def test_a_finding_speaks_the_language_of_its_reader(calm: None) -> None:
+    """All three parts of it."""
+    pauses.pause(pauses.QUEUE, "urgent", "ольга", "проба")
+    with translation.override("ru"):
+        [finding] = findings_of(take_snapshot())
+    assert finding.subject == "очередь urgent"
+    assert finding.problem == "пауза, её поставил(а) ольга: проба"
+    assert not finding.advice.isascii()
