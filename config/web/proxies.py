@@ -1,7 +1,7 @@
-"""Who sent a request, as far as our own proxies vouch for it.
+"""The sender of a request, as far as our own proxies vouch for it.
 
-Every proxy appends to X-Forwarded-For the address that connected to it; what stands further left was sent along, by
-anybody. So the header is read from the right, for as long as the one who wrote is a proxy of ours.
+Every proxy appends the address that connected to it to X-Forwarded-For. What stands further left came with the request
+and may be forged. So the header is read from the right, while the writer is one of our proxies.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ Address = IPv4Address | IPv6Address
 
 
 def sender(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The right-most address that is no proxy of ours; empty where our own proxy wrote what is no address.
+    """Return the right-most address that is not our proxy's; empty where our own proxy wrote something else.
 
-    `remote` is who connected to us, empty for a socket in the file system, which only a proxy on this machine reaches.
+    `remote` is the connecting address. It is empty for a Unix socket, which only a proxy on this machine can reach.
 
     >>> from ipaddress import ip_network
     >>> sender("10.0.0.9", "203.0.113.7, 198.51.100.2, 10.0.0.5", [ip_network("10.0.0.0/8")])
@@ -43,8 +43,8 @@ def _written(hop: str) -> str:
 
 
 def _address(text: str) -> Address | None:
-    """Some proxies add a port, as in `192.0.2.1:4711` and `[2001:db8::1]:4711`; IPv4 may come dressed as IPv6, and IPv6
-    with the name of our own network card, as in `fe80::1%eth0`.
+    """Parse an address. Some proxies add a port, as in `192.0.2.1:4711` and `[2001:db8::1]:4711`. IPv4 may come mapped
+    into IPv6, and IPv6 with the name of our network card, as in `fe80::1%eth0`.
     """
     if text.startswith("["):
         text = text[1:].partition("]")[0]

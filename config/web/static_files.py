@@ -4,16 +4,15 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):
-    """Made by `collectstatic`, with a compressed copy beside each file; earlier files stay for pages still open.
+    """Made by `collectstatic`, with a compressed copy beside each file. Earlier files stay for pages that are open.
 
-    A product names its picture in the database, so a name without a file is data, not a bug: its page is shown
-    without the picture instead of not at all.
+    A product names its picture in the database, so a missing file is a matter of data: the page is shown without it.
     """
 
     manifest_strict = False
 
     def stored_name(self, name: str) -> str:
-        """The name with the hash, or as it is where there is no such file."""
+        """Return the name with the hash, or the name itself where the file is missing."""
         try:
             return str(super().stored_name(name))
         except ValueError:
