@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.stack.ports import wait_until
-from tests.stack.processes import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITERS, LINES = 4, 300
@@ -121,15 +120,6 @@ def test_a_file_that_is_lost_later_stops_no_work(tmp_path: Path) -> None:
     assert [json.loads(line)["event"] for line in ended.stderr.splitlines() if line.startswith("{")] == [
         "one", "two", "three",
     ]  # fmt: skip
-
-
-def test_a_scheduler_writes_it_too(tmp_path: Path) -> None:
-    """Like every process that Django sets up: web, workers, scheduler and commands."""
-    file = tmp_path / "shop.log"
-    given = environment(file, tmp_path, SCHEDULER_METRICS_PORT="0")
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=given, timeout=120, check=True)
-    with Program("scheduler", [sys.executable, "manage.py", "runscheduler"], given, cwd=ROOT):
-        wait_until(lambda: file.exists() and "scheduler." in file.read_text(), "it had logged", 60)
 
 
 def test_a_setting_of_an_earlier_release_is_named_in_the_log(tmp_path: Path) -> None:
