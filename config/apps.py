@@ -7,7 +7,6 @@ from config.env import removed
 
 class ConfigConfig(AppConfig):
     name = "config"
-    default = True
 
     def ready(self) -> None:
         """Warn about settings that have no effect any more."""

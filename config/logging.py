@@ -9,6 +9,7 @@ import contextvars
 import json
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,16 +105,12 @@ class SharedFile(logging.handlers.WatchedFileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.reopenIfNeeded()
-            stream: Any = self.stream or self._open()
-            self.stream = stream
-            stream.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+            self.stream = self.stream or self._open()
+            os.write(self.stream.fileno(), f"{self.format(record)}\n".encode(errors="backslashreplace"))
         except Exception as error:
             self._say_once(error)
         else:
             self._is_in_trouble = False
-
-    def _open(self) -> Any:
-        return open(self.baseFilename, "ab", buffering=0)
 
     def _say_once(self, error: Exception) -> None:
         if not self._is_in_trouble:
