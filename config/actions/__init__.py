@@ -5,30 +5,7 @@ browser, `admin` puts actions into the lists and on the pages of Django's admin.
 """
 
 from config.actions.forms import Question, Reason
-from config.actions.model import (
-    Action,
-    ActionRefused,
-    Outcome,
-    RefusedForAll,
-    Subject,
-    Text,
-    do_all,
-    do_one,
-    record,
-    row_of,
-)
+from config.actions.model import Action, ActionRefused, RefusedForAll, Subject, Text, do_one, record, row_of
 
-__all__ = [
-    "Action",
-    "ActionRefused",
-    "Outcome",
-    "Question",
-    "Reason",
-    "RefusedForAll",
-    "Subject",
-    "Text",
-    "do_all",
-    "do_one",
-    "record",
-    "row_of",
-]
+__all__ = ["Action", "ActionRefused", "Question", "Reason", "RefusedForAll", "Subject", "Text"]
+__all__ += ["do_one", "record", "row_of"]
