@@ -7,7 +7,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.resolutions import MoneyForm
-from billing.models import Refund
 from commerce import late_payments, orders
 from commerce.models import Order, OrderEvent, OrderStatus
 from config.actions import Action, Question, Reason, Subject, row_of
@@ -29,18 +28,6 @@ class LateMoneyForm(MoneyForm):
         self.fields["payment"] = forms.TypedChoiceField(coerce=int, label=_("Payment"), choices=choices or known)
 
 
-def _accept(order_id: int, by: str, why: str, key: str, payment: int) -> Order:
-    return late_payments.accept(order_id, payment, by, why)
-
-
-def _give_back(order_id: int, by: str, why: str, key: str, payment: int) -> Refund:
-    return late_payments.give_back(order_id, payment, by, why, key)
-
-
-def _leave(order_id: int, by: str, why: str, key: str, payment: int) -> Order:
-    return late_payments.keep_parked(order_id, payment, by, why)
-
-
 def _has_late_money(order: Order) -> bool:
     return bool(late_payments.waiting(order))
 
@@ -58,19 +45,25 @@ ACCEPT, GIVE_BACK, LEAVE = (
     Action(
         "accept", _("Take the order up again"),
         _("The money counts, and the order is paid. Its goods are put aside, if they are still there."),
-        ("commerce.change_order",), row_of(Order), _accept, _("Orders taken up again"), form=LateMoneyForm,
+        ("commerce.change_order",), row_of(Order),
+        lambda order, by, why, key, payment: late_payments.accept(order, payment, by, why),
+        _("Orders taken up again"), form=LateMoneyForm,
         offered=lambda order: not order.was_paid and _has_late_money(order), named=_named,
     ),
     Action(
         "give-back", _("Give the money back"),
         _("All of it goes back to the customer; the order stays as it is."),
-        ("billing.add_refund",), row_of(Order), _give_back, _("Late payments given back"), form=LateMoneyForm,
+        ("billing.add_refund",), row_of(Order),
+        lambda order, by, why, key, payment: late_payments.give_back(order, payment, by, why, key),
+        _("Late payments given back"), form=LateMoneyForm,
         offered=_has_late_money, named=_named,
     ),
     Action(
         "leave", _("Leave it waiting"),
         _("Nothing happens to the money; the order still needs a person, with your reason."),
-        ("commerce.change_order",), row_of(Order), _leave, _("Late payments left waiting"), form=LateMoneyForm,
+        ("commerce.change_order",), row_of(Order),
+        lambda order, by, why, key, payment: late_payments.keep_parked(order, payment, by, why),
+        _("Late payments left waiting"), form=LateMoneyForm,
         offered=_has_late_money, named=_named,
     ),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from actors.runtime.pruning import prune_jobs
 from actors.runtime.recorder import BATCH, BUFFER, Recorder, recorder
 from billing.models import AskedBy
 from billing.payments.check import CHECK_QUEUE
+from config.actions import ActionRefused
 from config.due.queue import database_now
 from config.messaging.consumers import HandBackPaused, Paused
 from tests.shop import Shop
@@ -147,9 +148,9 @@ def test_a_job_of_the_history_is_run_again() -> None:
     message = dramatiq.Message.decode(waiting.get_nowait())
     waiting.task_done()
     assert (message.message_id, message.args) == (message_id, (17,))
-    with pytest.raises(ValueError, match="no such actor"):
+    with pytest.raises(ActionRefused, match="no such actor"):
         history.run_again(a_job(actor="open_the_safe"))
-    with pytest.raises(ValueError, match="arguments are gone"):
+    with pytest.raises(ActionRefused, match="arguments are gone"):
         history.run_again(a_job(args='"9000 characters"'))
 
 
