@@ -1,13 +1,13 @@
 """Orders that a person must look at, beside billing's own items of the attention list."""
 
-from billing.attention import ATTENTIVE
 from billing.attention_list import Item, item
 from commerce.admin.resolutions import OF_ORDERS
+from commerce.attention import ORDERS
 
 
 def items(limit: int) -> list[Item]:
     """The newest orders with a note for a person."""
     return [
         item(row, OF_ORDERS, row.public_id, row.placed_at, f"order {row.get_status_display()}", row.attention_note)
-        for row in ATTENTIVE["order"].rows()[:limit]
+        for row in ORDERS.rows()[:limit]
     ]

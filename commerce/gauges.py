@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from billing.attention import ATTENTIVE, Attentive
-from commerce.models import Notification, Order
+from commerce.models import Notification
 from commerce.notifications import MAILS
 from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 from config.metrics.registry import DATABASE, Value, reader, reading
@@ -15,9 +14,6 @@ UNSENT_GAUGE = reading(
     f"Mails that were not sent: queued, or given up; {COUNTED_AT_MOST} means as many or more.",
     "status",
 )
-
-
-ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), "placed_at")
 
 
 @reader(DATABASE)

@@ -23,6 +23,7 @@ from billing.admin.bases import (
 )
 from billing.admin.filters import ByAccount, ByWhatCame, needs_a_person
 from billing.admin.resolutions import OF_PAYMENTS, OF_REFUNDS, REFUND
+from billing.attention import ATTENTIVE
 from billing.lookup import number_in, payments_named
 from billing.models import Callback, Difference, Payment, PaymentEvent, Refund
 from config.actions.admin import ActionAdmin
@@ -61,7 +62,14 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     """Payments, and the way to ask about them at once."""
 
     list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
-    list_filter = (needs_a_person(~Q(attention="")), "status", "attention", "created_at", ByWhatCame, ByAccount)
+    list_filter = (
+        needs_a_person(ATTENTIVE["payment"].needs_a_person),
+        "status",
+        "attention",
+        "created_at",
+        ByWhatCame,
+        ByAccount,
+    )
     search_fields = ("reference", "provider_ref")
     search_help_text = "In full: the reference, the provider's id, or the number of the payment."
     fields = (
@@ -121,7 +129,7 @@ class RefundAdmin(ActionAdmin, AboutPayment):
     """Money on its way back. A refund begins at its payment."""
 
     list_display = ("id", "about", "amount", "status", "attention", "wanted_by", "next_check_at", "created_at")
-    list_filter = (needs_a_person(~Q(attention="")), "status", "attention", "created_at")
+    list_filter = (needs_a_person(ATTENTIVE["refund"].needs_a_person), "status", "attention", "created_at")
     list_select_related = ("payment",)
     fields = (
         "about", "amount", "status", "raw_status", "reason", "attention", "attention_note", "wanted_by", "why",

@@ -11,6 +11,7 @@ from billing.admin.bases import ReadOnlyAdmin
 from billing.admin.filters import needs_a_person
 from billing.admin.payments import AboutPayment
 from billing.admin.resolutions import OF_DIFFERENCES
+from billing.attention import ATTENTIVE
 from billing.models import Difference, Reconciliation
 from billing.models.reconciliation import STANDING
 from config.actions.admin import ActionAdmin
@@ -42,7 +43,7 @@ class DifferenceAdmin(ActionAdmin, AboutPayment):
     """What the provider and we do not agree on; a person says what became of it."""
 
     list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "ours", "theirs", "found_at")
-    list_filter = (needs_a_person(Q(state=Difference.State.PARKED)), "state", "kind", "account")
+    list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", "account")
     fields = (
         "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "ours", "theirs",
         "found_at", "last_found_at", "decided_by", "why", "offers",

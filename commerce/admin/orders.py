@@ -15,6 +15,7 @@ from billing.admin import LargeTable, ReadOnlyInline, link_to_row, link_to_searc
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
+from commerce.attention import ORDERS
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.timeline import timeline
 from config.actions.admin import ActionAdmin
@@ -51,7 +52,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     """What was ordered, everything that belongs to it, and its story."""
 
     list_display = ("public_id", "status", "total", "name", "email", "placed_at", "attention_note")
-    list_filter = (needs_a_person(~Q(attention_note="")), "status", "placed_at")
+    list_filter = (needs_a_person(ORDERS.needs_a_person), "status", "placed_at")
     search_fields = ("public_id", "email")
     search_help_text = "In full: the number of the order, or the customer's mail address."
     inlines = (LineInline, NotificationInline)

@@ -162,8 +162,11 @@ def test_a_paused_queue_keeps_its_messages_and_what_runs_is_run_once(worker: Hou
 
 
 def test_the_doctor_finds_nothing_in_a_full_house(house: House) -> None:
-    """And says so with its status. Workers that other tests have killed would be a finding for an hour."""
+    """And says so with its status. What other tests have left for a person would be findings for long."""
     house.sql("DELETE FROM actors_worker")
+    house.sql("UPDATE billing_payment SET attention = '', attention_note = ''")
+    house.sql("UPDATE commerce_order SET attention_note = ''")
+    house.sql("UPDATE commerce_notification SET status = 'sent' WHERE status = 'given_up'")
     house.run("web", "worker", "scheduler")
     said = []
 
@@ -187,7 +190,7 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(worker: House) -> None:
     try:
         said = worker.manage("jobs", "doctor")
         assert said.returncode == 1
-        assert "queue urgent: nobody consumes it" in said.stdout
+        assert "queue urgent: no worker takes its messages" in said.stdout
         assert "queue routine.DQ: it exists with other arguments" in said.stdout
     finally:
         with worker.channel() as channel:

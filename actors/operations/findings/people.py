@@ -20,6 +20,7 @@ LISTS = {
 
 
 def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
+    """By kind of row."""
     subjects = {"payment": _("payments"), "refund": _("refunds"), "difference": _("differences"), "order": _("orders")}
     for waiting in seen.waiting:
         if waiting.rows:
@@ -34,6 +35,7 @@ def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
 
 
 def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
+    """Mails that are not tried again."""
     if lost := seen.mails_given_up:
         text = ngettext("%(n)s was given up", "%(n)s were given up", lost) % {"n": counted(lost)}
         advice = _("Correct the address or the server, then send them again.")

@@ -94,7 +94,7 @@ def test_each_page_is_there_as_json(boss: Client, house: dict[str, str]) -> None
     told = {name: boss.get(address, {"as": "json"}).json() for name, address in addresses().items()}
 
     assert told["payments"]["tracks"][0]["account"] == "sandbox"
-    assert told["workers"]["workers"][0]["host"] == "host"
+    assert told["workers"]["workers"][0]["row"]["host"] == "host"
     assert told["job"]["job"]["actor"] == "check_payment"
 
 

@@ -1,0 +1,8 @@
+"""Orders that a person must look at, beside billing's own rows."""
+
+from django.db.models import Q
+
+from billing.attention import ATTENTIVE, Attentive
+from commerce.models import Order
+
+ORDERS = ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), "placed_at")
