@@ -12,9 +12,9 @@ from billing.callbacks.inbox import CALLBACK_QUEUE
 from billing.payments.check import CHECK_QUEUE
 from billing.reconciliation.day import RECONCILIATION_QUEUE
 from billing.refunds.follow import REFUND_QUEUE
-from commerce.notifications import MAILS
+from commerce.mail.queue import MAIL_QUEUE
+from commerce.models.notification import without_texts
 from commerce.orders import EXPIRY_QUEUE
-from commerce.reports_mail import REPORT_MAILS
 from commerce.settlement import SETTLEMENT_QUEUE
 from config.due import lag
 from config.due.queue import Due
@@ -62,10 +62,9 @@ KINDS = (
     Kind(_("open payments"), CHECK_QUEUE, "check_pending_payments"),
     Kind(_("stored callbacks"), CALLBACK_QUEUE, "process_waiting_callbacks", trim=_without("body")),
     Kind(_("payment events the shop has not seen"), SETTLEMENT_QUEUE, "settle_orders"),
-    Kind(_("mails"), MAILS, "send_pending_emails", trim=_without("text", "html")),
+    Kind(_("mails"), MAIL_QUEUE, "send_pending_emails", trim=without_texts),
     Kind(_("orders nobody has paid for"), EXPIRY_QUEUE, "expire_orders", may_be_early=False),
     Kind(_("refunds on their way"), REFUND_QUEUE, "follow_refunds", trim=_with_payment),
-    Kind(_("mails about a day's report"), REPORT_MAILS, "send_daily_reports"),
     Kind(_("days to compare with a provider's list"), RECONCILIATION_QUEUE, "reconcile_payments"),
 )  # fmt: skip
 """Those first for which a customer may be waiting."""

@@ -6,7 +6,6 @@ from datetime import date
 import dramatiq
 
 from actors.queues import ROUTINE
-from commerce import reports_mail
 from commerce.errors import CannotReport
 from commerce.reports import service as reports
 from config.due.queue import database_now
@@ -17,15 +16,14 @@ log = logging.getLogger(__name__)
 
 @dramatiq.actor(**ROUTINE)
 def generate_daily_report(day: str | None = None) -> int:
-    """The report of one closed day (like 2026-03-29), or of every closed day that has none, and their mails."""
-    built = _build_missing() if day is None else _build_one(day)
-    return built + reports_mail.send_due()
+    """The report of one closed day (like 2026-03-29), or of every closed day that has none."""
+    return _build_missing() if day is None else _build_one(day)
 
 
 @dramatiq.actor(**ROUTINE)
-def send_daily_reports() -> int:
-    """The sweep: what a lost message or another midnight than UTC's left to build, and every due mail."""
-    return int(generate_daily_report.fn())
+def build_missing_reports() -> int:
+    """The sweep: builds what a lost message, or another midnight than UTC's, has left."""
+    return _build_missing()
 
 
 def _build_missing() -> int:

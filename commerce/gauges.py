@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
+from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Notification
-from commerce.notifications import MAILS
 from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 from config.metrics.registry import DATABASE, Value, reader, reading
 
@@ -26,7 +26,7 @@ def mails() -> Iterator[Value]:
 
 def unsent_mails() -> tuple[int, int]:
     """How many mails are queued and how many were given up, each counted up to COUNTED_AT_MOST."""
-    queued, lost = in_one_round_trip(capped(MAILS.appointments(), "send_after"), capped(mails_given_up(), "pk"))
+    queued, lost = in_one_round_trip(capped(MAIL_QUEUE.appointments(), "send_after"), capped(mails_given_up(), "pk"))
     return queued, lost
 
 

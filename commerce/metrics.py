@@ -19,7 +19,7 @@ CHECKOUT_SECONDS = histogram(
     "outcome",
     buckets=SECONDS_BUCKETS,
 )
-MAILS = counter(
+MAILS_TOTAL = counter(
     "tillkeeper_mails_total",
     "Mails by what became of them: sent, put_off, given_up, uncertain (given up, for it may have arrived).",
     *("kind", "outcome"),

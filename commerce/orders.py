@@ -12,8 +12,9 @@ from django.urls import reverse
 from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
-from commerce import carts, delivery, notifications, stock
+from commerce import carts, delivery, stock
 from commerce.errors import EmptyCart, SeveralCurrencies, TooMuch, TotalChanged
+from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus, Product
 from commerce.models.order import ORDER_ARROWS
@@ -162,8 +163,8 @@ def mark_paid(order: Order, payment: Payment) -> None:
     order.end(OrderStatus.PAID, database_now())
     order.paid_with = payment
     order.save()
-    notifications.queue_order_confirmation(order)
-    notifications.queue_seller_notifications(order)
+    queue_order_confirmation(order)
+    queue_seller_notifications(order)
     transaction.on_commit(lambda: log.info("order.paid", extra={"order": order.public_id}))
     transaction.on_commit(ORDERS_TOTAL.labels("paid").inc)
 

@@ -14,7 +14,8 @@ from django.db.models import Sum
 from billing.models import Payment, PaymentEvent, Refund
 from billing.payments import service as payments
 from billing.states import RefundStatus, Status
-from commerce import late_payments, notifications, orders, stock
+from commerce import late_payments, orders, stock
+from commerce.mail.queue import queue_money_back, queue_stop_packing
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Order, OrderStatus
 from commerce.orders import give_up
@@ -72,7 +73,7 @@ def _take_money(payment: Payment, order: Order) -> None:
 def _take_refund(refund: Refund, order: Order) -> None:
     """Whatever the money was for, the customer hears that it went back, and a person that it did not."""
     if refund.status == RefundStatus.SUCCEEDED:
-        notifications.queue_money_back(order, refund)
+        queue_money_back(order, refund)
     elif not refund.is_open:
         reason = refund.reason or refund.raw_status
         orders.require_attention(order, f"refund {refund.pk} of {refund.amount} did not go through: {reason}")
@@ -89,7 +90,7 @@ def _count_refunds(payment: Payment, order: Order) -> None:
     if order.is_paid and payment.received and order.refunded_minor >= payment.received.minor:
         if order.delivered_at is None:
             stock.give_back(order)
-            notifications.queue_stop_packing(order)
+            queue_stop_packing(order)
         order.refund(database_now())
         transaction.on_commit(lambda: log.info("order.refunded", extra={"order": order.public_id}))
         transaction.on_commit(ORDERS_TOTAL.labels("refunded").inc)

@@ -123,9 +123,20 @@ def _group(children: int) -> Group:
     return group
 
 
-def _report(_: int) -> DailyReport:
+def _report(children: int) -> DailyReport:
     day = reporting.DAY + timedelta(days=DailyReport.objects.count())
-    return DailyReport.objects.create(day=day, numbers={}, built_at=reporting.MORNING)
+    report = DailyReport.objects.create(day=day, numbers={}, built_at=reporting.MORNING)
+    for number in range(children):
+        report_mail(report, f"manager{number}@example.com")
+    return report
+
+
+def report_mail(report: DailyReport, recipient: str, status: str = "sent", error: str = "") -> Notification:
+    """One that has come to its end."""
+    return Notification.objects.create(
+        report=report, kind=Notification.Kind.REPORT, recipient=recipient, subject="s", text="t",
+        message_id=f"<{uuid4()}@example.com>", status=status, error=error,
+    )  # fmt: skip
 
 
 def _seller(_: int) -> Seller:

@@ -7,6 +7,8 @@ from django.utils.text import slugify
 from billing.models import Payment, PaymentEvent
 from billing.states import END_STATES, Status
 from commerce.models import Notification, Order, OrderLine, OrderStatus, Product, Seller
+from commerce.reports import days
+from config.due.queue import database_now
 
 DAY = date(2026, 3, 2)
 MORNING = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -19,6 +21,17 @@ _ENDS = {
     OrderStatus.EXPIRED: Status.EXPIRED,
     OrderStatus.AWAITING_PAYMENT: Status.PENDING,
 }
+
+
+def yesterday() -> date:
+    """The last day that is over."""
+    return days.last_closed(database_now())
+
+
+def noon(day: date) -> datetime:
+    """In the middle of it."""
+    start, end = days.bounds(day)
+    return start + (end - start) / 2
 
 
 def product(name: str = "Espresso", currency: str = "EUR", price_minor: int = 450) -> Product:

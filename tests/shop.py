@@ -18,7 +18,8 @@ from billing.refunds import follow as refunds
 from billing.sandbox import SandboxServer
 from billing.sandbox.callbacks import signature
 from billing.states import Status
-from commerce import carts, notifications, orders, settlement
+from commerce import carts, orders, settlement
+from commerce.mail import sending
 from commerce.models import Cart, Order, Product, Seller
 
 CUSTOMER = orders.Customer(email="ann@example.com", name="Ann", address="1 Main Street", language="en")
@@ -120,7 +121,7 @@ class Shop:
         """Everything that the schedule would do, until nothing is due any more."""
         for _ in range(20):
             done = inbox.process_due() + payment_sweep.check_due("sandbox", 5) + refunds.follow_due("sandbox", 5)
-            if not done + settlement.settle_due() + orders.expire_due() + notifications.send_due(100):
+            if not done + settlement.settle_due() + orders.expire_due() + sending.send_due(100):
                 return
 
     def sweep_now(self, payment: Payment) -> None:

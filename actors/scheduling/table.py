@@ -40,7 +40,7 @@ def entries() -> list[Entry]:
         Entry("follow_refunds", Every(5)),
         Entry("cleanup_old_carts", Cron("0 3 * * *"), catch_up=timedelta(hours=12)),
         Entry("generate_daily_report", Cron("0 0 * * *"), catch_up=timedelta(hours=23)),
-        Entry("send_daily_reports", Every(300), catch_up=timedelta(minutes=5)),
+        Entry("build_missing_reports", Every(300), catch_up=timedelta(minutes=5)),
         Entry("request_reviews", Cron("0 10 * * *"), catch_up=timedelta(hours=12)),
         Entry("prune_history", Cron("17 * * * *"), catch_up=timedelta(hours=2)),
     ]

@@ -9,21 +9,22 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
-from commerce import notifications
 from commerce.admin.orders import MOST_OF_ONE_CUSTOMER, orders_named
-from commerce.models import Notification, Order
+from commerce.mail import queue
+from commerce.models import DailyReport, Notification, Order
+from commerce.models.notification import without_texts
 from config.actions import Action, Reason, row_of
 from config.actions.admin import ActionAdmin
 
 
 def _send_again(mail_id: int, by: str, why: str) -> bool:
-    return notifications.send_again(mail_id)
+    return queue.send_again(mail_id)
 
 
 def _named(mail: Any) -> str:
     """A mail that may have been sent already says so."""
-    twice = "; a second copy may arrive" if mail.error.startswith(notifications.UNCERTAIN) else ""
-    return f"{mail.get_kind_display()} to {mail.recipient}: {mail.error or mail.get_status_display()}{twice}"
+    twice = "; a second copy may arrive" if mail.is_uncertain else ""
+    return f"{mail.title} → {mail.recipient}: {mail.error or mail.get_status_display()}{twice}"
 
 
 SEND_AGAIN = Action(
@@ -41,7 +42,6 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
 
     list_display = ("id", "about", "kind", "recipient", "status", "error", "queued_at", "sent_at")
     list_filter = (needs_a_person(Q(status=Notification.Status.GIVEN_UP)), "status", "kind", "queued_at")
-    list_select_related = ("order",)
     search_fields = ("recipient", "order__public_id")
     search_help_text = "In full: the mail address, or the number of the order."
     fields = (
@@ -51,9 +51,11 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     readonly_fields = ("about", "queued_at", "offers")
     list_actions = page_actions = (SEND_AGAIN,)
 
-    @admin.display(description="order")
     def about(self, mail: Notification) -> SafeString:
-        return link_to_row(Order, mail.order_id, mail.order.public_id)
+        """The order, or the day's report."""
+        if mail.order:
+            return link_to_row(Order, mail.order.pk, mail.order.public_id)
+        return link_to_row(DailyReport, mail.report_id, mail.title)
 
     def named(self, word: str) -> Q:
         """The orders are looked up first: a search over two tables at once would use no index."""
@@ -61,5 +63,5 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         return super().named(word) | Q(recipient__iexact=word) | Q(order_id__in=list(orders[:MOST_OF_ONE_CUSTOMER]))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The list does without the letters themselves."""
-        return super().get_queryset(request).defer("text", "html")
+        """The list does without the texts themselves."""
+        return without_texts(super().get_queryset(request)).select_related("order")

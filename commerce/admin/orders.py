@@ -17,6 +17,7 @@ from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
 from commerce.attention import ORDERS
 from commerce.models import Cart, Notification, Order, OrderLine
+from commerce.models.notification import without_texts
 from commerce.timeline import timeline
 from config.actions.admin import ActionAdmin
 
@@ -43,8 +44,8 @@ class NotificationInline(ReadOnlyInline):
     fields = ("kind", "recipient", "status", "queued_at", "send_after", "sent_at", "error")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Without the letters themselves."""
-        return super().get_queryset(request).defer("text", "html")
+        """Without the texts themselves."""
+        return without_texts(super().get_queryset(request))
 
 
 @admin.register(Order)

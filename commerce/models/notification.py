@@ -7,15 +7,19 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 
 from commerce.models.order import Order
+from commerce.models.report import DailyReport
 from config.due.queue import DueRow
+
+UNCERTAIN_PREFIX = "it may have been sent"
+"""The error of a mail begins with this if it was given up because no one knows whether it arrived."""
 
 
 class Notification(DueRow):
-    """One mail to one recipient about one occasion of an order, written in the transaction that gave the reason for it.
+    """One mail to one recipient, about one occasion of an order or about one day's report.
 
-    Everything in it is frozen here, Message-ID and date included, so a mail that has to be sent again is the same mail.
-    A crash between the mail server's "accepted" and our "sent" leaves it *uncertain*; what happens then depends on the
-    kind.
+    It is written in the transaction that gave the reason for it. Everything in it is frozen then, Message-ID and date
+    included, so a mail that has to be sent again is the same mail. A crash between the mail server's "accepted" and our
+    "sent" leaves it *uncertain*; what happens then depends on the kind.
     """
 
     class Kind(models.TextChoices):
@@ -26,15 +30,16 @@ class Notification(DueRow):
         REVIEW_REMINDER = "review_reminder", "review reminder"
         MONEY_BACK = "money_back", "money back"
         STOP_PACKING = "stop_packing", "stop packing"
+        REPORT = "report", "report"
 
         @property
         def held_if_uncertain(self) -> bool:
             """Is it better not sent than sent twice?
 
-            Who has paid, and who has to pack, must hear of it: a second copy costs a glance, silence costs a call. A
-            second reminder only annoys.
+            A person who has paid, or has to pack, must hear of it: a second copy costs a glance, silence costs a call.
+            A second reminder only annoys, and two mails about a day look like two sets of numbers.
             """
-            return self == Notification.Kind.REVIEW_REMINDER
+            return self in (Notification.Kind.REVIEW_REMINDER, Notification.Kind.REPORT)
 
     class Status(models.TextChoices):
         """What became of it."""
@@ -43,7 +48,11 @@ class Notification(DueRow):
         SENT = "sent", "sent"
         GIVEN_UP = "given_up", "given up"
 
-    order = models.ForeignKey(Order, models.PROTECT, related_name="notifications")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="notifications", null=True, blank=True)
+    report = models.ForeignKey(
+        DailyReport, models.PROTECT, related_name="notifications", null=True, blank=True, db_index=False
+    )
+    """Without an index of its own: `notification_once_per_report` begins with it."""
     kind = models.CharField(max_length=32, choices=Kind.choices)
     occasion = models.CharField(
         max_length=32, default="", db_default="", blank=True, help_text="For kinds of which an order may have several."
@@ -53,20 +62,29 @@ class Notification(DueRow):
     subject = models.CharField(max_length=200)
     text = models.TextField()
     html = models.TextField(blank=True, help_text="The same for readers that show more than text.")
+    attachment = models.TextField(default="", db_default="", blank=True, help_text="A report's numbers as CSV.")
     message_id = models.CharField(max_length=100, unique=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     error = models.CharField(max_length=200, blank=True, help_text="What the mail server said last.")
     queued_at = models.DateTimeField(auto_now_add=True)
     send_after = models.DateTimeField(null=True, blank=True, help_text="The due column.")
     sending_since = models.DateTimeField(null=True, blank=True, editable=False)
-    """Written before the mail server is spoken to, for kinds that are held if uncertain; cleared by the outcome. Found
-    set by a claim, it means that the worker did not come back from there."""
+    """Written before the mail server is spoken to, for kinds that are held if uncertain; cleared by the outcome. A
+    claim that finds it set knows that the last worker did not come back from there."""
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "kind", "occasion", "recipient"], name="notification_once"),
+            models.UniqueConstraint(
+                fields=["report", "recipient"], condition=Q(report__isnull=False), name="notification_once_per_report"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="report", report__isnull=False, order__isnull=True)
+                | (~Q(kind="report") & Q(report__isnull=True, order__isnull=False)),
+                name="notification_is_about_one_thing",
+            ),
             models.CheckConstraint(
                 condition=Q(status="queued", send_after__isnull=False)
                 | (~Q(status="queued") & Q(send_after__isnull=True)),
@@ -82,4 +100,19 @@ class Notification(DueRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} to {self.recipient} ({self.status})"
+        return f"{self.title} → {self.recipient} ({self.status})"
+
+    @property
+    def title(self) -> str:
+        """How a person names it: its kind, or the day of its report."""
+        return str(self.report) if self.report else self.get_kind_display()
+
+    @property
+    def is_uncertain(self) -> bool:
+        """It may have arrived: sent again, it may arrive twice."""
+        return self.error.startswith(UNCERTAIN_PREFIX)
+
+
+def without_texts(mails: "models.QuerySet[Notification]") -> "models.QuerySet[Notification]":
+    """For lists: with the report that names a mail, and without what the mail says."""
+    return mails.select_related("report").defer("text", "html", "attachment", "report__numbers")

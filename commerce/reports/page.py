@@ -1,5 +1,6 @@
 """What the page and the mail of a report show: words for the numbers, in the reader's language."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from billing.models import AskedBy
-from commerce.models import DailyReport
+from commerce.models import DailyReport, Notification
+from commerce.models.notification import without_texts
 from commerce.reports import charts
 from commerce.reports.charts import Part, Series
 from commerce.reports.numbers import Numbers
@@ -36,7 +38,6 @@ def page(report: DailyReport) -> dict[str, Any]:
         "outcomes": _shares(outcomes(numbers)),
         "found_by": _shares(found_by(numbers)),
         "mails": _shares(mails(numbers)),
-        "mail_word": _mail_word(report),
         "products": [(sold, sold.quantity / numbers.products[0].quantity * 100) for sold in numbers.products],
     }
 
@@ -102,17 +103,23 @@ def mails(numbers: Numbers) -> list[Part]:
     ]
 
 
-def _mail_word(report: DailyReport) -> str:
+def mails_to_managers(report: DailyReport) -> str:
+    """What became of the mails about it, like "sent", or "sent (2), given up (1)" where they differ."""
+    words = Counter(_mail_word(mail) for mail in without_texts(report.notifications.all()))
+    if len(words) > 1:
+        return ", ".join(f"{word} ({number})" for word, number in sorted(words.items()))
+    return next(iter(words), pgettext("mail to the managers", "none"))
+
+
+def _mail_word(mail: Notification) -> str:
+    if mail.is_uncertain:
+        return pgettext("mail to the managers", "it may have arrived, so it is not sent again")
     words = {
-        DailyReport.MailState.NONE: pgettext("mail to the managers", "none"),
-        DailyReport.MailState.QUEUED: pgettext("mail to the managers", "not sent yet"),
-        DailyReport.MailState.SENT: pgettext("mail to the managers", "sent"),
-        DailyReport.MailState.UNCERTAIN: pgettext(
-            "mail to the managers", "it may have arrived, so it is not sent again"
-        ),
-        DailyReport.MailState.GIVEN_UP: pgettext("mail to the managers", "given up"),
+        Notification.Status.QUEUED: pgettext("mail to the managers", "not sent yet"),
+        Notification.Status.SENT: pgettext("mail to the managers", "sent"),
+        Notification.Status.GIVEN_UP: pgettext("mail to the managers", "given up"),
     }
-    return words[DailyReport.MailState(report.mail_state)]
+    return words[Notification.Status(mail.status)]
 
 
 def _shares(parts: list[Part]) -> list[Share]:

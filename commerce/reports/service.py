@@ -30,6 +30,7 @@ from django.db.models.functions import Coalesce, NullIf, TruncMinute
 from billing.models import Payment, PaymentEvent, Refund
 from billing.states import RefundStatus, Status
 from commerce.errors import CannotReport
+from commerce.mail.queue import queue_report
 from commerce.models import DailyReport, Notification, Order, OrderLine, OrderStatus
 from commerce.models.order import WAS_PAID
 from commerce.reports import days
@@ -45,7 +46,7 @@ BATCH = 50
 TOP_PRODUCTS = 10
 
 MAILED_WITHIN = timedelta(days=3)
-"""A day that was over for longer when its report was built is history: nobody wants last year in the inbox."""
+"""A day that ended longer ago than this when its report was built is history, and is not mailed by itself."""
 
 
 def build(day: date) -> DailyReport:
@@ -55,7 +56,7 @@ def build(day: date) -> DailyReport:
 
 
 def rebuild(day: date) -> DailyReport:
-    """Count the day again and write the new numbers down; its mail is left alone. Raises CannotReport as `build`."""
+    """Count the day again and write the new numbers down; its mails stay. Raises CannotReport as `build`."""
     check_day(day, database_now())
     numbers = _count(day)
     news = {"numbers": numbers.to_json(), "built_at": database_now()}
@@ -119,12 +120,13 @@ def _first_day() -> date | None:
 
 
 def _write(day: date, numbers: Numbers) -> DailyReport:
-    """Two builders may come here at once; the day is unique, and the second one gets the row of the first."""
+    """The report and its mails. Two builders may meet here: the day is unique, the second gets the row of the first."""
     now = database_now()
-    facts: dict[str, Any] = {"numbers": numbers.to_json(), "built_at": now}
-    if settings.REPORT_RECIPIENTS and now - days.bounds(day)[1] < MAILED_WITHIN:
-        facts |= {"mail_state": DailyReport.MailState.QUEUED, "mail_after": now}
-    report, created = DailyReport.objects.get_or_create(day=day, defaults=facts)
+    with transaction.atomic():
+        facts = {"numbers": numbers.to_json(), "built_at": now}
+        report, created = DailyReport.objects.get_or_create(day=day, defaults=facts)
+        if created and now - days.bounds(day)[1] < MAILED_WITHIN:
+            queue_report(report)
     if created:
         log.info("report.built", extra={"day": day.isoformat(), "placed": numbers.placed, "paid": numbers.paid})
     return report
@@ -140,7 +142,8 @@ def _count(day: date) -> Numbers:
     refunds = Refund.objects.filter(status=RefundStatus.SUCCEEDED, ended_at__gte=start, ended_at__lt=end)
     with _snapshot():
         outcome = _by(placed, "status")
-        mails = _by(Notification.objects.filter(queued_at__gte=start, queued_at__lt=end), "status")
+        about_orders = Notification.objects.filter(order__isnull=False)
+        mails = _by(about_orders.filter(queued_at__gte=start, queued_at__lt=end), "status")
         return Numbers(
             hours=_hours(day, placed, paid),
             placed_paid=sum(outcome.pop(status, 0) for status in WAS_PAID),

@@ -50,6 +50,7 @@ def report(request: HttpRequest, day: date) -> HttpResponse:
     """One day."""
     shown = get_object_or_404(DailyReport, day=day)
     page: dict[str, Any] = {**report_page.page(shown), **report_page.day_charts(shown.figures)}
+    page["mail_word"] = report_page.mails_to_managers(shown)
     page["earlier"] = DailyReport.objects.filter(day__lt=day).order_by("-day").first()
     page["later"] = DailyReport.objects.filter(day__gt=day).order_by("day").first()
     return render(request, "commerce/report.html", page)

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 
-from commerce import notifications
 from commerce.errors import NothingToReview, ReviewPublished
+from commerce.mail.queue import queue_review_reminder
 from commerce.models import Order, OrderLine, OrderStatus, Review
 from commerce.reviews.links import Subject
 from config.due.queue import database_now
@@ -100,7 +100,7 @@ def _ask(order_id: int, now: datetime) -> bool:
             return False
         lines = _to_ask_about(order)
         if lines:
-            notifications.queue_review_reminder(order, lines)
+            queue_review_reminder(order, lines)
         order.reviews_asked_at = now
         order.save(update_fields=["reviews_asked_at"])
     return bool(lines)

@@ -170,7 +170,7 @@ ATTENTION_SOURCES = ["billing.attention_list.items", "commerce.attention_list.it
 
 # --- mail ----------------------------------------------------------------------------------------------------------
 
-EMAIL_BACKEND = f"{'commerce.mailserver' if EMAIL_HOST else 'django.core.mail.backends.filebased'}.EmailBackend"
+EMAIL_BACKEND = f"{'commerce.mail.smtp' if EMAIL_HOST else 'django.core.mail.backends.filebased'}.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 
 # --- logs ------------------------------------------------------------------------------------------------------------

@@ -61,9 +61,9 @@ MAIL = Dashboard(
                 ),
                 chart(
                     "Lag",
-                    "How late the oldest due mail is, and the mails about daily reports.",
+                    "How late the oldest due mail is.",
                     "s",
-                    Query('max by (work) (tillkeeper_lag_seconds{work=~"notification|daily_report"})', "{{work}}"),
+                    Query('max by (work) (tillkeeper_lag_seconds{work="notification"})', "{{work}}"),
                 ),
                 chart(
                     "How long a sweep takes",

@@ -22,11 +22,11 @@ from django.db import connection  # noqa: E402 (models can be imported once Djan
 from django.db.models.functions import Now  # noqa: E402
 
 from actors.notifications import send_pending_emails  # noqa: E402
-from commerce import letters, wire  # noqa: E402
+from commerce.mail import content, message, mime  # noqa: E402
 from commerce.models import Notification, Order, OrderLine, OrderStatus, Product, Seller  # noqa: E402
 from config.due.queue import database_now  # noqa: E402
 
-MAILS = Notification.objects.filter(send_after__isnull=False)
+DUE_MAILS = Notification.objects.filter(send_after__isnull=False)
 SENDER = "shop@example.com"
 
 LOOK_S = 0.02
@@ -55,17 +55,17 @@ def _write_mails(count: int) -> None:
     for order in orders:
         facts = {"price_minor": 890, "currency": "EUR", "quantity": 1, "name": product.name}
         lines = [OrderLine(order=order, product=product, **facts) for _ in range(3)]
-        letter = letters.write(kind, "en", order.name, order, lines)
+        written = content.of_order(kind, "en", order.name, order, lines)
         Notification.objects.create(
-            order=order, kind=kind, recipient=order.email, recipient_name=order.name, subject=letter.subject,
-            text=letter.text, html=letter.html, message_id=f"<{order.pk}@example.com>", send_after=now,
+            order=order, kind=kind, recipient=order.email, recipient_name=order.name, subject=written.subject,
+            text=written.text, html=written.html, message_id=f"<{order.pk}@example.com>", send_after=now,
         )  # fmt: skip
 
 
 def _bare(count: int) -> float:
     """What smtplib can do: the mails are bytes already, and nobody notes that they were sent."""
     mails = Notification.objects.order_by("pk")[:count]
-    ready = [(mail.recipient, wire.as_bytes(letters.message(mail))) for mail in mails]
+    ready = [(mail.recipient, mime.as_bytes(message.of(mail))) for mail in mails]
     started = time.perf_counter()
     with smtplib.SMTP(settings.EMAIL_HOST, settings.EMAIL_PORT, timeout=settings.EMAIL_TIMEOUT_S) as client:
         for recipient, data in ready:
@@ -81,7 +81,7 @@ def _worker(count: int) -> float:
         cursor.execute("VACUUM ANALYZE commerce_notification")  # as autovacuum does in a database that lives
     started = time.perf_counter()
     send_pending_emails.send()
-    while MAILS.exists():
+    while DUE_MAILS.exists():
         time.sleep(LOOK_S)
     took = time.perf_counter() - started
     assert Notification.objects.filter(status=Notification.Status.SENT, sent_at__lte=Now()).count() == count

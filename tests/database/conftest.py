@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 
 from billing.limits import breaker
 from billing.sandbox import SandboxServer
-from commerce import mailserver
+from commerce.mail import connection
 from tests.money.world import World
 from tests.shop import sandbox_account
 from tests.stack.mail import MailServer
@@ -34,11 +34,11 @@ def other(sandbox: SandboxServer, settings: Settings) -> Iterator[SandboxServer]
 def make_world(settings: Settings) -> Iterator[Callable[..., World]]:
     """Each example has one of its own; the mail server is for all of them."""
     with MailServer() as mail:
-        settings.EMAIL_BACKEND = "commerce.mailserver.EmailBackend"
+        settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail.port
-        mailserver.breaker.reset()
+        connection.breaker.reset()
         yield partial(World, settings, mail)
-        mailserver.breaker.reset()
+        connection.breaker.reset()
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from billing.models import Payment
-from commerce import notifications, orders
+from commerce import orders
+from commerce.mail import queue, sending
 from commerce.models import Notification, Order, OrderEvent, OrderStatus
 from commerce.timeline import timeline
 from tests import backstage, reporting
@@ -154,7 +155,7 @@ def test_a_mail_that_was_given_up_is_sent_again(sam: Client, settings: Settings,
     mail, sent = given_up(), backstage.mail(reporting.order())
 
     answer = act(sam, "send-mail-again", mail, sent, confirmed="yes", why="the mailbox is there now")
-    notifications.send_due(100)
+    sending.send_due(100)
 
     assert said(answer) == ["Mails that are sent again: 1.", "Mails that were not given up: 1."]
     assert [message.extra_headers["Message-ID"] for message in mailoutbox] == [mail.message_id]
@@ -174,7 +175,7 @@ def test_a_mail_is_sent_again_once(shop: Shop) -> None:
     """Whoever clicks at the same moment finds it queued."""
     mail = given_up()
 
-    assert sum(at_once(*[lambda: notifications.send_again(mail.pk)] * 4)) == 1
+    assert sum(at_once(*[lambda: queue.send_again(mail.pk)] * 4)) == 1
 
 
 # --- payments --------------------------------------------------------------------------------------------------------

@@ -227,6 +227,16 @@ def test_everything_about_an_order_is_linked(boss: Client) -> None:
     assert address(Order, "change", order.pk) in boss.get(address(Notification)).content.decode()
 
 
+def test_a_mail_about_a_report_leads_to_its_day(boss: Client) -> None:
+    """In the list, and from the day back to what became of the mail."""
+    report = make(DailyReport, 1)
+    mail = Notification.objects.get(report_id=report.pk)
+
+    listed = boss.get(address(Notification), {"q": mail.recipient}).content.decode()
+    assert f'href="{address(DailyReport, "change", report.pk)}">{report}</a>' in listed
+    assert mail.recipient in boss.get(address(DailyReport, "change", report.pk)).content.decode()
+
+
 def test_an_order_links_to_its_customer_and_cart(boss: Client) -> None:
     """Where it has them."""
     order, cart = reporting.order(), make(Cart, 1)
@@ -276,7 +286,6 @@ def test_a_payment_without_a_shop_behind_it_has_no_link(boss: Client, settings: 
         (Payment, {"attention": "mismatch"}),
         (Order, {"attention_note": "late money"}),
         (Notification, {"status": "given_up"}),
-        (DailyReport, {"mail_state": "uncertain"}),
     ],
     ids=str,
 )

@@ -38,7 +38,7 @@ def server() -> Iterator[MailServer]:
 @pytest.fixture
 def postman(server: MailServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Postman]:
     """A shop that writes to its admins twice an hour about the same thing."""
-    settings.EMAIL_BACKEND = "commerce.mailserver.EmailBackend"
+    settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
     settings.EMAIL_PORT = server.port
     settings.ADMIN_EMAILS, settings.ERROR_MAILS_PER_HOUR = [ADMIN], 2
     settings.ROOT_URLCONF = __name__

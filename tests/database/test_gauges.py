@@ -71,7 +71,7 @@ def test_lag_is_how_late_the_oldest_due_row_is(shop: Shop) -> None:
 def test_every_kind_of_work_has_its_lag(db: None) -> None:
     """A kind that somebody adds is there without another word."""
     nouns = {kind.noun for kind in KINDS.values()}
-    assert page().labels("tillkeeper_lag_seconds", "work") == nouns >= {"payment_event", "daily_report"}
+    assert page().labels("tillkeeper_lag_seconds", "work") == nouns >= {"payment_event"}
 
 
 def test_payments_of_an_account_that_the_settings_forgot_are_not_forgotten(shop: Shop, settings: Settings) -> None:

@@ -1,7 +1,5 @@
-"""Daily reports: numbers that add up, one row for each day that is over, one mail about each."""
+"""Daily reports: numbers that add up, one row for each day that is over."""
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
@@ -14,50 +12,23 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from billing.states import Status
-from commerce import reports_mail
 from commerce.errors import CannotReport
 from commerce.models import DailyReport, Order, OrderStatus
-from commerce.reports import days
 from commerce.reports import service as reports
 from commerce.reports.numbers import Numbers, Taken
 from config.due.queue import database_now
 from config.formats import dates
 from config.formats.dates import span
-from tests.reporting import DAY, HOUR, MINUTE, MORNING, money_comes, order, product
+from tests.reporting import DAY, HOUR, MINUTE, MORNING, money_comes, noon, order, product, yesterday
 from tests.shop import Shop
-from tests.stack.mail import MailServer
 from tests.threads import at_once
 
-State = DailyReport.MailState
 PAID, CANCELED, EXPIRED, OPEN = (
     OrderStatus.PAID,
     OrderStatus.CANCELED,
     OrderStatus.EXPIRED,
     OrderStatus.AWAITING_PAYMENT,
 )
-MANAGERS = ["ann@example.com", "bob@example.com"]
-
-
-@pytest.fixture
-def mail(settings: Settings) -> Iterator[MailServer]:
-    """The shop's mail server, and managers who want to hear."""
-    with MailServer() as server:
-        settings.EMAIL_BACKEND = "commerce.mailserver.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        settings.EMAIL_TIMEOUT = 2
-        settings.REPORT_RECIPIENTS = MANAGERS
-        yield server
-
-
-def yesterday() -> date:
-    """The last day that is over."""
-    return days.last_closed(database_now())
-
-
-def noon(day: date) -> datetime:
-    """In the middle of it."""
-    start, end = days.bounds(day)
-    return start + (end - start) / 2
 
 
 def numbers_of(day: date) -> Numbers:
@@ -236,7 +207,7 @@ def test_nothing_missing_costs_two_queries() -> None:
 def test_a_shop_without_orders_has_no_reports() -> None:
     """And nothing fails."""
     run("generate_daily_report")
-    run("send_daily_reports")
+    run("build_missing_reports")
 
     assert not DailyReport.objects.exists()
     with pytest.raises(CannotReport, match="There is no order yet"):
@@ -284,10 +255,10 @@ def test_two_builders_at_once_give_one_row() -> None:
 
 
 def test_a_report_stays_as_it_was_until_it_is_built_again() -> None:
-    """Then it knows what has come since; what was mailed stays mailed."""
+    """Then it knows what has come since."""
     waiting = order(OPEN)
     built = reports.build(DAY)
-    DailyReport.objects.update(mail_state=State.SENT, built_at=Now() - dates.DAY)
+    DailyReport.objects.update(built_at=Now() - dates.DAY)
     waiting.delete()
     order()
     assert numbers_of(DAY).placed_open == 1
@@ -295,7 +266,7 @@ def test_a_report_stays_as_it_was_until_it_is_built_again() -> None:
     reports.rebuild(DAY)
 
     report = fresh(built)
-    assert (report.figures.placed_open, report.figures.paid, report.mail_state) == (0, 1, State.SENT)
+    assert (report.figures.placed_open, report.figures.paid) == (0, 1)
     assert database_now() - report.built_at < timedelta(minutes=1)
 
 
@@ -326,129 +297,6 @@ def test_an_order_counts_on_the_shops_day(
     assert (numbers.placed, numbers.paid) == (3, 3)
     assert [number for number, hour in enumerate(numbers.hours) if hour.placed] == [0, 1, hours - 1]
     assert numbers_of(day - dates.DAY).placed == numbers_of(day + dates.DAY).placed == 1
-
-
-# --- the mail --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def due(mail: MailServer) -> DailyReport:
-    """The report of yesterday, whose mail is due."""
-    order(at=noon(yesterday()), of=product("<b>Beans & =1+1</b>", "EUR", 1234))
-    report = reports.build(yesterday())
-    assert report.mail_state == State.QUEUED
-    return report
-
-
-def test_the_mail_goes_to_all_managers_once(mail: MailServer, due: DailyReport) -> None:
-    """However often the sweep comes by."""
-    for _ in range(3):
-        run("send_daily_reports")
-
-    assert [sent.recipients for sent in mail.messages] == [tuple(MANAGERS)]
-    report = fresh(due)
-    assert (report.mail_state, report.mail_after, report.claims, report.mail_error) == (State.SENT, None, 0, "")
-    assert report.mailed_at is not None
-
-
-def test_the_mail_says_the_same_three_times(mail: MailServer, due: DailyReport) -> None:
-    """As text, as bars, and as a file."""
-    reports_mail.send_due()
-
-    message = mail.messages[0].message
-    assert message["To"] == ", ".join(MANAGERS)
-    assert message["Date"] is not None
-    assert "1 order paid, 12.34 EUR" in str(message["Subject"])
-    text = message.get_body(("plain",))
-    html = message.get_body(("html",))
-    assert text is not None
-    assert html is not None
-    assert "Revenue: 12.34 EUR" in text.get_content()
-    assert "1 × <b>Beans & =1+1</b>, 12.34 EUR" in text.get_content()
-    assert "&lt;b&gt;Beans &amp; =1+1&lt;/b&gt;" in html.get_content()
-    assert re.search(r"width:100%;height:12px;background:#2a47b8", html.get_content())
-    assert f"/reports/{due.day}/" in html.get_content()
-    [file] = message.iter_attachments()
-    assert file.get_filename() == f"report-{due.day}.csv"
-    assert "revenue,,1,12.34,EUR" in file.get_content()
-
-
-def test_many_senders_at_once_send_it_once(mail: MailServer, due: DailyReport) -> None:
-    """One of them claims it."""
-    at_once(*[reports_mail.send_due] * 4)
-
-    assert len(mail.messages) == 1
-
-
-def test_what_a_dead_worker_left_is_held(mail: MailServer, due: DailyReport) -> None:
-    """It may have arrived, so nobody sends it again; a person sees that."""
-    assert reports_mail.REPORT_MAILS.claim_one(due.pk)
-    DailyReport.objects.update(mail_after=Now())
-
-    reports_mail.send_due()
-
-    assert mail.messages == []
-    assert (fresh(due).mail_state, fresh(due).mail_after) == (State.UNCERTAIN, None)
-    assert not reports_mail.queue(fresh(due))
-
-
-def test_a_mail_whose_answer_was_lost_is_held(mail: MailServer, due: DailyReport) -> None:
-    """The server took it, and nobody heard of it."""
-    mail.drop()
-
-    reports_mail.send_due()
-    reports_mail.send_due()
-
-    assert len(mail.messages) == 1
-    assert fresh(due).mail_state == State.UNCERTAIN
-
-
-def test_a_mail_server_that_is_down_puts_it_off(mail: MailServer, due: DailyReport) -> None:
-    """Ever more seldom, until it is back."""
-    mail.stop()
-    for wait_s in (60, 120):
-        reports_mail.send_due()
-        report = fresh(due)
-        assert report.mail_after is not None
-        assert (report.mail_after - database_now()).total_seconds() == pytest.approx(wait_s, abs=10)
-        DailyReport.objects.update(mail_after=Now())
-    mail.start()
-
-    reports_mail.send_due()
-
-    assert (fresh(due).mail_state, len(mail.messages)) == (State.SENT, 1)
-
-
-@pytest.mark.parametrize(("reply", "state"), [("451 later", State.QUEUED), ("554 never", State.GIVEN_UP)])
-def test_a_definite_no_is_believed(mail: MailServer, due: DailyReport, reply: str, state: str) -> None:
-    """Later is later, never is for a person to see."""
-    mail.answer_with(reply)
-
-    reports_mail.send_due()
-
-    assert (fresh(due).mail_state, mail.messages) == (state, [])
-    assert fresh(due).mail_error == f"SMTPDataError {reply[:3]}"
-
-
-def test_history_is_not_mailed(mail: MailServer) -> None:
-    """The first start in an old shop builds years of reports."""
-    order(at=noon(yesterday() - 9 * dates.DAY))
-
-    run("generate_daily_report")
-
-    assert [sent.message["Message-ID"][8:18] for sent in mail.messages] == [
-        str(day) for day in span(yesterday() - 2 * dates.DAY, yesterday())
-    ]
-
-
-def test_without_managers_nobody_is_written_to(settings: Settings) -> None:
-    """The reports are there all the same."""
-    settings.REPORT_RECIPIENTS = []
-    order(at=noon(yesterday()))
-
-    run("generate_daily_report")
-
-    assert DailyReport.objects.get().mail_state == State.NONE
 
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
@@ -487,16 +335,6 @@ def test_the_command_rebuilds_many_days_with_a_bar() -> None:
     assert shown.count("\r") == 2
     assert shown.count("\n") == 1
     assert f"[{'#' * 30}] 2/2  {yesterday()}  placed 1" in shown
-
-
-def test_the_command_mails_what_was_never_mailed(mail: MailServer) -> None:
-    """And never the same twice."""
-    order(at=noon(yesterday() - 20 * dates.DAY))
-    day = str(yesterday() - 20 * dates.DAY)
-
-    assert "mail sent" in command("--day", day, "--mail")
-    assert "mail sent" in command("--day", day, "--mail", "--rebuild")
-    assert len(mail.messages) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from django.db import IntegrityError, connection
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from commerce import notifications, orders, settlement
+from commerce import orders, settlement
 from commerce.errors import NothingToReview, ReviewPublished
+from commerce.mail import sending
 from commerce.models import Notification, Order, OrderStatus, Product, Review, Seller
 from commerce.reviews import links as review_links
 from commerce.reviews import ratings
@@ -445,4 +446,4 @@ def test_the_reminder_is_sent_by_its_nudge(deliver: Deliver, settings: Settings)
     order = deliver()
     request()
 
-    assert notifications.send_for(order.pk, REMINDER) == 1
+    assert sending.send_for(order.pk, REMINDER) == 1

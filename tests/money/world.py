@@ -22,8 +22,8 @@ from billing.refunds.follow import REFUND_QUEUE
 from billing.sandbox import SandboxServer
 from billing.sandbox.payment import Payment as TheirPayment
 from commerce import orders
+from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Cart, Notification, Order, OrderEvent, OrderLine, Product
-from commerce.notifications import MAILS
 from commerce.orders import EXPIRY_QUEUE
 from commerce.settlement import SETTLEMENT_QUEUE
 from config.due.queue import Due, DueRow, database_now
@@ -42,7 +42,7 @@ KINDS: dict[str, Due[Any]] = {
     "callbacks": inbox.CALLBACK_QUEUE,
     "settlements": SETTLEMENT_QUEUE,
     "expiries": EXPIRY_QUEUE,
-    "mails": MAILS,
+    "mails": MAIL_QUEUE,
 }
 
 BUGS = {"work.failed", "payment.not_recorded", "provider.adapter_failed"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from commerce.mailserver import Client, Unanswered
+from commerce.mail.smtp import Client, Unanswered
 
 GREETED = b"250-mail.example.com\r\n250-PIPELINING\r\n250 SIZE 1000000\r\n"
 EHLO = b"ehlo test\r\n"

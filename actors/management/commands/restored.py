@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from actors.scheduling import ledger
-from commerce import restoring
+from commerce import restore
 from config.cli.arguments import moment
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer, SomethingLeft
@@ -31,9 +31,9 @@ class Command(Base):
 
     def handle(self, *_args: Any, backup_taken_at: datetime, patience_s: float, **_options: Any) -> None:
         self._insist_on_a_closed_shop()
-        unknown = restoring.find_out(patience_s)
-        restoring.write_what_is_due()
-        held = restoring.hold_mails(backup_taken_at)
+        unknown = restore.find_out(patience_s)
+        restore.write_what_is_due()
+        held = restore.hold_mails(backup_taken_at)
         publisher.flush(timeout_s=1)
         self.stdout.write(
             f"{held} mails are held, because they may have been sent: see the notifications that were given up, and "

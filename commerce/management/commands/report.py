@@ -6,9 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from commerce import reports_mail
 from commerce.errors import CannotReport
-from commerce.models import DailyReport
+from commerce.mail import sending
+from commerce.mail.queue import queue_report
+from commerce.models import DailyReport, Notification
+from commerce.models.notification import without_texts
 from commerce.reports import days
 from commerce.reports import service as reports
 from config.cli.arguments import add_days
@@ -29,7 +31,9 @@ class Command(Base):
         parser.add_argument(
             "--rebuild", action="store_true", help="count days again that have a report; without a day, all"
         )
-        parser.add_argument("--mail", action="store_true", help="mail reports that were never mailed; never one twice")
+        parser.add_argument(
+            "--mail", action="store_true", help="mail reports to managers who never got them; never one twice"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["mail"] and not settings.REPORT_RECIPIENTS:
@@ -41,7 +45,7 @@ class Command(Base):
         for number, day in enumerate(wanted, start=1):
             report = reports.rebuild(day) if options["rebuild"] else reports.build(day)
             if options["mail"]:
-                reports_mail.queue(report)
+                queue_report(report)
             self._progress(number, len(wanted), report)
         if not wanted:
             self.stdout.write("Every closed day has its report.")
@@ -59,15 +63,15 @@ class Command(Base):
         self.stdout.flush()
 
     def _mail(self, wanted: list[date]) -> None:
-        """Send now, and say what became of each; fails if one of them did not go out."""
-        while reports_mail.send_due() == reports_mail.BATCH:
-            pass
-        held = []
-        for report in DailyReport.objects.filter(day__in=wanted).order_by("day"):
-            self.stdout.write(f"{report.day}  mail {report.get_mail_state_display()}  {report.mail_error}".rstrip())
-            held += [report.day] if report.mail_state != DailyReport.MailState.SENT else []
-        if held:
-            raise SomethingLeft(f"Not mailed: {', '.join(map(str, held))}.")
+        """Send now, and say what became of each mail; fails if one of them did not go out."""
+        sending.send_reports()
+        unsent = set()
+        mails = Notification.objects.filter(report__day__in=wanted).order_by("report__day", "pk")
+        for mail in without_texts(mails):
+            self.stdout.write(f"{mail.title} → {mail.recipient}: {mail.get_status_display()}  {mail.error}".rstrip())
+            unsent |= {mail.title} if mail.status != Notification.Status.SENT else set()
+        if unsent:
+            raise SomethingLeft(f"Not mailed to everyone: {', '.join(sorted(unsent))}.")
 
 
 def _wanted(options: dict[str, Any]) -> list[date]:

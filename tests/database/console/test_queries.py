@@ -1,7 +1,7 @@
 """The answers about the shop that operators ask for."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +10,12 @@ from django.utils import timezone, translation
 from actors.kinds import KINDS
 from actors.operations.queries import payment as one_payment
 from actors.operations.queries import payments, work
+from actors.operations.queries.mail import mail as mail_page
 from billing.limits import breaker
 from billing.models import Attention, Payment
+from commerce.admin.notifications import SEND_AGAIN
+from commerce.models import DailyReport
+from tests.backstage import report_mail
 from tests.shop import Shop
 
 
@@ -26,6 +30,19 @@ def test_every_kind_of_work_tells_its_lag(shop: Shop) -> None:
     assert (told["payment"].due, round(told["payment"].lag_s, -1)) == (1, 90)
     assert told["payment"].is_late
     assert [row.text for row in work.kind_of_work(KINDS[0]).rows] == [str(shop.fresh(payment))]
+
+
+@pytest.mark.django_db
+def test_a_mail_about_a_report_is_named_by_its_day() -> None:
+    """Where it waits, where it was given up, and where it is asked whether to send it again."""
+    report = DailyReport.objects.create(day=date(2026, 11, 28), numbers={}, built_at=timezone.now())
+    given_up = report_mail(report, "manager@example.com", "given_up", "recipient refused 550")
+
+    [lost] = mail_page().lost
+    assert (lost.title, lost.recipient, lost.error) == (str(report), "manager@example.com", "recipient refused 550")
+    subject = SEND_AGAIN.subject(str(given_up.pk))
+    assert subject is not None
+    assert subject.name == "report of 2026-11-28 → manager@example.com: recipient refused 550"
 
 
 def test_open_payments_are_counted_by_track(shop: Shop) -> None:

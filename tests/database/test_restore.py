@@ -10,7 +10,8 @@ from billing.models import Payment, PaymentEvent
 from billing.refunds.follow import REFUND_QUEUE
 from billing.sandbox import SandboxServer
 from billing.states import RefundStatus, Status
-from commerce import notifications, restoring
+from commerce import restore
+from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order
 from config.due.queue import database_now
 from tests.shop import Shop
@@ -33,8 +34,8 @@ def test_what_was_paid_since_is_settled_and_its_mails_are_held(shop: Shop) -> No
     shop.buyer(payment, "pay")
     Payment.objects.update(next_check_at=LATER)
 
-    assert restoring.find_out(PATIENCE_S) == 0
-    assert restoring.hold_mails(TAKEN_AT) == 2
+    assert restore.find_out(PATIENCE_S) == 0
+    assert restore.hold_mails(TAKEN_AT) == 2
 
     assert (shop.fresh(paid).is_paid, shop.fresh(unpaid).is_paid) == (True, False)
     assert {(mail.status, mail.error) for mail in Notification.objects.all()} == {("given_up", WHY)}
@@ -51,7 +52,7 @@ def test_claims_in_the_backup_are_those_of_workers_of_the_past(shop: Shop) -> No
     Payment.objects.filter(pk=other.pk).update(next_check_at=LATER, claims=1)
     shop.buyer(other, "pay")
 
-    assert restoring.find_out(PATIENCE_S) == 0
+    assert restore.find_out(PATIENCE_S) == 0
 
     assert shop.fresh(order).is_paid
     assert shop.fresh(other).status == Status.SUCCEEDED
@@ -64,8 +65,8 @@ def test_refunds_are_asked_about_as_well(shop: Shop) -> None:
     refund = shop.refund(payment)
     REFUND_QUEUE.model.objects.update(next_check_at=LATER)
 
-    assert restoring.find_out(PATIENCE_S) == 0
-    assert restoring.hold_mails(TAKEN_AT) == 2
+    assert restore.find_out(PATIENCE_S) == 0
+    assert restore.hold_mails(TAKEN_AT) == 2
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
 
 
@@ -78,7 +79,7 @@ def test_a_provider_that_is_away_is_counted(shop: Shop, payments: int) -> None:
         shop.order()
     shop.sandbox.outage("status_500", 60)
     try:
-        assert restoring.find_out(1.0) == payments
+        assert restore.find_out(1.0) == payments
     finally:
         shop.sandbox.end_outage()
     assert all(payment.is_open for payment in Payment.objects.all())
@@ -88,11 +89,11 @@ def test_a_mail_that_is_held_can_be_sent_again_and_what_is_new_is_mailed(shop: S
     """The same mail, by an operator's decision; holding once more finds nothing."""
     first, _ = shop.paid()
     Notification.objects.update(status="queued", send_after=Now(), sent_at=None)
-    assert restoring.hold_mails(TAKEN_AT) == 2
-    assert restoring.hold_mails(TAKEN_AT) == 0
+    assert restore.hold_mails(TAKEN_AT) == 2
+    assert restore.hold_mails(TAKEN_AT) == 0
 
     [mail] = first.notifications.filter(kind=Notification.Kind.ORDER_CONFIRMATION)
-    assert notifications.send_again(mail.pk)
+    assert queue.send_again(mail.pk)
     second, _ = shop.paid()
     shop.sweep()
 
@@ -105,8 +106,8 @@ def test_the_reports_of_the_days_since_are_built_and_not_mailed(shop: Shop, sett
     order, _ = shop.order()
     Order.objects.filter(pk=order.pk).update(placed_at=database_now() - timedelta(days=1))
 
-    restoring.write_what_is_due()
-    restoring.hold_mails(TAKEN_AT)
+    restore.write_what_is_due()
+    restore.hold_mails(TAKEN_AT)
 
-    report = DailyReport.objects.get()
-    assert (report.mail_state, report.mail_error) == (DailyReport.MailState.UNCERTAIN, WHY)
+    mail = DailyReport.objects.get().notifications.get()
+    assert (mail.status, mail.error) == (Notification.Status.GIVEN_UP, WHY)

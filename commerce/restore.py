@@ -20,8 +20,7 @@ from billing.payments.check import CHECK_QUEUE
 from billing.refunds import follow as refunds
 from billing.refunds.follow import REFUND_QUEUE
 from commerce import settlement
-from commerce.models import DailyReport, Notification
-from commerce.notifications import UNCERTAIN
+from commerce.mail import queue
 from commerce.reports import service as reports
 from commerce.reviews import service as reviews
 from commerce.settlement import SETTLEMENT_QUEUE
@@ -61,15 +60,7 @@ def write_what_is_due() -> None:
 
 def hold_mails(taken_at: datetime) -> int:
     """Give up every mail that waits, with the reason; an operator may send it again. Returns how many."""
-    why = f"{UNCERTAIN}: restored from a backup of {taken_at:%Y-%m-%d %H:%M:%S %Z}"
-    waiting = Notification.objects.filter(status=Notification.Status.QUEUED)
-    held = waiting.update(
-        status=Notification.Status.GIVEN_UP, send_after=None, sending_since=None, claims=0, errors=0, error=why
-    )
-    state = DailyReport.MailState
-    held += DailyReport.objects.filter(mail_state=state.QUEUED).update(
-        mail_state=state.UNCERTAIN, mail_after=None, claims=0, errors=0, mail_error=why
-    )
+    held = queue.hold_all(f"restored from a backup of {taken_at:%Y-%m-%d %H:%M:%S %Z}")
     log.warning("restored.mails_held", extra={"mails": held, "taken_at": taken_at.isoformat()})
     return held
 

@@ -1,0 +1,64 @@
+"""The message of a queued mail: its envelope and headers, the same whenever it is sent."""
+
+from email.header import Header
+from email.utils import format_datetime, formataddr
+
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives
+from django.core.validators import validate_email
+from django.utils.encoding import punycode
+
+from commerce.mail.content import in_one_line, is_control
+from commerce.models import Notification
+
+NAME_CHARS = 60
+"""Of a name in a header; the text has the whole name."""
+
+
+class Unsendable(ValueError):
+    """No mail server could take this mail as it is; the message says what is wrong with it."""
+
+
+class Message(EmailMultiAlternatives):
+    """A mail to one recipient: all headers are given, and the attachments are CSV files."""
+
+
+def of(mail: Notification) -> Message:
+    """The mail as it is handed over. Raises Unsendable.
+
+    The envelope has the bare address: no name, however odd, can add a recipient.
+    """
+    _check(mail)
+    recipient = _in_ascii(mail.recipient)
+    headers = {"To": address(mail.recipient_name, recipient), "Message-ID": mail.message_id}
+    headers["Date"] = format_datetime(mail.queued_at)
+    message = Message(mail.subject, mail.text, to=[recipient], headers=headers)
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
+    if mail.report and mail.attachment:
+        message.attach(f"report-{mail.report.day}.csv", mail.attachment, "text/csv")
+    return message
+
+
+def address(name: str, email: str) -> str:
+    """The value of a To header, in ASCII where the name is not (RFC 2047), and in one line whatever the name holds."""
+    short = in_one_line(name, NAME_CHARS)
+    if short.isascii():
+        return formataddr((short, email))
+    return f"{Header(short, 'utf-8').encode(linesep='')} <{email}>"
+
+
+def _in_ascii(email: str) -> str:
+    """The local part of a valid address is ASCII already; its domain may have other letters (RFC 3490)."""
+    local, _at, domain = email.rpartition("@")
+    return f"{local}@{punycode(domain)}"
+
+
+def _check(mail: Notification) -> None:
+    try:
+        validate_email(mail.recipient)
+    except ValidationError:
+        raise Unsendable("the recipient is no e-mail address") from None
+    for name, header in (("subject", mail.subject), ("Message-ID", mail.message_id)):
+        if any(map(is_control, header)):
+            raise Unsendable(f"the {name} cannot be a header: it has a line break or a control character")

@@ -1,0 +1,144 @@
+"""The queue of mails: one row per mail, written in the transaction that gives the reason for it.
+
+A row holds the finished mail: subject, text, Message-ID and date are frozen here. `sending` only hands it over.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from email.utils import make_msgid
+
+from django.conf import settings
+from django.db import transaction
+
+from billing.models import Refund
+from commerce.mail import content, smtp
+from commerce.mail.content import MailContent
+from commerce.models import DailyReport, Notification, Order, OrderLine
+from commerce.models.notification import UNCERTAIN_PREFIX
+from config.due.queue import Due, database_now
+from config.messaging.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+Kind = Notification.Kind
+Status = Notification.Status
+
+GROUP_S = 10
+"""A worker begins mails of a claimed group for this long. The last one may take LONGEST_MAIL_S on top of it."""
+
+MAIL_QUEUE = Due(Notification, "send_after", lease=timedelta(seconds=GROUP_S + smtp.LONGEST_MAIL_S + 2))
+
+
+def queue_order_confirmation(order: Order) -> None:
+    """To the customer: the order is paid. Call it in the transaction that made it so; an order has only one."""
+    _queue_to_customer(Kind.ORDER_CONFIRMATION, order, list(order.lines.all()))
+    nudge("send_order_confirmation", order.pk)
+
+
+def queue_seller_notifications(order: Order) -> None:
+    """To each seller of the order: pack these. Call it in the transaction that made the order paid.
+
+    A seller sees their own lines and the address. They do not see the customer's mail address, nor the number that
+    opens the customer's page.
+    """
+    _queue_to_sellers(Kind.SELLER_NOTIFICATION, order)
+    nudge("send_seller_notification", order.pk)
+
+
+def queue_stop_packing(order: Order) -> None:
+    """To each seller of the order: keep the goods, the money went back before they left. Same transaction."""
+    _queue_to_sellers(Kind.STOP_PACKING, order)
+    nudge("send_pending_emails")
+
+
+def queue_review_reminder(order: Order, lines: Sequence[OrderLine]) -> None:
+    """To the customer: how do you like these? The caller decides about which lines to ask, and when."""
+    _queue_to_customer(Kind.REVIEW_REMINDER, order, lines)
+    nudge("send_review_reminder", order.pk)
+
+
+def queue_money_back(order: Order, refund: Refund) -> None:
+    """To the customer: this amount has gone back. One per refund, in the transaction that learnt of it."""
+    facts = {"amount": refund.amount, "order_stands": order.is_paid}
+    _queue_to_customer(Kind.MONEY_BACK, order, (), f"refund {refund.pk}", **facts)
+
+
+def queue_report(report: DailyReport) -> int:
+    """To each manager of REPORT_RECIPIENTS: the numbers of the day. Returns how many mails are new.
+
+    A manager gets one mail about a day, ever. A report that is built again is not mailed again.
+    """
+    new = set(settings.REPORT_RECIPIENTS) - set(report.notifications.values_list("recipient", flat=True))
+    if not new:
+        return 0
+    written = content.of_report(report)
+    queued = sum(_queue(Kind.REPORT, recipient, "", written, report=report) for recipient in sorted(new))
+    nudge("send_pending_emails")
+    return queued
+
+
+def send_again(notification_id: int) -> bool:
+    """Queue a mail that was given up once more; False if it was not given up.
+
+    It is the same mail with the same Message-ID. One that is uncertain may arrive twice.
+    """
+    with transaction.atomic():
+        mail = Notification.objects.select_for_update().get(pk=notification_id)
+        if mail.status != Status.GIVEN_UP:
+            return False
+        mail.status, mail.send_after, mail.claims, mail.errors = Status.QUEUED, database_now(), 0, 0
+        mail.save(update_fields=["status", *MAIL_QUEUE.fields])
+        nudge("send_pending_emails")
+    log.info("mail.again", extra={"kind": mail.kind, "notification": mail.pk})
+    return True
+
+
+def hold_all(why: str) -> int:
+    """Give up every mail that waits, because it may have been sent. An operator may send it again. Returns how many."""
+    return Notification.objects.filter(status=Status.QUEUED).update(
+        status=Status.GIVEN_UP,
+        send_after=None,
+        sending_since=None,
+        claims=0,
+        errors=0,
+        error=f"{UNCERTAIN_PREFIX}: {why}",
+    )
+
+
+def _queue_to_customer(
+    kind: Kind, order: Order, lines: Sequence[OrderLine], occasion: str = "", **facts: object
+) -> None:
+    written = content.of_order(kind, order.language, order.name, order, lines, **facts)
+    _queue(kind, order.email, order.name, written, occasion, order=order)
+
+
+def _queue_to_sellers(kind: Kind, order: Order) -> None:
+    """Each seller is told about their own lines, in their language."""
+    lines = list(order.lines.select_related("product__seller"))
+    for seller in sorted({line.product.seller for line in lines}, key=lambda seller: seller.pk):
+        own = [line for line in lines if line.product.seller_id == seller.pk]
+        written = content.of_order(kind, seller.language, seller.name, order, own)
+        _queue(kind, seller.email, seller.name, written, order=order)
+
+
+def _queue(
+    kind: Kind, recipient: str, name: str, written: MailContent, occasion: str = "", **about: Order | DailyReport
+) -> bool:
+    """Write the row unless it is there; says whether it is new. `about` is the order or the report."""
+    _mail, created = Notification.objects.get_or_create(
+        kind=kind,
+        occasion=occasion,
+        recipient=recipient,
+        **about,
+        defaults={
+            "recipient_name": name,
+            "subject": written.subject,
+            "text": written.text,
+            "html": written.html,
+            "attachment": written.attachment,
+            "message_id": make_msgid(domain=settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")),
+            "send_after": database_now(),
+        },
+    )
+    return created

@@ -1,0 +1,69 @@
+"""What became of the mails about reports moves into rows of `Notification`, and the model forgets the old columns.
+
+The columns stay in the database for the code of the release before, and go with a later release. That code may still
+run: it finds nothing to send any more, and a worker of it that is sending now loses its claim.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import migrations
+from django.utils import timezone
+
+UNCERTAIN = "it may have been sent"
+
+OLD_WORKERS_ARE_GONE = timedelta(minutes=30)
+"""The code of the release before gives up a mail whose kind it does not know. So a mail that is due waits this long."""
+
+
+def write_rows(apps, editor):
+    """A row per report and recipient of today. The text of a sent mail was not kept: the new one is a link."""
+    reports = apps.get_model("commerce", "DailyReport").objects.using(editor.connection.alias)
+    for report in reports.exclude(mail_state="none").select_for_update().order_by("pk"):
+        for number, recipient in enumerate(sorted(set(settings.REPORT_RECIPIENTS)), start=1):
+            report.notifications.create(
+                kind="report",
+                recipient=recipient,
+                subject=f"Report of {report.day}",
+                text=f"{settings.SHOP_URL}/reports/{report.day}/\n",
+                message_id=f"<report-{report.day}.{number}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2].rstrip('>')}>",
+                **outcome(report),
+            )
+    reports.filter(mail_state="queued").update(mail_state="uncertain", mail_after=None, claims=0, errors=0)
+
+
+def outcome(report):
+    """What the row says of a mail in this state."""
+    why = report.mail_error.removeprefix(f"{UNCERTAIN}: ")
+    if report.mail_state == "queued" and report.claims == 0:
+        return {"status": "queued", "send_after": timezone.now() + OLD_WORKERS_ARE_GONE, "error": report.mail_error}
+    if report.mail_state == "sent":
+        return {"status": "sent", "sent_at": report.mailed_at}
+    if report.mail_state == "given_up":
+        return {"status": "given_up", "error": why}
+    return {"status": "given_up", "error": f"{UNCERTAIN}: {why or 'the shop was upgraded meanwhile'}"[:200]}
+
+
+def delete_rows(apps, editor):
+    """The code of the release before can neither send nor show them."""
+    apps.get_model("commerce", "Notification").objects.using(editor.connection.alias).filter(kind="report").delete()
+
+
+class Migration(migrations.Migration):
+    dependencies = [("commerce", "0002_report_mails")]
+
+    operations = [
+        migrations.RunPython(write_rows, delete_rows),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.RemoveConstraint("dailyreport", "report_mail_is_due_until_its_end"),
+                migrations.RemoveIndex("dailyreport", "report_mail_due"),
+                *(
+                    migrations.RemoveField("dailyreport", name)
+                    for name in (
+                        "mail_state", "mail_after", "mail_error", "mailed_at", "claims", "errors", "asked_by",
+                    )
+                ),
+            ]
+        ),
+    ]  # fmt: skip
