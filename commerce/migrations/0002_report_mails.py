@@ -5,7 +5,7 @@ columns of the reports' own mails get defaults, because the code of this release
 """
 
 import django.db.models.deletion
-from config.operations import AddConstraintNotValid, ValidateConstraint
+from config.database.operations import AddConstraintNotValid, ValidateConstraint
 from django.db import migrations, models
 from django.db.models import Q
 
