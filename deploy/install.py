@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("config", "billing", "commerce", "actors", "deploy", "manage.py", "README.md", "CHANGELOG.md", "LICENSE")
+CODE = ("config", "billing", "commerce", "actors", "deploy", "manage.py")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "LICENSE")
 
 HIDDEN = ("/root", "/home")
 """By `ProtectHome=` of the units."""
@@ -78,8 +79,8 @@ def grow(home: Path, release: str, python: str) -> None:
 
 
 def copy_code(home: Path) -> None:
-    """What runs, and what is read about it; no tests."""
-    for name in CODE:
+    """The code and its documents; no tests."""
+    for name in CODE + DOCUMENTS:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, home / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))

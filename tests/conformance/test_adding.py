@@ -90,9 +90,9 @@ def test_every_account_has_an_address_and_a_limit() -> None:
         assert read[-2:] == [f"{name.upper()}_RATE_LIMIT_PER_S", f"{name.upper()}_POLLING_POLICY"]
 
 
-def test_the_readme_lists_the_files() -> None:
+def test_contributing_lists_the_files() -> None:
     """Each exists, and those with the provider's name in them exist for every provider."""
-    section = (ROOT / "README.md").read_text().split("**To add a provider**")[1].split("\n### ")[0]
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("\n## Add a provider\n")[1].split("\n## ")[0]
     files = re.findall(r"^\| `([\w/.<>]+)` \|", section, re.MULTILINE)
 
     assert len(files) == 5

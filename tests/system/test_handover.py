@@ -1,7 +1,7 @@
-"""Billing in somebody else's project: its own README, done to the letter.
+"""Billing in another project: billing/EMBEDDING.md, followed to the letter.
 
-The project is what `django-admin startproject` writes, the files are the code blocks of the section, and its processes
-see nothing of ours but the copy that the section tells to make.
+The project is what `django-admin startproject` writes, the files are the code blocks of the guide, and its processes
+see nothing of ours but the copy that the guide makes.
 """
 
 import os
@@ -26,9 +26,9 @@ from tests.stack.rabbitmq import RabbitMQ
 pytestmark = pytest.mark.django_db(transaction=False)
 
 ROOT = Path(__file__).resolve().parents[2]
-SECTION = (ROOT / "billing/README.md").read_text()
-FILES = re.findall(r"^`(\w+/\w+\.py)`(, at its end)?.*?^```python\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
-COMMANDS = re.findall(r"^```sh\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+GUIDE = (ROOT / "billing/EMBEDDING.md").read_text()
+FILES = re.findall(r"^`(\w+/\w+\.py)`(, at its end)?.*?^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+COMMANDS = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 
 SETTLE_S = 60.0
 """Forty times what a payment takes on a quiet machine, from the buyer's click to the ticket's page."""
@@ -284,6 +284,6 @@ def test_a_settling_actor_that_nobody_declares_stops_the_start(museum: Museum) -
 
 def test_the_page_shows_every_file_that_it_speaks_of() -> None:
     """Or the tests above would not be about the page."""
-    assert [name for name, _, _ in FILES] == re.findall(r"^`(\w+/\w+\.py)`", SECTION, re.MULTILINE)
-    assert len(FILES) == SECTION.count("```python")
+    assert [name for name, _, _ in FILES] == re.findall(r"^`(\w+/\w+\.py)`", GUIDE, re.MULTILINE)
+    assert len(FILES) == GUIDE.count("```python")
     assert len(COMMANDS) == 2

@@ -22,12 +22,27 @@ from tests.money.invariants import INVARIANTS
 
 ROOT = Path(settings.BASE_DIR)
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 METRICS = ROOT / "deploy/METRICS.md"
-DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "billing/README.md", "CHANGELOG.md", "deploy/RUNBOOK.md")),
-    METRICS,
-]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/*.md")])
+LONGEST_README = 200
+"""Lines that a reader can take in within five minutes."""
+
 KINDS: list[Due] = [kind.due for kind in kinds.KINDS]  # type: ignore[type-arg]
+
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+
+
+def section_of(document: str, heading: str) -> str:
+    """The text below a heading of the second level."""
+    return document.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def anchors_of(document: Path) -> set[str]:
+    """The names that pages on the web give to its headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def due_rows() -> set[type]:
@@ -37,19 +52,31 @@ def due_rows() -> set[type]:
 
 def table_of_slow_work() -> str:
     """The section of the README."""
-    return README.split("## The slow work")[1].split("\n## ")[0]
+    return section_of(README, "The slow work")
+
+
+def test_the_readme_is_short() -> None:
+    """All else is in the README of a package."""
+    assert len(README.splitlines()) <= LONGEST_README
+
+
+def test_every_package_has_a_readme_and_the_readme_leads_to_each() -> None:
+    """The tests' own is for contributors."""
+    packages = {"config", "billing", "commerce", "actors", "deploy"}
+    assert packages | {"tests"} <= {document.parent.name for document in DOCUMENTS if document.name == "README.md"}
+    assert {name for name in packages if f"]({name}/README.md)" not in README} == set()
 
 
 def test_what_always_holds_is_checked_line_by_line() -> None:
     """Each line of the list is one check of the machine, with the same words and in the same order."""
-    section = README.split("## What always holds")[1].split("\n## ")[0]
+    section = section_of(README, "What always holds")
     promised = re.findall(r"^\d\. \*\*(.+?)\.?\*\*", section, re.MULTILINE)
     checked = [(holds.__doc__ or "").splitlines()[0].rstrip(".") for holds in INVARIANTS]
     assert promised == checked
 
 
 def test_every_kind_of_slow_work_is_known_here() -> None:
-    """Whoever adds one adds it to the list that the console goes by, and to the table."""
+    """A new one belongs in the list that the console uses, and in the table."""
     assert {kind.model for kind in KINDS} == due_rows()
 
 
@@ -85,7 +112,7 @@ def test_every_series_that_is_named_exists() -> None:
     assert named <= {series.name for series in catalogue()}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+@each_document
 def test_every_target_that_is_named_exists(document: Path) -> None:
     """`make something` works."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -94,9 +121,10 @@ def test_every_target_that_is_named_exists(document: Path) -> None:
 
 
 def table_from_celery() -> list[tuple[str, str]]:
-    """The two columns of "Coming from Celery"."""
-    rows = re.findall(r"^\| (.+) \| (.+) \|$", README.split("## Coming from Celery")[1].split("\n## ")[0], re.MULTILINE)
-    return [(there, here) for there, here in rows if not there.startswith("---")][1:]
+    """The two columns of its tables: tasks, commands, code, settings, files."""
+    section = section_of((ROOT / "deploy/FROM_CELERY.md").read_text(), "There and here")
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", section, re.MULTILINE)
+    return [(there, here) for there, here in rows if not there.startswith("---") and here != "here"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +146,7 @@ def table_from_celery() -> list[tuple[str, str]]:
         "logs/coffee_payment.log", "/var/log/celery", "payment_status_service",
     ],
 )  # fmt: skip
-def test_whoever_comes_from_celery_finds_it(there: str) -> None:
+def test_a_reader_who_comes_from_celery_finds_it(there: str) -> None:
     """Each command, task, setting and file of the two set-ups that this one replaces."""
     assert any(there in left for left, _ in table_from_celery())
 
@@ -136,7 +164,7 @@ def test_what_it_is_here_exists() -> None:
 def test_every_verb_that_is_named_exists(command: str) -> None:
     """Of the commands that have some."""
     usage = load_command_class(get_commands()[command], command).create_parser("manage.py", command).format_help()
-    verbs = set(re.findall(rf"manage\.py {command} (\w+)", README))
+    verbs = set(re.findall(rf"manage\.py {command} (\w+)", "".join(document.read_text() for document in DOCUMENTS)))
     assert verbs
     assert {verb for verb in verbs if not re.search(rf"\b{verb}\b", usage)} == set()
 
@@ -148,7 +176,7 @@ def test_every_target_explains_itself() -> None:
     assert public == set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each.name != "SETTINGS.md"], ids=str)
 def test_every_setting_that_is_named_exists(document: Path) -> None:
     """No setting of the past, no misspelt one."""
     known = (
@@ -157,6 +185,7 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
         | {one.name for one in described(lambda: options.read("stripe-eu", Stripe))}
         | {"DRAMATIQ_BROKER", "NULL", "SERVICES", "DESTDIR", "RUNNING"}
         | {"WORKER_THREADS", "WEB_CONCURRENCY"}  # of units
+        | {"REFUND_QUEUE", "REFUNDS_TOTAL", "OPEN_STATES"}  # examples of names in the code
         | (REMOVED if document.name == "CHANGELOG.md" else set())
     )
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", document.read_text()))
@@ -164,24 +193,19 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
     assert unknown == set()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_link_leads_somewhere(document: Path) -> None:
-    """Files that the documents point at are there."""
-    for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", document.read_text()):
-        assert (document.parent / target).exists(), target
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_link_within_a_document_leads_to_a_heading(document: Path) -> None:
-    """By the name that pages on the web give it."""
-    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
-    named = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", document.read_text())) <= named
+@each_document
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    """Of this repository; addresses on the web are not asked."""
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", text):
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        assert not anchor or anchor in anchors_of(file), f"{target}#{anchor}"
 
 
 def test_adding_a_kind_of_work_names_files_that_are_there() -> None:
     """Those with a placeholder stand in every room that has such work."""
-    section = README.split("### A kind of work")[1].split("\n### ")[0]
+    section = section_of(CONTRIBUTING, "Add a kind of work")
     files = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
     assert [file for file in files if "<" not in file and not (ROOT / file).exists()] == []
     assert {"actors/scheduling/table.py", "actors/kinds.py", "README.md"} <= set(files)
@@ -189,7 +213,7 @@ def test_adding_a_kind_of_work_names_files_that_are_there() -> None:
 
 def test_the_exit_statuses_are_documented_as_they_are() -> None:
     """One rule, in one table."""
-    section = README.split("## The command line")[1].split("\n## ")[0]
+    section = section_of((ROOT / "actors/README.md").read_text(), "The command line")
     rows = dict(re.findall(r"^\| (\d) \| (.+) \|$", section, re.MULTILINE))
     assert set(rows) == {"0", str(cli_command.SOMETHING_LEFT), str(cli_command.NO_ANSWER)}
     assert rows[str(cli_command.NO_ANSWER)].startswith("no answer")
