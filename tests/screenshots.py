@@ -1,10 +1,12 @@
 """A picture of every page, in both languages, on phone and desktop: `make screenshots`, or python -m tests.screenshots.
 
-The embedded shop runs on free ports, orders are brought into each of their states through the real pages and the real
-provider, and Chromium looks at everything. The pictures, and an index.html with all of them, go to var/screenshots/.
+The embedded shop runs on free ports. The real pages and the sandbox provider bring orders into each of their states,
+and Chromium opens every page. The pictures, and an index.html with all of them, go to var/screenshots/. Two small ones
+for the README go to deploy/pictures/, which is in the repository; `--readme` takes only these.
 """
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from tests.stack.ports import wait_until
 from tests.stack.programs import find_chromium
 
 TARGET = ROOT / "var" / "screenshots"
+PICTURES = ROOT / "deploy" / "pictures"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 LANGUAGES = {"en": "en-GB", "ru": "ru-RU"}
 BUTTONS = {"pay": "", "checking": "authorize", "try_again": "decline", "paid": "pay", "canceled": "cancel"}
@@ -44,27 +47,28 @@ SAID = (
 
 BY_HAND = """
 import json
-from commerce import orders, review_links, reviews
+from commerce import orders
 from commerce.models import Order, Product, Review
+from commerce.reviews import links, service
 mug, blend = (Product.objects.get(slug=slug).pk for slug in ("enamel-mug", "house-blend"))
 for public_id, (rating, name, text) in json.loads({said!r}):
     key = Order.objects.get(public_id=public_id).pk
     orders.mark_delivered(key, "sam")
-    review = reviews.write(review_links.Subject(key, mug), rating, text, name)
-    reviews.moderate(review.pk, review.changed_at, Review.Status.PUBLISHED, "sam")
+    review = service.write(links.Subject(key, mug), rating, text, name)
+    service.moderate(review.pk, review.changed_at, Review.Status.PUBLISHED, "sam")
 first = Order.objects.get(public_id=json.loads({said!r})[0][0]).pk
-reviews.write(review_links.Subject(first, blend), 2, "Too dark for me.", "Ann")
-links = {{"form": (key, blend), "published": (key, mug), "waiting": (first, blend), "over": (key, 0)}}
-print(json.dumps({{name: review_links.address(review_links.Subject(*pair)) for name, pair in links.items()}}))
+service.write(links.Subject(first, blend), 2, "Too dark for me.", "Ann")
+subjects = {{"form": (key, blend), "published": (key, mug), "waiting": (first, blend), "over": (key, 0)}}
+print(json.dumps({{name: links.address(links.Subject(*pair)) for name, pair in subjects.items()}}))
 """
 """What the shop's people do; prints a link for each state of the review page."""
 
 GIVE_BACK = """
 from uuid import uuid4
-from billing import refunds
 from billing.models import Payment
+from billing.refunds import follow
 payment = Payment.objects.get(reference={public_id!r})
-refunds.start(payment.pk, None, wanted_by="sam", why="broken on arrival", key=uuid4().hex)
+follow.start(payment.pk, None, wanted_by="sam", why="broken on arrival", key=uuid4().hex)
 """
 
 
@@ -82,7 +86,9 @@ LOOKS = (Look("phone", 390, 844), Look("phone-dark", 390, 844, dark=True), Look(
 CONSOLE = ("", "work", "payments", "jobs", "queues", "workers", "schedule", "providers", "mail")
 BEHIND_THE_COUNTER = (Look("desktop", 1280, 900), Look("desktop-dark", 1280, 900, dark=True))
 ON_CALL = Look("phone", 390, 844)
-"""Whoever is woken up at night has a telephone in the hand."""
+"""An operator who is woken up at night has a telephone in the hand."""
+
+README = Look("readme", 960, 640)
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,15 @@ class Order:
 
 
 def main() -> None:
-    """Take every picture anew."""
+    """Take the pictures anew; `--readme`: only the two that are in the repository."""
+    if sys.argv[1:] == ["--readme"]:
+        take_for_readme()
+    else:
+        take_all()
+
+
+def take_all() -> None:
+    """Every page, and an index of the pictures."""
     started = time.monotonic()
     TARGET.mkdir(parents=True, exist_ok=True)
     for old in TARGET.glob("*.png"):
@@ -112,9 +126,23 @@ def main() -> None:
             for look in BEHIND_THE_COUNTER:
                 _take_admin(browser, shop, look, orders["en"]["paid"])
             _take_on_call(browser, shop)
+            _take_for_readme(browser, shop)
             browser.close()
     taken = _write_index()
     print(f"{taken} pictures in {time.monotonic() - started:.0f} s: {TARGET.relative_to(ROOT)}/index.html")
+
+
+def take_for_readme() -> None:
+    """In a shop of their own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tillkeeper-") as var,
+        _shop(Path(var)) as shop,
+        sync_playwright() as playwright,
+    ):
+        shop.start()
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+        _take_for_readme(browser, shop)
+        browser.close()
 
 
 @contextmanager
@@ -300,6 +328,26 @@ def _take_on_call(browser: Browser, shop: Embedded) -> None:
     camera, admin = _Camera(context, f"ru-{ON_CALL.name}"), f"{shop.url}/admin/"
     _log_in(camera.page, admin, _password(shop))
     _take_console(camera, f"{admin}console/")
+    context.close()
+
+
+def _take_for_readme(browser: Browser, shop: Embedded) -> None:
+    """An order that waits for its payment, and a console with one finding; small enough for the repository."""
+    PICTURES.mkdir(exist_ok=True)
+    order = _place(shop, "en")
+    requests.post(order.pay_url, {"action": "authorize", "stay": "1"}, timeout=10).raise_for_status()
+    _wait_for(shop, {"checking": order}, "checking")
+    with shop.manage("jobs", "pause", "routine", "--why", "the mail server is moved") as program:
+        assert program.wait(60) == 0, program.output()
+    context = browser.new_context(
+        viewport={"width": README.width, "height": README.height}, device_scale_factor=0.75, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(f"{shop.url}/orders/{order.public_id}/")
+    page.screenshot(path=PICTURES / "order.png")
+    _log_in(page, f"{shop.url}/admin/", _password(shop))
+    page.goto(f"{shop.url}/admin/console/")
+    page.screenshot(path=PICTURES / "console.png")
     context.close()
 
 
