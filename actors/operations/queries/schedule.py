@@ -12,10 +12,14 @@ from django.utils.translation import gettext as _
 
 from actors.models import Pause, Tick
 from actors.operations.queries.pauses import pauses
-from actors.operations.queries.work import LATE_S
 from actors.scheduling.periods import Cron, Every
 from actors.scheduling.table import Entry, table
 from config.due.queue import database_now
+
+LATE_S = 30.0
+"""Work, and ticks of the schedule, that are later than this are shown on the first page. It stands here, because `work`
+knows the shop's kinds of work, and another project takes the schedule without them.
+"""
 
 LATEST_SQL = """
     SELECT * FROM (SELECT * FROM actors_tick WHERE schedule = %s {only} ORDER BY due_at DESC LIMIT {limit}) AS latest

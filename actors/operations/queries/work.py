@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actors.kinds import KINDS, Kind
+from actors.operations.queries.schedule import LATE_S
 from billing.admin.bases import page_of
 from config.database import counts
 from config.due import lag
 from config.due.queue import DueRow, database_now
-
-LATE_S = 30.0
-"""Work, and ticks of the schedule, that are later than this are shown on the first page."""
 
 ROWS = 50
 """The page of a kind shows so many rows."""
