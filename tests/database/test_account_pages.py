@@ -6,7 +6,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django import Settings
 
 from commerce.models import Cart, CartItem, Order, Product
 from tests.shop import Shop
@@ -16,12 +15,6 @@ pytestmark = pytest.mark.django_db
 FORM = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
 PASSWORD = "one long sentence"
 NEW = {"email": "ann@example.com", "first_name": "Ann", "password1": PASSWORD, "password2": PASSWORD}
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings) -> None:
-    """The real hasher is slow on purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from actors.runtime import first_operator
 def var(settings: Settings, tmp_path: Path) -> Path:
     """A directory of its own for the shop's data."""
     settings.VAR_DIR = tmp_path
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
     return tmp_path
 
 

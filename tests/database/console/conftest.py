@@ -4,7 +4,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import Settings
 
 from billing.limits import breaker
 from billing.models import Payment
@@ -12,12 +11,6 @@ from commerce.models import OrderStatus
 from tests import reporting
 from tests.consoles import given_up, job, worker
 from tests.shop import Shop
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings) -> None:
-    """The real hasher is slow on purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
