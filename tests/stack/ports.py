@@ -11,6 +11,11 @@ LOOPBACK = "127.0.0.1"
 # of a server that is just restarting.
 PORTS = range(20_000, 32_000)
 
+HANG_S = 300.0
+"""A process that has not ended, started or answered by then hangs. It is far above what a busy machine needs: a test
+that passes never waits for it.
+"""
+
 _taken: dict[int, socket.socket] = {}
 """What this process was given, and what keeps it from others: a server may begin to listen much later."""
 

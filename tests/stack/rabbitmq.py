@@ -13,7 +13,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
 from tests.stack.programs import find_epmd, find_rabbitmq
 from tests.stack.server import Server
@@ -81,7 +81,7 @@ class RabbitMQ(Server):
         """What `rabbitmqctl` says, asked as an operator does. Raises CalledProcessError."""
         command = [str(find_rabbitmq().with_name("rabbitmqctl")), *words]
         done = subprocess.run(
-            command, env=self._environment(), cwd="/", capture_output=True, text=True, timeout=60, check=True
+            command, env=self._environment(), cwd="/", capture_output=True, text=True, timeout=HANG_S, check=True
         )
         return done.stdout
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.stack.ports import free_port, is_free, wait_until
+from tests.stack.ports import HANG_S, free_port, is_free, wait_until
 from tests.stack.processes import Program
 
 
@@ -20,8 +20,7 @@ class StartError(Exception):
 class Server(ABC):
     """A server with a port and a directory of its own; both stay the same from start to start."""
 
-    # Ten times what a start takes on a busy machine with two processors.
-    start_timeout_s = 90.0
+    start_timeout_s = HANG_S
     stop_timeout_s = 30.0
     stop_request = signal.SIGTERM
 

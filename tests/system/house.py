@@ -32,7 +32,7 @@ from actors.runtime.rabbitmq import definitions
 from billing.sandbox import SandboxServer
 from tests.metrics import Page
 from tests.stack.mail import MailServer
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.postgres import Postgres
 from tests.stack.processes import Program
 from tests.stack.rabbitmq import RabbitMQ
@@ -44,10 +44,10 @@ QUEUES = ("urgent", "urgent.DQ", "urgent.XQ", "routine", "routine.DQ", "routine.
 FAST_TRACK_INTERVAL_S = 2
 PAYMENT_API_TIMEOUT_S = 2
 
-START_S = 90.0
-"""Twenty times what a process needs to start on a quiet machine with two processors."""
+START_S = HANG_S
+"""Patience until a process is at work; it needs 4 s on a quiet machine with two processors."""
 
-SETTLE_S = 60.0
+SETTLE_S = 180.0
 """Patience until an order that was paid is shown, settled and mailed; the claim of a dead worker is part of it."""
 
 _numbers = count(1)
@@ -167,7 +167,7 @@ class House:
         """Run a management command to its end, with changes in its environment (None: not set)."""
         env = {name: value for name, value in {**self.environment, **(changes or {})}.items() if value is not None}
         return subprocess.run(
-            [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=120, check=check
+            [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=HANG_S, check=check
         )
 
     def furnish(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.alerts.stalls import killed
 from tests.alerts.watch import watching
 from tests.monitoring import PROMETHEUS
+from tests.stack.ports import HANG_S
 from tests.stack.programs import find_alertmanager, find_promtool
 from tests.stopwatch import assert_quick
 from tests.system.house import House
@@ -19,7 +20,7 @@ SLOW_MACHINE_S = 300.0
 def tool(*words: object) -> str:
     """What it has to say; an empty text if it is content."""
     done = subprocess.run(
-        [str(word) for word in words], cwd=PROMETHEUS, capture_output=True, text=True, timeout=120, check=False
+        [str(word) for word in words], cwd=PROMETHEUS, capture_output=True, text=True, timeout=HANG_S, check=False
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

@@ -19,7 +19,7 @@ import requests
 
 from billing.sandbox import SandboxServer
 from tests.plugin import postgres
-from tests.stack.ports import free_port, wait_until
+from tests.stack.ports import HANG_S, free_port, wait_until
 from tests.stack.processes import Program
 from tests.stack.rabbitmq import RabbitMQ
 
@@ -30,8 +30,8 @@ GUIDE = (ROOT / "billing/EMBEDDING.md").read_text()
 FILES = re.findall(r"^`(\w+/\w+\.py)`(, at its end)?.*?^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 
-SETTLE_S = 60.0
-"""Forty times what a payment takes on a quiet machine, from the buyer's click to the ticket's page."""
+SETTLE_S = 180.0
+"""A hundred times what a payment takes on a quiet machine, from the buyer's click to the ticket's page."""
 
 FORM_TOKEN = "a" * 32  # Django compares the form's token with the cookie's; both are the browser's to send
 
@@ -96,7 +96,7 @@ class Museum:
     def _run(self, *command: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         environment = self.environment | changes
         return subprocess.run(
-            command, cwd=self.directory, env=environment, text=True, capture_output=True, timeout=120, check=False
+            command, cwd=self.directory, env=environment, text=True, capture_output=True, timeout=HANG_S, check=False
         )
 
     def answers(self) -> bool:

@@ -206,14 +206,12 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(worker: House) -> None:
     assert "Traceback" not in asked.stderr
 
 
-@pytest.mark.parametrize(
-    "word", ["active", "registered", "scheduled", "reserved", "stats", "history", "queues", "dead"]
-)
-def test_every_word_answers_people_and_programs(house: House, word: str) -> None:
-    """A table, and the same as JSON."""
-    house.run("web", "worker")
-    assert house.manage("jobs", word).returncode == 0
-    assert isinstance(jobs(house, word), list | dict)
+def test_every_word_answers_people_and_programs(worker: House) -> None:
+    """A table, and the same as JSON. The words only read, so one worker is enough for all of them."""
+    for word in ("active", "registered", "scheduled", "reserved", "stats", "history", "queues", "dead"):
+        table = worker.manage("jobs", word)
+        assert table.returncode == 0, table.stderr
+        assert isinstance(jobs(worker, word), list | dict), word
 
 
 def test_a_database_that_is_away_is_a_sentence(house: House) -> None:

@@ -22,7 +22,7 @@ import trustme
 from billing.sandbox.callbacks import signature
 from tests.plugin import postgres
 from tests.stack.nginx import Nginx
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
 from tests.system.house import ROOT, START_S, http
 
@@ -94,7 +94,7 @@ class Front:
         """A management command, as the operator types it."""
         done = subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=60, check=False,
+            cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=HANG_S, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -385,7 +385,7 @@ def test_a_configuration_that_cannot_work_is_refused(front: Front) -> None:
     ):
         done = subprocess.run(
             [sys.executable, "manage.py", "nginxconf", *words],
-            cwd=ROOT, env={**front.environment, **changes}, text=True, capture_output=True, timeout=60, check=False,
+            cwd=ROOT, env={**front.environment, **changes}, text=True, capture_output=True, timeout=HANG_S, check=False,
         )  # fmt: skip
         assert done.returncode != 0
         assert sentence in done.stderr

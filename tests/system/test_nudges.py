@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.stack.ports import HANG_S
 from tests.stopwatch import assert_quick
 from tests.system.house import ROOT, House
 
@@ -45,7 +46,7 @@ def test_a_broker_that_was_restarted_costs_no_connection(house: House) -> None:
         assert process.stdout.readline() == "ready\n"
         house.rabbitmq.kill()
         house.rabbitmq.start()
-        came, _ = process.communicate("go on\n", timeout=60)
+        came, _ = process.communicate("go on\n", timeout=HANG_S)
     assert json.loads(came) == {"sent": 2, "connections": 1}
     assert set(arrived(house)) >= {2}
 
@@ -53,7 +54,7 @@ def test_a_broker_that_was_restarted_costs_no_connection(house: House) -> None:
 def nudge(house: House, what: str) -> Any:
     """Let a process nudge, and return what it says."""
     with nudger(house, what) as process:
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=HANG_S)
     return json.loads(said)
 
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.stack.processes import Program
 from tests.stack.programs import find_systemd
 from tests.stack.systemd import Notified, listening
@@ -85,7 +85,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def analyze(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     """Ask systemd, which need not run."""
-    return subprocess.run([find_systemd(), *words], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([find_systemd(), *words], capture_output=True, text=True, check=False, timeout=HANG_S)
 
 
 @pytest.mark.parametrize("name", ["tillkeeper.target", *SERVICES])
@@ -174,7 +174,7 @@ def test_the_proxy_finds_the_static_files(release: Installed) -> None:
     assert int(unit.value("StateDirectoryMode"), 8) & 0o007 == 0o001
     with tempfile.TemporaryDirectory() as var:
         command = f"umask {unit.value('UMask')}; exec {sys.executable} {ROOT / 'manage.py'} check"
-        subprocess.run(["sh", "-c", command], env={"VAR_DIR": var}, capture_output=True, check=True, timeout=60)
+        subprocess.run(["sh", "-c", command], env={"VAR_DIR": var}, capture_output=True, check=True, timeout=HANG_S)
         assert stat.S_IMODE((Path(var) / "static").stat().st_mode) == 0o755
 
 

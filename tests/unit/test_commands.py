@@ -14,7 +14,7 @@ from django.core.management import get_commands, load_command_class
 
 from config.cli import arguments
 from config.cli import command as cli_command
-from tests.stack.ports import LOOPBACK, free_port
+from tests.stack.ports import HANG_S, LOOPBACK, free_port
 
 OURS = {
     name: app
@@ -29,7 +29,7 @@ def manage(var: Path, *words: str, **changes: str) -> "subprocess.CompletedProce
     clean = {"PATH": os.environ["PATH"], "VAR_DIR": str(var), "DATABASE_URL": address, **changes}
     return subprocess.run(
         [sys.executable, "manage.py", *words],
-        cwd=settings.BASE_DIR, env=clean, capture_output=True, text=True, timeout=60, check=False,
+        cwd=settings.BASE_DIR, env=clean, capture_output=True, text=True, timeout=HANG_S, check=False,
     )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_whoever_reads_may_have_enough(tmp_path: Path, buffered: bool) -> None:
     os.close(read)
     try:
         done = subprocess.run(
-            command, cwd=settings.BASE_DIR, env=env, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False
+            command, cwd=settings.BASE_DIR, env=env, stdout=write, stderr=subprocess.PIPE, timeout=HANG_S, check=False
         )
     finally:
         os.close(write)

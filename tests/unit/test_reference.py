@@ -11,6 +11,7 @@ import pytest
 from config import env
 from config.env.declared import SETTINGS, described
 from config.env.reference import REPEATED
+from tests.stack.ports import HANG_S
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = {**{one.name: one for each in REPEATED for one in described(each.read)}, **SETTINGS}
@@ -25,7 +26,7 @@ def manage(environment: dict[str, str], *words: str) -> "subprocess.CompletedPro
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
         check=False,
     )
 

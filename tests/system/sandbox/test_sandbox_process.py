@@ -13,6 +13,7 @@ import requests
 
 from billing.sandbox import SandboxServer, webhook_delivery
 from tests.merchants import PATIENCE_S, Shop, ask, create, eventually, get, order, paid, port_of, post, refund
+from tests.stack.ports import HANG_S
 
 
 def test_everything_important_survives_a_restart(shop: Shop, tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_the_sandbox_is_a_stranger() -> None:
         "import sys, billing.sandbox; print([name for name in sys.modules if name.startswith(('django', 'bill'))])"
     )
 
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HANG_S)
 
     names = set(json.loads(loaded.stdout.replace("'", '"')))
     assert {name for name in names if not name.startswith("billing.sandbox")} == {"billing"}
