@@ -19,21 +19,33 @@ demo: .venv/dev ## 60 simulated customers buy through the real pages; SERVICES=1
 
 ##@ Test it
 
-# Three on two processors, because system tests wait a lot; file by file, because what a file shares is slow to start.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadfile
+# Three on two processors, because system tests wait a lot; file by file, because what a file shares is slow to start,
+# and in the order of tests/plugin.py: the longest files first.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+ON_SQLITE := TEST_DATABASE=sqlite $(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
+ON_POSTGRES := TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
+ALONE := TEST_DATABASE=postgres $(BIN)/python -m pytest -q
 
 .PHONY: test
 test: .venv/dev ## Everything but the long campaigns; starts a private PostgreSQL and RabbitMQ, installs them first where it may
 	$(BIN)/python -m tests.stack.programs
-	TEST_DATABASE=sqlite $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/conformance tests/database
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not alone and not campaign' tests/database tests/system tests/browser
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m 'alone and not campaign' tests/system
+	$(ON_SQLITE) tests/unit tests/conformance tests/database
+	$(ON_POSTGRES) -m 'not (alone or campaign or sqlite_is_enough)' tests/database tests/system tests/browser
+	$(ALONE) -m 'alone and not campaign' tests/system
+
+.PHONY: test-fast
+test-fast: .venv/dev ## What needs no services: unit, conformance, and database on SQLite
+	$(ON_SQLITE) tests/unit tests/conformance tests/database
+
+.PHONY: test-postgres
+test-postgres: .venv/dev ## Every database test on PostgreSQL, those included that cannot tell it from SQLite
+	$(BIN)/python -m tests.stack.programs
+	$(ON_POSTGRES) tests/database
 
 .PHONY: chaos
-chaos: .venv/dev ## The long campaigns: parts of a running house are killed, frozen, cut off, deployed, restored and filled
-	$(BIN)/python -m tests.stack.programs
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'campaign and not alone' tests/system
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m 'campaign and alone' tests/system
+chaos: test-postgres ## The long campaigns: parts of a running house are killed, frozen, cut off, deployed, restored and filled
+	$(ON_POSTGRES) -m 'campaign and not alone' tests/system
+	$(ALONE) -m 'campaign and alone' tests/system
 
 SYSTEM_WITHOUT_SERVICES := tests/system/sandbox tests/system/test_provider_client.py
 

@@ -47,7 +47,7 @@ OURS = (
     "WORKER_",
 )
 
-SYSTEM = Path(__file__).parent / "system"
+SYSTEM, BROWSER = (Path(__file__).parent / name for name in ("system", "browser"))
 
 QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
 """The real hasher takes 0.2 s for each password, on purpose."""
@@ -91,6 +91,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid} is marked {marked[0]}: move it to tests/system, or nothing runs it")
         if "alone" in marked:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=PAUSE_S, only_rerun=[TooSlow.__name__]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Files that start processes come first: the other processors would wait for one that begins last.
+
+    This runs after the order was shuffled, and before xdist reads it to hand out the files.
+    """
+    session.items.sort(key=lambda item: not {SYSTEM, BROWSER} & set(item.path.parents))
 
 
 def postgres() -> Postgres:

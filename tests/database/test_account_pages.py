@@ -239,8 +239,7 @@ def test_nobody_sees_the_orders_of_others(client: Client, ann: User, espresso: P
     assert Order.objects.get().public_id not in client.get(reverse("account")).content.decode()
 
 
-@pytest.mark.parametrize("page", ["", "1", "2", "99", "0", "-1", "one", "9" * 30])
-def test_a_long_list_has_pages(shop: Shop, client: Client, ann: User, page: str) -> None:
+def test_a_long_list_has_pages(shop: Shop, client: Client, ann: User) -> None:
     """The number of queries does not grow with it, and a page that is not there is the nearest one that is."""
     beans = shop.product("beans", stock=25)
     for _ in range(25):
@@ -248,12 +247,13 @@ def test_a_long_list_has_pages(shop: Shop, client: Client, ann: User, page: str)
     Order.objects.update(customer=ann)
     log_in(client)
 
-    with CaptureQueriesContext(connection) as queries:
-        answer = client.get(reverse("account"), {"page": page})
+    for page in ("", "1", "2", "99", "0", "-1", "one", "9" * 30):
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(reverse("account"), {"page": page})
 
-    assert answer.status_code == 200
-    assert len(queries) <= 8
-    assert answer.content.decode().count('class="order-row"') in (20, 5)
+        assert answer.status_code == 200, page
+        assert len(queries) <= 8, page
+        assert answer.content.decode().count('class="order-row"') in (20, 5), page
 
 
 @pytest.mark.parametrize("name", ["login", "sign-up"])

@@ -65,6 +65,7 @@ def queries(boss: Client, page: str) -> int:
     return len(captured)
 
 
+@pytest.mark.sqlite_is_enough
 @EVERY_MODEL
 def test_no_page_costs_a_query_per_row(boss: Client, model: type[Model]) -> None:
     """Neither in a list nor in what belongs to a row: thirty cost as many as three."""
@@ -79,6 +80,7 @@ def test_no_page_costs_a_query_per_row(boss: Client, model: type[Model]) -> None
 # --- hostile texts and addresses -------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite_is_enough
 @EVERY_MODEL
 def test_what_somebody_wrote_stays_text(boss: Client, model: type[Model]) -> None:
     """In the list and on the page of the row, in each of its fields."""

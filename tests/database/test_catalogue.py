@@ -188,6 +188,7 @@ def test_an_order_keeps_the_names_in_the_customers_language(
     assert Order.objects.get().lines.get().name == name
 
 
+@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("page", ["/", "/?page=84", "/?q=cup+9", "/?q=nothing", "/products/cup-500/"])
 def test_a_long_shelf_costs_no_more_queries(thousand: None, client: Client, page: str) -> None:
     """Also for somebody with a cart."""

@@ -192,6 +192,7 @@ def test_days_that_are_none_are_refused(manager: Client, query: str) -> None:
     assert answer.content.decode().endswith(".")
 
 
+@pytest.mark.sqlite_is_enough
 def test_pages_take_a_bounded_number_of_queries(manager: Client, settings: Settings) -> None:
     """Whatever there was on those days."""
     settings.REPORT_RECIPIENTS = []

@@ -16,6 +16,7 @@ from tests.stack.ports import HANG_S
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = {**{one.name: one for each in REPEATED for one in described(each.read)}, **SETTINGS}
 SECRETS = "/etc/tillkeeper/secrets"
+OWN_KEYS = {"SANDBOX_API_KEY": "own-key", "SANDBOX_CALLBACK_SECRET": "own-secret"}
 
 
 def manage(environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
@@ -127,12 +128,15 @@ def test_the_shipped_environment_has_no_setting_that_does_not_exist(tmp_path: Pa
 )
 def test_production_refuses_what_is_only_good_for_a_trial(tmp_path: Path, name: str, value: str) -> None:
     """One line that names the setting; the sandbox may be used, with keys that are not public."""
-    sandbox = {"SANDBOX_API_KEY": "own-key", "SANDBOX_CALLBACK_SECRET": "own-secret"}
-    given = production(tmp_path, PAYMENT_ACCOUNTS="sandbox", **sandbox)
+    given = production(tmp_path, PAYMENT_ACCOUNTS="sandbox", **OWN_KEYS)
     given.pop(f"{name}_FILE", None)
 
     ended = manage({**given, name: value}, "check")
 
     assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
     assert ended.stderr.startswith(f"The setting {name} ")
-    assert manage(production(tmp_path, PAYMENT_ACCOUNTS="sandbox", **sandbox), "check").returncode == 0
+
+
+def test_production_takes_the_sandbox_with_keys_of_its_own(tmp_path: Path) -> None:
+    """What the tests above change one setting of."""
+    assert manage(production(tmp_path, PAYMENT_ACCOUNTS="sandbox", **OWN_KEYS), "check").returncode == 0
