@@ -18,6 +18,7 @@ NOISE_S = 0.015
 LONGEST_S = 2.0
 
 
+@pytest.mark.campaign
 @pytest.mark.alone
 def test_checkout_does_not_notice_a_dead_broker(full_house: House) -> None:
     """An order is placed as quickly without RabbitMQ as with it, and nothing is missing afterwards."""
@@ -49,18 +50,20 @@ def test_a_worker_started_before_the_broker_waits_for_it(house: House) -> None:
 
 
 def test_a_restarted_broker_is_noticed_by_nobody(full_house: House) -> None:
-    """RabbitMQ crashes and returns: the same processes go on, and orders from before and after are settled."""
+    """RabbitMQ crashes and returns: the same processes go on. Orders from before, meanwhile and after are settled."""
     before = full_house.place(2)
     processes = full_house.pids()
 
     full_house.rabbitmq.kill()
-    full_house.pay(before)
+    meanwhile = full_house.place(1)
+    full_house.pay([*before, *meanwhile])
     full_house.rabbitmq.start()
     after = full_house.place(2)
     full_house.pay(after)
 
-    full_house.wait_until_settled([*before, *after])
-    full_house.assert_paid_and_mailed_once([*before, *after])
+    orders = [*before, *meanwhile, *after]
+    full_house.wait_until_settled(orders)
+    full_house.assert_paid_and_mailed_once(orders)
     assert full_house.pids() == processes
 
 
