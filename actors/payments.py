@@ -11,7 +11,7 @@ from billing.callbacks import inbox
 from billing.errors import CannotReconcile
 from billing.payments import sweep
 from billing.reconciliation import runs
-from billing.refunds import follow as refunds
+from billing.refunds import follow
 from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ def process_waiting_callbacks() -> int:
 def follow_refunds(account: str | None = None) -> int:
     """The sweep: every account's due refunds, so that a provider that hangs holds up no other's."""
     if account is not None:
-        return refunds.follow_due(account, SWEEP_S)
-    for name in refunds.accounts_with_due_refunds():
+        return follow.follow_due(account, SWEEP_S)
+    for name in follow.accounts_with_due_refunds():
         nudge("follow_refunds", name)
     return HANDED_ON
 
@@ -69,7 +69,7 @@ def follow_refunds(account: str | None = None) -> int:
 @dramatiq.actor(**ROUTINE)
 def follow_refund(refund_id: int) -> bool:
     """One refund, now: somebody has just wanted it, or a callback gave a reason."""
-    return refunds.follow_one(refund_id)
+    return follow.follow_one(refund_id)
 
 
 @dramatiq.actor(**ROUTINE)

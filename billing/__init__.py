@@ -1,1 +1,1 @@
-"""Payments followed to their end. Knows nothing of orders: it settles money and writes down what happened."""
+"""Follows payments to their outcome. Knows nothing of orders: it settles money and records what happened."""

@@ -7,13 +7,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 class BillingConfig(AppConfig):
     name = "billing"
-    default_auto_field = "django.db.models.BigAutoField"  # as the migrations have it, whatever the project prefers
+    default_auto_field = "django.db.models.BigAutoField"  # as in the migrations; the project may use another default
     verbose_name = "Billing"
     backup_tables = ("billing_payment",)
     backup_summary = "SELECT count(*) || ' payments, ' || count(next_check_at) || ' of them open' FROM billing_payment"
 
     def ready(self) -> None:
-        """Read the accounts' settings, declare the metrics, and check the model that a payment's reference names."""
+        """Read the accounts' settings and register the gauges. Raises ImproperlyConfigured for a wrong model name."""
         from billing import gauges  # noqa: F401
         from billing.providers import REGISTRY, options
 
@@ -26,5 +26,5 @@ class BillingConfig(AppConfig):
         except (LookupError, ValueError):
             raise ImproperlyConfigured(
                 f"PAYMENT_REFERENCE_MODEL is {name!r}, but there is no such model: write it like 'commerce.Order', or "
-                "nothing if payments need no link in the admin."
+                "leave it empty if payments need no link in the admin."
             ) from None

@@ -1,4 +1,4 @@
-"""A person must look: which rows say so, how a row says so, and how it is left alone meanwhile."""
+"""Attention: a row says that an operator must act, and is checked rarely until then."""
 
 import logging
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def waiting_for_a_person() -> list[Waiting]:
 
 
 def require_attention(row: Payment | Refund, attention: Attention, note: str) -> None:
-    """In memory; the log tells it once for each reason."""
+    """Mark the row, in memory. The log has one line for each new reason."""
     noun = row._meta.model_name or ""
     if row.attention != attention:
         log.error(f"{noun}.attention", extra={noun: row.pk, "reason": attention.value, "note": note})
@@ -71,7 +71,7 @@ def require_attention(row: Payment | Refund, attention: Attention, note: str) ->
 
 
 def count_error(row: Payment | Refund, error: ProviderError) -> None:
-    """An error that decides nothing: it calls for a person if the provider said no, or if there were too many."""
+    """An error that decides nothing. It needs an operator if the provider refused, or after too many in a row."""
     if isinstance(error, Refused):
         require_attention(row, Attention.REFUSED, str(error))
     elif row.errors + 1 >= settings.PAYMENT_ATTEMPTS_LIMIT:
@@ -79,9 +79,9 @@ def count_error(row: Payment | Refund, error: ProviderError) -> None:
 
 
 def park(kind: Due[R], row: R) -> None:
-    """Leave it alone for long. Its claims stay counted: only an answer clears them."""
+    """Put the row off by ATTENTION_INTERVAL_S. Its claims stay counted: only an answer clears them."""
     with kind.holding(row) as held:
         assert isinstance(held, Payment | Refund)  # noqa: S101 (for the type checker)
-        require_attention(held, Attention.WORKERS_LOST, f"{held.claims - 1} workers did not come back")
+        require_attention(held, Attention.WORKERS_LOST, f"{held.claims - 1} workers were lost")
         held.next_check_at = database_now(kind.database) + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
         held.save(update_fields=["attention", "attention_note", "next_check_at"])

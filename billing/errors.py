@@ -7,32 +7,32 @@
     │   ├── Unavailable      5xx, or 429: too many requests
     │   │   └── StoredFailure  a 5xx that repeating the same idempotency key only brings back
     │   └── BadAnswer        HTML instead of JSON, too long, a field is missing
-    ├── Refused              the provider has answered, and the answer was no
+    ├── Refused              the provider answered, and the answer was no
     │   ├── WrongCredentials 401, 403
     │   ├── NotFound         404
-    │   └── NotOffered       the provider has no such call at all
+    │   └── NotOffered       the provider's API has no such call
     └── NotNow               the provider was not asked: its account is down, paused, or at its limit
 
     Forged                   a callback that the provider did not send
-    CannotReconcile          the day is not over, or somebody else is at it
+    CannotReconcile          the day is not over, or another process compares it
 
-A network error never decides a payment. Texts of these errors hold no secrets: they go to logs and to operators.
+A network error never decides a payment. The texts of these errors hold no secrets: they go to logs and to operators.
 """
 
 from config.actions import ActionRefused
 
 
 class ProviderError(Exception):
-    """A call to a provider that brought no usable answer; `outcome` names it in logs and metrics."""
+    """A call to a provider without a usable answer; `outcome` names the error in logs and metrics."""
 
     outcome = "error"
 
     is_trouble = False
-    """Does it speak against the whole provider? Enough of them in a row open the account's circuit breaker."""
+    """Is the whole provider in trouble? Enough such errors in a row open the account's circuit breaker."""
 
 
 class Unknown(ProviderError):
-    """Whether the provider did what was asked is not known."""
+    """It is not known whether the provider did what was asked."""
 
     outcome = "unknown"
 
@@ -48,7 +48,7 @@ class DeadlinePassed(Unknown):
 
 
 class Unavailable(Unknown):
-    """The provider is busy or broken; `retry_after_s` is its own wish, if it told one."""
+    """The provider is busy or broken; `retry_after_s` is the wait that it asked for, if any."""
 
     outcome = "unavailable"
     is_trouble = True
@@ -81,25 +81,25 @@ class NotFound(Refused):
 
 
 class NotOffered(Refused):
-    """Raised by the adapter itself, without asking: this provider's API cannot do it for anybody."""
+    """Raised by the adapter itself, without a call: this provider's API cannot do it."""
 
     outcome = "not_offered"
 
 
 class NotNow(ProviderError):
-    """The provider was not asked at all; to be tried again soon, and no error of the row it was about."""
+    """The provider was not asked at all. Try again soon; it does not count as an error of the row."""
 
     outcome = "not_now"
 
 
 class Forged(Exception):
-    """A callback that cannot be the provider's: the signature is wrong, or too old, or it came from elsewhere."""
+    """A callback that the provider cannot have sent: a wrong or old signature, or a foreign address."""
 
 
 def is_definite_no(error: ProviderError) -> bool:
-    """Did the provider refuse the thing itself? Keys that do not fit, or an id it does not know, may be our mistake."""
+    """Did the provider refuse the request itself? Wrong credentials or an unknown id may be our mistake."""
     return isinstance(error, Refused) and not isinstance(error, WrongCredentials | NotFound)
 
 
 class CannotReconcile(ActionRefused):
-    """The day was not compared; the message says why."""
+    """The day was not compared; the message tells the operator why."""

@@ -1,4 +1,4 @@
-"""What billing tells when somebody looks."""
+"""The gauges of billing, read from the database when they are scraped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from config.due.queue import database_now
 from config.metrics.registry import DATABASE, Value, reader, reading
 
 PROMISE = reading(
-    "tillkeeper_check_interval_promised_seconds", "How often a payment is asked about, by the settings.", "track"
+    "tillkeeper_check_interval_promised_seconds", "The interval between two checks, by the settings.", "track"
 )
 OPEN_GAUGE = reading(
     "tillkeeper_open_payments",
@@ -26,7 +26,7 @@ OPEN_GAUGE = reading(
 OLDEST_OPEN_GAUGE = reading(
     "tillkeeper_oldest_open_payment_seconds", "Age of the oldest open payment; 0 if none.", "account"
 )
-ATTENTION_GAUGE = reading("tillkeeper_attention_rows", "Rows that a person must look at, by kind.", "kind")
+ATTENTION_GAUGE = reading("tillkeeper_attention_rows", "Rows that need an operator, by kind.", "kind")
 BREAKER_GAUGE = reading(
     "tillkeeper_breaker_state", "1 for the state of the account's breaker, else 0.", "account", "state"
 )
@@ -40,7 +40,7 @@ SLOTS_TAKEN_GAUGE = reading(
 
 
 def accounts() -> list[str]:
-    """Those of the settings, and those that were ever called: theirs may still have open payments."""
+    """The accounts of the settings, and those that were ever called: they may still have open payments."""
     return sorted({*settings.PAYMENT_ACCOUNTS, *AccountState.objects.values_list("account", flat=True)})
 
 
@@ -98,7 +98,7 @@ def account_states() -> Iterator[Value]:
 
 
 def _of_account(account: str, young: Q) -> list[Combinable]:
-    """How many are young, how many are not, and when the oldest began."""
+    """Queries for an account's open payments: how many are young, how many are not, when the oldest began."""
     waiting = Payment.objects.filter(account=account, next_check_at__isnull=False).order_by("created_at")
     fast, slow = waiting.filter(young), waiting.exclude(young)
     return [capped(fast, "created_at"), capped(slow, "created_at"), first(waiting, "created_at")]

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-# So short that Decimal's 28 digits are never rounded.
+# Short enough that Decimal's 28 digits are never rounded.
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 LARGEST_MINOR = 10**15 - 1
-"""An amount beyond this could not be read back from a provider's answer; providers have limits of their own."""
+"""A larger amount could not be read back from a provider's answer; providers have limits of their own."""
 
 # ISO 4217, list one: every other currency in use has two decimals.
 _WITHOUT_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())  # noqa: SIM905
@@ -32,7 +32,7 @@ class Money:
             raise ValueError("a currency is three capital letters")
         minor = Decimal(value).scaleb(decimals(currency))
         if minor != minor.to_integral_value() or abs(minor) > LARGEST_MINOR:
-            raise ValueError(f"{currency} has {decimals(currency)} decimals, and no amount is that large")
+            raise ValueError(f"an amount in {currency} has at most {decimals(currency)} decimals and 15 digits")
         return cls(int(minor), currency)
 
     @property
@@ -44,7 +44,7 @@ class Money:
     def __add__(self, other: "Money") -> "Money":
         """Raises ValueError for two currencies."""
         if self.currency != other.currency:
-            raise ValueError(f"{self.currency} and {other.currency} make no sum")
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added")
         return Money(self.minor + other.minor, self.currency)
 
     def __mul__(self, quantity: int) -> "Money":
@@ -55,7 +55,7 @@ class Money:
 
 
 def decimals(currency: str) -> int:
-    """How many digits stand behind the point."""
+    """How many digits follow the decimal point."""
     if currency in _WITHOUT_DECIMALS:
         return 0
     return 3 if currency in _THREE_DECIMALS else 2

@@ -1,4 +1,4 @@
-"""Facts go up: what happened to a payment is a row for the shop, written in the transaction that made it so."""
+"""The outbox: each change of a payment is a row for the shop, written in the transaction that made the change."""
 
 import logging
 from datetime import datetime
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def record_payment_event(payment: Payment, source: Status, found_by: AskedBy, now: datetime) -> None:
-    """The payment followed an arrow. Must run in the transaction that moved it."""
+    """Record that the payment changed its state. Must run in the transaction that changed it."""
     PaymentEvent.objects.create(
         payment=payment,
         source=source,
@@ -30,7 +30,7 @@ def record_payment_event(payment: Payment, source: Status, found_by: AskedBy, no
 
 
 def record_refund_event(refund: Refund, source: RefundStatus, found_by: AskedBy, now: datetime) -> None:
-    """A refund of the payment followed an arrow. Must run in the transaction that moved it."""
+    """Record that a refund of the payment changed its state. Must run in the transaction that changed it."""
     PaymentEvent.objects.create(
         payment=refund.payment,
         refund=refund,
@@ -45,7 +45,7 @@ def record_refund_event(refund: Refund, source: RefundStatus, found_by: AskedBy,
 
 
 def _measure(payment: Payment, status: str, found_by: AskedBy, now: datetime) -> None:
-    """Nobody else had told us of money that polling finds: its callback was lost, or is on its way still."""
+    """If polling found the success, its callback was lost or is still on its way."""
     PAYMENTS_TOTAL.labels(payment.account, status, found_by.value).inc()
     if status in END_STATES:
         SETTLE_SECONDS.labels(status, found_by.value).observe((now - payment.created_at).total_seconds())
@@ -53,8 +53,9 @@ def _measure(payment: Payment, status: str, found_by: AskedBy, now: datetime) ->
         CALLBACKS_LOST_TOTAL.labels(payment.account).inc()
 
 
-def _announce(event: str, payment: Payment, reason: str, found_by: AskedBy, **about: int) -> None:
-    fields = {"payment": payment.pk, "order": payment.reference, "found_by": found_by.value, **about}
+def _announce(event: str, payment: Payment, reason: str, found_by: AskedBy, **refund: int) -> None:
+    """Log the change after the commit, and nudge the shop."""
+    fields = {"payment": payment.pk, "order": payment.reference, "found_by": found_by.value, **refund}
     fields |= {"reason": reason} if reason else {}
     transaction.on_commit(lambda: log.info(event, extra=fields))
     nudge(settings.PAYMENT_SETTLING_ACTOR)

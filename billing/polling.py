@@ -1,6 +1,6 @@
-"""When to ask next: often while the customer waits, seldom later.
+"""When to check next: often while the customer waits, rarely later.
 
-The time of the next question is a function of the payment and the clock, so that it can be read here and nowhere else.
+The time of the next check is a function of the payment and the clock, and only this module defines it.
 """
 
 import math
@@ -22,10 +22,10 @@ GROWING_LONGEST_S = 300.0
 
 
 def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime:
-    """When an open payment is asked about next, after an answer that it was still open.
+    """When to check an open payment next, after an answer that it is still open.
 
-    The steps are counted from the time this look was due, not from the time it came about: a look that was late by
-    0.9 s does not make every later one late. The end of the window is never overslept.
+    Steps count from the time this check was due, not from when it ran: a check that is 0.9 s late does not delay every
+    later one. There is always a check at the end of the payment window.
     """
     if payment.attention:
         return now + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
@@ -36,25 +36,25 @@ def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime
 
 
 def interval(age: timedelta) -> timedelta:
-    """The seeds' two tracks."""
+    """The time between two checks of a payment of this age: one for each track."""
     fast = track(age) == "fast"
     return timedelta(seconds=settings.FAST_TRACK_INTERVAL_S if fast else settings.SLOW_TRACK_INTERVAL_S)
 
 
 def track(age: timedelta) -> str:
-    """`fast` while its customer is probably waiting, then `slow`."""
+    """`fast` while the customer is probably waiting, then `slow`."""
     return "fast" if age.total_seconds() < settings.FAST_TRACK_LIMIT_S else "slow"
 
 
 def next_step(start: datetime, step: timedelta, now: datetime) -> datetime:
-    """The first of `start + step`, `start + 2 * step`, … that is still to come."""
+    """The first of `start + step`, `start + 2 * step`, … after `now`."""
     return start + step * max(1, math.floor((now - start) / step) + 1)
 
 
 def refund_wait(refund: Refund, now: datetime) -> timedelta:
-    """How long until a refund that is on its way is asked about again: a sixth of its age.
+    """How long until a pending refund is checked again: a sixth of its age.
 
-    Most are through in seconds, some take days, and nobody waits in front of a page.
+    Most refunds end in seconds, some take days, and no customer waits in front of a page.
     """
     if refund.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
@@ -64,7 +64,7 @@ def refund_wait(refund: Refund, now: datetime) -> timedelta:
 
 
 def error_wait(row: Payment | Refund, retry_after_s: float | None) -> timedelta:
-    """Return the wait after an error: it doubles up to SLOW_TRACK_INTERVAL_S. A Retry-After can only make it longer."""
+    """How long to wait after an error: it doubles up to SLOW_TRACK_INTERVAL_S. A Retry-After can only lengthen it."""
     if row.attention != Attention.NONE:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
     longest = timedelta(seconds=settings.SLOW_TRACK_INTERVAL_S)
@@ -73,10 +73,10 @@ def error_wait(row: Payment | Refund, retry_after_s: float | None) -> timedelta:
 
 
 def growing_step(number: int) -> tuple[float, float]:
-    """The policy `growing`, without its jitter: when step `number` is (seconds after the start), and the gap before it.
+    """The policy `growing` without jitter: when step `number` is (seconds after the start), and the gap before it.
 
-    YooKassa advises gaps that grow, and names Fibonacci's numbers as an example (yookassa.ru/developers, "How to check
-    the payment status"): times FAST_TRACK_INTERVAL_S they are 5, 5, 10, 15, 25, 40, 65 s …, up to
+    YooKassa recommends growing gaps, with the Fibonacci numbers as an example (yookassa.ru/developers, "How to check
+    the payment status"). Times FAST_TRACK_INTERVAL_S they are 5, 5, 10, 15, 25, 40, 65 s …, up to
     GROWING_LONGEST_S.
 
     >>> [growing_step(number)[1] for number in range(12)]
@@ -89,8 +89,9 @@ def growing_step(number: int) -> tuple[float, float]:
 
 
 def _growing(payment: Payment, now: datetime) -> datetime:
-    """The first step that is still to come. Each lies up to a tenth of its gap early or late, which makes the gaps up
-    to a fifth shorter or longer: payments that began together must not be asked about together for ever.
+    """The first step after `now`, with jitter: up to a tenth of its gap early or late, so gaps vary by up to a fifth.
+
+    Payments that began together must not be checked together forever.
     """
     age_s = (now - payment.created_at).total_seconds()
     for number in count(max(0, int(age_s / GROWING_LONGEST_S) - 1)):
@@ -103,7 +104,7 @@ def _growing(payment: Payment, now: datetime) -> datetime:
 
 @cache
 def _fibonacci(first: float, below: float) -> tuple[float, ...]:
-    """Fibonacci's numbers times the first, as far as they are below the limit."""
+    """The Fibonacci numbers times `first`, as long as they are below the limit."""
     gaps, following = [], (first, first)
     while following[0] < below:
         gaps.append(following[0])

@@ -4,31 +4,31 @@
                     │                ▲   │                   ▼
     created ──▶ pending ─────────────┘   │               succeeded
        │            │                    │                   ▲
-       └────────────┴──────────┬─────────┘                   │ late money: the provider
-                               ▼                             │ took it after all
+       └────────────┴──────────┬─────────┘                   │ late payment: the provider
+                               ▼                             │ took the money after all
                    canceled · expired · failed ──────────────┘
 
-A later failure never undoes success, so nothing leaves `succeeded`; refunds are rows of their own. Late success is
-allowed from every other end, because money that was taken must never go unnoticed.
+A later failure never undoes success, so nothing leaves `succeeded`; refunds are rows of their own. A late success is
+allowed from every other end state, because money that was taken must never go unnoticed.
 """
 
 from django.db.models import TextChoices
 
 
 class Status(TextChoices):
-    """What is known of a payment."""
+    """The state of a payment."""
 
-    CREATED = "created", "created"  # ours alone: the provider has not confirmed that it knows the payment
+    CREATED = "created", "created"  # known here only: the provider has not confirmed the payment
     PENDING = "pending", "pending"  # the customer has not paid yet
     AUTHORIZED = "authorized", "authorized"  # the money is held, not taken
     SUCCEEDED = "succeeded", "succeeded"  # the money is ours
-    CANCELED = "canceled", "canceled"  # the customer or the shop called it off
-    EXPIRED = "expired", "expired"  # nobody paid in time
+    CANCELED = "canceled", "canceled"  # by the customer or the shop
+    EXPIRED = "expired", "expired"  # not paid in time
     FAILED = "failed", "failed"  # refused: by the bank, or by the provider when it was created
 
 
 OPEN_STATES = frozenset({Status.CREATED, Status.PENDING, Status.AUTHORIZED})
-"""States in which the outcome is not known: the payment has an appointment, and no second one may be started."""
+"""The outcome is not known: the payment has a next check, and no second payment may be started."""
 
 UNPAID_END_STATES = frozenset({Status.CANCELED, Status.EXPIRED, Status.FAILED})
 
@@ -44,12 +44,12 @@ PAYMENT_ARROWS: dict[Status, frozenset[Status]] = {
 
 
 class RefundStatus(TextChoices):
-    """What is known of a refund: created ──▶ pending ──▶ succeeded · canceled · failed.
+    """The state of a refund: created ──▶ pending ──▶ succeeded · canceled · failed.
 
-    Any end may come at once, and nothing leads back: what ended has ended.
+    Any end state may follow at once, and no arrow leaves one.
     """
 
-    CREATED = "created", "created"  # ours alone: the provider has not confirmed that it knows the refund
+    CREATED = "created", "created"  # known here only: the provider has not confirmed the refund
     PENDING = "pending", "pending"  # on its way
     SUCCEEDED = "succeeded", "succeeded"  # the customer has the money
     CANCELED = "canceled", "canceled"  # the provider did not carry it out
@@ -75,12 +75,12 @@ class ForbiddenArrow(ValueError):
 
 
 def check_arrow(source: Status, target: Status) -> None:
-    """Raises ForbiddenArrow if a payment may not go from one state to the other."""
+    """Raises ForbiddenArrow if a payment may not move from `source` to `target`."""
     if target not in PAYMENT_ARROWS[source]:
         raise ForbiddenArrow("payment", source, target)
 
 
 def check_refund_arrow(source: RefundStatus, target: RefundStatus) -> None:
-    """Raises ForbiddenArrow if a refund may not go from one state to the other."""
+    """Raises ForbiddenArrow if a refund may not move from `source` to `target`."""
     if target not in REFUND_ARROWS[source]:
         raise ForbiddenArrow("refund", source, target)

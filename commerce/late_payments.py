@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from billing.models import Payment, Refund
-from billing.refunds import follow as refunds
+from billing.refunds import service as refunds
 from billing.states import Status
 from commerce import orders, stock
 from commerce.models import Order, OrderEvent

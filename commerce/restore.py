@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE
-from billing.refunds import follow as refunds
+from billing.refunds import follow
 from billing.refunds.follow import REFUND_QUEUE
 from commerce import settlement
 from commerce.mail import queue
@@ -77,7 +77,7 @@ def _free(kind: Due[Any]) -> None:
 def _ask_all() -> None:
     for account in settings.PAYMENT_ACCOUNTS:
         sweep.check_due(account, ROUND_S)
-        refunds.follow_due(account, ROUND_S)
+        follow.follow_due(account, ROUND_S)
 
 
 def _waiting(kind: Due[Any], since: datetime) -> int:

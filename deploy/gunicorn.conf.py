@@ -1,8 +1,7 @@
 """gunicorn's hooks: `gunicorn config.wsgi -c deploy/gunicorn.conf.py`.
 
-The first process must know nothing of the shop: what it has once imported, all processes that it ever starts have too,
-and after a reload they would run half on the old code. So everything of ours is imported in the hooks, and those that
-run in the first process forget it again.
+The master process must not keep our modules: each process that it forks inherits them, and after a reload would run
+partly on old code. So the hooks import our modules, and those that run in the master process unload them again.
 """
 
 import os
@@ -11,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# gunicorn itself would say READY before one of its processes has loaded the shop.
+# gunicorn itself would report READY before one of its processes has loaded the shop.
 if "NOTIFY_SOCKET" in os.environ:
     os.environ["WEB_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET")
 
 
 def on_starting(_server: Any) -> None:
-    """In the first process, before it forks: the others count together what the metrics show."""
+    """In the master process, before it forks: start the metric files that the other processes share."""
     with _only_for_now():
         from config.metrics import files
 
@@ -25,7 +24,7 @@ def on_starting(_server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """In each process, once it has loaded the shop; it forks no more, so it may have threads."""
+    """In each worker process, after it has loaded the shop; it does not fork, so it may have threads."""
     from config.health import web
 
     if "WEB_NOTIFY_SOCKET" in os.environ:
@@ -34,7 +33,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """In the first process, however the other ended."""
+    """In the master process, after any end of a worker process."""
     with _only_for_now():
         from config.metrics import files
 
@@ -43,7 +42,7 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 @contextmanager
 def _only_for_now() -> Iterator[None]:
-    """What of ours is imported in here is forgotten afterwards."""
+    """Unload the modules of `config` that were imported in the block."""
     try:
         yield
     finally:

@@ -14,7 +14,8 @@ from billing.payments import service as payments
 from billing.payments import sweep as payment_sweep
 from billing.payments.check import CHECK_QUEUE
 from billing.providers import CallbackRequest
-from billing.refunds import follow as refunds
+from billing.refunds import follow
+from billing.refunds import service as refunds
 from billing.sandbox import SandboxServer
 from billing.sandbox.callbacks import signature
 from billing.states import Status
@@ -103,8 +104,8 @@ class Shop:
 
     def follow(self, refund: Refund) -> Refund:
         """Follow it now, however far off the next appointment is."""
-        refunds.REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
-        refunds.follow_one(refund.pk)
+        follow.REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
+        follow.follow_one(refund.pk)
         return self.fresh(refund)
 
     def look(self, payment: Payment) -> Payment:
@@ -120,7 +121,7 @@ class Shop:
     def sweep(self) -> None:
         """Everything that the schedule would do, until nothing is due any more."""
         for _ in range(20):
-            done = inbox.process_due() + payment_sweep.check_due("sandbox", 5) + refunds.follow_due("sandbox", 5)
+            done = inbox.process_due() + payment_sweep.check_due("sandbox", 5) + follow.follow_due("sandbox", 5)
             if not done + settlement.settle_due() + orders.expire_due() + sending.send_due(100):
                 return
 

@@ -1,4 +1,4 @@
-"""Django's admin, for operators."""
+"""The admin of billing, for operators."""
 
 from billing.admin.accounts import AccountStateAdmin
 from billing.admin.bases import (

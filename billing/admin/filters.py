@@ -46,5 +46,5 @@ CAME: Choices = {
     "other": ("another currency", Q(received_minor__isnull=False) & ~_SAME_CURRENCY),
 }
 
-ByWhatCame = filter_by("what came", "came", lambda: CAME)
+ByWhatCame = filter_by("received", "came", lambda: CAME)
 """Payments for which the amount that came differs from the amount that was asked for."""

@@ -1,7 +1,7 @@
-"""What an operator sees of payments: everything, and nothing that can be changed by hand.
+"""The admin of payments, refunds, events and callbacks. An operator sees all columns and edits none.
 
-A payment moves by what its provider says. So an operator has one lever, "Check now", which asks the provider; and for
-money that waits for a person there are resolutions (`billing.admin.resolutions`), each with a form that asks why.
+Only the provider's answer changes a payment. An operator can ask for it with "Check now", and can resolve money that
+needs a decision (`billing.admin.resolutions`), each time with a reason.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ from billing.models import Callback, Difference, Payment, PaymentEvent, Refund
 from config.actions.admin import ActionAdmin
 
 NEWEST = 50
-"""So many callbacks stand on the page of a payment; how many come is not for us to say."""
+"""How many callbacks the page of a payment shows: their number has no limit."""
 
 
 class EventInline(ReadOnlyInline):
@@ -43,7 +43,7 @@ class CallbackInline(ReadOnlyInline):
     verbose_name_plural = f"callbacks (the newest {NEWEST})"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Without the bodies, of up to 64 KiB each."""
+        """The newest callbacks, without their bodies of up to 64 KiB."""
         rows = super().get_queryset(request).defer("body")
         key = number_in(request.resolver_match.kwargs.get("object_id", "")) if request.resolver_match else None
         return rows.filter(pk__in=rows.filter(payment_id=key).order_by("-pk").values("pk")[:NEWEST])
@@ -59,7 +59,7 @@ class RefundInline(ReadOnlyInline):
 
 @admin.register(Payment)
 class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
-    """Payments, and the way to ask about them at once."""
+    """Payments, with the actions to check and to refund them."""
 
     list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
     list_filter = (
@@ -71,7 +71,7 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         ByAccount,
     )
     search_fields = ("reference", "provider_ref")
-    search_help_text = "In full: the reference, the provider's id, or the number of the payment."
+    search_help_text = "In full: the reference, the provider's id, or the payment's number."
     fields = (
         "paid_for", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
         "attention_note", "errors", "claims", "account", "provider_ref", "pay_url", "created_at", "window_ends_at",
@@ -84,7 +84,7 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
 
     @admin.display(description="reference")
     def paid_for(self, payment: Payment) -> str | SafeString:
-        """What the reference names, where the shop has said in which list to look for it."""
+        """The reference, as a link if PAYMENT_REFERENCE_MODEL names the list to search."""
         name = settings.PAYMENT_REFERENCE_MODEL
         if name and self.admin_site.is_registered(apps.get_model(name)):
             return link_to_search(apps.get_model(name), payment.reference, payment.reference)
@@ -97,7 +97,7 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     def received(self, payment: Payment) -> str:
         return str(payment.received or "nothing")
 
-    @admin.display(description="not given back")
+    @admin.display(description="not refunded")
     def left(self, payment: Payment) -> str:
         return str(payment.left or "nothing")
 
@@ -106,19 +106,19 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
 
 
 class AboutPayment(LargeTable, ReadOnlyAdmin):
-    """Rows that belong to a payment are found by what names it."""
+    """Rows that belong to a payment; they are searched by its names."""
 
     search_fields = ("payment__reference", "payment__provider_ref")
     search_help_text = PaymentAdmin.search_help_text
 
     def named(self, word: str) -> Q:
-        """The payments are looked up first: a search over two tables at once would use no index."""
+        """Find the payments first: a search over two tables at once would not use an index."""
         named = PaymentAdmin(Payment, self.admin_site).named(word)
         return Q(payment_id__in=list(Payment.objects.filter(named).values_list("pk", flat=True)[:NEWEST]))
 
     @admin.display(description="payment")
     def about(self, row: PaymentEvent | Callback | Refund | Difference) -> str | SafeString:
-        """Where there is one: a callback may be about nothing we know."""
+        """A link to the payment; empty for a callback about an unknown payment."""
         if row.payment_id is None:
             return self.get_empty_value_display()
         return link_to_row(Payment, row.payment_id, f"payment {row.payment_id}")
@@ -126,7 +126,7 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(ActionAdmin, AboutPayment):
-    """Money on its way back. A refund begins at its payment."""
+    """Refunds. A refund is started on the page of its payment."""
 
     list_display = ("id", "about", "amount", "status", "attention", "wanted_by", "next_check_at", "created_at")
     list_filter = (needs_a_person(ATTENTIVE["refund"].needs_a_person), "status", "attention", "created_at")
@@ -145,7 +145,7 @@ class RefundAdmin(ActionAdmin, AboutPayment):
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(AboutPayment):
-    """Every arrow that a payment followed."""
+    """Every change of state of a payment or refund."""
 
     list_display = ("id", "about", "refund", "source", "target", "raw_status", "found_by", "at", "settle_after")
     list_select_related = ("refund__payment",)  # a refund is named with its currency
@@ -169,9 +169,9 @@ class CallbackAdmin(ActionAdmin, AboutPayment):
 
     @admin.display(description="body")
     def posted(self, callback: Callback) -> str:
-        """As it came, whatever it was; the page escapes it."""
+        """The body as received; the page escapes it."""
         return bytes(callback.body).decode(errors="backslashreplace")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The list does without the bodies, of up to 64 KiB each."""
+        """Without the bodies of up to 64 KiB: the list does not show them."""
         return super().get_queryset(request).defer("body")

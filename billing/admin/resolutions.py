@@ -11,7 +11,7 @@ from billing.models import Attention, Difference, Payment, Refund
 from billing.money import Money
 from billing.payments import mismatches
 from billing.reconciliation import differences
-from billing.refunds import follow as refunds
+from billing.refunds import service as refunds
 from billing.states import Status
 from config.actions import Action, Reason, row_of
 

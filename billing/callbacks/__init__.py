@@ -1,1 +1,1 @@
-"""Callbacks of providers: stored before they are read, answered at once, and never believed."""
+"""Callbacks of providers: stored before they are read, answered at once, never trusted."""

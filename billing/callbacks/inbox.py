@@ -1,7 +1,7 @@
-"""Callbacks: stored before they are read, answered at once, and never believed.
+"""Callbacks: stored before they are read, answered at once, never trusted.
 
-What a callback says about a payment is only a reason to ask the provider, so a forged, repeated, late or reordered one
-costs a question and changes nothing.
+A callback is only a reason to ask the provider. So a forged, repeated, late or reordered one costs a request and
+changes nothing.
 """
 
 import hashlib
@@ -30,21 +30,21 @@ CALLBACK_QUEUE = Due(Callback, "process_after", lease=CHECK_QUEUE.lease + timede
 BATCH = 50
 
 UNKNOWN_PAYMENT_WAIT = (timedelta(seconds=5), timedelta(seconds=60))
-"""A callback about a payment that we do not know is tried again so much later, and then it is of an unknown payment."""
+"""The waits before a callback about an unknown payment is tried again; then its outcome is UNKNOWN_PAYMENT."""
 
 FIRST_WAIT = timedelta(seconds=5)
-"""After a look that brought no answer; doubled with each."""
+"""The wait after a check without an answer; doubled each time."""
 
 
 def receive(account: str, post: CallbackRequest) -> Callback:
-    """Store a callback and ask for a look at it; a repeat of one that is stored already is only counted.
+    """Store a callback and request its processing; a repeat of a stored one is only counted.
 
-    One that is forged is kept, for a person to see, and asks for nothing. If it comes again and then has a signature
-    that fits, because a wrong secret of ours was put right, it counts.
+    A forged one is kept for operators and not processed. If the same callback is received later with a valid
+    signature, because our secret was wrong and has been corrected, it is processed.
     """
     digest = hashlib.sha256(post.body).hexdigest()
-    forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a true one meanwhile
-    first = {"body": post.body, "sender": post.sender or None, **_beginning(forged=forged)}
+    forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a genuine one meanwhile
+    first = {"body": post.body, "sender": post.sender or None, **_first_state(forged=forged)}
     callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
     CALLBACKS_COUNTED.labels(account, "received" if new else "repeated").inc()
     if not new:
@@ -52,14 +52,14 @@ def receive(account: str, post: CallbackRequest) -> Callback:
     if new and forged:
         CALLBACKS_COUNTED.labels(account, Callback.Outcome.FORGED.value).inc()
     elif not forged and (new or callback.outcome == Callback.Outcome.FORGED):
-        _request_check(callback)
+        _request_processing(callback)
     return callback
 
 
 def replay(callback_id: int, by: str) -> bool:
-    """Process a stored callback as if it had just come, whatever became of it; False if there is none.
+    """Process a stored callback as if it had just come, after any outcome; False if there is none.
 
-    A forged one too: what a callback says is never believed, so all that can happen is a question to the provider.
+    A forged one too: a callback is never trusted, so the only effect is a request to the provider.
     """
     stored = Callback.objects.filter(pk=callback_id)
     done = stored.exclude(outcome=Callback.Outcome.WAITING)
@@ -73,7 +73,7 @@ def replay(callback_id: int, by: str) -> bool:
 
 
 def process(callback_id: int) -> bool:
-    """Process one stored callback now; False if it is not due or somebody is on it."""
+    """Process one stored callback now; False if it is not due, or another worker has claimed it."""
     callback = CALLBACK_QUEUE.claim_one(callback_id)
     if callback is not None:
         CALLBACK_QUEUE.work_on(callback, _process)
@@ -81,7 +81,7 @@ def process(callback_id: int) -> bool:
 
 
 def process_due() -> int:
-    """Process what nudges have missed; returns how many there were."""
+    """Process the callbacks whose nudges were lost; returns how many."""
     return CALLBACK_QUEUE.work_off(BATCH, _process)
 
 
@@ -94,15 +94,15 @@ def _is_forged(account: str, post: CallbackRequest) -> bool:
     return False
 
 
-def _beginning(*, forged: bool) -> dict[str, Any]:
+def _first_state(*, forged: bool) -> dict[str, Any]:
     if forged:
         return {"outcome": Callback.Outcome.FORGED, "process_after": None}
     return {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
 
 
-def _request_check(callback: Callback) -> None:
-    """What cannot be read is finished at once, so that the sender can be told."""
-    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_beginning(forged=False)):
+def _request_processing(callback: Callback) -> None:
+    """Nudge a worker. A callback that cannot be read is processed at once, so that the sender gets an error."""
+    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_first_state(forged=False)):
         callback.outcome = Callback.Outcome.WAITING
     if _hint(callback) is None:
         process(callback.pk)
@@ -131,7 +131,7 @@ def _check_payment_of(callback: Callback, hint: CallbackHint | None, payment: Pa
 
 
 def _wait_for_its_payment(callback: Callback, hint: CallbackHint) -> None:
-    """It may have overtaken the answer that tells us the provider's id, and carry nothing else: wait for that."""
+    """Wait: the callback may have come before the answer with the provider's id, and name nothing else."""
     if callback.errors < len(UNKNOWN_PAYMENT_WAIT):
         _put_off(callback, UNKNOWN_PAYMENT_WAIT[callback.errors])
     else:
@@ -148,7 +148,7 @@ def _hint(callback: Callback) -> CallbackHint | None:
 
 
 def _find(account: str, hint: CallbackHint) -> Payment | None:
-    """By the provider's id, or by our reference where the callback overtook the answer that told us the id."""
+    """By the provider's id, or by our reference if the callback came before the answer with that id."""
     own = Payment.objects.filter(account=account)
     by_reference = Q(reference=hint.reference, provider_ref="")
     return own.filter(provider_ref=hint.provider_ref).first() or own.filter(by_reference).order_by("-id").first()

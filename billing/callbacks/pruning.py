@@ -1,4 +1,4 @@
-"""What billing need not keep: callbacks that have done their work long ago."""
+"""Deletes old callbacks."""
 
 import logging
 import time
@@ -15,14 +15,13 @@ from config.due.shutdown import shutting_down
 log = logging.getLogger(__name__)
 
 BATCH = 500
-"""Bodies of up to 64 KiB each: so many are gone in a fraction of a second."""
+"""Rows per delete: with bodies of up to 64 KiB each, it takes a fraction of a second."""
 
 
 def prune_callbacks(seconds: float) -> bool:
-    """Delete old callbacks for `seconds` at the most; True if there may be more of them.
+    """Delete callbacks older than CALLBACK_RETENTION_DAYS for up to `seconds`; True if there may be more.
 
-    Old is what came more than CALLBACK_RETENTION_DAYS ago. What still waits is kept, and so is what a payment was told
-    whose outcome is not known.
+    Callbacks that are not processed are kept, and those of payments whose outcome is not known.
     """
     ends_at, deleted, full = time.monotonic() + seconds, 0, True
     while full and time.monotonic() < ends_at and not shutting_down.is_set():

@@ -1,4 +1,4 @@
-"""Addresses of billing, below /callbacks/."""
+"""The URLs of billing, below /callbacks/."""
 
 from django.urls import path
 

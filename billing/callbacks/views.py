@@ -1,4 +1,4 @@
-"""Where providers post their callbacks."""
+"""The view to which providers post their callbacks."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,30 +11,30 @@ from billing.providers import CallbackRequest, provider_of
 from config.web.proxies import sender
 
 
-@csrf_exempt  # a provider has no form of ours; nothing that a callback says is believed
+@csrf_exempt  # a provider has no CSRF token; a callback is never trusted
 @require_POST
 def callback(request: HttpRequest, account: str) -> HttpResponse:
-    """Store the body and answer. Only a body that could not be stored is a 5xx, so that it is sent again."""
+    """Store the body and answer. A body that could not be stored gets a 5xx, so that it is sent again."""
     if account not in settings.PAYMENT_ACCOUNTS:
         return _answer(404, "No such account.")
     body = _read(request, settings.CALLBACK_MAX_BYTES)
     if body is None:
         return _answer(413, f"A callback has at most {settings.CALLBACK_MAX_BYTES} bytes.")
     if not body:
-        # Under WSGI a chunked body reads as empty unless a proxy buffers it; an error makes the provider repeat it.
+        # Under WSGI a chunked body is empty unless a proxy buffers it; an error makes the provider repeat it.
         return _answer(400, "The body is empty.")
     stored = inbox.receive(account, _post(request, account, body))
     if stored.outcome == Callback.Outcome.FORGED:
-        return _answer(400, "The signature does not fit; the callback was stored.")
+        return _answer(400, "The signature does not match; the callback was stored.")
     if stored.outcome == Callback.Outcome.MALFORMED:
         return _answer(400, "The body cannot be read as a callback; it was stored.")
     return _answer(200, "OK")
 
 
 def _read(request: HttpRequest, limit: int) -> bytes | None:
-    """The body; None if it is longer, and then none of it is read if it says so itself."""
-    told = request.META.get("CONTENT_LENGTH") or "0"
-    if told.isdecimal() and int(told) > limit:
+    """The body; None if it is longer than the limit. It is not read at all if its Content-Length says so."""
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if announced.isdecimal() and int(announced) > limit:
         return None
     body = request.read(limit + 1)
     return body if len(body) <= limit else None

@@ -1,1 +1,1 @@
-"""A payment explained: where it stands and why, its timeline, and both as JSON."""
+"""Explains a payment: its state and the reason, its timeline, and both as JSON."""

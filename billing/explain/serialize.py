@@ -1,4 +1,4 @@
-"""Payments as programs read them: names and values that JSON has words for."""
+"""Payments as JSON: for the commands and the console."""
 
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ PLAIN_FIELDS = (
 
 
 def serialize_payment(payment: Payment) -> dict[str, Any]:
-    """All that stands in its row."""
+    """The columns of the payment."""
     sums = {"amount": payment.amount, "received": payment.received, "left": payment.left}
     return {
         **{name: getattr(payment, name) for name in PLAIN_FIELDS},
@@ -30,7 +30,7 @@ def serialize_payment(payment: Payment) -> dict[str, Any]:
 
 
 def serialize_story(payment: Payment, history: History) -> dict[str, Any]:
-    """The payment, where it stands and why, what happened, and its refunds."""
+    """The payment, its state with the reason, its timeline and its refunds."""
     return {
         "payment": serialize_payment(payment),
         "standing": standing(payment, database_now()),
@@ -44,17 +44,16 @@ def serialize_story(payment: Payment, history: History) -> dict[str, Any]:
 def filter_payments(
     account: str | None, status: str | None, *, due_at: datetime | None, begun_before: datetime | None
 ) -> QuerySet[Payment]:
-    """Payments that all of the wishes fit: the newest first, those that are due by how long they have been.
+    """Payments that match all given filters: newest first, or longest due first with `due_at`.
 
-    A state of which the outcome is not known is looked for among the payments that have an appointment: they have an
-    index, and are few.
+    An open state is searched among the payments that have a next check: they are few and have an index.
     """
-    wishes = Q(account=account) if account else Q()
-    wishes &= Q(status=status) if status else Q()
-    wishes &= Q(next_check_at__isnull=False) if status in OPEN_STATES else Q()
-    wishes &= Q(next_check_at__lte=due_at) if due_at else Q()
-    wishes &= Q(created_at__lt=begun_before) if begun_before else Q()
-    return Payment.objects.filter(wishes).order_by("next_check_at" if due_at else "-pk")
+    filters = Q(account=account) if account else Q()
+    filters &= Q(status=status) if status else Q()
+    filters &= Q(next_check_at__isnull=False) if status in OPEN_STATES else Q()
+    filters &= Q(next_check_at__lte=due_at) if due_at else Q()
+    filters &= Q(created_at__lt=begun_before) if begun_before else Q()
+    return Payment.objects.filter(filters).order_by("next_check_at" if due_at else "-pk")
 
 
 def _money(amount: Money | None) -> dict[str, str] | None:

@@ -1,6 +1,6 @@
-"""What happened to payments, in sentences that a shop assistant understands, in the reader's language.
+"""The timeline of payments, in sentences that a shop assistant understands, in the reader's language.
 
-Everything stands in rows already; whoever sold puts these sentences among its own.
+It is read from existing rows. The shop merges these entries with its own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from billing.states import RefundStatus, Status
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened. `for_customer`: it is also shown to whoever ordered."""
+    """One thing that happened. `for_customer`: the customer sees it too."""
 
     at: datetime
     text: str
@@ -25,19 +25,19 @@ class Entry:
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """The oldest first. What happened in the same moment stays in the order of cause and effect."""
+    """Oldest first. Entries of the same moment keep the order of cause and effect."""
     return sorted(entries, key=lambda entry: entry.at)
 
 
 def of_payments(history: History) -> Iterator[Entry]:
-    """All that is known of the payments of one reference."""
+    """The entries for all payments of one reference."""
     for payment in history.payments:
         yield Entry(payment.created_at, _("A payment of %(amount)s was begun.") % {"amount": payment.amount})
         if payment.attention:
             since = payment.window_ends_at if payment.attention == Attention.WINDOW_OVER else payment.created_at
             at = max([since, *(event.at for event in history.events if event.payment_id == payment.pk)])
             note = payment.attention_note or payment.get_attention_display()
-            yield Entry(at, _("The payment needs a person: %(note)s.") % {"note": note}, trouble=True)
+            yield Entry(at, _("The payment needs an operator: %(note)s.") % {"note": note}, trouble=True)
         if payment.decided_by and payment.ended_at:
             yield Entry(payment.ended_at, _decision(payment))
     for refund in history.refunds:
@@ -50,7 +50,7 @@ def of_payments(history: History) -> Iterator[Entry]:
 
 
 def of_outcomes(events: Iterable[PaymentEvent]) -> Iterator[Entry]:
-    """What `payments.outcomes` found: payments that came to nothing, and refunds that went through."""
+    """The entries for `payments.outcomes`: failed payments and successful refunds."""
     for event in events:
         if event.refund:
             yield from _of_refund(event.refund)
@@ -63,21 +63,21 @@ def _decision(payment: Payment) -> str:
     if payment.received is None:
         return _("%(who)s made sure that no money had come: %(why)s.") % what
     if payment.status == Status.SUCCEEDED:
-        return _("%(who)s accepted the %(received)s that came: %(why)s.") % what
-    return _("%(who)s gave back the %(received)s that came: %(why)s.") % what
+        return _("%(who)s accepted the received %(received)s: %(why)s.") % what
+    return _("%(who)s refunded the received %(received)s: %(why)s.") % what
 
 
 def _of_refund(refund: Refund) -> Iterator[Entry]:
-    """In two moments: when it was wanted, and when it was known what became of it."""
+    """Two moments: when it was requested, and when its outcome was known."""
     about = {"amount": refund.amount, "who": refund.wanted_by, "why": refund.why}
-    yield Entry(refund.created_at, _("%(who)s wanted to give back %(amount)s: %(why)s.") % about)
+    yield Entry(refund.created_at, _("%(who)s requested a refund of %(amount)s: %(why)s.") % about)
     if refund.attention:
         note = refund.attention_note or refund.get_attention_display()
-        yield Entry(refund.created_at, _("The refund needs a person: %(note)s.") % {"note": note}, trouble=True)
+        yield Entry(refund.created_at, _("The refund needs an operator: %(note)s.") % {"note": note}, trouble=True)
     if refund.ended_at and refund.status == RefundStatus.SUCCEEDED:
-        yield Entry(refund.ended_at, _("%(amount)s went back.") % about, for_customer=True)
+        yield Entry(refund.ended_at, _("%(amount)s was refunded.") % about, for_customer=True)
     elif refund.ended_at:
-        text = _("%(amount)s could not be given back: %(reason)s.") % {**about, "reason": refund.reason}
+        text = _("%(amount)s could not be refunded: %(reason)s.") % {**about, "reason": refund.reason}
         yield Entry(refund.ended_at, text, trouble=True)
 
 
@@ -91,7 +91,7 @@ def _of_payment_event(event: PaymentEvent) -> Entry:
         case Status.SUCCEEDED:
             return Entry(event.at, _("The money has arrived. %(how)s") % how)
         case Status.CANCELED:
-            return Entry(event.at, _("The payment was called off. %(how)s") % how)
+            return Entry(event.at, _("The payment was canceled. %(how)s") % how)
         case Status.EXPIRED:
             return Entry(event.at, _("The time to pay was over, and the payment was closed. %(how)s") % how)
         case _failed:
@@ -99,7 +99,7 @@ def _of_payment_event(event: PaymentEvent) -> Entry:
 
 
 def _how(found_by: str) -> str:
-    """Who made us look."""
+    """What asked for the check."""
     match found_by:
         case AskedBy.CHECKOUT:
             return _("(Seen at the checkout.)")
@@ -108,9 +108,9 @@ def _how(found_by: str) -> str:
         case AskedBy.RETURN:
             return _("(Seen when the customer came back.)")
         case AskedBy.OPERATOR:
-            return _("(Seen when somebody of the shop had a look.)")
+            return _("(Seen when the shop's staff checked it.)")
         case AskedBy.CUSTOMER:
-            return _("(Because the customer cancelled.)")
+            return _("(Because the customer canceled it.)")
         case _schedule:
             return _("(Seen when we asked the provider.)")
 

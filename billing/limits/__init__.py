@@ -1,1 +1,1 @@
-"""May an account's provider be called now? Rate limit, pause, circuit breaker, pacing."""
+"""Limits on the calls to a provider, per account: rate limit, pause, circuit breaker, pacing."""

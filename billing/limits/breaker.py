@@ -1,8 +1,8 @@
-"""The circuit breaker and the pause of an account: what calls brought, and what an operator wants.
+"""The circuit breaker and the pause of an account, set by the outcomes of calls or by an operator.
 
-ERRORS_TO_OPEN calls in a row without an answer open the breaker, whichever payments they were for. While it is
-open payments stay due and untouched, and one of them is asked about every PROBE_S seconds. The first answer
-closes it, and a refusal is an answer: whoever says no is there. An answer that cannot be read says neither.
+ERRORS_TO_OPEN calls in a row without an answer open the breaker, for any payments. While it is open, payments stay due
+and untouched, and one of them is checked every PROBE_S seconds. The first answer closes it. A refusal is an answer. An
+answer that cannot be read counts neither way.
 """
 
 import logging
@@ -34,17 +34,17 @@ PAUSE_LIMIT_S = 300.0
 """Longest pause that a provider's Retry-After may cause."""
 
 seen: dict[str, AccountState] = {}
-"""What this process has last read of each account. Only ever a reason not to write; what is written is read afresh."""
+"""The last state of each account that this process has read. Used only to skip writes; each write reads afresh."""
 
 
 def of(account: str) -> AccountState:
-    """What is known of the account, read now. The row is made by the first who asks."""
+    """The account's state, read now. The first call creates the row."""
     seen[account], _ = AccountState.objects.get_or_create(pk=account)
     return seen[account]
 
 
 def known(account: str) -> AccountState:
-    """What this process has last read of it: at most as old as its last claim or note."""
+    """The last state that this process has read: at most as old as its last claim or note."""
     return seen.get(account) or of(account)
 
 
@@ -58,30 +58,30 @@ def locked(account: str) -> Iterator[AccountState]:
 
 
 def note(account: str, outcomes: Sequence[object]) -> None:
-    """What calls brought, in their order: a ProviderError, or anything else for an answer.
+    """Note the outcomes of calls, in their order: a ProviderError, or anything else for an answer.
 
-    Writes nothing while all is well, nor while what fails was known to be down.
+    Writes nothing while all calls are answered, nor while the breaker is open and calls still fail.
     """
-    in_a_row, answered, wish_s = _in_a_row(outcomes), any(map(_is_answer, outcomes)), _wish_s(outcomes)
+    in_a_row, answered, pause_s = _in_a_row(outcomes), any(map(_is_answer, outcomes)), _asked_pause_s(outcomes)
     state = known(account)
     is_news = in_a_row > 0 and state.breaker == Breaker.CLOSED
-    if is_news or (answered and not state.is_calm) or wish_s is not None:
+    if is_news or (answered and not state.is_calm) or pause_s is not None:
         with locked(account) as fresh:
-            _take_note(fresh, in_a_row, answered, wish_s, _last_trouble(outcomes), database_now())
+            _apply(fresh, in_a_row, answered, pause_s, _last_trouble(outcomes), database_now())
 
 
 def open_by_hand(account: str, by: str, why: str) -> None:
-    """Nothing is asked of the provider, not even a probe, until somebody closes it again."""
+    """Stop all calls to the provider, probes too, until it is closed by hand."""
     _set_by_hand(account, Breaker.HELD, by, why)
 
 
 def close_by_hand(account: str, by: str, why: str) -> None:
-    """Calls pass at once, whatever was found, and whatever pause was asked for."""
+    """Let calls pass at once, after any errors and during any pause."""
     _set_by_hand(account, Breaker.CLOSED, by, why)
 
 
 def _is_answer(outcome: object) -> bool:
-    """Does it prove that the provider is there and working?"""
+    """Does it prove that the provider works?"""
     return not isinstance(outcome, ProviderError) or isinstance(outcome, Refused)
 
 
@@ -90,25 +90,25 @@ def _is_trouble(outcome: object) -> bool:
 
 
 def _in_a_row(outcomes: Sequence[object]) -> int:
-    """Troubles since the last answer. One with a wish for a pause is none: the provider is there, and busy."""
+    """Errors since the last answer. One that asks for a pause does not count: the provider works, and is busy."""
     count = 0
     for outcome in outcomes:
-        count = 0 if _is_answer(outcome) else count + (_is_trouble(outcome) and _wish_s([outcome]) is None)
+        count = 0 if _is_answer(outcome) else count + (_is_trouble(outcome) and _asked_pause_s([outcome]) is None)
     return count
 
 
-def _wish_s(outcomes: Sequence[object]) -> float | None:
-    """The longest pause that was asked for."""
-    wishes = [getattr(outcome, "retry_after_s", None) for outcome in outcomes]
-    return max((wish for wish in wishes if wish is not None), default=None)
+def _asked_pause_s(outcomes: Sequence[object]) -> float | None:
+    """The longest pause that the provider asked for."""
+    pauses = [getattr(outcome, "retry_after_s", None) for outcome in outcomes]
+    return max((pause for pause in pauses if pause is not None), default=None)
 
 
 def _last_trouble(outcomes: Sequence[object]) -> str:
     return next((str(outcome)[:200] for outcome in reversed(outcomes) if _is_trouble(outcome)), "")
 
 
-def _take_note(
-    state: AccountState, in_a_row: int, answered: bool, wish_s: float | None, trouble: str, now: datetime
+def _apply(
+    state: AccountState, in_a_row: int, answered: bool, pause_s: float | None, trouble: str, now: datetime
 ) -> None:
     if answered:
         state.errors = 0
@@ -118,13 +118,13 @@ def _take_note(
         _count(state, in_a_row, now)
     if trouble:
         state.last_error, state.last_error_at = trouble, now
-    if wish_s is not None and not state.is_paused(now):
-        _pause(state, wish_s, now)
+    if pause_s is not None and not state.is_paused(now):
+        _pause(state, pause_s, now)
     state.save()
 
 
 def _count(state: AccountState, in_a_row: int, now: datetime) -> None:
-    """Count errors. A gap longer than the window starts a new row of them."""
+    """Count errors in a row; after WINDOW_S without one, or two slow checks, the count starts anew."""
     window = timedelta(seconds=max(WINDOW_S, 2 * settings.SLOW_TRACK_INTERVAL_S))
     is_old = state.last_error_at is None or now - state.last_error_at > window
     state.errors = in_a_row if is_old else state.errors + in_a_row
@@ -140,11 +140,11 @@ def _close(state: AccountState, now: datetime) -> None:
     state.breaker, state.since, state.next_probe_at = Breaker.CLOSED, now, None
 
 
-def _pause(state: AccountState, wish_s: float, now: datetime) -> None:
-    """Once for all the calls that were under way; a pause is not made longer by what began before it."""
-    pause_s = min(wish_s, PAUSE_LIMIT_S)
+def _pause(state: AccountState, asked_s: float, now: datetime) -> None:
+    """Pause once for all calls under way: calls that began before the pause do not extend it."""
+    pause_s = min(asked_s, PAUSE_LIMIT_S)
     state.paused_until = now + timedelta(seconds=pause_s)
-    log.warning("provider.paused", extra={"account": state.account, "asked_s": wish_s, "pause_s": pause_s})
+    log.warning("provider.paused", extra={"account": state.account, "asked_s": asked_s, "pause_s": pause_s})
 
 
 def _set_by_hand(account: str, breaker: Breaker, by: str, why: str) -> None:

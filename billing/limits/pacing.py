@@ -1,7 +1,7 @@
-"""The last gate before the wire: a process never sends an account's requests closer together than its limit allows.
+"""Pacing: within a process, an account's requests are never closer together than its rate limit allows.
 
-Slots say when a call may start, by the one time line that all processes share; but a thread may be late for its slot,
-and a call may turn out to need a second request. Without a gate, ten late threads on a busy machine go at once.
+Slots say when a call may start, on a time line that all processes share. But a thread may be late for its slot, and a
+call may need a second request: without pacing, ten late threads on a busy machine would send at once.
 """
 
 import threading
@@ -14,13 +14,13 @@ from billing.errors import NotNow
 from billing.limits import rate
 
 LONGEST_WAIT_S = 1.0
-"""Whoever would stand at the gate for longer comes back later: claims end, and threads are few."""
+"""The longest wait for a turn; a longer one raises NotNow, because claims expire and threads are few."""
 
 
 class Pace:
-    """Requests of this process to one account, at most `slots.BURST_CALLS` of them ahead of their time.
+    """Spaces this process's requests to one account; up to `rate.BURST_CALLS` may go early.
 
-    The same algorithm as the slots', on this process's own clock; safe to share between threads.
+    The same algorithm as for slots, on the process's own clock. Safe to share between threads.
     """
 
     def __init__(self, account: str) -> None:
@@ -29,12 +29,12 @@ class Pace:
         self._next_at = 0.0
 
     def wait(self) -> None:
-        """Until this request may be sent. Raises NotNow, and takes no turn, if that is in more than LONGEST_WAIT_S."""
+        """Wait for this request's turn. Raises NotNow, and takes no turn, if it takes more than LONGEST_WAIT_S."""
         if limit := rate.limit_per_s(self._account):
             time.sleep(self.take(1 / limit, time.monotonic()))
 
     def take(self, step_s: float, now: float) -> float:
-        """Take a turn, `step_s` after the one before; returns the seconds until it comes."""
+        """Take a turn, `step_s` after the one before; returns the seconds until then."""
         with self._lock:
             first = max(self._next_at, now)
             wait_s = max(0.0, first - rate.BURST_CALLS * step_s - now)
@@ -45,11 +45,11 @@ class Pace:
 
 
 def longest_request_s() -> float:
-    """What a request may take, with its wait at the gate. Leases are made of it."""
+    """The longest time that a request takes, its wait for a turn included. Leases are computed from it."""
     return float(settings.PAYMENT_API_TIMEOUT_S) + LONGEST_WAIT_S
 
 
 @cache
 def pace_of(account: str) -> Pace:
-    """The account's gate in this process."""
+    """The account's pace in this process."""
     return Pace(account)

@@ -1,15 +1,14 @@
-"""May this account's provider be called now? A rate limit, a pause and a circuit breaker for each account.
+"""Permits: may this account's provider be called now? Checks the rate limit, the pause and the circuit breaker.
 
-They stand in one row that all processes share. Calls run in threads without a database connection, so they are allowed
-before they start, many in one go, and what came of them is noted by the thread that writes. While all is well, a
-claim costs one read, or one write where there is a limit, and an answer costs nothing.
+All processes share their state in one row per account. Calls run in threads without a database connection, so permits
+are given before the calls, many at once, and the thread that writes notes the outcomes. While all calls are answered, a
+claim costs one read, or one write under a rate limit, and an answer costs nothing.
 
-The sweep, which claims what it was granted, uses `grant` and `note`. Everybody else writes
+The sweep uses `grant` and `note`: it claims as many rows as it has permits. Other callers guard each call, outside of
+transactions:
 
-    with accounts.guard(account):
+    with permits.guard(account):
         provider_of(account).refund(refund)
-
-for each call, outside of transactions.
 """
 
 import time
@@ -29,20 +28,20 @@ from config.due.queue import database_now
 
 @dataclass(frozen=True)
 class Grant:
-    """Calls that may be made, each by its start (in seconds from now)."""
+    """The calls that may be made, each with its start in seconds from now."""
 
     starts_s: tuple[float, ...] = ()
     is_cut: bool = False
-    """Less was granted than was asked for, and more will be, soon."""
+    """Fewer calls were granted than requested, and more will be soon."""
     is_probe: bool = False
     slots_end_at: datetime | None = None
-    """What the grant has written, if it took slots."""
+    """The `next_slot_at` that the grant wrote, if it took slots."""
 
 
 def grant(account: str, calls: int, now: datetime) -> Grant:
-    """As many of the calls as may be made about now; what is not used goes back by `settle`. `now` is the database's.
+    """Permits for as many of the calls as may be made now; return unused ones with `settle`. `now` is the database's.
 
-    Nothing while the account is paused or the breaker open, but for one call every `breaker.PROBE_S` seconds.
+    No permits while the account is paused or the breaker is open, except one probe every `breaker.PROBE_S` seconds.
     """
     state = of(account)
     if state.breaker == Breaker.CLOSED and not state.is_paused(now) and not rate.limit_per_s(account):
@@ -54,9 +53,9 @@ def grant(account: str, calls: int, now: datetime) -> Grant:
 
 
 def settle(account: str, granted: Grant, calls: int) -> None:
-    """So many calls will be made instead of the granted: take the slots of the others, or give back what is left.
+    """Correct a grant to the number of calls made: take further slots, or return unused ones.
 
-    Slots are given back only if nobody has taken later ones; otherwise they pass unused.
+    Slots are returned only if no later ones are taken; otherwise they pass unused.
     """
     too_few = calls - len(granted.starts_s)
     if granted.slots_end_at is None or not too_few:
@@ -67,9 +66,9 @@ def settle(account: str, granted: Grant, calls: int) -> None:
 
 
 def permit(account: str, calls: int = 1, *, wait_s: float = 0.0, urgent: bool = True) -> bool:
-    """May so many calls be made? Waits for their slot, `wait_s` at the most; False: not now.
+    """May this many calls be made? Waits up to `wait_s` for their slot; False means not now.
 
-    `urgent` is for customers who are waiting: they pass before every sweep. Nobody who is urgent is ever a probe.
+    `urgent` is for waiting customers: they go before every sweep. An urgent call is never a probe.
     """
     start = _start(account, calls, timedelta(seconds=wait_s), urgent)
     if start is None:
@@ -80,9 +79,9 @@ def permit(account: str, calls: int = 1, *, wait_s: float = 0.0, urgent: bool = 
 
 @contextmanager
 def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterator[None]:
-    """One call to the account's provider. Raises NotNow if it may not be made; notes what comes of it.
+    """Guard one call to the account's provider: raises NotNow if it may not be made, and notes its outcome.
 
-    An error for which `is_to_blame` says yes must not be counted against the row it was about.
+    An error for which `is_account_to_blame` is true must not count against the row.
     """
     if not permit(account, wait_s=wait_s, urgent=urgent):
         raise NotNow(f"the account {account} may not be called now")
@@ -95,14 +94,14 @@ def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterato
 
 
 def is_account_to_blame(account: str, error: ProviderError) -> bool:
-    """Is it the account that is down or busy, and not the payment that is at fault? To be asked after `note`."""
+    """Did the call fail because the account is down or busy, not because of the payment? Call it after `note`."""
     state = known(account)
     busy = getattr(error, "retry_after_s", None) is not None
     return isinstance(error, NotNow) or busy or (error.is_trouble and state.breaker != Breaker.CLOSED)
 
 
 def ensure_states() -> None:
-    """A row for each account in use, called or not."""
+    """Create the missing rows of all accounts in use."""
     missing = set(settings.PAYMENT_ACCOUNTS) - set(AccountState.objects.values_list("pk", flat=True))
     AccountState.objects.bulk_create([AccountState(account=name) for name in missing], ignore_conflicts=True)
 
@@ -114,7 +113,7 @@ def _is_shut(state: AccountState, now: datetime) -> bool:
 
 
 def _grant(state: AccountState, calls: int, now: datetime) -> Grant:
-    """With the row locked: slots, or the probe."""
+    """Grant slots, or the probe. The row is locked."""
     if _is_shut(state, now) or not calls:
         return Grant()
     if state.breaker == Breaker.OPEN:
@@ -132,7 +131,7 @@ def _grant(state: AccountState, calls: int, now: datetime) -> Grant:
 
 
 def _start(account: str, calls: int, longest: timedelta, urgent: bool) -> float | None:
-    """Take the slots; seconds until the first of them."""
+    """Take the slots; returns the seconds until the first of them, None if the calls may not be made."""
     limit, state = rate.limit_per_s(account), of(account)
     if state.breaker != Breaker.CLOSED or state.is_paused(database_now()):
         return None

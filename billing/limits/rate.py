@@ -1,10 +1,10 @@
-"""The rate limit of an account, as slots on a time line: one timestamp, and no counter that must be reset.
+"""The rate limit of an account, as slots on a time line: one timestamp instead of a counter that must be reset.
 
-`next_slot_at` is what the generic cell rate algorithm calls the theoretical arrival time: slots are a fixed distance
-apart, and all before it are taken. Whoever wants to call takes the next ones and starts when they come, so the calls of
-all processes are spread evenly. In any time of `t` seconds at most `limit * t + BURST_CALLS + 1` slots start.
+`next_slot_at` is the theoretical arrival time of the generic cell rate algorithm: slots are a fixed distance apart, and
+all slots before it are taken. A caller takes the next slots and starts when they come, so the calls of all processes
+are spread evenly. In any `t` seconds at most `limit * t + BURST_CALLS + 1` slots start.
 
-Nothing here touches a database or reads a clock.
+This module uses no database and no clock.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ within the 25 that it allows (https://docs.stripe.com/rate-limits).
 """
 
 LOOK_AHEAD_S = 0.25
-"""Sweeps take slots so far ahead, so that one write is good for many calls; customers who come meanwhile go first."""
+"""How far ahead sweeps take slots: one write serves many calls, and customers who come meanwhile go first."""
 
 
 def limit_per_s(account: str) -> float:
@@ -26,12 +26,12 @@ def limit_per_s(account: str) -> float:
 
 
 def distance(limit: float) -> timedelta:
-    """Between two slots."""
+    """The time between two slots."""
     return timedelta(seconds=1 / limit)
 
 
 def free_slots(next_slot_at: datetime, now: datetime, limit: float, most: int) -> list[datetime]:
-    """The next slots, up to LOOK_AHEAD_S from now: none while customers have taken those."""
+    """The next slots within LOOK_AHEAD_S from now; none if customers have taken them."""
     step, first = distance(limit), max(next_slot_at, now)
     ahead = now + timedelta(seconds=LOOK_AHEAD_S) - first
     fitting = int(ahead / step) + 1 if ahead >= timedelta(0) else 0
@@ -39,8 +39,8 @@ def free_slots(next_slot_at: datetime, now: datetime, limit: float, most: int) -
 
 
 def urgent_start(next_slot_at: datetime, now: datetime, limit: float) -> datetime:
-    """When somebody who cannot wait may start: BURST_CALLS slots before their turn.
+    """When an urgent call may start: BURST_CALLS slots before its turn.
 
-    Sweeps never do that, so these are kept for customers, whatever the backlog.
+    Sweeps never start early, so with any backlog these slots are left for customers.
     """
     return max(now, next_slot_at - BURST_CALLS * distance(limit))

@@ -1,4 +1,4 @@
-"""An operator's check of one payment from the command line: requested, or done here and waited for."""
+"""`payments check`: an operator requests a check of one payment, or runs it in this process and waits."""
 
 import time
 from dataclasses import dataclass
@@ -16,64 +16,64 @@ from config.due.queue import database_now
 from config.messaging.nudges import publisher
 
 WAIT_S = 30.0
-"""So long somebody else's look at it is waited for, or a provider that may not be called this moment."""
+"""How long to wait for a worker's check of the payment, or for a provider that may not be called now."""
 
 SEND_S = 5.0
-"""Patience for a broker that is slow; the sweep finds what is due without a nudge."""
+"""Timeout for a slow broker. The sweep finds the due row without a nudge."""
 
 
 @dataclass(frozen=True)
 class CheckNowResult:
-    """What came of the wish to look."""
+    """The outcome of a request to check, with a sentence for the operator."""
 
     payment: Payment
     done: bool
-    said: str
+    message: str
 
     @property
     def line(self) -> dict[str, object]:
-        """For a table."""
-        return {"id": self.payment.pk, "reference": self.payment.reference, "what came of it": self.said}
+        """A row of the command's table."""
+        return {"id": self.payment.pk, "reference": self.payment.reference, "result": self.message}
 
 
 def request_check(payment: Payment) -> CheckNowResult:
-    """Make it due, and its refunds, and nudge the workers."""
+    """Make the payment and its refunds due now, and nudge the workers."""
     if do_one(CHECK_PAYMENT, CHECK_PAYMENT.about(payment), os_user()):
         what = "it is" if payment.is_open else "its refunds are"
         return CheckNowResult(payment, True, f"{what} due now, and the workers are nudged")
-    return CheckNowResult(payment, False, f"it has come to its end: {payment.get_status_display()}")
+    return CheckNowResult(payment, False, f"it has ended: {payment.get_status_display()}")
 
 
 def check_and_wait(payment: Payment) -> CheckNowResult:
-    """Look in this process; where a worker is quicker, wait for what that one finds. Refunds are the workers' work."""
+    """Check in this process; if a worker is faster, wait for its result. Refunds are left to the workers."""
     if not payment.is_open:
         return request_check(payment)
     CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
     record(os_user(), CHECK_PAYMENT.about(payment), str(CHECK_PAYMENT.done), "")
     fresh = _wait_for_answer(payment)
-    if _is_waited_for(fresh):
+    if _is_pending(fresh):
         return CheckNowResult(fresh, False, " ".join(standing(fresh, database_now())))
-    attention = f", a person must look: {fresh.attention_note}" if fresh.attention else ""
+    attention = f", an operator must act: {fresh.attention_note}" if fresh.attention else ""
     errors = f", {fresh.errors} errors in a row" if fresh.errors else ""
     return CheckNowResult(fresh, True, f"{payment.status} → {fresh.status}{errors}{attention}")
 
 
 def flush_nudges() -> None:
-    """Before the process ends: they leave through a thread that does not outlive it."""
+    """Send the nudges before the process ends: their thread ends with it."""
     publisher.flush(SEND_S)
 
 
 def _wait_for_answer(payment: Payment) -> Payment:
-    """As it stands when the look has been written down, by whomever, or when the patience is over."""
+    """The payment after the check was written, here or by a worker, or after WAIT_S."""
     give_up_at = time.monotonic() + WAIT_S
     while True:
         sweep.check_one(payment.pk)
         fresh = Payment.objects.get(pk=payment.pk)
-        if not _is_waited_for(fresh) or time.monotonic() > give_up_at:
+        if not _is_pending(fresh) or time.monotonic() > give_up_at:
             return fresh
         time.sleep(0.2)
 
 
-def _is_waited_for(payment: Payment) -> bool:
-    """Has somebody asked for a look that has not begun, or begun one that has not ended?"""
+def _is_pending(payment: Payment) -> bool:
+    """Was a check requested that has not begun, or begun that has not ended?"""
     return bool(payment.asked_by or payment.claims)

@@ -1,4 +1,4 @@
-"""The rows that billing keeps."""
+"""The models of billing."""
 
 from billing.models.account import AccountState, Breaker
 from billing.models.callback import Callback

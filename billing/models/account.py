@@ -1,4 +1,4 @@
-"""What is known of an account at a provider, shared by all processes."""
+"""The state of an account at a provider, shared by all processes."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 
 class Breaker(models.TextChoices):
-    """May the provider be called? The words are those of electric circuits: calls pass while it is closed."""
+    """The circuit breaker: calls pass while it is closed."""
 
     CLOSED = "closed", "closed: calls pass"
     OPEN = "open", "open: only a probe passes, now and then"
@@ -16,25 +16,25 @@ class Breaker(models.TextChoices):
 
 
 class AccountState(models.Model):
-    """One account's circuit breaker, pause and next free slot. There is no row before the first call.
+    """One account's circuit breaker, pause and next free slot. The first call creates the row.
 
-    To probe is to move `next_probe_at` ahead, as a claim moves a due time: a prober that dies costs one interval.
+    A probe moves `next_probe_at` ahead, as a claim moves a due time: a worker that dies costs one interval.
     """
 
     account = models.CharField(max_length=32, primary_key=True)
     breaker = models.CharField(max_length=8, choices=Breaker.choices, default=Breaker.CLOSED)
     since = models.DateTimeField(db_default=Now(), help_text="When the breaker was last opened or closed.")
     errors = models.PositiveIntegerField(
-        "consecutive errors", default=0, help_text="Calls in a row that got no answer, whichever payment they were for."
+        "consecutive errors", default=0, help_text="Calls in a row that got no answer, for any payment."
     )
     last_error = models.CharField(max_length=200, blank=True)
     last_error_at = models.DateTimeField(null=True, blank=True)
     next_probe_at = models.DateTimeField(null=True, blank=True, help_text="While it is open: when to try one call.")
-    paused_until = models.DateTimeField(null=True, blank=True, help_text="The provider asked to be left alone so long.")
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="The provider asked for a pause until then.")
     next_slot_at = models.DateTimeField(
         db_default=Now(), help_text="The rate limit: all slots before this time are taken."
     )
-    changed_by = models.CharField(max_length=150, blank=True, help_text="Who opened or closed it by hand last.")
+    changed_by = models.CharField(max_length=150, blank=True, help_text="Who last opened or closed it by hand.")
     why = models.CharField(max_length=200, blank=True)
 
     class Meta:
@@ -46,9 +46,9 @@ class AccountState(models.Model):
 
     @property
     def is_calm(self) -> bool:
-        """Has the last call been answered, and may the next one be made?"""
+        """Was the last call answered, with the breaker closed?"""
         return self.breaker == Breaker.CLOSED and self.errors == 0
 
     def is_paused(self, now: datetime) -> bool:
-        """Has the provider asked to be left alone for longer than now?"""
+        """Did the provider ask for a pause that has not ended?"""
         return self.paused_until is not None and self.paused_until > now

@@ -1,4 +1,4 @@
-"""What a provider posted to us."""
+"""The callbacks of providers."""
 
 from typing import ClassVar
 
@@ -11,21 +11,21 @@ from config.due.queue import DueRow
 
 
 class Callback(DueRow):
-    """A provider's callback, stored before anything in it was believed. It is a reason to look, never a fact."""
+    """A provider's callback, stored before it is read. It is a reason to check the payment, never a fact."""
 
     class Outcome(models.TextChoices):
-        """What became of it."""
+        """How it was processed."""
 
         WAITING = "waiting", "waiting"
         LOOKED = "looked", "the payment was made due"
         UNKNOWN_PAYMENT = "unknown_payment", "no such payment"
         MALFORMED = "malformed", "it cannot be read"
         FORGED = "forged", "it is not the provider's"
-        GIVEN_UP = "given_up", "workers did not come back from looking at it"
+        GIVEN_UP = "given_up", "workers were lost while they processed it"
 
     account = models.CharField(max_length=32)
     body = models.BinaryField(max_length=65_536)
-    sender = models.GenericIPAddressField(null=True, blank=True, help_text="As far as our own proxies vouch for it.")
+    sender = models.GenericIPAddressField(null=True, blank=True, help_text="As reported by our own proxies.")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the body: a repeat is the same callback.")
     repeats = models.PositiveIntegerField(default=0)
     event = models.CharField(max_length=200, blank=True)

@@ -1,4 +1,4 @@
-"""What happened to a payment."""
+"""The events of payments: the outbox for the shop."""
 
 from typing import ClassVar
 
@@ -13,22 +13,27 @@ from config.due.queue import DueRow
 
 
 class PaymentEvent(DueRow):
-    """One arrow that a payment, or a refund of it, followed: history, and the hand-over to the shop, in one row.
+    """One change of state of a payment, or of its refund: the history and the message to the shop in one row.
 
-    Written in the transaction that moved it. The shop claims it by `settle_after` and looks at the payment and its
-    refunds *as they are then*; the event only says that there is something to see.
+    Written in the transaction that made the change. The shop claims it by `settle_after` and reads the payment and its
+    refunds *as they are then*; the event only says that something changed.
     """
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="events")
     refund = models.ForeignKey(
-        Refund, models.PROTECT, null=True, blank=True, related_name="events", help_text="Empty: it was the payment."
+        Refund,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        help_text="Empty for an event of the payment itself.",
     )
     source = models.CharField(max_length=12, choices=Status.choices)
     target = models.CharField(max_length=12, choices=Status.choices)
     raw_status = models.CharField(max_length=200, blank=True)
     found_by = models.CharField(max_length=16, choices=AskedBy.choices)
     at = models.DateTimeField(db_default=Now(), editable=False)
-    settle_after = models.DateTimeField(null=True, blank=True, help_text="The due column: the shop has yet to see it.")
+    settle_after = models.DateTimeField(null=True, blank=True, help_text="The due column: when the shop processes it.")
 
     class Meta:
         ordering: ClassVar = ["id"]

@@ -1,4 +1,4 @@
-"""A payment, from the wish to pay to its known outcome."""
+"""A payment, from its start to its known outcome."""
 
 import uuid
 from datetime import datetime
@@ -14,7 +14,7 @@ from config.due.queue import DueRow
 
 
 class AskedBy(models.TextChoices):
-    """Whose question brought an answer."""
+    """What asked for the check."""
 
     SCHEDULE = "schedule", "schedule"
     CHECKOUT = "checkout", "checkout"
@@ -26,29 +26,29 @@ class AskedBy(models.TextChoices):
 
 
 class Attention(models.TextChoices):
-    """Why a person must look. The payment is still looked at, slowly; this is never the same as failed."""
+    """Why an operator must act. The payment is still checked, rarely; attention is not the same as failed."""
 
     NONE = "", "none"
-    ERRORS = "errors", "the provider gave no usable answer so many times in a row"
+    ERRORS = "errors", "too many checks in a row without a usable answer"
     REFUSED = "refused", "the provider refuses to answer"
-    MISMATCH = "mismatch", "amount, currency or reference are not ours"
-    UNKNOWN_STATUS = "unknown_status", "the provider uses a status we do not know"
-    WINDOW_OVER = "window_over", "it is to be called off and the provider still keeps it open"
-    WORKERS_LOST = "workers_lost", "workers did not come back from looking at it"
-    KEY_FORGOTTEN = "key_forgotten", "it was sent so long ago that to repeat it might do it twice"
-    REFUNDS_DIFFER = "refunds_differ", "the provider gave back another sum than we know of"
+    MISMATCH = "mismatch", "amount, currency or reference do not match ours"
+    UNKNOWN_STATUS = "unknown_status", "the provider uses an unknown status"
+    WINDOW_OVER = "window_over", "it should be canceled, but the provider keeps it open"
+    WORKERS_LOST = "workers_lost", "workers were lost while they checked it"
+    KEY_FORGOTTEN = "key_forgotten", "it was sent too long ago to repeat it safely"
+    REFUNDS_DIFFER = "refunds_differ", "the provider refunded another sum than we know of"
 
 
 def new_idempotency_key() -> str:
-    """128 random bits as hex: fits every provider's rules for such keys."""
+    """128 random bits as hex: valid for every provider."""
     return uuid.uuid4().hex
 
 
 class Payment(DueRow):
-    """What a customer was asked to pay, where, and what became of it.
+    """One attempt of a customer to pay: the amount, the account, and the outcome.
 
-    `reference` is the shop's own name for what is being paid (an order's public id); billing never looks behind it.
-    `received_…` stays empty where exactly the amount came, or nothing.
+    `reference` is the shop's name for the paid thing (an order's public id); billing does not interpret it.
+    `received_…` stays empty if exactly the amount came, or nothing.
     """
 
     account = models.CharField(max_length=32, help_text="Our contract with a provider: a name in PAYMENT_ACCOUNTS.")
@@ -60,38 +60,43 @@ class Payment(DueRow):
     description = models.CharField(max_length=128)
     return_url = models.URLField(max_length=500)
     received_minor = models.BigIntegerField(
-        "received in minor units", null=True, blank=True, help_text="What came, if a person must, or did, decide on it."
+        "received in minor units",
+        null=True,
+        blank=True,
+        help_text="The received sum, if an operator must decide, or decided, on it.",
     )
     received_currency = models.CharField(max_length=3, default="", db_default="", blank=True)
     refunds_minor = models.BigIntegerField(
-        "refunds in minor units", default=0, db_default=0, editable=False, help_text="Given back, or on its way."
+        "refunds in minor units", default=0, db_default=0, editable=False, help_text="Refunded, or being refunded."
     )
-    pay_url = models.URLField(max_length=500, blank=True, help_text="Where the customer pays; told by the provider.")
+    pay_url = models.URLField(max_length=500, blank=True, help_text="Where the customer pays; from the provider.")
 
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.CREATED)
-    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own word.")
+    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own status.")
     reason = models.CharField(max_length=200, blank=True, help_text="The provider's reason for it.")
     attention = models.CharField(max_length=16, choices=Attention.choices, default=Attention.NONE, blank=True)
     attention_note = models.CharField(max_length=200, blank=True)
-    found_by = models.CharField(max_length=16, choices=AskedBy.choices, blank=True, help_text="Who found the outcome.")
+    found_by = models.CharField(
+        max_length=16, choices=AskedBy.choices, blank=True, help_text="What asked for the check that found the outcome."
+    )
     decided_by = models.CharField(
         max_length=150,
         default="",
         db_default="",
         blank=True,
-        help_text="Who decided on money that was not what we asked for.",
+        help_text="Who decided on money that did not match the amount.",
     )
     decided_why = models.CharField(max_length=200, default="", db_default="", blank=True)
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    window_ends_at = models.DateTimeField(help_text="Until then the customer may pay.")
+    window_ends_at = models.DateTimeField(help_text="The customer may pay until then.")
     cancel_asked_at = models.DateTimeField(
         null=True,
         blank=True,
         db_column="call_off_asked_at",  # a renamed column would stop the code of the release before
-        help_text="When the customer canceled it; from then on every check tries to cancel it at the provider.",
+        help_text="When the customer canceled it; since then every check tries to cancel it at the provider.",
     )
-    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when to ask next.")
+    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: the next check.")
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -127,7 +132,7 @@ class Payment(DueRow):
             ),
         ]
         indexes: ClassVar = [
-            # check_pending_payments, slow track: those that waited longest.
+            # check_pending_payments, slow track: the longest wait first.
             models.Index(
                 fields=["account", "next_check_at"], condition=Q(next_check_at__isnull=False), name="payment_due"
             ),
@@ -135,7 +140,7 @@ class Payment(DueRow):
             models.Index(
                 fields=["account", "created_at"], condition=Q(next_check_at__isnull=False), name="payment_open_by_age"
             ),
-            # The admin's list of those that a person must look at.
+            # The admin's list of payments that need an operator.
             models.Index(fields=["-id"], condition=~Q(attention=""), name="payment_needs_a_person"),
             # reconcile_payments: an account's payments of one day
             models.Index(fields=["account", "created_at"], name="payment_by_day"),
@@ -146,19 +151,19 @@ class Payment(DueRow):
 
     @property
     def amount(self) -> Money:
-        """What the customer was asked to pay."""
+        """The sum that the customer was asked to pay."""
         return Money(self.amount_minor, self.currency)
 
     @property
     def received(self) -> Money | None:
-        """What the provider took, as far as is known: what we asked for, something else, or nothing (None)."""
+        """The sum that the provider took, as far as we know: the amount, another sum, or nothing (None)."""
         if self.received_minor is not None:
             return Money(self.received_minor, self.received_currency)
         return self.amount if self.status == Status.SUCCEEDED else None
 
     @property
     def left(self) -> Money | None:
-        """What of it no refund holds; None if nothing was received."""
+        """The received sum without what refunds hold; None if nothing was received."""
         received = self.received
         return Money(received.minor - self.refunds_minor, received.currency) if received else None
 
@@ -168,7 +173,7 @@ class Payment(DueRow):
         return self.status in OPEN_STATES
 
     def is_to_be_canceled(self, now: datetime) -> bool:
-        """Is the time to pay over, or does the customer not want to pay any more?"""
+        """Is the payment window over, or did the customer cancel?"""
         return self.cancel_asked_at is not None or self.window_ends_at <= now
 
     def move(self, status: Status) -> None:

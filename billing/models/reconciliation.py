@@ -1,4 +1,4 @@
-"""What came of comparing our payments with a provider's own."""
+"""Reconciliations: the comparison of our payments with a provider's list."""
 
 from typing import ClassVar
 
@@ -11,21 +11,21 @@ from config.due.queue import DueRow
 
 
 class Reconciliation(DueRow):
-    """One day (in UTC) of one account, compared in both directions, as often as it takes."""
+    """One day (in UTC) of one account, compared in both directions, repeated until it is settled."""
 
     account = models.CharField(max_length=32)
     day = models.DateField(help_text="In UTC.")
     reconcile_after = models.DateTimeField(null=True, blank=True, help_text="The due column.")
-    compared_at = models.DateTimeField(null=True, blank=True, help_text="When it was last compared to the end.")
+    compared_at = models.DateTimeField(null=True, blank=True, help_text="When a comparison was last finished.")
     listed = models.BooleanField(
-        default=True, help_text="No: the provider has no list, so each payment of ours was asked about."
+        default=True, help_text="No: the provider has no list, so each of our payments was read."
     )
     there = models.PositiveIntegerField("payments there", default=0)
     here = models.PositiveIntegerField("payments here", default=0)
     foreign = models.PositiveIntegerField(
-        "payments of others", default=0, help_text="With money; in an account that others use too."
+        "payments of others", default=0, help_text="With money; only in an account that others use too."
     )
-    error = models.CharField(max_length=200, blank=True, help_text="Why it could not be compared to the end.")
+    error = models.CharField(max_length=200, blank=True, help_text="Why the comparison was not finished.")
 
     class Meta:
         ordering: ClassVar = ["-day", "account"]
@@ -48,44 +48,44 @@ class Reconciliation(DueRow):
 
 
 class Difference(models.Model):
-    """Something about one payment that the provider and we do not agree on."""
+    """One value of a payment that differs between the provider and us."""
 
     class Kind(models.TextChoices):
-        """What it is about."""
+        """The kind of difference."""
 
         UNKNOWN = "unknown", "there and not here, with money"
         MISSING = "missing", "here and not there"
         STATUS = "status", "the states differ"
         AMOUNT = "amount", "amount or currency differ"
         REFERENCE = "reference", "the references differ"
-        REFUNDS = "refunds", "the sums that went back differ"
+        REFUNDS = "refunds", "the refunded sums differ"
 
     class State(models.TextChoices):
-        """What became of it."""
+        """The state of the difference."""
 
-        OPEN = "open", "to be looked at again"
+        OPEN = "open", "to be checked again"
         MENDED = "mended", "they agree now"
-        PARKED = "parked", "a person must decide"
-        RESOLVED = "resolved", "a person has decided"
+        PARKED = "parked", "an operator must decide"
+        RESOLVED = "resolved", "an operator has decided"
 
     reconciliation = models.ForeignKey(Reconciliation, models.PROTECT, related_name="differences")
     account = models.CharField(max_length=32)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="differences")
     provider_ref = models.CharField(max_length=200)
-    reference = models.CharField(max_length=200, blank=True, help_text="As the provider has it, if it has the payment.")
+    reference = models.CharField(max_length=200, blank=True, help_text="The provider's value, if it has the payment.")
     ours = models.CharField("what we have", max_length=200, blank=True)
     theirs = models.CharField("what they have", max_length=200, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     found_at = models.DateTimeField(db_default=Now(), editable=False)
-    last_found_at = models.DateTimeField(help_text="The last time that they were seen to differ.")
+    last_found_at = models.DateTimeField(help_text="When they were last found to differ.")
     decided_by = models.CharField(max_length=150, blank=True)
     why = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            # Not per day: a payment made here before midnight and there after it is seen by two of them.
+            # Not per day: a payment made here before midnight and there after it is found on two days.
             models.UniqueConstraint(fields=["account", "kind", "provider_ref"], name="difference_noted_once"),
             models.CheckConstraint(
                 condition=~Q(state="resolved") | (~Q(decided_by="") & ~Q(why="")),
@@ -101,4 +101,4 @@ class Difference(models.Model):
 
 
 STANDING = (Difference.State.OPEN, Difference.State.PARKED)
-"""States of differences that are not done with."""
+"""States of differences that are not settled."""

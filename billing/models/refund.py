@@ -1,4 +1,4 @@
-"""Money that goes back, followed to its known outcome like a payment."""
+"""A refund, followed to its known outcome like a payment."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -14,7 +14,7 @@ from config.due.queue import DueRow
 
 
 class Refund(DueRow):
-    """All or a part of what a payment brought, on its way back to the customer.
+    """Returns all or a part of a payment to the customer.
 
     `payment.refunds_minor` counts what its refunds hold, so the database itself refuses more than was paid.
     """
@@ -24,17 +24,15 @@ class Refund(DueRow):
     idempotency_key = models.CharField(max_length=64, unique=True, default=new_idempotency_key, editable=False)
     amount_minor = models.BigIntegerField("amount in minor units")
     status = models.CharField(max_length=12, choices=RefundStatus.choices, default=RefundStatus.CREATED)
-    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own word.")
+    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own status.")
     reason = models.CharField(max_length=200, blank=True, help_text="The provider's reason for it.")
     attention = models.CharField(max_length=16, choices=Attention.choices, default=Attention.NONE, blank=True)
     attention_note = models.CharField(max_length=200, blank=True)
-    wanted_by = models.CharField(max_length=150, help_text="The operator, or the rule, that wants it.")
+    wanted_by = models.CharField(max_length=150, help_text="The operator or the rule that requested it.")
     why = models.CharField(max_length=200)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    sent_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the provider was told of it for the first time, or at least was to be."
-    )
-    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when to ask next.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="Just before it was first sent to the provider.")
+    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: the next check.")
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -50,7 +48,7 @@ class Refund(DueRow):
         indexes: ClassVar = [
             # follow_refunds
             models.Index(fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="refund_due"),
-            # The admin: those that a person must look at.
+            # The admin's list of refunds that need an operator.
             models.Index(fields=["-id"], condition=~Q(attention=""), name="refund_needs_a_person"),
         ]
 
@@ -59,7 +57,7 @@ class Refund(DueRow):
 
     @property
     def amount(self) -> Money:
-        """What goes back, in the currency that came."""
+        """The refunded sum, in the received currency."""
         return Money(self.amount_minor, self.payment.received_currency or self.payment.currency)
 
     @property
@@ -68,7 +66,7 @@ class Refund(DueRow):
         return self.status in OPEN_REFUND_STATES
 
     def is_past_repeating(self, now: datetime, key_kept: timedelta) -> bool:
-        """Return True when it was sent `key_kept` ago without an answer: the provider may have forgotten its key."""
+        """Was it sent without an answer `key_kept` ago? The provider may have forgotten its key by now."""
         if self.provider_ref or self.sent_at is None:
             return False
         return now - self.sent_at >= key_kept

@@ -1,1 +1,1 @@
-"""Payments: started, checked until their outcome is known, and decided on when the amount is wrong."""
+"""Payments: started, checked until their outcome is known, and resolved by an operator when the amount is wrong."""

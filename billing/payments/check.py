@@ -1,7 +1,7 @@
-"""One look at a payment: the one function that asks the provider, and the one function that moves money states.
+"""Check a payment: one function asks the provider, one function changes the payment's state.
 
-A callback, the customer's return, an operator's click and the schedule are all the same thing: a reason to look. They
-all end here, and what they find is written under one row lock.
+A callback, the customer's return, an operator's click and the schedule are only reasons to check. All of them end here,
+and the result is written under one row lock.
 """
 
 import logging
@@ -30,31 +30,31 @@ from config.logging import log_context
 log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 5
-"""A look makes so many requests at the most, and then writes.
+"""The most requests that one check makes. The lease covers them and the write.
 
-Everywhere status, cancel when the window is over, and status again. Stripe may need three to create (a kept failure,
-the search for what it left behind, a second try) before the last two. PayPal needs two before all of it: the wait for
-another thread's access token, and one's own fetch if that was in vain; with a capture and a status it stays at five.
+Every provider: status, cancel when the payment window is over, status again. Stripe may need three requests to create
+(a stored failure, the search for what it left, a second try) and then two more. PayPal may first wait for another
+thread's access token and then fetch its own; with a capture and a status that is five.
 """
 
 CHECK_QUEUE = Due(Payment, "next_check_at", lease=timedelta(seconds=MAX_REQUESTS * longest_request_s() + 2))
 
 
 def calls_needed(payment: Payment, now: datetime) -> int:
-    """So many calls a look at this payment makes at the most."""
+    """The most provider calls that a check of this payment makes."""
     return 3 if payment.is_to_be_canceled(now) else 1
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A claimed payment, and what the provider said of it."""
+    """A claimed payment, and the provider's answer or error."""
 
     payment: Payment
     outcome: PaymentSnapshot | ProviderError
 
 
 def check(payment: Payment, now: datetime) -> CheckResult:
-    """Ask the provider; raises nothing, touches no database. `now` decides whether the time to pay is over."""
+    """Ask the provider. Raises nothing, uses no database. `now` decides whether the payment window is over."""
     if not payment.asked_by:
         lateness = (now - payment.due_since).total_seconds()
         CHECK_LATENESS_SECONDS.labels(polling.track(now - payment.created_at)).observe(max(0.0, lateness))
@@ -62,38 +62,39 @@ def check(payment: Payment, now: datetime) -> CheckResult:
         return CheckResult(payment, outcome_of(partial(_ask, payment, now), payment.account))
 
 
-def record(looks: Sequence[CheckResult]) -> None:
-    """Write down what was found, for as many payments as are still held; the others changed hands meanwhile.
+def record(results: Sequence[CheckResult]) -> None:
+    """Write the results of those payments whose claim still holds.
 
-    Answers that bring nothing new are written in one statement. If one of the others cannot be written, the rest is.
-    What all of them say of their account comes first: an error that is its fault costs a payment no attempt.
+    Results without a change are written in one statement. If one of the others cannot be written, the rest still is.
+    The account's breaker is updated first: an error of the account does not count as an attempt of the payment.
     """
-    for account in {look.payment.account for look in looks}:
-        breaker.note(account, [look.outcome for look in looks if look.payment.account == account])
+    for account in {result.payment.account for result in results}:
+        breaker.note(account, [result.outcome for result in results if result.payment.account == account])
     now = database_now(CHECK_QUEUE.database)
-    quiet = [look.payment for look in looks if _has_no_news(look, now)]
-    if quiet:
-        CHECK_QUEUE.snooze_all(quiet, [polling.next_check(payment, payment.due_since, now) for payment in quiet])
-    if len(quiet) < len(looks):
-        _record_news([look for look in looks if look.payment not in quiet])
+    unchanged = [result.payment for result in results if _is_unchanged(result, now)]
+    if unchanged:
+        next_checks = [polling.next_check(payment, payment.due_since, now) for payment in unchanged]
+        CHECK_QUEUE.snooze_all(unchanged, next_checks)
+    if len(unchanged) < len(results):
+        _record_changes([result for result in results if result.payment not in unchanged])
 
 
-# --- asking ----------------------------------------------------------------------------------------------------------
+# --- asking the provider ---------------------------------------------------------------------------------------------
 
 
 def _ask(payment: Payment, now: datetime) -> PaymentSnapshot:
-    """Create it if the provider may not know it, else ask; then do what is ours to do about a payment that is open."""
+    """Create the payment if the provider may not know it, else read it. Capture it, or cancel it after its window."""
     provider = provider_of(payment.account)
     answer = provider.status(payment.provider_ref) if payment.provider_ref else provider.create(payment)
     if not payment.is_open or answer.status not in OPEN_STATES:
         return answer
     if not payment.is_to_be_canceled(now):
-        return _take(payment, answer)
+        return _capture(payment, answer)
     return answer if _will_lapse(payment, answer) else _cancel(payment, answer)
 
 
-def _take(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
-    """The customer has agreed: where the money moves only when we say so, say so, if all is as we asked for."""
+def _capture(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
+    """Capture an authorized payment if amount and reference match. Only for providers that need this second call."""
     provider = provider_of(payment.account)
     if not isinstance(provider, Capturing) or answer.status != Status.AUTHORIZED or _mismatch(payment, answer):
         return answer
@@ -101,29 +102,29 @@ def _take(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
 
 
 def _will_lapse(payment: Payment, answer: PaymentSnapshot) -> bool:
-    """Is it one that nobody has paid, at a provider that ends those by itself and lets nobody cancel them?"""
+    """Is it an unpaid payment at a provider that refuses to cancel those, and ends them by itself?"""
     return answer.status == Status.PENDING and provider_of(payment.account).lapse is not None
 
 
 def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
-    """Cancelled by us because nobody paid in time means expired; because the customer asked for it, cancelled.
+    """Cancel at the provider. The payment counts as expired, or as canceled if the customer asked for it.
 
-    Where the provider refuses, the customer may have paid between our two calls: ask once more.
+    If the provider refuses, the customer may have paid between our two calls: read the payment again.
     """
     provider = provider_of(payment.account)
     try:
-        cancelled = provider.cancel(answer.provider_ref)
+        canceled = provider.cancel(answer.provider_ref)
     except Refused:
         return provider.status(answer.provider_ref)
-    by_time = cancelled.status == Status.CANCELED and payment.cancel_asked_at is None
-    return replace(cancelled, status=Status.EXPIRED) if by_time else cancelled
+    by_time = canceled.status == Status.CANCELED and payment.cancel_asked_at is None
+    return replace(canceled, status=Status.EXPIRED) if by_time else canceled
 
 
-# --- writing ---------------------------------------------------------------------------------------------------------
+# --- writing the results ---------------------------------------------------------------------------------------------
 
 
-def _has_no_news(look: CheckResult, now: datetime) -> bool:
-    payment, answer = look.payment, look.outcome
+def _is_unchanged(result: CheckResult, now: datetime) -> bool:
+    payment, answer = result.payment, result.outcome
     return (
         isinstance(answer, PaymentSnapshot)
         and payment.is_open
@@ -135,56 +136,56 @@ def _has_no_news(look: CheckResult, now: datetime) -> bool:
     )
 
 
-def _record_news(looks: Sequence[CheckResult]) -> None:
+def _record_changes(results: Sequence[CheckResult]) -> None:
     try:
         with transaction.atomic(using=CHECK_QUEUE.database):
-            _record_locked(looks)
+            _record_locked(results)
     except DatabaseError:
-        if len(looks) == 1:
-            log.exception("payment.not_recorded", extra={"payment": looks[0].payment.pk})
+        if len(results) == 1:
+            log.exception("payment.not_recorded", extra={"payment": results[0].payment.pk})
             return
-        for single in looks:
-            _record_news([single])
+        for single in results:
+            _record_changes([single])
 
 
-def _record_locked(looks: Sequence[CheckResult]) -> None:
-    found = {look.payment.pk: look for look in looks}
-    fresh = CHECK_QUEUE.lock_held([look.payment for look in looks])
-    for payment in fresh:
-        _write(payment, found[payment.pk])
-    if len(fresh) < len(looks):
-        log.info("claim.lost", extra={"rows": len(looks) - len(fresh)})
-        CHECK_QUEUE.count("claim_lost", len(looks) - len(fresh))
+def _record_locked(results: Sequence[CheckResult]) -> None:
+    result_of = {result.payment.pk: result for result in results}
+    held = CHECK_QUEUE.lock_held([result.payment for result in results])
+    for payment in held:
+        _apply(payment, result_of[payment.pk])
+    if len(held) < len(results):
+        log.info("claim.lost", extra={"rows": len(results) - len(held)})
+        CHECK_QUEUE.count("claim_lost", len(results) - len(held))
 
 
-def _write(payment: Payment, look: CheckResult) -> None:
-    """Change the locked payment by what was found; write the event if it followed an arrow."""
+def _apply(payment: Payment, result: CheckResult) -> None:
+    """Apply the result to the locked payment. Write an event if its state changed."""
     source, now = Status(payment.status), database_now(CHECK_QUEUE.database)
-    asked_by = AskedBy(look.payment.asked_by or AskedBy.SCHEDULE)
-    if isinstance(look.outcome, PaymentSnapshot):
-        should_have_ended = look.payment.is_to_be_canceled(now) and not _may_lapse_yet(payment, now)
-        _take_answer(payment, look.outcome, should_have_ended)
-    elif not permits.is_account_to_blame(payment.account, look.outcome):
-        _take_error(payment, look.outcome)
+    asked_by = AskedBy(result.payment.asked_by or AskedBy.SCHEDULE)
+    if isinstance(result.outcome, PaymentSnapshot):
+        should_have_ended = result.payment.is_to_be_canceled(now) and not _may_lapse_yet(payment, now)
+        _apply_answer(payment, result.outcome, should_have_ended)
+    elif not permits.is_account_to_blame(payment.account, result.outcome):
+        _apply_error(payment, result.outcome)
     if payment.is_open:
-        _book_next_check(payment, look, now)
+        _schedule_next_check(payment, result, now)
     elif payment.status != source:
         CHECK_QUEUE.done(payment)
         payment.ended_at, payment.found_by, payment.attention, payment.attention_note = now, asked_by, "", ""
     payment.save()
     if payment.status != source:
         record_payment_event(payment, source, asked_by, now)
-    if payment.status == Status.SUCCEEDED and isinstance(look.outcome, PaymentSnapshot):
-        external_refunds.notice_held(payment, look.outcome.refunded_minor)
+    if payment.status == Status.SUCCEEDED and isinstance(result.outcome, PaymentSnapshot):
+        external_refunds.notice_held(payment, result.outcome.refunded_minor)
 
 
-def _take_answer(payment: Payment, answer: PaymentSnapshot, should_have_ended: bool) -> None:
-    """Compare, then believe: money that is not what we asked for is a case for a person, not a paid order."""
+def _apply_answer(payment: Payment, answer: PaymentSnapshot, should_have_ended: bool) -> None:
+    """Compare, then accept. Money that does not match the payment needs an operator; it does not pay the order."""
     if _is_decided(payment, answer):
         return None
     problem = _mismatch(payment, answer)
     if problem:
-        return _take_mismatch(payment, answer, problem)
+        return _note_mismatch(payment, answer, problem)
     if answer.status == Status.SUCCEEDED or not _is_kept(payment):
         payment.received_minor, payment.received_currency = None, ""
     payment.provider_ref, payment.raw_status, payment.reason = answer.provider_ref, answer.raw_status, answer.reason
@@ -197,30 +198,30 @@ def _take_answer(payment: Payment, answer: PaymentSnapshot, should_have_ended: b
     elif payment.status == Status.SUCCEEDED and answer.status != Status.SUCCEEDED:
         log.error("payment.contradiction", extra={"payment": payment.pk, "theirs": answer.status.value})
     if payment.is_open and should_have_ended:
-        why = "the customer called it off" if payment.cancel_asked_at else "nobody paid in time"
-        require_attention(payment, Attention.WINDOW_OVER, f"{why}, and the provider did not agree")
+        why = "the customer canceled it" if payment.cancel_asked_at else "it was not paid in time"
+        require_attention(payment, Attention.WINDOW_OVER, f"{why}, but the provider keeps it open")
     return None
 
 
 def _may_lapse_yet(payment: Payment, now: datetime) -> bool:
-    """Does its provider still have time to end it by itself?"""
+    """Does the provider still have time to end it by itself?"""
     lapse = provider_of(payment.account).lapse
     return lapse is not None and now < payment.created_at + lapse
 
 
 def _is_decided(payment: Payment, answer: PaymentSnapshot) -> bool:
-    """Is it the money that a person has accepted, or given back, or has yet to decide on?"""
+    """Is this the received money that an operator has accepted, has refunded or has yet to decide on?"""
     decided = not payment.is_open and payment.received_minor is not None
     return decided and answer.status == Status.SUCCEEDED and answer.amount == payment.received
 
 
 def _is_kept(payment: Payment) -> bool:
-    """Does what came count, or go back? Then only other money changes what we know of it, and no mere word."""
+    """Was the received money accepted or refunded? Then only a different sum changes the record, not a status alone."""
     return payment.status == Status.SUCCEEDED or payment.refunds_minor > 0
 
 
-def _take_mismatch(payment: Payment, answer: PaymentSnapshot, problem: str) -> None:
-    """Nothing of it is believed; but what was taken is noted, so that a person may accept it or give it back."""
+def _note_mismatch(payment: Payment, answer: PaymentSnapshot, problem: str) -> None:
+    """Accept nothing, but note the sum that was taken, so that an operator can accept or refund it."""
     same = payment.provider_ref in ("", answer.provider_ref)
     if answer.status == Status.SUCCEEDED and same and not _is_kept(payment):
         payment.provider_ref = answer.provider_ref
@@ -228,8 +229,8 @@ def _take_mismatch(payment: Payment, answer: PaymentSnapshot, problem: str) -> N
     require_attention(payment, Attention.MISMATCH, problem)
 
 
-def _take_error(payment: Payment, error: ProviderError) -> None:
-    """An error never decides about money; only a definite no to creating a payment ends one that never began."""
+def _apply_error(payment: Payment, error: ProviderError) -> None:
+    """An error never decides about money. Only a definite refusal to create the payment ends it as failed."""
     log.warning("payment.no_answer", extra={"payment": payment.pk, "outcome": error.outcome, "error": str(error)})
     if not payment.is_open:
         return
@@ -240,26 +241,26 @@ def _take_error(payment: Payment, error: ProviderError) -> None:
         count_error(payment, error)
 
 
-def _book_next_check(payment: Payment, look: CheckResult, now: datetime) -> None:
-    if isinstance(look.outcome, ProviderError):
-        retry_after_s = look.outcome.retry_after_s if isinstance(look.outcome, Unavailable) else None
+def _schedule_next_check(payment: Payment, result: CheckResult, now: datetime) -> None:
+    if isinstance(result.outcome, ProviderError):
+        retry_after_s = result.outcome.retry_after_s if isinstance(result.outcome, Unavailable) else None
         put_off = (
-            CHECK_QUEUE.leave if permits.is_account_to_blame(payment.account, look.outcome) else CHECK_QUEUE.put_off
+            CHECK_QUEUE.leave if permits.is_account_to_blame(payment.account, result.outcome) else CHECK_QUEUE.put_off
         )
         put_off(payment, polling.error_wait(payment, retry_after_s))
     else:
-        CHECK_QUEUE.snooze(payment, polling.next_check(payment, look.payment.due_since, now) - now)
+        CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, now) - now)
 
 
 def _mismatch(payment: Payment, answer: PaymentSnapshot) -> str | None:
-    """What the provider's payment has that ours has not; None if they are the same.
+    """How the provider's payment differs from ours; None if they match.
 
-    One that ended unpaid has no money in it, so its amount does not matter.
+    A payment that ended unpaid holds no money, so its amount is not compared.
     """
     if answer.amount != payment.amount and answer.status not in UNPAID_END_STATES:
         return f"the provider has {answer.amount}, we asked for {payment.amount}"
     if answer.reference != payment.reference:
         return "the provider has another reference"
     if payment.provider_ref and answer.provider_ref != payment.provider_ref:
-        return "the provider answered about another payment"
+        return "the provider answered for another payment"
     return None

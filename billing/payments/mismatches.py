@@ -1,8 +1,8 @@
-"""Money that is not what we asked for: a person accepts it as it is, gives it back, or says that there is none.
+"""Mismatches: the provider took another sum than we asked for. An operator accepts it, refunds it, or closes it.
 
-While nobody has decided, the payment stays open with the attention MISMATCH, or keeps the unpaid end that it had, and
-`payment.received` says what came. The verbs go along the arrows of `billing.states`. Refunds of which the provider
-knows another sum than we do are looked at by a person as well.
+Until then the payment stays open with the attention MISMATCH, or keeps its unpaid end state, and `payment.received`
+holds the sum. The verbs follow the arrows of `billing.states`. An operator also decides when the refunds that the
+provider reports differ from ours.
 """
 
 from collections.abc import Iterator
@@ -14,35 +14,35 @@ from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
 from billing.outbox import record_payment_event
 from billing.payments.check import CHECK_QUEUE
-from billing.refunds import follow as refunds
+from billing.refunds import service as refunds
 from billing.states import Status
 from config.actions import ActionRefused
 from config.due.queue import database_now
 
 
 class CannotDecide(ActionRefused):
-    """Nothing was changed; the message says why."""
+    """Nothing was changed; the message tells the operator why."""
 
 
 def accept(payment_id: int, by: str, why: str) -> Payment:
-    """Let what came count as the payment: it succeeds, and the difference stays on record.
+    """Accept the received sum as the payment: it succeeds, and the difference stays on record.
 
-    Raises CannotDecide if nothing came, or if it is in another currency, or some of it went back.
+    Raises CannotDecide if nothing was received, if it is in another currency, or if a part of it was refunded.
     """
     with _deciding(payment_id, by, why) as payment:
         received = _undecided(payment)
         if received.currency != payment.currency:
-            raise CannotDecide(f"What came is {received}; only {payment.currency} can count as {payment.amount}.")
+            raise CannotDecide(f"We received {received}; only {payment.currency} can count as {payment.amount}.")
         if payment.refunds_minor:
-            raise CannotDecide("Some of it has been given back already.")
+            raise CannotDecide("A part of it has been refunded already.")
         payment.move(Status.SUCCEEDED)
     return payment
 
 
 def give_back(payment_id: int, by: str, why: str, key: str) -> Refund:
-    """Give all of it back: the payment has failed, and the customer may try again.
+    """Refund all of it: the payment has failed, and the customer may try again.
 
-    The same key gives the same refund. Raises CannotDecide if nothing came, CannotRefund as `refunds.start` does.
+    The same key gives the same refund. Raises CannotDecide if nothing was received, CannotRefund like `refunds.start`.
     """
     with transaction.atomic(using=CHECK_QUEUE.database):
         Payment.objects.select_for_update().get(pk=payment_id)
@@ -56,9 +56,9 @@ def give_back(payment_id: int, by: str, why: str, key: str) -> Refund:
 
 
 def close(payment_id: int, by: str, why: str) -> Payment:
-    """A person has made sure, at the provider, that no money came and none will: the payment is called off.
+    """An operator has made sure, at the provider, that no money came and none will: the payment is canceled.
 
-    Raises CannotDecide if some did. Should it come all the same, it is noticed as late money.
+    Raises CannotDecide if money was received. Money that comes anyway is found as a late payment.
     """
     with _deciding(payment_id, by, why) as payment:
         if not payment.is_open or payment.attention != Attention.MISMATCH or payment.received is not None:
@@ -68,9 +68,9 @@ def close(payment_id: int, by: str, why: str) -> Payment:
 
 
 def note_difference(payment_id: int, by: str, why: str) -> Payment:
-    """A person has compared what went back with the provider's own pages and seen to it: nothing is left to do here.
+    """An operator has compared the refunds with the provider's own pages and settled the difference there.
 
-    Our books stay as they are. Raises CannotDecide unless it is the refunds of an ended payment that differ.
+    Our books stay as they are. Raises CannotDecide unless the payment has ended and its refunds differ.
     """
     with _deciding(payment_id, by, why) as payment:
         if payment.is_open or payment.attention != Attention.REFUNDS_DIFFER:
@@ -80,9 +80,9 @@ def note_difference(payment_id: int, by: str, why: str) -> Payment:
 
 @contextmanager
 def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
-    """The payment, locked; afterwards it has ended, says who decided and why, and the shop is told of an arrow.
+    """The locked payment. Afterwards it has ended, names who decided and why, and the shop gets an event.
 
-    A look that is under way loses its claim, and writes nothing.
+    A check that is under way loses its claim, and writes nothing.
     """
     with transaction.atomic(using=CHECK_QUEUE.database):
         payment = Payment.objects.select_for_update().get(pk=payment_id)
@@ -101,5 +101,5 @@ def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
 def _undecided(payment: Payment) -> Money:
     received = payment.received
     if received is None or payment.status == Status.SUCCEEDED:
-        raise CannotDecide("No money has come that somebody would have to decide on.")
+        raise CannotDecide("No money has come that needs a decision.")
     return received

@@ -11,7 +11,7 @@ from billing.limits import permits, rate
 from billing.models import AskedBy, Attention, Callback, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.payments.check import CHECK_QUEUE, check, record
-from billing.refunds import follow as refunds
+from billing.refunds import service as refunds
 from billing.states import OPEN_REFUND_STATES, OPEN_STATES, UNPAID_END_STATES, RefundStatus, Status
 from config.due.queue import database_now
 from config.messaging.nudges import nudge
@@ -24,7 +24,7 @@ It holds a thread of the web.
 
 @dataclass(frozen=True)
 class History:
-    """Everything that is known about the payments of one reference, each list the oldest first."""
+    """Everything known about the payments of one reference, each list oldest first."""
 
     payments: list[Payment]
     events: list[PaymentEvent]
@@ -33,15 +33,15 @@ class History:
 
 
 class PaymentUnresolved(Exception):
-    """An earlier payment for the same reference may still bring money, or has: a second one might be paid too."""
+    """An earlier payment for the same reference is open or has succeeded: a second one might be paid too."""
 
 
 def start(
     *, reference: str, amount: Money, description: str, return_url: str, window_ends_at: datetime, account: str
 ) -> Payment:
-    """Write a payment down, held by the caller, who calls `introduce` once this transaction is committed.
+    """Write a payment, claimed by the caller, who calls `introduce` once this transaction is committed.
 
-    If the caller does not come back, the payment comes due after a lease and the sweep introduces it.
+    If the caller dies, the payment comes due after a lease, and the sweep introduces it.
     Raises PaymentUnresolved while an earlier payment for the reference is open, or if one has succeeded.
     """
     if money_may_come(reference):
@@ -60,10 +60,10 @@ def start(
 
 
 def introduce(payment: Payment) -> Payment:
-    """Make a payment just started known to its provider, which tells where the customer pays.
+    """Create a new payment at its provider, whose answer says where the customer pays.
 
-    Never raises for the provider's sake: without an answer the payment stays open and is followed like any other. While
-    the provider is known to be down, or busy for longer than a moment, nobody waits for it: the sweep does the asking.
+    Provider errors are not raised: without an answer the payment stays open and is followed like any other. If the
+    provider is known to be down, or is busy for longer than a moment, the customer does not wait: the sweep asks it.
     """
     now = database_now()
     payment.due_since, payment.asked_by = now, AskedBy.CHECKOUT
@@ -75,36 +75,36 @@ def introduce(payment: Payment) -> Payment:
 
 
 def check_reference_now(reference: str, asked_by: AskedBy) -> bool:
-    """Ask for a look at the open payment of this reference; False if there is none."""
+    """Request a check of the open payment of this reference; False if there is none."""
     return _check_now(Q(reference=reference), asked_by)
 
 
 def check_now(payment: Payment, asked_by: AskedBy) -> bool:
-    """Ask for a look at this payment and at refunds of it; False if all of them have come to their ends."""
+    """Request a check of this payment and of its refunds; False if all of them have ended."""
     return refunds.check_now(payment, asked_by) | _check_now(Q(pk=payment.pk), asked_by)
 
 
 def check_again(payment: Payment, asked_by: AskedBy) -> bool:
-    """A payment that ended unpaid has no appointment any more, but money may have come late: ask now.
+    """Check a payment that ended unpaid: it is never due again, but a late payment is possible.
 
-    Returns False if the provider gave no answer, or may not be asked now. One that is open or has succeeded needs no
-    such look.
+    Returns False if the provider gave no answer, or may not be called now. A payment that is open or has succeeded is
+    not checked.
     """
     if payment.status not in UNPAID_END_STATES:
         return True
     if not permits.permit(payment.account, wait_s=rate.LOOK_AHEAD_S):
         return False
     payment.due_since, payment.asked_by = database_now(), asked_by
-    found = check(payment, payment.due_since)
-    record([found])
-    return not isinstance(found.outcome, Unknown)
+    result = check(payment, payment.due_since)
+    record([result])
+    return not isinstance(result.outcome, Unknown)
 
 
 def cancel(reference: str) -> bool:
-    """The customer does not want to pay any more: the next look calls the open payment off at its provider.
+    """The customer cancels: the next check cancels the open payment at its provider. False if there is none.
 
-    False if there is none. Whether it worked is only known when the payment has ended: as canceled, or, if the customer
-    was quicker somewhere else, as succeeded. To be called inside the transaction that gives the reason.
+    The outcome is known when the payment has ended: canceled, or succeeded if the customer paid first. Call this inside
+    the transaction that holds the reason.
     """
     open_payment = Q(reference=reference, status__in=OPEN_STATES)
     Payment.objects.filter(open_payment, cancel_asked_at=None).update(cancel_asked_at=Now())
@@ -112,7 +112,7 @@ def cancel(reference: str) -> bool:
 
 
 def cancel_was_requested(reference: str) -> bool:
-    """Has the customer called a payment for this reference off, whatever came of it?"""
+    """Did the customer ever cancel a payment for this reference, with or without success?"""
     return Payment.objects.filter(reference=reference, cancel_asked_at__isnull=False).exists()
 
 
@@ -122,8 +122,8 @@ def money_may_come(reference: str) -> bool:
 
 
 def open_or_paid_since(reference: OuterRef, moment: datetime) -> QuerySet[Payment]:
-    """For a subquery of the shop: payments for the reference that are open or wait for a decision, that succeeded after
-    that moment, or of which money is on its way back.
+    """A subquery for the shop: payments for the reference that are open, that need an operator, that succeeded after
+    that moment, or that have an open refund.
     """
     undecided = ~Q(attention=Attention.NONE)
     refunding = Q(Exists(Refund.objects.filter(payment=OuterRef("pk"), status__in=OPEN_REFUND_STATES)))
@@ -132,7 +132,7 @@ def open_or_paid_since(reference: OuterRef, moment: datetime) -> QuerySet[Paymen
 
 
 def history(reference: str) -> History:
-    """In four queries, without the bodies of callbacks."""
+    """All payments of a reference in four queries, without the bodies of callbacks."""
     return History(
         payments=list(Payment.objects.filter(reference=reference).order_by("pk")),
         events=list(PaymentEvent.objects.filter(payment__reference=reference).order_by("pk")),
@@ -142,14 +142,14 @@ def history(reference: str) -> History:
 
 
 def outcomes(reference: str) -> list[PaymentEvent]:
-    """Payments that came to nothing, and refunds that went through, the oldest first, in one query."""
-    told = Q(refund=None, target=Status.FAILED) | Q(refund__isnull=False, target=RefundStatus.SUCCEEDED)
-    events = PaymentEvent.objects.filter(told, payment__reference=reference).select_related("refund__payment")
+    """Events of failed payments and successful refunds, oldest first, in one query."""
+    shown = Q(refund=None, target=Status.FAILED) | Q(refund__isnull=False, target=RefundStatus.SUCCEEDED)
+    events = PaymentEvent.objects.filter(shown, payment__reference=reference).select_related("refund__payment")
     return list(events.order_by("pk"))
 
 
 def latest(reference: str) -> Payment | None:
-    """The payment last started for this reference."""
+    """The newest payment for this reference."""
     return Payment.objects.filter(reference=reference).order_by("-id").first()
 
 

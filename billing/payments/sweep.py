@@ -1,9 +1,9 @@
-"""Following payments: claim what is due, look at it side by side, write down what was found.
+"""The sweep: claim due payments, check them in parallel, write the results.
 
-Each account has a *lane* of its own in each process: so many calls at once, and nothing is claimed that could not be
-started now: neither what finds no free place, nor what the account's limit, pause or breaker does not let pass
-(`accounts`). So a provider that hangs fills its own lane and slows no other, and a backlog stays in the database, where
-every process can help with it.
+Each process has one *lane* per account, with a fixed number of calls at once. A lane claims only what it can start now:
+it needs a free place, and the account's limit, pause and breaker must allow the call (`billing.limits.permits`). A
+provider that hangs fills its own lane and slows no other. A backlog stays in the database, where every process can
+help with it.
 """
 
 import logging
@@ -29,38 +29,38 @@ from config.messaging.nudges import nudge
 log = logging.getLogger(__name__)
 
 YOUNG_SHARE = 2 / 3
-"""When more is due than fits: so much for the fast track, whose customers wait; the rest goes by waiting time."""
+"""If more is due than fits: the share of the fast track, whose customers wait. The rest goes by waiting time."""
 
 CLAIM_AT_LEAST = 16
-"""Free places before the next claim: a claim costs three statements, however many rows it brings."""
+"""Free places before the next claim: a claim costs three statements, for one row or for many."""
 
 CLAIM_AGAIN_S = 0.25
-"""While slow calls are under way, look for new work so often."""
+"""How often to look for new work while slow calls are under way."""
 
 GRANT_AGAIN_S = rate.LOOK_AHEAD_S / 2
-"""Where there is a rate limit, ask for slots so often: there are new ones before those taken have passed."""
+"""How often to ask for slots under a rate limit: new ones are taken before the last ones have passed."""
 
 DIRECT_CALLS = 2
-"""Looks outside the lane at once (callbacks, returning customers): a hanging provider must not take every thread."""
+"""Checks outside the lane at once (callbacks, returning customers): a hung provider must not take every thread."""
 
 
 def accounts_with_due_payments() -> list[str]:
-    """The accounts whose providers somebody should ask about something now."""
+    """The accounts that have a due payment."""
     return list(CHECK_QUEUE.due(database_now()).order_by("account").values_list("account", flat=True).distinct())
 
 
 def check_due(account: str, seconds: float) -> int:
-    """Work off the account's due payments, for `seconds` at the most, and wait for the calls that were begun.
+    """Check the account's due payments for up to `seconds`, then wait for the calls under way.
 
-    Returns how many were looked at; 0 at once if this process is doing so already.
+    Returns how many were checked; 0 at once if this process is already doing this.
     """
     return lane(account).work_off(seconds)
 
 
 def check_one(payment_id: int) -> bool:
-    """Look at this payment now if it is due. False if it is not, or if the sweep will have to do it."""
+    """Check this payment now if it is due. False if it is not, or if it is left to the sweep."""
     due = CHECK_QUEUE.due(database_now()).filter(pk=payment_id).first()
-    return due is not None and lane(due.account).look_at(due)
+    return due is not None and lane(due.account).check_one(due)
 
 
 @cache
@@ -75,12 +75,12 @@ class Lane:
     def __init__(self, account: str, size: int) -> None:
         self.account = account
         self.size = size
-        self._askers = Askers(size, f"ask-{account}")
+        self._pool = DaemonPool(size, f"ask-{account}")
         self._busy = threading.Lock()
         self._direct = threading.BoundedSemaphore(DIRECT_CALLS)
 
-    def look_at(self, due: Payment) -> bool:
-        """Claim, ask and write in the calling thread; where too many do that already, the sweep is asked to."""
+    def check_one(self, due: Payment) -> bool:
+        """Claim, check and write in the calling thread; if DIRECT_CALLS threads do that already, nudge the sweep."""
         if not self._direct.acquire(blocking=False):
             nudge("check_pending_payments", self.account)
             return False
@@ -95,19 +95,19 @@ class Lane:
             self._direct.release()
 
     def work_off(self, seconds: float) -> int:
-        """Keep the lane full until nothing is due or the time is used up; one thread of the process at a time."""
+        """Keep the lane full until nothing is due or the time is up; one thread of the process at a time."""
         if not self._busy.acquire(blocking=False):
             return 0
         try:
-            return _Run(self.account, self._askers, self.size, time.monotonic() + seconds).work_off()
+            return _Run(self.account, self._pool, self.size, time.monotonic() + seconds).work_off()
         finally:
             self._busy.release()
 
 
-class Askers:
-    """Threads that call the provider, started as they are needed.
+class DaemonPool:
+    """A pool of daemon threads that call the provider, started when needed.
 
-    They are daemons, unlike those of concurrent.futures: a call that hangs must not hold up the end of the process.
+    The threads of concurrent.futures are not daemons: there a hung call would delay the end of the process.
     """
 
     def __init__(self, size: int, name: str) -> None:
@@ -115,7 +115,7 @@ class Askers:
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run a job that raises nothing."""
+        """Run a job, which must not raise."""
         self._jobs.put(job)
         if self._started < self._size:
             self._started += 1
@@ -127,12 +127,12 @@ class Askers:
 
 
 class _Run:
-    """One working-off of a lane: this thread claims and writes, the askers only ask."""
+    """One run of a lane: this thread claims and writes, the pool only calls the provider."""
 
-    def __init__(self, account: str, askers: Askers, size: int, ends_at: float) -> None:
+    def __init__(self, account: str, pool: DaemonPool, size: int, ends_at: float) -> None:
         self._own = Q(account=account)
         self._account = account
-        self._askers, self._size, self._ends_at = askers, size, ends_at
+        self._pool, self._size, self._ends_at = pool, size, ends_at
         self._answers: queue.SimpleQueue[CheckResult] = queue.SimpleQueue()
         self._running: dict[int, Payment] = {}
         self._alone: int | None = None
@@ -142,15 +142,15 @@ class _Run:
         self._young_share_left = 0.5
 
     def work_off(self) -> int:
-        looked_at = 0
+        checked = 0
         self._start_due()
         while self._running or self._waits_for_slots():
-            looks = self._wait_for_answers()
-            record(looks)
-            looked_at += len(looks)
-            if len(self._running) <= self._size - min(CLAIM_AT_LEAST, self._size) or not looks:
+            results = self._wait_for_answers()
+            record(results)
+            checked += len(results)
+            if len(self._running) <= self._size - min(CLAIM_AT_LEAST, self._size) or not results:
                 self._start_due()
-        return looked_at
+        return checked
 
     def _waits_for_slots(self) -> bool:
         return self._is_short_of_slots and time.monotonic() < self._ends_at and not shutting_down.is_set()
@@ -170,14 +170,14 @@ class _Run:
             self._ask_for_help()
 
     def _start(self, claimed: list[Payment], granted: permits.Grant, now: datetime) -> None:
-        """Each at its slot. What needs more calls than one takes as many slots; what finds none any more goes back."""
+        """Start each payment at its slot. One that needs several calls takes as many slots; the rest is released."""
         moment, used, too_many = time.monotonic(), 0, []
         for payment in claimed:
             if used >= len(granted.starts_s):
                 too_many.append(payment)
                 continue
             self._running[payment.pk] = payment
-            self._askers.submit(partial(self._ask, payment, now, moment + granted.starts_s[used]))
+            self._pool.submit(partial(self._ask, payment, now, moment + granted.starts_s[used]))
             used += calls_needed(payment, now) if granted.slots_end_at else 1
         CHECK_QUEUE.release(too_many)
         permits.settle(self._account, granted, used)
@@ -188,10 +188,10 @@ class _Run:
         self._answers.put(check(payment, now))
 
     def _claim(self, room: int, young_first: bool) -> list[Payment]:
-        """Neither track starves the other: the young ones have most of the room, the longest wait has the rest.
+        """Neither track starves the other: young payments get most places, the longest wait gets the rest.
 
-        Of the young ones the youngest come first: after an outage it is they whose customers are still there. A probe
-        goes by waiting time alone: if it failed for the payment's sake, the next one is about another.
+        The youngest come first: after an outage their customers are still there. A probe goes by waiting time alone: if
+        it fails because of the payment, the next probe takes another one.
         """
         claimed = self._claim_left_over()
         if young_first and (share := self._young_share(room - len(claimed))):
@@ -202,20 +202,20 @@ class _Run:
         return claimed
 
     def _young_share(self, room: int) -> int:
-        """Rounded so that it adds up over many claims: a low limit gives room for one payment at a time."""
+        """Rounded so that the share adds up over many claims: a low limit gives room for one payment at a time."""
         self._young_share_left += room * YOUNG_SHARE
         share = int(self._young_share_left)
         self._young_share_left -= share
         return share
 
     def _ask_for_help(self) -> None:
-        """More is due than fits here: let another process join."""
+        """More is due than fits here: nudge another process to join."""
         if not self._asked_for_help:
             self._asked_for_help = True
             nudge("check_pending_payments", self._account)
 
     def _claim_left_over(self) -> list[Payment]:
-        """One at a time, so that a payment that kills its worker is found out and no other is blamed for it."""
+        """One at a time, so that a payment that kills its worker is found and no other is blamed."""
         if self._alone in self._running:
             return []
         payment = CHECK_QUEUE.claim_left_over(self._own)
@@ -228,14 +228,14 @@ class _Run:
         return [payment]
 
     def _wait_for_answers(self) -> list[CheckResult]:
-        """What has been answered by now; waits for the first."""
-        looks: list[CheckResult] = []
+        """The results that are ready; waits for the first."""
+        results: list[CheckResult] = []
         try:
-            looks.append(self._answers.get(timeout=GRANT_AGAIN_S if self._is_short_of_slots else CLAIM_AGAIN_S))
+            results.append(self._answers.get(timeout=GRANT_AGAIN_S if self._is_short_of_slots else CLAIM_AGAIN_S))
             while True:
-                looks.append(self._answers.get_nowait())
+                results.append(self._answers.get_nowait())
         except queue.Empty:
             pass
-        for done in looks:
-            del self._running[done.payment.pk]
-        return looks
+        for result in results:
+            del self._running[result.payment.pk]
+        return results

@@ -1,4 +1,4 @@
-"""The providers, one file each; to add one, write the file and add a line here."""
+"""The providers, one file each. To add one, write its file and add a line here."""
 
 from functools import cache
 
@@ -41,7 +41,7 @@ __all__ = [
 
 @cache
 def provider_of(account: str) -> Provider:
-    """The adapter for this account, with this process's pool of connections for it.
+    """The adapter for this account, with this process's connection pool.
 
     Raises KeyError for an account that PAYMENT_ACCOUNTS does not name.
     """

@@ -1,4 +1,4 @@
-"""What every provider can do for us, and what it answers."""
+"""The interface of all providers, and the types of their answers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Account:
-    """One contract with a provider: its name, which payments and callbacks carry, and its own address and keys.
+    """One contract with a provider: its name, used by payments and callbacks, its address and its keys.
 
-    Two accounts of one provider have two adapters, and nothing in common but code.
+    Two accounts of one provider have two adapters, which share only code.
     """
 
     name: str
     options: Mapping[str, str] = field(repr=False)
-    """What the settings `<NAME>_…` say, by lower-case names; there are secrets among them."""
+    """The settings `<NAME>_…`, by lower-case names; they contain secrets."""
 
 
 @dataclass(frozen=True)
 class PaymentSnapshot:
-    """What the provider says of one payment, in our words.
+    """The provider's answer about one payment, in our terms.
 
-    `status` is None where the provider used a word we do not know; `raw_status` keeps the word itself. `amount` is what
-    was taken, if money was taken, and what is asked for otherwise. `refunded_minor` is what went back of it.
+    `status` is None if the provider's status is unknown; `raw_status` keeps it. `amount` is the sum that was taken, or
+    the requested sum if no money was taken. `refunded_minor` is the total refunded of it.
     """
 
     status: Status | None
@@ -44,7 +44,7 @@ class PaymentSnapshot:
 
 @dataclass(frozen=True)
 class RefundSnapshot:
-    """What the provider says of one refund; `status` is None where it used a word we do not know."""
+    """The provider's answer about one refund; `status` is None if the provider's status is unknown."""
 
     status: RefundStatus | None
     raw_status: str
@@ -55,18 +55,18 @@ class RefundSnapshot:
 
 @dataclass(frozen=True)
 class CallbackRequest:
-    """A callback as it came: nothing in it is believed."""
+    """A callback as received, not trusted."""
 
     body: bytes
     headers: Mapping[str, str]
     """Names in lower case; only those in the adapter's `signature_headers`."""
     sender: str
-    """The address it came from, as far as our own proxies vouch for it."""
+    """The address it came from, as reported by our own proxies."""
 
 
 @dataclass(frozen=True)
 class CallbackHint:
-    """What a callback is about, if it is about a payment. Nothing else in it is believed: the provider is asked."""
+    """The payment that a callback names. Nothing else in it is trusted: the provider is asked."""
 
     provider_ref: str
     reference: str
@@ -74,10 +74,10 @@ class CallbackHint:
 
 
 class Provider(Protocol):
-    """One account at a provider. A request takes `pacing.longest_request_s()` at the most; raises only ProviderError.
+    """One account at a provider. A request takes at most `pacing.longest_request_s()`; it raises only ProviderError.
 
-    They run side by side in threads that have no database connection. What is made with an idempotency key may be
-    repeated as often as one likes. How many requests a call may need is counted in `billing.payments.check`.
+    Calls run in parallel threads without a database connection. A call with an idempotency key can be repeated safely.
+    `billing.payments.check` counts how many requests a call may need.
     """
 
     rate_limit_per_s: int
@@ -90,9 +90,9 @@ class Provider(Protocol):
     """
 
     lapse: timedelta | None
-    """So long after it was made an unpaid payment may stay open there, before it ends by itself.
+    """How long after its creation an unpaid payment may stay open at the provider before it ends by itself.
 
-    None where an unpaid payment can be cancelled. Elsewhere `cancel` would be refused.
+    None if an unpaid payment can be canceled there. Otherwise the provider would refuse `cancel`.
     """
 
     signature_headers: tuple[str, ...]
@@ -105,36 +105,36 @@ class Provider(Protocol):
         """Read an account's address and keys from settings whose names begin with `prefix`. Raises WrongSetting."""
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
-        """Make the payment known; the payment's idempotency key goes along."""
+        """Create the payment, with its idempotency key."""
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
-        """Ask how it stands."""
+        """Read the payment."""
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
-        """Call off a payment nobody has paid. Raises Refused where the provider does not allow that (any more)."""
+        """Cancel an unpaid payment. Raises Refused if the provider does not allow it."""
 
     def refund(self, refund: "Refund") -> RefundSnapshot:
-        """Give money back; the refund's idempotency key goes along. Raises Refused if the provider will not."""
+        """Create the refund, with its idempotency key. Raises Refused if the provider refuses it."""
 
     def refund_status(self, refund: "Refund") -> RefundSnapshot:
-        """Ask how a refund stands whose `provider_ref` is known."""
+        """Read a refund whose `provider_ref` is known."""
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        """The provider's own list: payments made there from `start` on and before `end`, page by page.
+        """The provider's list: payments created there from `start` and before `end`, page by page.
 
-        Raises NotOffered, with the first payment asked for, where there is no such list.
+        Raises NotOffered, at the first payment, if the provider has no list.
         """
 
     def verify(self, post: CallbackRequest) -> None:
-        """Raises Forged if the callback cannot be the provider's; who does not sign is never refused."""
+        """Raises Forged if the provider cannot have sent the callback; without signatures it raises nothing."""
 
     def read_callback(self, body: bytes) -> CallbackHint:
-        """Which payment a callback is about. Raises BadAnswer if it cannot be told."""
+        """Read which payment a callback names. Raises BadAnswer if it names none."""
 
 
 @runtime_checkable
 class Capturing(Provider, Protocol):
-    """A provider where money moves only by a second call of ours, once the buyer has agreed to pay."""
+    """A provider that moves money only after a second call of ours, when the buyer has approved the payment."""
 
     def capture(self, provider_ref: str, idempotency_key: str) -> PaymentSnapshot:
-        """Take the money of a payment that is authorized; the payment's own key. Repeated, it takes nothing twice."""
+        """Take the money of an authorized payment, with the payment's key. A repeat takes nothing twice."""

@@ -1,4 +1,4 @@
-"""Reading what a provider answered, field by field: whatever is missing or makes no sense is a BadAnswer."""
+"""Readers for the fields of a provider's answer. A missing or invalid field is a BadAnswer."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,40 +12,40 @@ TEXT_LIMIT = 200
 
 
 def text(fields: Json, name: str) -> str:
-    """A short text that must be there."""
+    """A required short text."""
     value = fields.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= TEXT_LIMIT or not value.isprintable():
-        raise BadAnswer(f"the field {name!r} is missing or makes no sense")
+        raise BadAnswer(f"the field {name!r} is missing or invalid")
     return value
 
 
 def text_or_nothing(fields: Json, name: str, limit: int = TEXT_LIMIT) -> str:
-    """A text that may be missing; cut if it is longer."""
+    """An optional text; cut if it is longer than the limit."""
     value = fields.get(name)
     return value[:limit] if isinstance(value, str) and value.isprintable() else ""
 
 
 def address(fields: Json, name: str) -> str:
-    """Where the customer pays. One that is too long to keep is none: half an address leads nowhere."""
+    """An optional URL; empty if it is too long to store, because half a URL is useless."""
     value = text_or_nothing(fields, name, 501)
     return value if len(value) <= 500 else ""
 
 
 def part(fields: Json, name: str) -> Json:
-    """An object within the object; an empty one if it is missing or null."""
+    """A nested object; empty if it is missing or null."""
     value = fields.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadAnswer(f"the field {name!r} is no object")
+        raise BadAnswer(f"the field {name!r} is not an object")
     return value
 
 
 def objects(fields: Json, name: str) -> Iterator[Json]:
-    """The objects of a list that must be there."""
+    """The objects of a required list."""
     values = fields.get(name)
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise BadAnswer(f"the field {name!r} is no list of objects")
+        raise BadAnswer(f"the field {name!r} is not a list of objects")
     yield from values
 
 
@@ -54,4 +54,4 @@ def money(fields: Json, name: str, currency: str = "currency") -> Money:
     try:
         return Money.parse(fields[name]["value"], fields[name][currency])
     except (TypeError, KeyError, ValueError) as error:
-        raise BadAnswer(f"the field {name!r} is no amount") from error
+        raise BadAnswer(f"the field {name!r} is not an amount") from error

@@ -1,8 +1,8 @@
 """The HTTP client that all providers share.
 
-Pooled connections, one wall-clock deadline for the whole call, a bounded answer, no redirects, no hidden retries, no
-proxies from the environment. The `timeout` of requests is no deadline: it starts anew with every byte, so a peer that
-drips held a call with `timeout=1` for 6 s. Here every read from the socket gets only the time that is left.
+Pooled connections, one deadline for the whole call, a bounded answer, no redirects, no hidden retries, no proxies from
+the environment. The `timeout` of requests does not limit a call: it starts again with every byte, so a slow peer held a
+call with `timeout=1` for 6 s. Here every read from the socket gets only the time that is left.
 """
 
 import base64
@@ -43,20 +43,20 @@ LONGEST_ANSWER_BYTES = 1_000_000
 """Limit for one answer. A page of 100 payments has some 200 kB."""
 
 Fields = Mapping[str, Any]
-"""Of a form: texts, numbers, and again fields or lists of them."""
+"""Form fields: texts, numbers, nested fields, or lists of them."""
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """What a provider says of an error of its own, in our words."""
+    """An error answer of a provider, in our terms."""
 
     code: str = ""
-    """Its short word for it, never a text: that may quote our request."""
+    """The provider's short code, never its text: that may quote our request."""
     retry_after_s: float | None = None
     undecided: bool = False
-    """A 4xx that is no definite no: the same request may be repeated."""
+    """A 4xx that is not definite: the same request may be repeated."""
     stored: bool = False
-    """A 5xx that is kept under our idempotency key: repeating the request would only bring it back."""
+    """A 5xx that is stored under our idempotency key: repeating the request returns it again."""
 
 
 def read_complaint(status: int, headers: Mapping[str, str], body: dict[str, Any]) -> Complaint:
@@ -66,10 +66,10 @@ def read_complaint(status: int, headers: Mapping[str, str], body: dict[str, Any]
 
 
 class ProviderClient:
-    """Calls one account's API; safe to share between threads.
+    """Calls one account's API. Safe to share between threads.
 
-    Every call ends within `PAYMENT_API_TIMEOUT_S`, with the JSON object that was answered or with a ProviderError. At
-    the account's limit it begins a little later, or raises NotNow (`billing.limits.pacing`).
+    Every call ends within `PAYMENT_API_TIMEOUT_S`, with a JSON object or a ProviderError. At the account's rate limit
+    it starts a little later, or raises NotNow (`billing.limits.pacing`).
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class ProviderClient:
         return self._call(requests.Request("GET", self._base_url + path, self._with(headers), params=query))
 
     def post(self, path: str, body: dict[str, Any] | None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """POST an object as JSON, or nothing at all where `body` is None."""
+        """POST an object as JSON, or an empty body if `body` is None."""
         return self._call(requests.Request("POST", self._base_url + path, self._with(headers), json=body))
 
     def post_form(self, path: str, fields: Fields, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """POST a form; fields within fields are written `outer[inner]`, those of a list `outer[0]`."""
+        """POST a form; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
         return self._call(requests.Request("POST", self._base_url + path, self._with(headers), data=_flat(fields)))
 
     def _with(self, headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -115,7 +115,7 @@ class ProviderClient:
         return read_json(body)
 
     def _raise(self, status: int, headers: Mapping[str, str], body: bytes) -> NoReturn:
-        """408, 425, 429 and 5xx leave the outcome unknown; any other 4xx is a definite no, or else it says so."""
+        """After 408, 425, 429 and 5xx the outcome is unknown; any other 4xx is a refusal, unless it says otherwise."""
         try:
             complaint = self._read_complaint(status, headers, read_json(body))
         except BadAnswer:
@@ -144,7 +144,7 @@ class ProviderClient:
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises BadAnswer for anything else; never repeats the body, it may hold personal data."""
+    """Read a JSON object. Raises BadAnswer for anything else, without the body: it may hold personal data."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -165,23 +165,23 @@ def _read_bounded(response: requests.Response, limit: int) -> bytes:
 
 
 def word(value: object) -> str:
-    """A provider's short code, if it is one."""
+    """A provider's short code; empty if it does not look like one."""
     return value[:64] if isinstance(value, str) and value.replace("_", "").isalnum() else ""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds only: the date form of the header would need the provider's clock to be right."""
+    """The Retry-After header in seconds; its date form is ignored, because it depends on the provider's clock."""
     value = headers.get("Retry-After", "")
     return float(value) if value.isdecimal() and len(value) < 6 else None
 
 
 def basic(user: str, password: str) -> str:
-    """The header Authorization for a name and a password (RFC 7617)."""
+    """The Authorization header for a user and a password (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _flat(fields: Fields) -> list[tuple[str, str]]:
-    """Names and values in their order."""
+    """The form's names and values, in order."""
     pairs: list[tuple[str, str]] = []
     for name, value in fields.items():
         inner = dict(enumerate(value)) if isinstance(value, list) else value
@@ -203,7 +203,7 @@ _call = threading.local()
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    """Everything this thread reads from a provider inside the block must be there in time."""
+    """All reads of this thread from a provider inside the block must end in time."""
     _call.ends_at = time.monotonic() + seconds
     try:
         yield
@@ -212,7 +212,7 @@ def _deadline(seconds: float) -> Iterator[None]:
 
 
 def _time_left() -> float:
-    """Raises TimeoutError when the time is used up."""
+    """Seconds until the deadline. Raises TimeoutError after it."""
     left: float = _call.ends_at - time.monotonic()
     if left <= 0:
         raise TimeoutError("the deadline has passed")
@@ -235,9 +235,9 @@ class _DeadlineConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         plain = super()._new_conn()
         timeout = plain.gettimeout()
-        watched = _DeadlineSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
-        watched.settimeout(timeout)
-        return watched
+        limited = _DeadlineSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
+        limited.settimeout(timeout)
+        return limited
 
 
 class _DeadlineTLSConnection(HTTPSConnection):

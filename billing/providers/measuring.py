@@ -1,4 +1,4 @@
-"""Every question to a provider is timed, and counted by what came of it."""
+"""Times every call to a provider, and counts it by outcome."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from billing.metrics import REQUEST_SECONDS
 from billing.providers.base import Provider
 
 OPERATIONS = ("create", "status", "cancel", "capture", "refund", "refund_status")
-"""Methods of adapters that ask; `payments_between` asks while its answers are taken, page by page."""
+"""The methods of adapters that call the provider. `payments_between` is timed apart: it calls once for each page."""
 
 ANSWERED, BUG = "answered", ProviderError.outcome
 
@@ -39,7 +39,7 @@ def _timed(account: str, operation: str, ask: Callable[..., Any], *args: Any) ->
 
 
 def _timed_list(account: str, listed: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
-    """One observation for a whole list: how long its pages were waited for, not what was done with them meanwhile."""
+    """One observation for a whole list: the time spent waiting for its pages, not the time between them."""
     outcome, waited_s, answers = ANSWERED, 0.0, listed(*args)
     try:
         while True:

@@ -1,4 +1,4 @@
-"""Asking a provider without ever raising: whatever happens is an outcome."""
+"""Calls a provider without raising: any error is an outcome."""
 
 import logging
 from collections.abc import Callable
@@ -11,10 +11,10 @@ A = TypeVar("A")
 log = logging.getLogger(__name__)
 
 
-def outcome_of(question: Callable[[], A], account: str) -> A | ProviderError:
-    """The answer, or why there is none; a bug in an adapter is an error like any other. Touches no database."""
+def outcome_of(call: Callable[[], A], account: str) -> A | ProviderError:
+    """The answer or the error; a bug in an adapter is an error like any other. Uses no database."""
     try:
-        return question()
+        return call()
     except ProviderError as error:
         return error
     except Exception as error:

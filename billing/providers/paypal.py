@@ -1,7 +1,7 @@
 """PayPal, Orders v2.
 
-Its contracts are checkout_orders_v2.json, payments_payment_v2.json and reporting_transactions_v1.json in
-https://github.com/paypal/paypal-rest-api-specifications (commit ec4d8f36); pages are named beside what they say.
+Sources: checkout_orders_v2.json, payments_payment_v2.json and reporting_transactions_v1.json in
+https://github.com/paypal/paypal-rest-api-specifications (commit ec4d8f36), and the pages named below.
 """
 
 import threading
@@ -29,7 +29,7 @@ ORDERS = {  # order_status; COMPLETED says nothing about money, its capture does
     "CREATED": Status.PENDING,
     "SAVED": Status.PENDING,
     "PAYER_ACTION_REQUIRED": Status.PENDING,
-    "APPROVED": Status.AUTHORIZED,  # the buyer has agreed, and no money has moved
+    "APPROVED": Status.AUTHORIZED,  # the buyer has approved; no money has moved
     "VOIDED": Status.CANCELED,
 }
 
@@ -55,15 +55,15 @@ TRANSACTIONS = {"S": Status.SUCCEEDED, "V": Status.SUCCEEDED, "P": Status.PENDIN
 WITHOUT_DECIMALS = frozenset({"HUF", "TWD"})
 
 TOKEN_MARGIN_S = 60
-"""A token is fetched anew so long before its end."""
+"""How long before its end a token is replaced."""
 
 
 class PayPal:
-    """Money moves only when we capture what the buyer has approved, so an order nobody captured is an unpaid one.
+    """Money moves only when we capture an order that the buyer has approved: an order without a capture is unpaid.
 
-    Its callbacks are not verified. Both ways PayPal documents (https://developer.paypal.com/api/rest/webhooks/rest) ask
-    the network while it waits for our answer, for a certificate or at verify-webhook-signature; the order itself, asked
-    for with our own token, proves more than either.
+    Callbacks are not verified. Both ways that PayPal documents (https://developer.paypal.com/api/rest/webhooks/rest)
+    need a network call while PayPal waits for our answer: for a certificate, or to verify-webhook-signature. The order
+    itself, read with our own token, proves more than either.
     """
 
     rate_limit_per_s = 20
@@ -115,7 +115,7 @@ class PayPal:
         return _answer(self._order(provider_ref))
 
     def capture(self, provider_ref: str, idempotency_key: str) -> PaymentSnapshot:
-        """The second call. If it is refused, the order tells why: captured already, or the buyer must choose anew."""
+        """Capture. After a refusal the order says why: already captured, or the buyer must choose again."""
         path = f"/v2/checkout/orders/{provider_ref}/capture"
         try:
             return _answer(self._post(path, {}, f"{idempotency_key}-capture"))
@@ -125,7 +125,7 @@ class PayPal:
             return self.status(provider_ref)
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
-        """There is no such call, and no need of one: what we do not capture is never paid, and lapses by itself."""
+        """PayPal has no such call and needs none: an order that we do not capture is never paid, and expires."""
         answer = self.status(provider_ref)
         if answer.raw_status not in ORDERS:
             raise Refused(f"the order is {answer.raw_status}")
@@ -142,9 +142,9 @@ class PayPal:
         return _refund_answer(self._get(f"/v2/payments/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        """Payments that moved money; PayPal lists no others, and these up to three hours late.
+        """Payments that moved money; PayPal lists only those, up to three hours late.
 
-        31 days at the most. Raises WrongCredentials for an account without the permission to search transactions.
+        At most 31 days. Raises WrongCredentials for an account without the permission to search transactions.
         """
         query = {
             "start_date": _moment(start),
@@ -163,16 +163,17 @@ class PayPal:
             query["page"] = str(int(query["page"]) + 1)
 
     def verify(self, post: CallbackRequest) -> None:
-        """See above."""
+        """PayPal's callbacks are not verified; see the class."""
 
     def read_callback(self, body: bytes) -> CallbackHint:
-        """An order, or a capture, which names its order (related_ids). What is about neither is about no payment."""
+        """The callback names an order, or a capture with the order in its related_ids; others name no payment."""
         event = read_json(body)
-        what = part(event, "resource")
-        order = text_or_nothing(part(part(what, "supplementary_data"), "related_ids"), "order_id")
-        units = what.get("purchase_units")
-        unit = units[0] if isinstance(units, list) and units and isinstance(units[0], dict) else what
-        return CallbackHint(order or text(what, "id"), text_or_nothing(unit, "custom_id"), text(event, "event_type"))
+        resource = part(event, "resource")
+        order = text_or_nothing(part(part(resource, "supplementary_data"), "related_ids"), "order_id")
+        units = resource.get("purchase_units")
+        unit = units[0] if isinstance(units, list) and units and isinstance(units[0], dict) else resource
+        reference = text_or_nothing(unit, "custom_id")
+        return CallbackHint(order or text(resource, "id"), reference, text(event, "event_type"))
 
     def _order(self, provider_ref: str) -> Json:
         return self._get(f"/v2/checkout/orders/{provider_ref}")
@@ -185,7 +186,7 @@ class PayPal:
             raise self._unless_expired(token, error) from error
 
     def _post(self, path: str, body: Json, key: str) -> Json:
-        """The whole object comes back, not only its id; repeats with the same key do nothing twice."""
+        """POST and get the whole object, not only its id; a repeat with the same key has no further effect."""
         token = self._token.get()
         headers = {
             "Authorization": f"Bearer {token}",
@@ -198,19 +199,19 @@ class PayPal:
             raise self._unless_expired(token, error) from error
 
     def _unless_expired(self, token: str, error: WrongCredentials) -> Unavailable | WrongCredentials:
-        """401: the token is not taken any more, and the next call fetches another. 403 is a definite no."""
+        """After 401 the token is no longer valid, and the next call fetches a new one. 403 is a refusal."""
         if not str(error).startswith("HTTP 401"):
             return error
         self._token.forget(token)
-        return Unavailable("the access token is no longer taken")
+        return Unavailable("the access token is no longer valid")
 
 
 class _Token:
     """The access token of one account, for all threads of the process.
 
     "Rather than generate an OAuth 2.0 access token for each transaction, cache tokens":
-    https://developer.paypal.com/api/rest/reference/rate-limiting. One thread fetches; the others wait for it, for the
-    length of a call at the most.
+    https://developer.paypal.com/api/rest/reference/rate-limiting. One thread fetches; the others wait for it, at most
+    for the length of a call.
     """
 
     def __init__(self, http: ProviderClient, authorization: str) -> None:
@@ -219,9 +220,9 @@ class _Token:
         self._value, self._ends_at = "", 0.0
 
     def get(self) -> str:
-        """Raises ProviderError if none can be had."""
+        """A valid token. Raises ProviderError if there is none."""
         if not self._lock.acquire(timeout=settings.PAYMENT_API_TIMEOUT_S):
-            raise DeadlinePassed("somebody else is fetching the access token")
+            raise DeadlinePassed("another thread is fetching the access token")
         try:
             if time.monotonic() >= self._ends_at:
                 self._fetch()
@@ -230,7 +231,7 @@ class _Token:
             self._lock.release()
 
     def forget(self, value: str) -> None:
-        """It was refused. Somebody may have fetched another meanwhile."""
+        """Drop a refused token, unless another thread has already replaced it."""
         with self._lock:
             if self._value == value:
                 self._ends_at = 0.0
@@ -246,7 +247,7 @@ class _Token:
 
 
 def _answer(order: Json) -> PaymentSnapshot:
-    """An order of ours has one unit, and a capture once its money was asked for."""
+    """Our orders have one purchase unit, and a capture after we asked for the money."""
     raw_status, unit, capture = text(order, "status"), _unit(order), _capture(order)
     links = {link.get("rel"): link for link in objects(order, "links")} if "links" in order else {}
     amount = money(unit if capture is None else capture, "amount", "currency_code")
@@ -272,7 +273,7 @@ def _unit(order: Json) -> Json:
 
 
 def _capture(order: Json) -> Json | None:
-    """The one that brought money, if there is one, else the last."""
+    """The capture that moved money, else the last one."""
     payments = part(_unit(order), "payments")
     captures = list(objects(payments, "captures")) if "captures" in payments else []
     paid = (each for each in captures if CAPTURES.get(str(each.get("status"))) == Status.SUCCEEDED)
@@ -298,7 +299,7 @@ def _refund_answer(refund: Json) -> RefundSnapshot:
 
 
 def _is_payment(info: Json, start: datetime, end: datetime) -> bool:
-    """T00…: a payment between accounts; what was paid to us, not by us. PayPal's end is inclusive, ours is not.
+    """T00…: a payment between accounts, to us and not by us. PayPal includes the end of the period, we do not.
 
     https://developer.paypal.com/docs/integration/direct/transaction-search/transaction-event-codes/
     """
@@ -308,7 +309,7 @@ def _is_payment(info: Json, start: datetime, end: datetime) -> bool:
 
 
 def _transaction_answer(info: Json) -> PaymentSnapshot:
-    """The order's id, where PayPal refers to it; the transaction's own otherwise."""
+    """With the order's id if PayPal refers to it, else the transaction's own id."""
     raw_status = text(info, "transaction_status")
     of_order = info.get("paypal_reference_id_type") == "ODR"
     return PaymentSnapshot(
@@ -329,12 +330,12 @@ def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Comp
 
 
 def _as_json(amount: Money) -> dict[str, str]:
-    """Raises Refused for what PayPal cannot take; nothing is ever rounded."""
+    """Raises Refused for an amount that PayPal does not accept; nothing is rounded."""
     value = amount.value
     if amount.currency in WITHOUT_DECIMALS:
         value, _, parts = value.partition(".")
         if int(parts):
-            raise Refused(f"PayPal does not take {amount}")
+            raise Refused(f"PayPal does not accept {amount}")
     return {"currency_code": amount.currency, "value": value}
 
 

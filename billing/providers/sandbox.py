@@ -1,4 +1,4 @@
-"""The sandbox: the provider that ships with the project (`billing/sandbox/` is its server and its contract)."""
+"""The sandbox: the provider that ships with the project. `billing/sandbox/` is its server."""
 
 import time
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ REFUND_STATUSES = {
 
 
 class Sandbox:
-    """JSON over HTTP, amounts as decimal strings, `Idempotency-Key` on everything that is created."""
+    """JSON over HTTP, amounts as decimal strings, an `Idempotency-Key` for everything created."""
 
     rate_limit_per_s = 0
     key_kept = timedelta(hours=20)  # the sandbox keeps keys for ever; real providers do not
@@ -103,7 +103,7 @@ class Sandbox:
 
 
 def _answer(payment: Json) -> PaymentSnapshot:
-    """Parse at the border. Raises BadAnswer where a field is missing or makes no sense."""
+    """Parse the answer. Raises BadAnswer if a field is missing or invalid."""
     raw_status = text(payment, "status")
     return PaymentSnapshot(
         status=STATUSES.get(raw_status),

@@ -1,7 +1,7 @@
 """Stripe, API v1: Checkout Sessions, and PaymentIntents that were made elsewhere.
 
-Its contract is https://github.com/stripe/openapi; what is said here of fields and their values was read in the client
-made from it, https://github.com/stripe/stripe-python, at the version pinned below.
+Sources: https://github.com/stripe/openapi, and for fields and their values the client generated from it,
+https://github.com/stripe/stripe-python, at the version pinned below.
 """
 
 import re
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from billing.models import Payment, Refund
 
 VERSION = "2026-06-24.dahlia"
-"""The API's words are those of this version, whatever the account's own one is: https://docs.stripe.com/api/versioning"""
+"""The API version of all calls; it overrides the account's own version: https://docs.stripe.com/api/versioning"""
 
-INTENTS = {  # PaymentIntent.status; a payment that was refused stays open, because the customer may try again
+INTENTS = {  # PaymentIntent.status; a declined payment stays open, because the customer may try again
     "requires_payment_method": Status.PENDING,
     "requires_confirmation": Status.PENDING,
     "requires_action": Status.PENDING,
@@ -56,9 +56,9 @@ CLOCKS_APART = timedelta(minutes=5)
 
 
 class Stripe:
-    """A payment is a Checkout Session, `cs_…`; a PaymentIntent, `pi_…`, is read and cancelled as well.
+    """A payment is a Checkout Session, `cs_…`; a PaymentIntent, `pi_…`, can be read and canceled too.
 
-    Point the endpoint of the callbacks at the events `checkout.session.*`.
+    Subscribe the webhook endpoint to the events `checkout.session.*`.
     """
 
     rate_limit_per_s = 20
@@ -92,10 +92,10 @@ class Stripe:
         }  # fmt: skip
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
-        """A 5xx that Stripe keeps under our key would be its answer for a day: it keeps even those.
+        """Create a session. Stripe may store a 5xx under our key, and would return it for a day.
 
-        https://docs.stripe.com/api/idempotent_requests. Then the session is looked for, and if there is none, another
-        is made under a second key. Should both exist, no harm is done: nobody can pay where nobody was sent.
+        https://docs.stripe.com/api/idempotent_requests. Then the session is searched, and if there is none, another one
+        is created with a second key. If both exist, only one can be paid: the customer is sent only there.
         """
         try:
             return self._create(payment, payment.idempotency_key)
@@ -108,14 +108,14 @@ class Stripe:
         return _session_answer(self._session(provider_ref))
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
-        """Only a session that is open can be closed; both calls may be repeated."""
+        """Cancel an intent, or expire a session, which must be open; both calls may be repeated."""
         if _is_intent(provider_ref):
             return _intent_answer(self._http.post_form(f"/payment_intents/{provider_ref}/cancel", {}))
         answer = _session_answer(self._http.post_form(f"/checkout/sessions/{provider_ref}/expire", {}))
         return replace(answer, status=Status.CANCELED) if answer.status == Status.EXPIRED else answer
 
     def refund(self, refund: "Refund") -> RefundSnapshot:
-        """After a stored 5xx the refund is looked for, and never made a second time: it is money that would move."""
+        """Create a refund. After a stored 5xx it is searched, never created again: money would move twice."""
         intent = self._intent_of(refund.payment.provider_ref)
         form = {
             "payment_intent": intent,
@@ -125,16 +125,16 @@ class Stripe:
         try:
             return _refund_answer(self._http.post_form("/refunds", form, _once(refund.idempotency_key)))
         except StoredFailure:
-            for made in objects(self._http.get("/refunds", {"payment_intent": intent, "limit": "100"}), "data"):
-                if part(made, "metadata").get("refund") == refund.idempotency_key:
-                    return _refund_answer(made)
+            for known in objects(self._http.get("/refunds", {"payment_intent": intent, "limit": "100"}), "data"):
+                if part(known, "metadata").get("refund") == refund.idempotency_key:
+                    return _refund_answer(known)
             raise
 
     def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        """Sessions only: every payment of ours is one."""
+        """Sessions only: each of our payments is one."""
         query = {
             "created[gte]": str(_seconds(start)),
             "created[lt]": str(_seconds(end)),
@@ -155,14 +155,14 @@ class Stripe:
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
-        what = part(part(event, "data"), "object")
-        return CallbackHint(text(what, "id"), _reference(what), text(event, "type"))
+        subject = part(part(event, "data"), "object")
+        return CallbackHint(text(subject, "id"), _reference(subject), text(event, "type"))
 
     def _create(self, payment: "Payment", key: str) -> PaymentSnapshot:
         return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), _once(key)))
 
     def _find(self, payment: "Payment") -> PaymentSnapshot | None:
-        """Among the hundred newest since the payment was made."""
+        """Search the hundred newest sessions since the payment was created."""
         query = {"created[gte]": str(_seconds(payment.created_at - CLOCKS_APART)), "limit": "100"}
         for session in objects(self._http.get("/checkout/sessions", query), "data"):
             if part(session, "metadata").get("payment") == payment.idempotency_key:
@@ -179,7 +179,7 @@ class Stripe:
 
 
 def _session_form(payment: "Payment") -> Json:
-    """The same for every repeat: a key goes with one form. Prices in the customer's currency would not be ours."""
+    """The same form for every repeat, because a key belongs to one form. Adaptive pricing would change the currency."""
     price = {
         "currency": payment.currency.lower(),
         "unit_amount": _to_stripe(payment.amount),
@@ -200,21 +200,21 @@ def _session_form(payment: "Payment") -> Json:
 
 
 def _session_end(payment: "Payment") -> datetime:
-    """Late enough for a session made in the window's last minute; it is closed when the window ends."""
+    """Late enough for a session created in the window's last minute; we expire it when the window ends."""
     latest = payment.created_at + SESSION_LONGEST - CLOCKS_APART
     return min(payment.window_ends_at + SESSION_SHORTEST + CLOCKS_APART, latest)
 
 
 def _session_answer(session: Json) -> PaymentSnapshot:
-    """`payment_status` decides about money, `status` only about the page. What was taken is what the intent says."""
+    """`payment_status` is about the money, `status` only about the page. The taken sum is that of the intent."""
     intent = session.get("payment_intent")
     intent = intent if isinstance(intent, dict) else {}
-    open_or_not, paid = text(session, "status"), text(session, "payment_status")
-    status = _session_status(open_or_not, paid, intent.get("status"))
+    page_status, paid = text(session, "status"), text(session, "payment_status")
+    status = _session_status(page_status, paid, intent.get("status"))
     taken = status == Status.SUCCEEDED and "amount_received" in intent
     return PaymentSnapshot(
         status=status,
-        raw_status=f"{open_or_not}/{paid}",
+        raw_status=f"{page_status}/{paid}",
         provider_ref=text(session, "id"),
         amount=_money(intent, "amount_received") if taken else _money(session, "amount_total"),
         reference=_reference(session),
@@ -225,8 +225,8 @@ def _session_answer(session: Json) -> PaymentSnapshot:
 
 
 def _session_status(status: str, paid: str, intent: object) -> Status | None:
-    """Complete and unpaid: a bank takes its time. If it then says no, the intent wants another way to pay, and the
-    session, whose page is over, has none to offer (the event is called checkout.session.async_payment_failed).
+    """Complete and unpaid: the bank has not decided yet. If it declines, the intent requires another payment method,
+    but the session's page is closed, so the payment failed (event checkout.session.async_payment_failed).
     """
     if paid in ("paid", "no_payment_required"):
         return Status.SUCCEEDED
@@ -267,10 +267,10 @@ def _refund_answer(refund: Json) -> RefundSnapshot:
 
 
 def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:
-    """The header Stripe-Should-Retry decides; the clients Stripe makes obey it, and repeat 409 and 5xx without it.
+    """The header Stripe-Should-Retry decides. Stripe's own clients obey it, and without it repeat 409 and 5xx.
 
-    https://github.com/stripe/stripe-python/blob/master/stripe/_http_client.py. A 5xx with `false` is one that would be
-    replayed. A key that was used with another form (`idempotency_error`) says nothing about what became of the first.
+    https://github.com/stripe/stripe-python/blob/master/stripe/_http_client.py. A 5xx with `false` is stored. A key that
+    was used with another form (`idempotency_error`) says nothing about the outcome of the first request.
     """
     error = part(body, "error")
     should_retry = headers.get("Stripe-Should-Retry", "")
@@ -306,28 +306,28 @@ def _refunded(intent: Json) -> int:
 
 
 def _money(fields: Json, name: str) -> Money:
-    """Whole units as Stripe counts them, and a currency in small letters."""
+    """Read an amount in Stripe's smallest unit, with a lower-case currency."""
     counted, currency = fields.get(name), str(fields.get("currency")).upper()
     if not isinstance(counted, int) or not 0 <= counted < 10**12 or not re.fullmatch("[A-Z]{3}", currency):
-        raise BadAnswer(f"the field {name!r} is no amount")
+        raise BadAnswer(f"the field {name!r} is not an amount")
     ours, theirs = _units(currency)
     minor, rest = divmod(counted * ours, theirs)
     if rest:
-        raise BadAnswer(f"the field {name!r} is finer than {currency} is")
+        raise BadAnswer(f"the field {name!r} has too many decimals for {currency}")
     return Money(minor, currency)
 
 
 def _to_stripe(amount: Money) -> int:
-    """Raises Refused for what Stripe cannot take; nothing is ever rounded."""
+    """Raises Refused for an amount that Stripe does not accept; nothing is rounded."""
     ours, theirs = _units(amount.currency)
     counted, rest = divmod(amount.minor * theirs, ours)
     if rest or (decimals(amount.currency) == 3 and counted % 10):
-        raise Refused(f"Stripe does not take {amount}")
+        raise Refused(f"Stripe does not accept {amount}")
     return counted
 
 
 def _units(currency: str) -> tuple[int, int]:
-    """In how many parts ISO 4217 divides the currency, and in how many Stripe does."""
+    """Minor units per unit of the currency: by ISO 4217, and at Stripe."""
     places = decimals(currency)
     return int(10**places), int(10 ** DECIMALS.get(currency, places))
 

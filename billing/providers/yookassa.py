@@ -1,8 +1,7 @@
 """YooKassa, API v3.
 
-Its contract is https://yookassa.ru/developers/api/yookassa-openapi-specification.yaml (read in the edition of a public
-copy; where a rule stands elsewhere, the page is named beside it). Every amount is a decimal string; its currencies all
-have two decimals, or as many as ISO 4217 says.
+Source: https://yookassa.ru/developers/api/yookassa-openapi-specification.yaml (read in a public copy); other pages are
+named where they are used. Every amount is a decimal string, with as many decimals as ISO 4217 says.
 """
 
 import uuid
@@ -23,7 +22,7 @@ from config import env
 if TYPE_CHECKING:
     from billing.models import Payment, Refund
 
-# PaymentStatus in the contract. `canceled` is told apart by its reason, below.
+# PaymentStatus. The reason of `canceled` decides, see CANCELLATIONS.
 STATUSES = {
     "pending": Status.PENDING,
     "waiting_for_capture": Status.AUTHORIZED,
@@ -31,7 +30,7 @@ STATUSES = {
     "canceled": Status.FAILED,
 }
 
-# PaymentCancellationDetails.reason; the other sixteen of its twenty words say that the payment was refused.
+# PaymentCancellationDetails.reason; the other sixteen of its twenty values mean that the payment was declined.
 # https://yookassa.ru/developers/payment-acceptance/after-the-payment/declined-payments
 CANCELLATIONS = {
     "canceled_by_merchant": Status.CANCELED,
@@ -48,10 +47,10 @@ REFUND_STATUSES = {
 
 
 class YooKassa:
-    """Payments of one stage: the money is taken as soon as the customer has agreed.
+    """One-stage payments: the money is taken as soon as the customer confirms.
 
-    Its callbacks are not signed. That the payment is asked for with our own key is the proof; the networks they come
-    from (https://yookassa.ru/developers/using-api/webhooks) may be checked besides, `<ACCOUNT>_CALLBACK_NETWORKS`.
+    Callbacks are not signed. The proof is the payment itself, read with our own key. The networks of callbacks
+    (https://yookassa.ru/developers/using-api/webhooks) can be checked too, with `<ACCOUNT>_CALLBACK_NETWORKS`.
     """
 
     rate_limit_per_s = 20
@@ -96,7 +95,7 @@ class YooKassa:
     def create(self, payment: "Payment") -> PaymentSnapshot:
         body = {
             "amount": _as_json(payment.amount),
-            "capture": True,  # its default is false: the money would be held, and let go again after some days
+            "capture": True,  # the default is false: the money would be held, and released after some days
             "confirmation": {"type": "redirect", "return_url": payment.return_url},
             "description": payment.description,
             "metadata": {"reference": payment.reference},
@@ -107,7 +106,7 @@ class YooKassa:
         return _answer(self._http.get(f"/payments/{provider_ref}"))
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
-        """Only from `waiting_for_capture`. The contract has no body here, and a fresh key: an old no is no answer."""
+        """Only from `waiting_for_capture`. No body, and a new key each time: an old refusal may be stored."""
         return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, _once(uuid.uuid4().hex)))
 
     def refund(self, refund: "Refund") -> RefundSnapshot:
@@ -132,13 +131,13 @@ class YooKassa:
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
-        what, name = part(event, "object"), text(event, "event")
-        own_id = "payment_id" if name.startswith("refund.") else "id"
-        return CallbackHint(text(what, own_id), text_or_nothing(part(what, "metadata"), "reference"), name)
+        subject, name = part(event, "object"), text(event, "event")
+        id_field = "payment_id" if name.startswith("refund.") else "id"
+        return CallbackHint(text(subject, id_field), text_or_nothing(part(subject, "metadata"), "reference"), name)
 
 
 def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:
-    """The schema Error; `retry_after` is in milliseconds and stands in the body."""
+    """The schema Error; `retry_after` is in the body, in milliseconds."""
     wait_ms = body.get("retry_after")
     wait_s = wait_ms / 1000 if isinstance(wait_ms, int) and 0 <= wait_ms < 10**8 else retry_after_s(headers)
     return Complaint(word(body.get("code")), wait_s)
@@ -176,12 +175,12 @@ def _as_json(amount: Money) -> dict[str, str]:
 
 
 def _once(key: str) -> dict[str, str]:
-    """Required on every POST, and kept for a day: https://yookassa.ru/developers/using-api/interaction-format"""
+    """Required on every POST, and stored for a day: https://yookassa.ru/developers/using-api/interaction-format"""
     return {"Idempotence-Key": key}
 
 
 def _moment(moment: datetime) -> str:
-    """ISO 8601 in UTC, as in the contract's example 2018-07-18T10:51:18.139Z."""
+    """ISO 8601 in UTC, like 2018-07-18T10:51:18.139Z in the specification."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,1 +1,1 @@
-"""Reconciliation: each day, our payments against the provider's own list."""
+"""Reconciliation: compares our payments of each day with the provider's list."""

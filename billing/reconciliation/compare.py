@@ -1,4 +1,4 @@
-"""Do the provider and we say the same of a payment? A question of rules alone: no database, no network."""
+"""Compares one payment of ours with the provider's. Rules only: no database, no network."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from billing.providers import PaymentSnapshot
 from billing.states import UNPAID_END_STATES, Status
 
 WITHOUT_MONEY = UNPAID_END_STATES | {Status.PENDING}
-"""A state that we cannot read may well mean money."""
+"""States without money. An unknown state is not among them: it may mean money."""
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """One difference; `mendable` if an ordinary look at the payment is what it needs."""
+    """One difference; `mendable` if an ordinary check of the payment may settle it."""
 
     kind: Difference.Kind
     provider_ref: str
@@ -26,25 +26,25 @@ class Discrepancy:
 
 
 def compare(payment: Payment, answer: PaymentSnapshot, refunded_minor: int) -> Iterator[Discrepancy]:
-    """Everything that differs. `refunded_minor` is what our own refunds have certainly brought back to the customer.
+    """All differences. `refunded_minor` is the sum of our own succeeded refunds.
 
-    Ends without money are all the same here: what we call expired was cancelled there, by us.
+    All end states without money count as equal: a payment that expired here was canceled there by us.
     """
     ours = _amount(payment)
     if answer.amount != ours:
         yield _found(Difference.Kind.AMOUNT, payment, answer, str(ours), str(answer.amount))
     if answer.reference != payment.reference:
         yield _found(Difference.Kind.REFERENCE, payment, answer, payment.reference, answer.reference)
-    if not _same_end(Status(payment.status), answer.status) and not _goes_back(payment, answer):
+    if not _same_end(Status(payment.status), answer.status) and not _is_refunded(payment, answer):
         mendable = _is_mendable(payment, answer)
         yield _found(Difference.Kind.STATUS, payment, answer, payment.status, _word(answer), mendable=mendable)
     if not refunded_minor <= answer.refunded_minor <= payment.refunds_minor:
-        back, theirs = Money(refunded_minor, ours.currency), Money(answer.refunded_minor, answer.amount.currency)
-        yield _found(Difference.Kind.REFUNDS, payment, answer, str(back), str(theirs))
+        refunded, theirs = Money(refunded_minor, ours.currency), Money(answer.refunded_minor, answer.amount.currency)
+        yield _found(Difference.Kind.REFUNDS, payment, answer, str(refunded), str(theirs))
 
 
 def unknown(answer: PaymentSnapshot) -> Discrepancy | None:
-    """A payment that only the provider knows; None if no money has moved in it."""
+    """A payment that only the provider knows; None if it moved no money."""
     if answer.status in WITHOUT_MONEY and not answer.refunded_minor:
         return None
     theirs = f"{_word(answer)}, {answer.amount}"
@@ -52,7 +52,7 @@ def unknown(answer: PaymentSnapshot) -> Discrepancy | None:
 
 
 def missing(payment: Payment, answer: str) -> Discrepancy | None:
-    """A payment that the provider says it does not know; None if it ended here without money, too."""
+    """A payment that the provider does not know; None if it ended here without money."""
     if payment.status in UNPAID_END_STATES:
         return None
     return Discrepancy(
@@ -68,13 +68,13 @@ def _found(
 
 
 def _amount(payment: Payment) -> Money:
-    """What we asked for; or what came instead, once it was accepted or is given back."""
+    """The amount of the payment; the received sum instead if it was accepted or is refunded."""
     decided = payment.status == Status.SUCCEEDED or payment.refunds_minor > 0
     return (decided and payment.received) or payment.amount
 
 
-def _goes_back(payment: Payment, answer: PaymentSnapshot) -> bool:
-    """There it has succeeded; here it came to nothing, because that very money is held by refunds, compared below."""
+def _is_refunded(payment: Payment, answer: PaymentSnapshot) -> bool:
+    """It succeeded there and failed here because its money is refunded; `compare` compares the refunds too."""
     return payment.refunds_minor > 0 and answer.status == Status.SUCCEEDED and answer.amount == payment.received
 
 
@@ -83,9 +83,9 @@ def _same_end(ours: Status, theirs: Status | None) -> bool:
 
 
 def _is_mendable(payment: Payment, answer: PaymentSnapshot) -> bool:
-    """Whatever may still follow an arrow: an open payment, and money that came late."""
+    """May its state still change? True for an open payment, and for a late payment."""
     return payment.is_open or answer.status == Status.SUCCEEDED
 
 
 def _word(answer: PaymentSnapshot) -> str:
-    return answer.status.value if answer.status else f"{answer.raw_status!r}, a word we do not know"
+    return answer.status.value if answer.status else f"{answer.raw_status!r}, an unknown status"

@@ -1,11 +1,11 @@
-"""One day of one account, gone through in both directions.
+"""Compares one day of one account in both directions.
 
-* What the provider lists is looked for here, by its id, or by our reference where we never learned the id.
-* What we made that day and the provider did not list is asked about, one by one. So a payment that was made on two
-  sides of midnight is no difference, and a provider that has no list is compared all the same, from our side only.
+* Each payment that the provider lists is looked up here, by its id, or by our reference if we never learned the id.
+* Each payment that we made that day and the provider did not list is read there, one by one. So a payment made around
+  midnight does not differ, and a provider without a list is still compared, from our side only.
 
-No more than a page of payments is in memory, and a bit for each one seen. Every step prolongs the claim on the day, and
-writes only while it holds.
+Only one page of payments is in memory, and one bit for each payment seen. Every step prolongs the claim on the day, and
+writes only while the claim holds.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,22 +30,22 @@ from config.due.shutdown import shutting_down
 T = TypeVar("T")
 
 RECONCILIATION_QUEUE = Due(Reconciliation, "reconcile_after", lease=timedelta(minutes=10))
-"""A step (a page of a list, or ASKED_AT_ONCE questions) takes a fraction of the lease, however slow the provider is."""
+"""A step (a page of a list, or ASKED_AT_ONCE requests) takes a fraction of the lease, even at a slow provider."""
 
 LISTED_AT_ONCE = 100
 ASKED_AT_ONCE = 20
 KEYS_AT_ONCE = 1_000
 
 Progress = Callable[[int], None]
-"""Told how many payments have been compared so far."""
+"""Called with the number of payments compared so far."""
 
 
 class Ending(Exception):
-    """This process is about to end, and the day is not done."""
+    """This process shuts down, and the day is not finished."""
 
 
 class ReconciledDay:
-    """One go through one day, counting on the run's row."""
+    """One comparison of one day; it counts on the run's row."""
 
     def __init__(self, run: Reconciliation, progress: Progress) -> None:
         self._run, self._progress = run, progress
@@ -55,7 +55,7 @@ class ReconciledDay:
         run.listed = True
 
     def compare(self) -> None:
-        """Their list first, then what of ours was not in it."""
+        """Compare the provider's list first, then our payments that it does not contain."""
         try:
             for answers in self._list():
                 self._step(self._compare_listed(answers))
@@ -66,9 +66,9 @@ class ReconciledDay:
         differences.close_agreed(self._run, self._started)
 
     def mend(self) -> None:
-        """One by one: what a look may mend, and what may only have moved while we compared.
+        """Check again, one by one, the differences that a check may settle or that changed while we compared.
 
-        The states first: nothing can have gone back of money that has not come here yet.
+        Differing states come first: refunds can be compared only after the payment has succeeded here.
         """
         differing = self._run.differences.filter(state=Difference.State.OPEN).select_related("payment")
         for difference in sorted(differing, key=lambda each: each.kind != Difference.Kind.STATUS):
@@ -76,7 +76,7 @@ class ReconciledDay:
             differences.mend(difference)
 
     def _step(self, found: list[Discrepancy]) -> None:
-        """Write while the claim holds, and hold it for longer."""
+        """Prolong the claim, and write while it holds."""
         if shutting_down.is_set():
             raise Ending
         with transaction.atomic(using=RECONCILIATION_QUEUE.database):
@@ -85,7 +85,7 @@ class ReconciledDay:
         self._progress(max(self._run.there, self._run.here))
 
     def _list(self) -> Iterator[list[PaymentSnapshot]]:
-        """Batch by batch: each is about a page of the provider's, and so about one call."""
+        """The provider's list in batches: each is about one page, so about one call."""
         answers = provider_of(self._run.account).payments_between(*bounds(self._run.day))
         while True:
             with permits.guard(self._run.account):
@@ -96,19 +96,19 @@ class ReconciledDay:
 
     def _compare_listed(self, answers: list[PaymentSnapshot]) -> list[Discrepancy]:
         by_ref, by_reference = self._known_here(answers)
-        found, strange = [], []
+        found, not_ours = [], []
         for answer in answers:
             payment = by_ref.get(answer.provider_ref) or by_reference.get(answer.reference)
             if payment is None:
-                strange.append(answer)
+                not_ours.append(answer)
             else:
                 self._seen.add(payment.pk)
                 found += differences.between(payment, answer)
         self._run.there += len(answers)
-        return found + self._unknown(strange)
+        return found + self._unknown(not_ours)
 
     def _known_here(self, answers: list[PaymentSnapshot]) -> tuple[dict[str, Payment], dict[str, Payment]]:
-        """Ours, by the provider's id, and by reference where we do not know the id: in one query."""
+        """Our payments by the provider's id, and by reference where we do not know the id; in one query."""
         ours = differences.with_refunds(
             Payment.objects.filter(
                 Q(provider_ref__in=[answer.provider_ref for answer in answers])
@@ -121,7 +121,7 @@ class ReconciledDay:
         return by_ref, {payment.reference: payment for payment in rows if not payment.provider_ref}
 
     def _unknown(self, answers: list[PaymentSnapshot]) -> list[Discrepancy]:
-        """In an account that others use too, what has no reference of ours is theirs: counted, and not parked."""
+        """In a shared account, a payment without a reference of ours belongs to others: it is counted, not parked."""
         found = [each for answer in answers if (each := unknown(answer))]
         if self._run.account not in settings.RECONCILIATION_SHARED_ACCOUNTS:
             return found
@@ -132,8 +132,9 @@ class ReconciledDay:
         return own
 
     def _unlisted(self) -> Iterator[Payment]:
-        """Ours of that day that the provider did not list. One it never told us an id of has nothing to be asked by,
-        and has brought no money: whether it was made there is for its ordinary looks to find out.
+        """Our payments of that day that the provider did not list.
+
+        One without a provider id cannot be read there and brought no money; its ordinary checks find out its state.
         """
         rows = Payment.objects.filter(made_on(self._run.account, self._run.day)).order_by("pk")
         last = 0
@@ -149,13 +150,13 @@ class ReconciledDay:
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
-    """The day's first moment in UTC, and the first one after it."""
+    """The first moment of the day in UTC, and the first one after it."""
     start = datetime.combine(day, time.min, tzinfo=UTC)
     return start, start + timedelta(days=1)
 
 
 def made_on(account: str, day: date) -> Q:
-    """Payments of ours made at this account on this day of UTC."""
+    """Our payments of this account and day (in UTC)."""
     start, end = bounds(day)
     return Q(account=account, created_at__gte=start, created_at__lt=end)
 

@@ -1,4 +1,4 @@
-"""A set of row keys that stays small: keys of one day lie close together, so each takes a bit and not an object."""
+"""A small set of row keys: the keys of one day are close together, so each takes one bit."""
 
 from collections import defaultdict
 
@@ -6,7 +6,7 @@ BITS = 4096
 
 
 class KeySet:
-    """125 kB for a million keys in a row; a set of Python's takes 60 MB.
+    """125 kB for a million consecutive keys; a Python set takes 60 MB.
 
     >>> keys = KeySet()
     >>> keys.add(7)
@@ -18,7 +18,7 @@ class KeySet:
         self._blocks: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(BITS // 8))
 
     def add(self, key: int) -> None:
-        """Put a key in; twice is once."""
+        """Add a key; adding it twice has no effect."""
         block, bit = divmod(key, BITS)
         self._blocks[block][bit // 8] |= 1 << bit % 8
 

@@ -1,9 +1,8 @@
-"""Reconciliation: each day, account by account, is what the provider has the same as what we have?
+"""Reconciliation runs: compare each day of each account with the provider, and decide when to compare it again.
 
-A day is one of UTC. What counts is when a payment was made, there or here; compared is how both stand now, so a payment
-made at 23:59 and paid at 00:01 belongs to one day. How a day is gone through stands in `reconciled_day`; here is when,
-how often, and what is written about it. A provider that gives no answer leaves the day unfinished; what was found is
-kept, and the day comes again.
+Days are in UTC. A payment belongs to the day on which it was made, there or here, and both are compared as they are
+now: a payment made at 23:59 and paid at 00:01 belongs to one day. `day.py` compares a day. If the provider gives no
+answer, the day stays unfinished and due; the differences found so far are kept.
 """
 
 import logging
@@ -34,16 +33,16 @@ DAYS_BACK = 30
 """Age at which a day with standing differences is no longer compared every night, only by hand."""
 
 SOON = timedelta(minutes=5)
-"""What could not be looked at now, because somebody else was looking, is compared again then."""
+"""When to compare again if another worker was checking the payment."""
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=1)
-"""After a provider's error."""
+"""Waits after a provider's error."""
 
 
 def reconcile_due(seconds: float) -> int:
-    """Write down the days that are over, and compare those that are due, one by one; none is begun after so long.
+    """Plan the days that are over, and compare the due ones, one by one; starts none after `seconds`.
 
-    Returns how many were compared: unless it was none, there may be more.
+    Returns how many were compared: unless it is 0, there may be more.
     """
     ends_at, compared = time.monotonic() + seconds, 0
     plan(database_now())
@@ -55,9 +54,9 @@ def reconcile_due(seconds: float) -> int:
 
 
 def plan(now: datetime) -> int:
-    """A row for each closed day of each account since its first payment; returns how many are new.
+    """Create a row for each closed day of each account since its first payment; returns how many.
 
-    None older than DAYS_BACK: in an old shop those are compared only by hand.
+    Days older than DAYS_BACK get none: in an old shop they are compared only by hand.
     """
     last = last_closed(now - DELAY)
     oldest = last - DAYS_BACK * DAY
@@ -72,15 +71,15 @@ def plan(now: datetime) -> int:
 
 
 def reconcile(account: str, day: date, progress: Progress = lambda _: None) -> Reconciliation:
-    """Compare this day now, whenever it was compared last. Its `error` says why if it could not be finished.
+    """Compare this day now, even if it was compared before. Its `error` says why it could not be finished.
 
-    Raises CannotReconcile, with a sentence for whoever asked, for a day that is not over, for an account that nobody
-    knows, and while somebody else is at it.
+    Raises CannotReconcile, with a sentence for the operator, for a day that is not over, for an unknown account, and
+    while another process compares the day.
     """
     run = compare_again(account, day)
     claimed = RECONCILIATION_QUEUE.claim_one(run.pk)
     if claimed is None:
-        raise CannotReconcile(f"{run} is being compared by somebody else; that one will begin again at the end.")
+        raise CannotReconcile(f"{run} is being compared by another process, which will then start again.")
     try:
         worked = RECONCILIATION_QUEUE.work_on(claimed, lambda row: _work(row, progress))
     except KeyboardInterrupt:
@@ -97,7 +96,7 @@ def compare_again(account: str, day: date) -> Reconciliation:
     now = database_now()
     if account not in settings.PAYMENT_ACCOUNTS:
         known = ", ".join(settings.PAYMENT_ACCOUNTS)
-        raise CannotReconcile(f"{account!r} is no account: write one of {known}.")
+        raise CannotReconcile(f"{account!r} is not an account: write one of {known}.")
     if day > last_closed(now):
         raise CannotReconcile(f"{day} is not over yet in UTC; the last day that is over is {last_closed(now)}.")
     run, _ = Reconciliation.objects.get_or_create(account=account, day=day, defaults={"reconcile_after": now})
@@ -112,7 +111,7 @@ def payments_of(account: str, day: date) -> int:
 
 
 def last_closed(now: datetime) -> date:
-    """The youngest day that is over in UTC."""
+    """The last day that is over in UTC."""
     return now.astimezone(UTC).date() - DAY
 
 
@@ -120,7 +119,7 @@ def last_closed(now: datetime) -> date:
 
 
 def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
-    """Compare, mend, and write what came of it."""
+    """Compare, mend, and write the result."""
     try:
         _check(run)
         day = ReconciledDay(run, progress)
@@ -136,7 +135,7 @@ def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
 
 def _check(run: Reconciliation) -> None:
     if run.died_too_often:
-        raise CannotReconcile(f"{run.claims - 1} workers did not come back from comparing it")
+        raise CannotReconcile(f"{run.claims - 1} workers were lost while they compared it")
     if run.account not in settings.PAYMENT_ACCOUNTS:
         raise CannotReconcile("PAYMENT_ACCOUNTS does not name the account any more")
 
@@ -152,12 +151,12 @@ def _conclude(run: Reconciliation) -> None:
         wait = _wait(run.day, standing, held.compared_at)
         RECONCILIATION_QUEUE.done(held) if wait is None else RECONCILIATION_QUEUE.snooze(held, wait)
         held.save()
-    facts = {"account": run.account, "day": run.day.isoformat(), "there": run.there, "here": run.here}
-    log.info("reconciliation.compared", extra={**facts, **{state.value: number for state, number in standing.items()}})
+    fields = {"account": run.account, "day": run.day.isoformat(), "there": run.there, "here": run.here}
+    log.info("reconciliation.compared", extra={**fields, **{state.value: number for state, number in standing.items()}})
 
 
 def _wait(day: date, standing: dict[Difference.State, int], now: datetime) -> timedelta | None:
-    """When to compare the day again; None if what is known of it will not change any more."""
+    """How long until the day is compared again; None if it will not change any more."""
     age = (now.astimezone(UTC).date() - day).days
     if standing[Difference.State.OPEN]:
         return SOON
@@ -167,7 +166,7 @@ def _wait(day: date, standing: dict[Difference.State, int], now: datetime) -> ti
 
 
 def _leave_unfinished(run: Reconciliation, error: Exception) -> None:
-    """What was found so far is kept."""
+    """Put the day off. The differences found so far are kept."""
     log.warning(
         "reconciliation.unfinished",
         extra={"account": run.account, "day": run.day.isoformat(), "error": str(error)},

@@ -1,1 +1,1 @@
-"""Refunds: sent with one key, followed to their end, and found when another party made them."""
+"""Refunds: sent with one key, followed to their outcome, and found when they were made at the provider."""

@@ -1,8 +1,8 @@
-"""Refunds that others made: somebody gave money back in the provider's own pages, and the books here follow.
+"""External refunds: made in the provider's own pages, not by us. Our books follow.
 
-A provider says only how much of a payment went back in all. What is more than our own refunds hold, open ones included,
-somebody else gave back: it becomes a refund here that has succeeded already, so that the shop hears of it as of any
-other. A sum that the books cannot hold calls for a person, and no refund is written.
+A provider reports only the total that was refunded of a payment. If it is more than our own refunds hold, open ones
+included, the rest is external: it becomes a succeeded refund here, so the shop gets an event as for any other. A total
+that our books cannot hold needs an operator, and no refund is written.
 """
 
 from functools import partial
@@ -14,25 +14,26 @@ from billing.attention import require_attention
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
 from billing.outbox import record_refund_event
-from billing.refunds.follow import REFUND_QUEUE, check_now, hold
+from billing.refunds.follow import REFUND_QUEUE
+from billing.refunds.service import check_now, hold
 from billing.states import RefundStatus
 from config.due.queue import database_now
 
 BY_PROVIDER = "provider"
-"""Wanted by somebody in the provider's own pages; here it is only noted."""
+"""`wanted_by` of a refund that was made in the provider's own pages; here it is only recorded."""
 
 
 def notice(payment_id: int, refunded_minor: int) -> Refund | None:
-    """The provider says how much of this payment went back; what did not go through us becomes a refund here.
+    """Record what the provider refunded of this payment beyond our own refunds; `refunded_minor` is its total.
 
-    Returns that refund, or None where the books agree, or may agree as soon as the open refunds are through.
+    Returns the new refund; None if the books agree, or may agree when the open refunds have ended.
     """
     with transaction.atomic(using=REFUND_QUEUE.database):
         return notice_held(Payment.objects.select_for_update().get(pk=payment_id), refunded_minor)
 
 
 def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
-    """The same for a payment that is locked already. Another sum than the books can hold calls for a person."""
+    """The same for a locked payment. A total that our books cannot hold needs an operator."""
     succeeded = _succeeded_minor(payment)
     external = refunded_minor - payment.refunds_minor
     left = payment.left
@@ -41,7 +42,7 @@ def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
     elif external > 0:
         return _note_external(payment, external)
     elif refunded_minor > succeeded:
-        # After the lock: whoever follows the refund has locked that, and waits for the payment.
+        # After the lock: a worker that follows the refund has locked the refund, and waits for the payment.
         transaction.on_commit(partial(check_now, payment, AskedBy.SCHEDULE), using=REFUND_QUEUE.database)
     return None
 
@@ -53,7 +54,7 @@ def _succeeded_minor(payment: Payment) -> int:
 
 def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
     currency = payment.received_currency or payment.currency
-    note = f"the provider gave back {Money(theirs, currency)}, we know of {Money(ours, currency)}"
+    note = f"the provider refunded {Money(theirs, currency)}, we know of {Money(ours, currency)}"
     require_attention(payment, Attention.REFUNDS_DIFFER, note)
     payment.save(update_fields=["attention", "attention_note"])
 

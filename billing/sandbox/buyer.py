@@ -1,4 +1,4 @@
-"""The buyer's side: the page behind `pay_url`, and a list for the person at the keyboard."""
+"""The buyer's pages: the one behind `pay_url`, and a list of the latest payments."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,8 +8,8 @@ from billing.sandbox.messages import Refused, Request, Response, json_answer
 from billing.sandbox.payment import PENDING, Payment
 from billing.sandbox.sandbox import Sandbox
 
-# Payments on the front page, newest first.
 LISTED = 50
+"""Payments on the front page, newest first."""
 
 # No script, no asset from elsewhere. There is no form-action: browsers apply it to the redirect to the shop as well.
 PAGE_HEADERS = (
@@ -35,9 +35,9 @@ def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
 
 
 def press_button(sandbox: Sandbox, request: Request, payment_id: str) -> Response:
-    """Does what the buyer wants, then 303 back to the shop, unless the buyer would rather close the tab.
+    """Apply the buyer's choice, then 303 back to the shop, or a final page if the buyer chose to stay.
 
-    A second press finds a finished payment and is shown that instead.
+    A second press shows the finished payment.
     """
     form = {name: values[-1] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
     if form.get("action") not in ACTIONS:

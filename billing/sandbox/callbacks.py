@@ -1,4 +1,4 @@
-"""Callbacks: what they say, how they are signed, and the rule that loses, doubles and delays them."""
+"""Callbacks: their body, their signature, and the rule that loses, duplicates and delays them."""
 
 import hashlib
 import hmac
@@ -18,10 +18,10 @@ PLAIN, LOST, DUPLICATED, LATE = "plain", "lost", "duplicated", "late"
 
 @dataclass(frozen=True)
 class Rule:
-    """What goes wrong with every n-th callback, counted over all of them; None: never.
+    """The faults of every n-th callback, counted over all callbacks; None: never.
 
-    When several apply, lost wins over duplicated, and duplicated over late. `reorder` holds the callbacks of one
-    payment back for `late_s` seconds and then sends the newest first.
+    If several apply, lost wins over duplicated, and duplicated over late. `reorder` holds the callbacks of one payment
+    back for `late_s` seconds and then sends the newest first.
     """
 
     lose_every: int | None = None
@@ -33,7 +33,7 @@ class Rule:
 
     @classmethod
     def read(cls, source: Json) -> Self:
-        """The whole rule: what is not named is off, and a name that is not known is refused."""
+        """Read the whole rule: a missing name is off, an unknown name is refused."""
         for name in source.keys() - {field.name for field in fields(cls)}:
             refuse(name, "is not part of the rule for callbacks")
         return cls(
@@ -59,9 +59,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One callback on its way. `body` never changes; `due` is when to send it, in Unix seconds.
+    """One callback to deliver. `body` never changes; `due` is when to send it, in Unix seconds.
 
-    A forged one is sent once only; with `signed` off it carries a signature made with a wrong secret.
+    A forged one is sent only once; with `signed` off its signature is made with a wrong secret.
     """
 
     id: str
@@ -79,13 +79,13 @@ def new_delivery(payment_id: str, url: str, body: str, due: float) -> Delivery:
 
 
 def event_body(event_type: str, payment: Json) -> str:
-    """The body of one event about a payment, with an id of its own."""
+    """The body of one event about a payment, with its own id."""
     event = {"id": f"evt_{secrets.token_urlsafe(16)}", "type": event_type, "created_at": iso(datetime.now(UTC))}
     return json.dumps(event | {"payment": payment})
 
 
 def signature(secret: str, body: bytes) -> str:
-    """The value of the Sandbox-Signature header: the time of sending is signed too, so old ones can be refused."""
+    """The value of the Sandbox-Signature header. It signs the time of sending too, so old callbacks can be refused."""
     moment = int(time.time())
     digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={moment},v1={digest}"

@@ -1,4 +1,4 @@
-"""The control API: for tests and drills only, so it asks for no key. Each route is a method of `Sandbox` by wire."""
+"""The control API: for tests and drills only, so it needs no key. Each route calls one method of `Sandbox`."""
 
 from billing.sandbox.messages import Request, Response, json_answer
 from billing.sandbox.request_fields import read_flag, read_text
@@ -37,7 +37,7 @@ def set_callback_rule(sandbox: Sandbox, request: Request) -> Response:
 
 
 def show_callback_rule(sandbox: Sandbox, _request: Request) -> Response:
-    return json_answer(200, sandbox.courier.rule.as_json())
+    return json_answer(200, sandbox.webhooks.rule.as_json())
 
 
 def force_status(sandbox: Sandbox, request: Request, payment_id: str) -> Response:

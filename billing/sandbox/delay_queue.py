@@ -1,4 +1,4 @@
-"""A waiting room for things that are due later, shared by several threads."""
+"""A queue of items that are due later, shared by several threads."""
 
 import heapq
 import threading
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class DelayQueue(Generic[T]):
-    """Hands out each thing once, to one thread, not before it is due (Unix seconds)."""
+    """Hands out each item once, to one thread, not before it is due (Unix seconds)."""
 
     def __init__(self, due: Callable[[T], float]) -> None:
         self._due, self._numbers = due, count()
@@ -21,29 +21,29 @@ class DelayQueue(Generic[T]):
     def __len__(self) -> int:
         return len(self._heap)
 
-    def put(self, thing: T) -> None:
+    def put(self, item: T) -> None:
         with self._changed:
-            heapq.heappush(self._heap, (self._due(thing), next(self._numbers), thing))
+            heapq.heappush(self._heap, (self._due(item), next(self._numbers), item))
             self._changed.notify()
 
     def take(self) -> T | None:
-        """Waits for the next due thing; None once the room is closed."""
+        """Wait for the next due item; None once the queue is closed."""
         with self._changed:
             while not self._closed and not self._is_due():
                 self._changed.wait(self._seconds_left())
             if self._closed:
                 return None
-            *_, thing = heapq.heappop(self._heap)
-            self._changed.notify()  # this thread is busy now: somebody else must watch the next one
-            return thing
+            *_, item = heapq.heappop(self._heap)
+            self._changed.notify()  # this thread is busy now: another one must wait for the next item
+            return item
 
     def pull(self, wanted: Callable[[T], bool]) -> list[T]:
-        """Takes out everything wanted, due or not, the earliest first."""
+        """Remove all wanted items, due or not, earliest first."""
         with self._changed:
             found = [entry for entry in sorted(self._heap, key=lambda each: each[:2]) if wanted(entry[2])]
             self._heap = [entry for entry in self._heap if not wanted(entry[2])]
             heapq.heapify(self._heap)
-            return [thing for *_, thing in found]
+            return [item for *_, item in found]
 
     def close(self) -> None:
         with self._changed:

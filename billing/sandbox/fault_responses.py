@@ -1,4 +1,4 @@
-"""How each kind of fault looks to the shop: a wrong answer, a lie in a right one, or trouble on the wire."""
+"""The response of each kind of fault: another answer, a false value in the true answer, or a broken connection."""
 
 import json
 from collections.abc import Callable
@@ -14,26 +14,26 @@ HTML = "text/html; charset=utf-8"
 
 
 class Exchange(Protocol):
-    """One request of the shop, half done: the mischief decides how it goes on."""
+    """One request of the shop, not answered yet: the fault decides how it is answered."""
 
     def work(self) -> Response:
-        """Does what was asked and returns the true answer, without sending it."""
+        """Process the request and return the true answer, without sending it."""
 
     def send(self, answer: Response) -> None: ...
 
     def send_head(self, answer: Response, length: int) -> None:
-        """Only the head, promising `length` bytes; the connection ends after this exchange."""
+        """Send only the head, with `length` as its Content-Length; the connection closes after this exchange."""
 
     def write(self, data: bytes) -> None: ...
 
     def pause(self, seconds: float) -> None:
-        """Raises `Closed` when the sandbox stops meanwhile: whoever was waiting is cut off, not answered."""
+        """Wait. Raises `Closed` if the sandbox stops meanwhile: the caller is disconnected, not answered."""
 
     def hang_up(self) -> None:
-        """Closes the connection without another word."""
+        """Close the connection without an answer."""
 
     def reset(self) -> None:
-        """Breaks the connection: the other side sees a TCP reset."""
+        """Break the connection: the other side sees a TCP reset."""
 
 
 def respond_with(exchange: Exchange, fault: Fault) -> None:
@@ -46,7 +46,7 @@ def respond_with(exchange: Exchange, fault: Fault) -> None:
 
 
 def altered_by(lie: Callable[[Json], Json], answer: Response) -> Response:
-    """The true answer with the lie in every payment or refund in it; a refusal stays as it is."""
+    """The true answer, with the false value in each of its payments or refunds; a refusal is not changed."""
     if answer.status >= 300:
         return answer
     document = json.loads(answer.body)
@@ -62,7 +62,7 @@ def too_many(params: Params) -> Response:
     return Response(429, answer.body, headers=(("Retry-After", f"{params['retry_after_s']:g}"),))
 
 
-# Sent instead of doing the work.
+# Sent instead of processing the request.
 REPLACEMENTS: dict[str, Callable[[Params], Response]] = {
     "status_429": too_many,
     "status_500": lambda _: Refused(500, "internal_error", "Something broke in here.").answer(),
@@ -85,7 +85,7 @@ def wrong_currency(document: Json) -> Json:
     return document | {"amount": amount | {"currency": "USD" if amount["currency"] != "USD" else "EUR"}}
 
 
-# Told in an answer that is right otherwise: the work is done.
+# The request is processed; one value of the answer is false.
 FALSE_ANSWERS: dict[str, Callable[[Json], Json]] = {
     "wrong_amount": wrong_amount,
     "wrong_currency": wrong_currency,
@@ -105,7 +105,7 @@ def hang(exchange: Exchange, params: Params) -> None:
 
 
 def drip(exchange: Exchange, params: Params) -> None:
-    """The true answer byte by byte, from the status line on."""
+    """Send the true answer byte by byte, from the status line on."""
     answer = exchange.work()
     for byte in answer.to_bytes():
         exchange.write(bytes([byte]))
@@ -125,7 +125,7 @@ def oversize(exchange: Exchange, params: Params) -> None:
         left -= CHUNK_BYTES
 
 
-# Happens on the wire, whatever the answer would have been.
+# Faults of the connection, for any answer.
 WIRE_FAULTS: dict[str, Callable[[Exchange, Params], None]] = {
     "delay": delay,
     "hang": hang,

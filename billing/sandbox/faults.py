@@ -1,4 +1,4 @@
-"""The fault book: what shall go wrong, where, and how often. `mischief.py` acts it out."""
+"""The fault book: which requests fail, how, and how often. `fault_responses.py` produces the responses."""
 
 import secrets
 import threading
@@ -35,13 +35,13 @@ KINDS: dict[str, Params] = {
     "unauthorized": {},
 }
 
-# How a whole outage shows, as kinds of faults.
+# The kinds of outage, each as a kind of fault.
 OUTAGES = {"refuse": "reset", "hang": "hang", "status_500": "status_500"}
 
 
 @dataclass
 class Fault:
-    """One thing that goes wrong at every n-th matching request, `times` times (None: until it is removed)."""
+    """A fault at every n-th matching request, `times` times (None: until it is removed)."""
 
     where: str
     kind: str
@@ -57,7 +57,7 @@ class Fault:
         return self.where in ("any", where) and self.payment in (None, payment)
 
     def strikes(self) -> bool:
-        """Counts one matching request and tells whether it is hit."""
+        """Count one matching request; True if the fault hits it."""
         self.matched += 1
         hit = self.matched % self.every == 0
         self.fired += hit
@@ -74,7 +74,7 @@ class Fault:
 
 
 class FaultBook:
-    """Faults in the order in which they were written; the first that strikes wins. An outage beats them all."""
+    """Faults in the order in which they were added; the first that hits wins. An outage comes before all of them."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -86,7 +86,7 @@ class FaultBook:
             self._faults.append(fault)
 
     def remove(self, fault_id: str | None = None) -> None:
-        """One fault, or all of them. Refuses an unknown id; a spent one is no longer known."""
+        """Remove one fault, or all. Refuses an unknown id; a spent fault is unknown too."""
         with self._lock:
             kept = [fault for fault in self._faults if fault_id not in (None, fault.id)]
             if fault_id and len(kept) == len(self._faults):
@@ -103,7 +103,7 @@ class FaultBook:
         self._outage_until = 0.0
 
     def strike(self, where: str, payment: str | None) -> Fault | None:
-        """What shall go wrong with this request, if anything."""
+        """The fault of this request; None if it has none."""
         if (left := self._outage_until - time.monotonic()) > 0:
             return Fault("any", self._outage, {"hang_s": left})
         if not self._faults:
@@ -115,7 +115,7 @@ class FaultBook:
 
 
 def read_fault(source: Json) -> Fault:
-    """A fault as the control API writes it down; a parameter that its kind does not know is refused."""
+    """Read a fault of the control API. Refuses a parameter that the kind does not have."""
     kind = read_choice(source, "kind", tuple(KINDS))
     refuse_unknown(source, kind)
     return Fault(
@@ -129,7 +129,7 @@ def read_fault(source: Json) -> Fault:
 
 
 def refuse_unknown(source: Json, kind: str) -> None:
-    """A misspelt parameter would silently test nothing."""
+    """A misspelled parameter would silently test nothing."""
     for name in source.keys() - {"where", "kind", "times", "payment", "every", *KINDS[kind]}:
         refuse(name, f"is not known to a fault of the kind {kind}")
 

@@ -1,4 +1,4 @@
-"""One connection: reads a request, finds its route, lets a fault play its part, and answers with one write."""
+"""One connection: read a request, find its route, apply a fault, and answer with one write."""
 
 import re
 import socket
@@ -18,20 +18,20 @@ from billing.sandbox.storage import Closed
 LONGEST_BODY = 65_536
 LENGTH = re.compile("[0-9]{1,12}")
 
-# Bytes of a refused body that are still read: closing on unread bytes would destroy the answer on its way.
+# Bytes of a refused body that are still read: closing with unread bytes would destroy the answer under way.
 LONGEST_DRAIN = 16_000_000
 
-# SO_LINGER on, zero seconds: closing the socket sends a reset instead of a farewell.
+# SO_LINGER on, zero seconds: closing the socket sends a reset.
 LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`sandbox` is set by the server, in a subclass of its own."""
+    """The HTTP handler. The server sets `sandbox` in a subclass."""
 
     sandbox: Sandbox
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    timeout = 75  # seconds that a silent connection is kept
+    timeout = 75  # seconds that an idle connection is kept
 
     def do_GET(self) -> None:
         try:
@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_GET  # noqa: N815 - names that the base class looks for
 
     def serve(self, route: Route, request: Request, args: tuple[str, ...]) -> None:
-        """Faults and the request log belong to the merchant API; people and drills always get through."""
+        """Only the merchant API has faults and a request log; pages and drills always work."""
         if not route.place:
             self.send(route.answer(self.sandbox, request, args))
             return
@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         return Request(self.command, path, dict(parse_qsl(query)), self.headers, self.read_body())
 
     def read_body(self) -> bytes:
-        """The whole body. After a refusal in here nobody knows where the next request begins, so the line is cut."""
+        """The whole body. A refusal closes the connection: the start of the next request would be unknown."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not LENGTH.fullmatch(length):
             self.close_connection = True
@@ -82,16 +82,16 @@ class Handler(BaseHTTPRequestHandler):
             length -= len(chunk)
 
     def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
-        """What the base class refuses by itself: lines that are not HTTP, and methods that nobody has."""
+        """The base class refuses lines that are not HTTP, and unknown methods."""
         self.close_connection = True
         self.send(Refused(code, "bad_request", message or "This is not a proper request.").answer())
 
     def log_message(self, *_: Any) -> None:
-        """Nothing per request: a thousand lines a second would measure the terminal. The request log knows all."""
+        """No line per request: a thousand lines a second would measure the terminal. The request log has them all."""
 
 
 class HandlerExchange:
-    """A request of the merchant API as `mischief.Exchange` wants it; notes in the log what is done."""
+    """A request of the merchant API, as a `fault_responses.Exchange`; writes its status to the request log."""
 
     def __init__(self, handler: Handler, entry: Entry, work: Callable[[], Response]) -> None:
         self._handler, self._entry, self._work = handler, entry, work
@@ -121,7 +121,7 @@ class HandlerExchange:
         self._handler.close_connection = True
 
     def reset(self) -> None:
-        """Both files on the socket must be closed, or the operating system keeps it open."""
+        """Close both files on the socket, or the operating system keeps it open."""
         self._handler.close_connection = True
         self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         self._handler.rfile.close()

@@ -1,4 +1,4 @@
-"""The request log: what the shop asked of the merchant API, for tests that count calls."""
+"""The request log: the shop's calls of the merchant API, for tests that count them."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from billing.sandbox.messages import Json, Request
 from billing.sandbox.payment import iso
 
-# Requests remembered; older ones are forgotten, but still counted.
 LONGEST = 20_000
+"""Requests kept; older ones are forgotten, but still counted."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """One request. `status` is None while, and if, nothing was answered; `fault` is the kind that struck it."""
+    """One request. `status` is None if it was not answered; `fault` is the kind of fault that hit it."""
 
     method: str
     path: str

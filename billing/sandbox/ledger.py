@@ -1,7 +1,7 @@
-"""Payments and refunds: what may happen to them, and who is told.
+"""Payments and refunds: which changes are allowed, and which of them send a callback.
 
-Reading takes no lock: the books are plain dictionaries of immutable objects. Every change happens inside
-`Storage.together`, is written down first and seen by readers after that.
+Reading takes no lock: payments and refunds are immutable objects in dictionaries. Every change happens inside
+`Storage.together`: it is written to the storage first, then readers see it.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from billing.sandbox.messages import Refused
 from billing.sandbox.payment import AUTHORIZED, CANCELED, EXPIRED, FAILED, PENDING, SUCCEEDED, Money, Payment, Refund
 from billing.sandbox.storage import Storage
 
-# What each button on the buyer's page leads to: status and reason.
+# The status and reason that each button on the buyer's page sets.
 ACTIONS = {
     "pay": (SUCCEEDED, ""),
     "cancel": (CANCELED, "canceled_by_buyer"),
@@ -27,7 +27,7 @@ ACTIONS = {
 
 @dataclass(frozen=True)
 class Claim:
-    """An idempotency key and what the request behind it asked for, as a fingerprint."""
+    """An idempotency key, with a fingerprint of its request."""
 
     key: str
     fingerprint: str
@@ -35,7 +35,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Search:
-    """Which payments to list: `created_from` is included, `created_to` is not; `after` is the last id already seen."""
+    """Which payments to list: from `created_from`, before `created_to`; `after` is the last id already seen."""
 
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -52,7 +52,7 @@ class Search:
 
 
 class Ledger:
-    """`on_change` is called inside the transaction of every change of status, with the new version."""
+    """All payments and refunds. `on_change` gets the new version, inside the transaction of each change of status."""
 
     refunds_start_as = SUCCEEDED
 
@@ -65,7 +65,7 @@ class Ledger:
         heapq.heapify(self._expiries)
 
     def create(self, claim: Claim, draft: Payment) -> tuple[Payment, bool]:
-        """The payment and whether it is new. A repeated key answers with the payment as it is now."""
+        """The payment, and whether it is new. A repeated key returns the payment as it is now."""
         with self._storage.together():
             known = self._claimed(claim)
             if known is None:
@@ -76,12 +76,12 @@ class Ledger:
         return self.find(known), False
 
     def find(self, payment_id: str) -> Payment:
-        """The payment as it is now; one whose window is over expires at the look. Refuses an unknown id."""
+        """The payment as it is now; expires it first if its window is over. Refuses an unknown id."""
         payment = self._known(payment_id)
         return self._expire(payment_id) if payment.is_overdue(datetime.now(UTC)) else payment
 
     def search(self, search: Search) -> tuple[list[Payment], str | None]:
-        """One page, oldest first, and the id to go on after (None on the last page)."""
+        """One page, oldest first, and the id after which the next page starts (None on the last page)."""
         payments = list(self._payments.values())
         if search.after:
             payments = payments[payments.index(self._known(search.after)) + 1 :]
@@ -93,7 +93,7 @@ class Ledger:
         return list(self._payments.values())
 
     def forget(self) -> None:
-        """All payments and refunds are gone, as in a new sandbox; what was begun with their ids is refused."""
+        """Delete all payments and refunds, as in a new sandbox; requests with their ids are refused."""
         with self._storage.together():
             for kind, kept in (("payment", self._payments), ("refund", self._refunds), ("claim", self._claims)):
                 self._storage.drop_all(kind)
@@ -101,7 +101,7 @@ class Ledger:
             self._expiries.clear()
 
     def cancel(self, payment_id: str) -> Payment:
-        """By the shop. Money that has moved is not canceled but refunded."""
+        """Cancel for the shop. Refuses a payment that has succeeded: it can only be refunded."""
         self.find(payment_id)
         with self._storage.together():
             payment = self._known(payment_id)
@@ -112,7 +112,7 @@ class Ledger:
         return payment
 
     def act(self, payment_id: str, action: str) -> Payment:
-        """The buyer pressed a button. Only an open payment listens; any other is refused with 409."""
+        """Apply a button of the buyer. Refuses a payment that is not open with 409."""
         self.find(payment_id)
         with self._storage.together():
             payment = self._known(payment_id)
@@ -121,14 +121,14 @@ class Ledger:
             return self._move(payment, *ACTIONS[action])
 
     def force(self, payment_id: str, status: str, reason: str = "", amount: Money | None = None) -> Payment:
-        """Any status from any status, for drills: a late success, another sum, a provider that changes its mind."""
+        """Set any status, for drills: a late success, another amount, a provider that contradicts itself."""
         with self._storage.together():
             payment = self._known(payment_id)
             same = payment.status == status and amount in (None, payment.amount)
             return payment if same else self._move(payment, status, reason, amount)
 
     def refund(self, claim: Claim, payment_id: str, amount: Money) -> tuple[Refund, bool]:
-        """The refund and whether it is new. All refunds of a payment together never exceed what was paid."""
+        """The refund, and whether it is new. All refunds of a payment together never exceed its amount."""
         with self._storage.together():
             if known := self._claimed(claim):
                 return self._refunds[known], False
@@ -137,12 +137,12 @@ class Ledger:
             return refund, True
 
     def refund_by_hand(self, payment_id: str, amount: Money) -> Refund:
-        """Somebody of the shop gives money back in our own pages; the shop's program does not hear of it."""
+        """Refund by hand, in the provider's own pages; the shop gets no callback."""
         with self._storage.together():
             return self._give_back(self._known(payment_id), amount)
 
     def force_refund(self, refund_id: str, status: str, reason: str = "") -> Refund:
-        """Any status from any status, for drills; what the buyer has of the payment follows."""
+        """Set any status, for drills; the payment's refunded amount follows."""
         with self._storage.together():
             refund = self.find_refund(refund_id)
             moved = refund.moved(status, reason)
@@ -159,7 +159,7 @@ class Ledger:
         raise Refused(404, "not_found", "There is no such refund.")
 
     def expire_due(self, now: datetime) -> None:
-        """Expires every pending payment whose window is over, so that its shop gets a callback unasked."""
+        """Expire every pending payment whose window is over, so that the shop gets its callback."""
         while self._expiries and self._expiries[0][0] <= now:
             with self._storage.together():
                 _, payment_id = heapq.heappop(self._expiries)
@@ -174,7 +174,7 @@ class Ledger:
 
     def _expire(self, payment_id: str) -> Payment:
         with self._storage.together():
-            payment = self._known(payment_id)  # again, under the lock: somebody else may have been quicker
+            payment = self._known(payment_id)  # again, under the lock: another thread may have been faster
             return self._move(payment, EXPIRED, "not_paid_in_time") if payment.status == PENDING else payment
 
     def _give_back(self, payment: Payment, amount: Money) -> Refund:
@@ -200,7 +200,7 @@ class Ledger:
         return payment
 
     def _claimed(self, claim: Claim) -> str | None:
-        """The id that this key made before; refuses a key that was used for something else."""
+        """The id that this key created before; refuses a key that was used with another request."""
         known = self._claims.get(claim.key)
         if known and known["fingerprint"] != claim.fingerprint:
             raise Refused(409, "idempotency_conflict", "This Idempotency-Key was used with another request.")

@@ -1,4 +1,4 @@
-"""The merchant API: what a shop may ask, with its key."""
+"""The merchant API: the requests of a shop, with its key."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from billing.sandbox.payment import Payment
 from billing.sandbox.request_fields import read_moment, read_money, read_number, read_text, read_url, refuse
 from billing.sandbox.sandbox import Sandbox
 
-# Seconds that a buyer has when the shop does not say otherwise, and the longest window a shop may ask for.
+# The default payment window and the longest that a shop may ask for, in seconds.
 WINDOW_S, LONGEST_WINDOW_S = 3600, 30 * 86_400
 
 LONGEST_KEY = 64
@@ -32,7 +32,7 @@ def show_payment(sandbox: Sandbox, _request: Request, payment_id: str) -> Respon
 
 
 def create_payment(sandbox: Sandbox, request: Request) -> Response:
-    """201 for a new payment; 200 with the payment as it is now when the key and the body were seen before."""
+    """201 for a new payment; 200 with the payment as it is now if the key and the body were seen before."""
     document = request.json()
     payment, is_new = sandbox.ledger.create(read_claim(request, document), read_draft(document))
     return payment_answer(sandbox, 201 if is_new else 200, payment)
@@ -66,8 +66,8 @@ def read_claim(request: Request, document: Json) -> Claim:
     key = request.headers.get("Idempotency-Key", "")
     if not 0 < len(key) <= LONGEST_KEY:
         raise Refused(400, "invalid_request", f"Send a header Idempotency-Key of 1 to {LONGEST_KEY} characters.")
-    wish = json.dumps([request.path, document], sort_keys=True)
-    return Claim(key, hashlib.sha256(wish.encode()).hexdigest())
+    content = json.dumps([request.path, document], sort_keys=True)
+    return Claim(key, hashlib.sha256(content.encode()).hexdigest())
 
 
 def read_draft(document: Json) -> Payment:

@@ -1,4 +1,4 @@
-"""What comes in, what goes out, and the one way to say no."""
+"""Requests, responses, and the one exception for a refusal."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request, read to its end."""
+    """One HTTP request, fully read."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ class Request:
     body: bytes
 
     def json(self) -> Json:
-        """The body as a JSON object; an empty body is an empty object. Refuses everything else with 400."""
+        """The body as a JSON object; an empty body is an empty object. Refuses anything else with 400."""
         try:
             document = json.loads(self.body or b"{}")
         except (ValueError, RecursionError):
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP answer. `about` is the payment it speaks of: never sent, only noted in the request log."""
+    """One HTTP response. `about` is the id of its payment, for the request log only; it is never sent."""
 
     status: int
     body: bytes = b""
@@ -43,11 +43,11 @@ class Response:
     about: str | None = None
 
     def to_bytes(self, *, close: bool = False) -> bytes:
-        """Head and body in one piece, so that one write sends them."""
+        """Head and body together, so that one write sends them."""
         return self.head(len(self.body), close=close) + self.body
 
     def head(self, length: int, *, close: bool) -> bytes:
-        """Status line and headers; `length` is what Content-Length claims, in bytes."""
+        """Status line and headers; `length` is the Content-Length, in bytes."""
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
             f"Date: {formatdate(usegmt=True)}",
@@ -60,7 +60,7 @@ class Response:
 
 
 class Refused(Exception):
-    """The request is understood and refused: HTTP status, a code for programs, a sentence for people."""
+    """The request is refused: an HTTP status, a code for programs, a sentence for people."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The pages that people see. Every value from outside is escaped in `fill`, and nowhere else."""
+"""The HTML pages. Every value from outside is escaped in `fill`, and only there."""
 
 from html import escape
 from string import Template
@@ -6,7 +6,7 @@ from string import Template
 from billing.sandbox.payment import AUTHORIZED, CANCELED, EXPIRED, FAILED, SUCCEEDED, Payment
 from billing.sandbox.templates import CHOICE, CLOSING, FINISHED, FRONT, NOTICE, PAGE, ROW, WAY_BACK
 
-# What a buyer is told about a payment that is no longer open.
+# The title of a payment that is no longer open.
 OUTCOMES = {
     SUCCEEDED: "This payment is paid.",
     AUTHORIZED: "The money for this payment is held.",
@@ -27,7 +27,7 @@ def finished(payment: Payment, way_back: str) -> str:
 
 
 def closing(payment: Payment) -> str:
-    """For the buyer who does not go back to the shop."""
+    """The page for a buyer who does not go back to the shop."""
     return page(OUTCOMES[payment.status], fill(CLOSING, **facts(payment)))
 
 

@@ -1,4 +1,4 @@
-"""The two things the sandbox keeps: payments and refunds."""
+"""The payments and refunds of the sandbox."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ class Money:
 
 @dataclass(frozen=True)
 class Payment:
-    """What a shop asked for and what became of it. Never changed in place: a new version replaces the old one."""
+    """A payment. Never changed in place: a new version replaces the old one."""
 
     id: str
     amount: Money
@@ -45,14 +45,14 @@ class Payment:
     refunded: Decimal = Decimal(0)
 
     def is_overdue(self, now: datetime) -> bool:
-        """Still waiting for the buyer although its window is over."""
+        """Still pending although its window is over."""
         return self.status == PENDING and self.expires_at <= now
 
     def moved(self, status: str, reason: str = "", amount: Money | None = None) -> Self:
         return replace(self, status=status, reason=reason, amount=amount or self.amount)
 
     def as_json(self, base_url: str) -> Json:
-        """What the shop is shown. `refunded_amount` appears with the first refund."""
+        """The payment as the shop sees it. `refunded_amount` appears with the first refund."""
         document = {
             "id": self.id,
             "status": self.status,
@@ -80,7 +80,7 @@ class Payment:
 
 @dataclass(frozen=True)
 class Refund:
-    """Money given back: at once, unless a drill makes it pending first, or makes it fail."""
+    """A refund: it succeeds at once, unless a drill makes it pending or failed."""
 
     id: str
     payment_id: str
@@ -90,12 +90,12 @@ class Refund:
 
     @property
     def holds(self) -> Decimal:
-        """What of the payment cannot be given back by another one."""
+        """The part of the payment that no other refund can use."""
         return Decimal(0) if self.status == FAILED else self.amount.decimal
 
     @property
     def given(self) -> Decimal:
-        """What the buyer has of it."""
+        """The amount that the buyer has received."""
         return self.amount.decimal if self.status == SUCCEEDED else Decimal(0)
 
     def moved(self, status: str, reason: str = "") -> Self:

@@ -1,4 +1,4 @@
-"""Typed readers for what strangers send. A wrong field is refused with 422, and the message names it."""
+"""Typed readers for the fields of a request. A wrong field is refused with 422, and the message names it."""
 
 import re
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def read_text(source: Json, field: str, longest: int, *, required: bool = False) -> str:
-    """At most `longest` characters; missing is empty."""
+    """A text of at most `longest` characters; empty if it is missing."""
     value = source.get(field, "")
     if not isinstance(value, str) or len(value) > longest or not is_encodable(value):
         refuse(field, f"must be a text of at most {longest} characters")
@@ -36,7 +36,7 @@ def read_money(source: Json, field: str = "amount") -> Money:
 
 
 def read_url(source: Json, field: str) -> str:
-    """An http(s) address of plain printable ASCII, fit for a header; or empty."""
+    """An http(s) address of printable ASCII, fit for a header; or empty."""
     value = read_text(source, field, 2000)
     if value and not is_web_address(value):
         refuse(field, "must be an http or https address")
@@ -51,7 +51,7 @@ def read_number(source: Json, field: str, default: float, least: float, most: fl
 
 
 def read_count(source: Json, field: str, default: int | None = None) -> int | None:
-    """A whole number of 1 or more; null means the same as a missing one."""
+    """A whole number of 1 or more; the default if it is null or missing."""
     value = source.get(field)
     if value is None:
         return default
@@ -75,7 +75,7 @@ def read_choice(source: Json, field: str, choices: tuple[str, ...]) -> str:
 
 
 def read_moment(source: Json, field: str) -> datetime | None:
-    """An ISO 8601 time; one without an offset is UTC. A plus that a query string turned into a blank is mended."""
+    """An ISO 8601 time, in UTC if it has no offset. A plus that a query string made a blank is restored."""
     if not (value := source.get(field)):
         return None
     try:
@@ -90,7 +90,7 @@ def refuse(field: str, complaint: str) -> NoReturn:
 
 
 def is_encodable(value: str) -> bool:
-    """JSON can smuggle in half a surrogate pair, which no page could show."""
+    """JSON can contain half a surrogate pair, which no page could show."""
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 

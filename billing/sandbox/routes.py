@@ -1,4 +1,4 @@
-"""The one table of routes, and how a request finds its way through it."""
+"""The table of routes, and how a request finds its route."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Endpoint = Callable[..., Response]
 
 @dataclass(frozen=True)
 class Route:
-    """`place` is the word under which faults know a route of the merchant API; every other route has none."""
+    """`place` is the name that faults use for a route of the merchant API; other routes have none."""
 
     method: str
     pattern: re.Pattern[str]
@@ -21,7 +21,7 @@ class Route:
     place: str | None = None
 
     def answer(self, sandbox: Sandbox, request: Request, args: tuple[str, ...]) -> Response:
-        """Does the work. Whatever is refused becomes an answer as well."""
+        """Call the endpoint; a refusal becomes a response too."""
         try:
             if self.place:
                 merchant.authorize(sandbox, request)
@@ -30,7 +30,7 @@ class Route:
             return refusal.answer()
 
     def payment_in(self, args: tuple[str, ...]) -> str | None:
-        """The id of the payment that the path names, if it names one."""
+        """The id of the payment in the path, if there is one."""
         return args[0] if args and "/payments/" in self.pattern.pattern else None
 
 
@@ -41,14 +41,14 @@ def route(rule: str, endpoint: Endpoint, place: str | None = None) -> Route:
 
 
 ROUTES = (
-    # the shop; first the one that is asked most
+    # the shop; the most frequent route first
     route("GET /v1/payments/*", merchant.show_payment, "status"),
     route("POST /v1/payments", merchant.create_payment, "create"),
     route("GET /v1/payments", merchant.list_payments, "list"),
     route("POST /v1/payments/*/cancel", merchant.cancel_payment, "cancel"),
     route("POST /v1/payments/*/refunds", merchant.create_refund, "refund"),
     route("GET /v1/refunds/*", merchant.show_refund, "refund"),
-    # people
+    # the buyer
     route("GET /", buyer.front_page),
     route("GET /pay/*", buyer.pay_page),
     route("POST /pay/*", buyer.press_button),

@@ -1,4 +1,4 @@
-"""The provider itself, without its HTTP side. Every public method is a drill that a test may call directly."""
+"""The provider itself, without its HTTP server. Every public method is a drill that a test may call directly."""
 
 import threading
 from collections import Counter
@@ -16,25 +16,25 @@ from billing.sandbox.request_fields import read_choice, read_flag, read_money, r
 from billing.sandbox.storage import Closed, Storage
 from billing.sandbox.webhook_delivery import WebhookDelivery
 
-# Seconds between two looks for payments whose window is over.
 EXPIRY_TICK_S = 0.2
+"""How often to expire payments whose window is over."""
 
 
 class Sandbox:
-    """Payments and callbacks survive a restart when there is a database file; faults, rules and logs do not."""
+    """Payments and callbacks survive a restart if there is a database file; faults, rules and logs do not."""
 
     url = ""
 
     def __init__(self, database: str | Path | None, api_key: str, callback_secret: str) -> None:
         self.api_key = api_key
         self.storage = Storage(database)
-        self.courier = WebhookDelivery(self.storage, callback_secret)
+        self.webhooks = WebhookDelivery(self.storage, callback_secret)
         self.ledger = Ledger(self.storage, on_change=self._announce)
         self.faults, self.journal = FaultBook(), Journal()
         self.stopping = threading.Event()
 
     def fault(self, where: str, kind: str, /, **options: Any) -> str:
-        """Makes something go wrong; `options` are times, payment, every and the parameters of the kind. Its id."""
+        """Add a fault and return its id; `options` are times, payment, every and the parameters of the kind."""
         fault = read_fault({"where": where, "kind": kind, **options})
         self.faults.add(fault)
         return fault.id
@@ -43,7 +43,7 @@ class Sandbox:
         self.faults.remove(fault_id)
 
     def outage(self, kind: str, seconds: float) -> None:
-        """For so long every call of the merchant API fails: refuse, hang or status_500."""
+        """Make every call of the merchant API fail for `seconds`: refuse, hang or status_500."""
         source = {"kind": kind, "seconds": seconds}
         self.faults.start_outage(
             read_choice(source, "kind", tuple(OUTAGES)), read_number(source, "seconds", 0, 0, 86_400)
@@ -53,19 +53,19 @@ class Sandbox:
         self.faults.end_outage()
 
     def callbacks(self, /, **rule: Any) -> Json:
-        """Sets the whole rule for callbacks (see `Rule`); without arguments everything is delivered again."""
-        self.courier.rule = Rule.read(rule)
-        return self.courier.rule.as_json()
+        """Set the whole rule for callbacks (see `Rule`); without arguments all callbacks are delivered again."""
+        self.webhooks.rule = Rule.read(rule)
+        return self.webhooks.rule.as_json()
 
     def act(self, payment_id: str, action: str) -> Json:
-        """The buyer presses pay, cancel, decline or authorize. Refused when the payment is no longer pending."""
+        """The buyer presses pay, cancel, decline or authorize. Refuses a payment that is no longer pending."""
         read_choice({"action": action}, "action", tuple(ACTIONS))
         return self.show(self.ledger.act(payment_id, action))
 
     def force(self, payment_id: str, status: str, reason: str = "", amount: Json | None = None) -> Json:
-        """Any status from any other, callback included; the same status again changes nothing.
+        """Set any status and send its callback; the same status again changes nothing.
 
-        `amount` is what was taken then instead of what the shop had asked for.
+        `amount` is the sum that was taken, if it differs from the one that the shop asked for.
         """
         read_choice({"status": status}, "status", STATUSES)
         read_text({"reason": reason}, "reason", 64)
@@ -73,35 +73,35 @@ class Sandbox:
         return self.show(self.ledger.force(payment_id, status, reason, taken))
 
     def refund(self, payment_id: str, amount: Json | None) -> Json:
-        """Somebody of the shop gives money back by hand, in the provider's own pages."""
+        """Refund by hand, in the provider's own pages."""
         return self.ledger.refund_by_hand(payment_id, read_money({"amount": amount})).as_json()
 
     def refunds_start_as(self, status: str) -> None:
-        """New refunds succeed at once, or wait as pending for `force_refund`, or fail."""
+        """New refunds succeed at once, stay pending until `force_refund`, or fail."""
         self.ledger.refunds_start_as = read_choice({"status": status}, "status", REFUND_STATUSES)
 
     def force_refund(self, refund_id: str, status: str, reason: str = "") -> Json:
-        """Any status from any other: a bank that takes days, or sends the money back."""
+        """Set any status: a bank that takes days, or returns the money."""
         read_choice({"status": status}, "status", REFUND_STATUSES)
         read_text({"reason": reason}, "reason", 64)
         return self.ledger.force_refund(refund_id, status, reason).as_json()
 
     def refunds(self) -> list[Json]:
-        """All of them, oldest first."""
+        """All refunds, oldest first."""
         return [refund.as_json() for refund in self.ledger.refunds()]
 
     def forge(self, payment_id: str, event_type: str = "payment.succeeded", *, signed: bool = False) -> None:
-        """A callback that lies about the status; unsigned means: with a signature made by somebody else."""
+        """Send a callback with a false status. Unsigned means: its signature is made with a wrong secret."""
         payment = self.ledger.find(payment_id)
         status = read_text({"type": event_type}, "type", 64, required=True).rpartition(".")[2]
         read_flag({"signed": signed}, "signed")
         if not payment.callback_url:
             refuse("payment", "has no callback_url")
-        self.courier.forge(event_type, self.show(payment) | {"status": status}, payment.callback_url, signed=signed)
+        self.webhooks.forge(event_type, self.show(payment) | {"status": status}, payment.callback_url, signed=signed)
 
     def payments(self) -> list[Json]:
-        """All of them, oldest first, each with the counters of its callbacks."""
-        return [self.show(payment) | {"callbacks": self.courier.counters(payment.id)} for payment in self.ledger.all()]
+        """All payments, oldest first, each with the counters of its callbacks."""
+        return [self.show(payment) | {"callbacks": self.webhooks.counters(payment.id)} for payment in self.ledger.all()]
 
     def requests(self, payment: str | None = None) -> list[Json]:
         return [entry.as_json() for entry in self.journal.entries(payment)]
@@ -111,14 +111,14 @@ class Sandbox:
         return {
             "payments": {status: counts[status] for status in STATUSES},
             "requests": self.journal.total,
-            "callbacks": self.courier.totals(),
+            "callbacks": self.webhooks.totals(),
         }
 
     def show(self, payment: Payment) -> Json:
         return payment.as_json(self.url)
 
     def _announce(self, payment: Payment) -> None:
-        self.courier.announce(self.show(payment), payment.callback_url)
+        self.webhooks.announce(self.show(payment), payment.callback_url)
 
     def _watch_expiries(self) -> None:
         try:

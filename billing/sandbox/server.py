@@ -1,4 +1,4 @@
-"""The sandbox behind an address: a real HTTP server in threads of its own."""
+"""The sandbox behind an address: a real HTTP server in its own threads."""
 
 import socket
 import sys
@@ -14,15 +14,15 @@ from billing.sandbox.handler import Handler
 from billing.sandbox.sandbox import Sandbox
 from billing.sandbox.storage import Closed
 
-# Seconds between two looks whether the server shall stop.
 STOP_POLL_S = 0.05
+"""How often the server checks whether it must stop."""
 
 
 class SandboxServer(Sandbox):
-    """Starts and stops once. `port=0` takes a free port; `url` is known once it has started.
+    """Starts and stops once. `port=0` takes a free port; `url` is known after the start.
 
-    `public_url` is what buyers see when the server stands behind another address. Raises OSError when the port is
-    taken, sqlite3.Error when the database file is none.
+    `public_url` is the address that buyers see, if the server is behind another one. Raises OSError if the port is
+    taken, sqlite3.Error if the database file is not one.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class SandboxServer(Sandbox):
         port: int = 0,
         database: str | Path | None = None,
         api_key: str = "sandbox-key",
-        callback_secret: str = "sandbox-secret",  # noqa: S107 - known to everybody, no money behind it
+        callback_secret: str = "sandbox-secret",  # noqa: S107 - public, and it protects no money
         public_url: str = "",
     ) -> None:
         super().__init__(database, api_key, callback_secret)
@@ -40,18 +40,18 @@ class SandboxServer(Sandbox):
     def start(self) -> Self:
         self._listener = self._listen()
         self.url = self._public_url or f"http://{self._address[0]}:{self._listener.server_port}"
-        self.courier.start()
+        self.webhooks.start()
         for work in (self._watch_expiries, self._serve):
             threading.Thread(target=work, name=f"sandbox{work.__name__}", daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Hangs up on everybody, hanging requests included; nobody is waited for longer than a moment."""
+        """Stop within a moment: close all connections, hung requests included."""
         self.stopping.set()
         self._listener.shutdown()
         self._listener.server_close()
         self._listener.cut_connections()
-        self.courier.stop()
+        self.webhooks.stop()
         self.storage.close()
 
     def __enter__(self) -> Self:
@@ -74,18 +74,18 @@ class SandboxServer(Sandbox):
 
 
 class Listener(ThreadingHTTPServer):
-    """One thread per connection; remembers the open ones, so that stopping can cut them."""
+    """One thread per connection. Remembers the open connections, so that `stop` can close them."""
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 256  # a benchmark opens its connections all at once
+    request_queue_size = 256  # a benchmark opens all its connections at once
 
     def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
         self._open: set[Any] = set()
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
-        """Without the base class's look-up of the host's full name, which may take seconds."""
+        """Skip the base class's lookup of the host's full name, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
@@ -103,6 +103,6 @@ class Listener(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Callers that go away, and work cut short by the stop, are everyday life; anything else is a bug to show."""
+        """Disconnected callers, and work that the stop cuts short, are expected; any other error is a bug to show."""
         if not isinstance(sys.exception(), ConnectionError | Closed):
             super().handle_error(request, client_address)

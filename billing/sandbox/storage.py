@@ -1,4 +1,4 @@
-"""The durable copy: small JSON records in one SQLite table. The fast copy lives in the objects that use it."""
+"""The durable copy: small JSON records in one SQLite table. The objects that use it keep a copy in memory."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS record (kind TEXT, id TEXT, body TEXT NOT N
 
 
 class Storage:
-    """Records by kind and id, kept in the order in which they first came. `None` keeps them in memory only."""
+    """Records by kind and id, in the order of their first write. `None` keeps them in memory only."""
 
     def __init__(self, database: str | Path | None = None) -> None:
         if database is not None:
@@ -21,12 +21,12 @@ class Storage:
         self._lock, self._closed = threading.RLock(), False
         self._db = sqlite3.connect(database or ":memory:", check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # survives the death of the process, if not of the machine
+        self._db.execute("PRAGMA synchronous = NORMAL")  # survives a crash of the process, not of the machine
         self._db.execute(SCHEMA)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """The one lock and one transaction of the whole sandbox: everything written inside is kept, or nothing is.
+        """The one lock and transaction of the sandbox: all writes inside are kept, or none.
 
         Do not nest: the inner end would commit half of the outer work.
         """
@@ -44,7 +44,7 @@ class Storage:
         )
 
     def has(self, kind: str, record_id: str) -> bool:
-        """Only inside `together`: is it kept?"""
+        """Is there such a record? Only inside `together`."""
         found = self._db.execute("SELECT 1 FROM record WHERE kind = ? AND id = ?", (kind, record_id))
         return found.fetchone() is not None
 
@@ -61,11 +61,11 @@ class Storage:
         return {record_id: json.loads(body) for record_id, body in rows}
 
     def close(self) -> None:
-        """Waits for whoever is writing; threads that come later get `Closed`."""
+        """Wait for the thread that is writing; later ones get `Closed`."""
         with self._lock:
             self._closed = True
             self._db.close()
 
 
 class Closed(Exception):
-    """The sandbox has stopped; a thread that was still busy cannot write any more."""
+    """The sandbox has stopped; a thread that is still busy cannot write any more."""

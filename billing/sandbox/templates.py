@@ -1,4 +1,4 @@
-"""The HTML of the pages. `$name` is filled in by `pages.py`."""
+"""The HTML templates of the pages. `pages.py` fills in each `$name`."""
 
 from string import Template
 
@@ -50,7 +50,7 @@ th { color: var(--quiet); font-size: .875rem; font-weight: 400; }
 <body>
 <main>
 <h1>Sandbox bank</h1>
-<p class="sandbox" role="note">This is a sandbox: <strong>no money moves</strong>, whatever you press.</p>
+<p class="sandbox" role="note">This is a sandbox: <strong>no money moves</strong>.</p>
 <section class="sheet" aria-labelledby="title">
 <h2 id="title">$title</h2>
 $body</section>

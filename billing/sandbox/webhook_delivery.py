@@ -1,7 +1,7 @@
-"""The courier carries callbacks to the shops, again and again until they are accepted.
+"""Webhook delivery: sends callbacks to the shops, and repeats them until they are accepted.
 
-What is on its way is kept in the storage until a shop has accepted it. A crash between the two means that it is sent
-again: callbacks arrive at least once, and shops must cope.
+A callback stays in the storage until the shop has accepted it. After a crash between the two it is sent again:
+callbacks arrive at least once, and shops must handle repeats.
 """
 
 import http.client
@@ -18,32 +18,32 @@ from billing.sandbox.delay_queue import DelayQueue
 from billing.sandbox.messages import Json
 from billing.sandbox.storage import Closed, Storage
 
-# Seconds until a refused callback is sent again, after the 1st, 2nd, ... try; the last one holds for all later tries.
 RETRY_AFTER_S = (1, 2, 5, 10, 30, 60, 300)
+"""Waits after the 1st, 2nd, ... refused try; the last one holds for all later tries."""
 
-# Seconds that a shop may be silent before a try counts as refused.
 TIMEOUT_S = 5
+"""Timeout for the shop's answer; then the try counts as refused."""
 
-# Shops that may hang at the same time before the callbacks of others have to wait.
 WORKERS = 16
+"""Shops that may hang at the same time before the callbacks of others wait."""
 
-# Seconds between two reordered callbacks of one payment: the shop shall see them one after the other.
 REORDER_GAP_S = 0.2
+"""Between two reordered callbacks of one payment: the shop must get them one after the other."""
 
 COUNTERS = ("sent", "delivered", LOST, DUPLICATED, LATE)
 
 
 class WebhookDelivery:
-    """Counters per payment: `sent` are tries, `delivered` were accepted, the others are what the rule did."""
+    """Counters per payment: `sent` counts tries, `delivered` accepted callbacks, the others the effects of the rule."""
 
     def __init__(self, storage: Storage, secret: str) -> None:
         self._storage, self._secret = storage, secret
-        self._room = DelayQueue[Delivery](lambda delivery: delivery.due)
+        self._queue = DelayQueue[Delivery](lambda delivery: delivery.due)
         self._tally: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._tally.update({payment_id: Counter(counts) for payment_id, counts in storage.load("tally").items()})
         self._rule, self._number = Rule(), 0
         for record in storage.load("delivery").values():
-            self._room.put(Delivery(**record))
+            self._queue.put(Delivery(**record))
 
     @property
     def rule(self) -> Rule:
@@ -51,20 +51,20 @@ class WebhookDelivery:
 
     @rule.setter
     def rule(self, rule: Rule) -> None:
-        """A new rule starts counting at 1 again, so that a drill can be repeated."""
+        """A new rule starts to count at 1 again, so that a drill can be repeated."""
         with self._storage.together():
             self._rule, self._number = rule, 0
 
     def start(self) -> None:
         for number in range(WORKERS):
-            threading.Thread(target=self._work, name=f"sandbox-courier-{number}", daemon=True).start()
+            threading.Thread(target=self._work, name=f"sandbox-webhooks-{number}", daemon=True).start()
 
     def stop(self) -> None:
-        """Returns at once; a try that is under way is not waited for and is repeated after the next start."""
-        self._room.close()
+        """Returns at once; a try that is under way is repeated after the next start."""
+        self._queue.close()
 
     def announce(self, payment: Json, url: str) -> None:
-        """A payment changed its status: tell the shop, as far as the rule allows. Only inside `Storage.together`."""
+        """Send the callback of a changed status, as far as the rule allows. Only inside `Storage.together`."""
         if not url:
             return
         self._number += 1
@@ -76,14 +76,14 @@ class WebhookDelivery:
             self._dispatch(new_delivery(payment["id"], url, body, time.time()), fate)
 
     def forge(self, event_type: str, payment: Json, url: str, *, signed: bool) -> None:
-        """Sends what no change of status stands behind, once."""
+        """Send a callback without a change of status, once."""
         delivery = new_delivery(payment["id"], url, event_body(event_type, payment), time.time())
-        self._room.put(replace(delivery, forged=True, signed=signed))
+        self._queue.put(replace(delivery, forged=True, signed=signed))
 
     def forget(self) -> None:
-        """Nothing is on its way any more, as in a new sandbox; a try that is under way is its callback's last."""
+        """Drop all callbacks, as in a new sandbox; a try that is under way is the last of its callback."""
         with self._storage.together():
-            self._room.pull(lambda _: True)
+            self._queue.pull(lambda _: True)
             self._storage.drop_all("delivery")
 
     def counters(self, payment_id: str) -> dict[str, int]:
@@ -92,7 +92,7 @@ class WebhookDelivery:
 
     def totals(self) -> dict[str, int]:
         counts = sum(list(self._tally.values()), Counter[str]())
-        return {name: counts[name] for name in COUNTERS} | {"waiting": len(self._room)}
+        return {name: counts[name] for name in COUNTERS} | {"waiting": len(self._queue)}
 
     def _dispatch(self, delivery: Delivery, fate: str) -> None:
         if self._rule.reorder or fate == LATE:
@@ -105,17 +105,17 @@ class WebhookDelivery:
             self._keep(replace(delivery, id=secrets.token_urlsafe(12)))
 
     def _put_before_older(self, newest: Delivery) -> None:
-        older = self._room.pull(lambda each: each.payment_id == newest.payment_id)
+        older = self._queue.pull(lambda each: each.payment_id == newest.payment_id)
         for place, delivery in enumerate([newest, *older]):
             self._keep(replace(delivery, due=newest.due + place * REORDER_GAP_S))
 
     def _keep(self, delivery: Delivery) -> None:
         self._storage.put("delivery", delivery.id, asdict(delivery))
-        self._room.put(delivery)
+        self._queue.put(delivery)
 
     def _work(self) -> None:
         with suppress(Closed):
-            while delivery := self._room.take():
+            while delivery := self._queue.take():
                 accepted = post(delivery, self._signature(delivery))
                 with self._storage.together():
                     self._settle(delivery, accepted=accepted)
@@ -138,7 +138,7 @@ class WebhookDelivery:
 
 
 def post(delivery: Delivery, signature: str) -> bool:
-    """One try; True when the shop took it (any 2xx). No proxies, no redirects: a shop that moved must say so."""
+    """One try; True if the shop accepted it (any 2xx). No proxies, no redirects."""
     parts = urlsplit(delivery.url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = connect(parts.hostname or "", parts.port, timeout=TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Does this address answer 200? For health checks: the images have Python and no curl."""
+"""Exits with 0 if a URL answers 200. For health checks: the images have Python, not curl."""
 
 import sys
 import urllib.error

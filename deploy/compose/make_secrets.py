@@ -1,8 +1,8 @@
-"""Writes the secrets of a trial beside compose.yml, once: what is there already stays as it is.
+"""Writes the secrets of a trial beside compose.yml. Existing files are kept.
 
     python deploy/compose/make_secrets.py
 
-Containers read the files as users of their own, so the files can be read by everybody and their directory by nobody.
+Containers read the files as other users, so every user may read the files, but only the owner their directory.
 """
 
 import argparse
@@ -20,7 +20,7 @@ CERTIFICATE_DAYS = 825
 
 
 def main(directory: Path, host: str) -> None:
-    """Write what is missing."""
+    """Write the missing files."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("secret-key", "sandbox-api-key", "sandbox-callback-secret", "postgres-password", "grafana-password"):
         _once(directory / name, lambda: secrets.token_urlsafe(48))
@@ -43,7 +43,7 @@ def _definitions(broker_url: Path) -> str:
 
 
 def _certify(host: str, certificate: Path, key: Path) -> None:
-    """Signed by itself: the browser asks once."""
+    """Create a self-signed certificate: the browser asks once."""
     options = ["-x509", "-newkey", "rsa:2048", "-noenc", "-days", str(CERTIFICATE_DAYS), "-subj", f"/CN={host}"]
     names = ["-addext", f"subjectAltName=DNS:{host}"]
     command = ["openssl", "req", *options, *names, "-keyout", str(key), "-out", str(certificate)]
@@ -55,7 +55,7 @@ def _certify(host: str, certificate: Path, key: Path) -> None:
 
 
 if __name__ == "__main__":
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--directory", type=Path, default=HERE / "secrets")
-    words.add_argument("--host", default="shop.localhost", help="the name in the certificate")
-    main(**vars(words.parse_args()))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--directory", type=Path, default=HERE / "secrets")
+    parser.add_argument("--host", default="shop.localhost", help="the name in the certificate")
+    main(**vars(parser.parse_args()))

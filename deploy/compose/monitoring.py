@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and Grafana as they are shipped, with the addresses of compose.yml in place of a host's own.
+"""Copies the files of Prometheus, Alertmanager and Grafana, with the addresses of compose.yml instead of localhost.
 
 python deploy/compose/monitoring.py /etc/monitoring
 """
@@ -25,21 +25,21 @@ ADDRESSES = {
 
 
 def main(directory: Path) -> None:
-    """Write every file anew; what is not shipped any more goes."""
+    """Replace every file; delete those that are no longer shipped."""
     for place in {pattern.partition("/")[0] for pattern in SHIPPED}:
         shutil.rmtree(directory / place, ignore_errors=True)
     for file in sorted(file for pattern in SHIPPED for file in DEPLOY.glob(pattern) if file.name not in NOT_RUN):
         copy = directory / file.relative_to(DEPLOY)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(moved(file.read_text()))
+        copy.write_text(with_new_addresses(file.read_text()))
 
 
-def moved(text: str) -> str:
-    """All addresses at once, so that none is replaced twice."""
+def with_new_addresses(text: str) -> str:
+    """Replace all addresses at once, so that none is replaced twice."""
     return re.sub("|".join(map(re.escape, ADDRESSES)), lambda found: ADDRESSES[found[0]], text)
 
 
 if __name__ == "__main__":
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("directory", type=Path, help="where the files go; it has to be there")
-    main(**vars(words.parse_args()))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path, help="where to write the files; it must exist")
+    main(**vars(parser.parse_args()))

@@ -1,4 +1,4 @@
-"""Write the dashboards as Grafana reads them: `python -m deploy.grafana.build`, or `make dashboards`."""
+"""Writes the dashboards as JSON for Grafana: `python -m deploy.grafana.build`, or `make dashboards`."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,12 @@ DASHBOARDS = (OVERVIEW, PAYMENTS, WORK, MAIL, PROVIDERS, SCHEDULER)
 
 
 def file_of(dashboard: Dashboard) -> Path:
-    """Where it is written."""
+    """The file of the dashboard."""
     return DIRECTORY / f"{dashboard.uid}.json"
 
 
 def written(dashboard: Dashboard) -> str:
-    """What is written there."""
+    """The content of that file."""
     return json.dumps(dashboard.as_json(), indent=2, ensure_ascii=False) + "\n"
 
 

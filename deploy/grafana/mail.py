@@ -1,4 +1,4 @@
-"""Mail: what waits, what was sent, what was given up."""
+"""Mail: queued, sent and given up."""
 
 from deploy.grafana.model import Dashboard, Query, Row, Steps
 from deploy.grafana.words import SHOULD_BE_NONE, chart, number, or_zero, per_minute, percentile
@@ -8,7 +8,7 @@ DURATION = "dramatiq_message_duration_milliseconds"
 MAIL = Dashboard(
     "tillkeeper-mail",
     "Tillkeeper · Mail",
-    "What waits, what was sent, what was given up, and how the mail server answers.",
+    "Mails that are queued, sent or given up, and how the mail server answers.",
     [
         Row(
             "Now",
@@ -26,13 +26,13 @@ MAIL = Dashboard(
                 ),
                 number(
                     "Given up",
-                    "Mails that go out only if a person chooses Send again.",
+                    "Mails that are sent only if an operator chooses Send again.",
                     'max(tillkeeper_unsent_mails{status="given_up"})',
                     steps=SHOULD_BE_NONE,
                 ),
                 number(
                     "Sent in the last hour",
-                    "By all workers that run now.",
+                    "By all running workers.",
                     or_zero('round(sum(increase(tillkeeper_mails_total{outcome="sent"}[1h])))'),
                 ),
             ],
@@ -42,14 +42,14 @@ MAIL = Dashboard(
             [
                 chart(
                     "Sent",
-                    "Mails a minute that the server took, by kind.",
+                    "Mails per minute that the server accepted, by kind.",
                     "cpm",
                     Query(per_minute("tillkeeper_mails_total", "kind", 'outcome="sent"'), "{{kind}}"),
                     stacked=True,
                 ),
                 chart(
-                    "What became of mails",
-                    "Mails a minute. Uncertain: it may have arrived when a worker died, and is not sent again.",
+                    "Mails by outcome",
+                    "Mails per minute. Uncertain: it may have arrived when a worker died, and is not sent again.",
                     "cpm",
                     Query(per_minute("tillkeeper_mails_total", "outcome"), "{{outcome}}"),
                 ),
@@ -67,7 +67,7 @@ MAIL = Dashboard(
                 ),
                 chart(
                     "How long a sweep takes",
-                    "Nineteen of twenty sweeps took less. While the mail server hangs it is EMAIL_TIMEOUT_S.",
+                    "95 % of sweeps took less. While the mail server hangs it is EMAIL_TIMEOUT_S.",
                     "ms",
                     Query(percentile(0.95, DURATION, where='actor_name="send_pending_emails"'), "send_pending_emails"),
                 ),

@@ -1,6 +1,6 @@
-"""Dashboards as we write them down, and the JSON that Grafana wants of them. Nothing but the standard library.
+"""Dashboards as Python objects, and the JSON that Grafana reads. Uses only the standard library.
 
-Panels are laid out by themselves: in rows, from the left, and on to the next line where one does not fit.
+Panels are placed automatically: in rows, from the left; one that does not fit starts the next line.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,17 +9,17 @@ from string import ascii_uppercase
 from typing import Any
 
 SCHEMA_VERSION = 39
-"""Of Grafana 11's classic model; newer ones read it and bring it up to date."""
+"""The schema of Grafana 11's classic model; newer versions read and update it."""
 
 COLUMNS = 24
-"""Grafana's grid is so wide."""
+"""The width of Grafana's grid."""
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
 @dataclass(frozen=True)
 class Query:
-    """A PromQL expression, and how its lines are called: "{{label}}" stands for a label's value."""
+    """A PromQL expression and the legend of its lines: "{{label}}" stands for a label's value."""
 
     expression: str
     legend: str = ""
@@ -27,13 +27,13 @@ class Query:
 
 @dataclass(frozen=True)
 class Steps:
-    """When a number becomes yellow, and when red. Where less is worse, red comes first."""
+    """The values at which a number becomes yellow and red. If less is worse, red is the lower one."""
 
     yellow: float
     red: float
 
     def as_json(self) -> dict[str, Any]:
-        """Grafana's thresholds: a colour holds from its value on."""
+        """Grafana's thresholds: a color applies from its value on."""
         if self.red > self.yellow:
             steps = [("green", None), ("yellow", self.yellow), ("red", self.red)]
         else:
@@ -43,7 +43,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Panel:
-    """A number (`stat`) or a chart of lines (`timeseries`). `unit` is one of Grafana's names of units."""
+    """A number (`stat`) or a line chart (`timeseries`). `unit` is a unit's name in Grafana."""
 
     title: str
     description: str
@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A page. `uid` is its address, which links and bookmarks keep."""
+    """A dashboard. `uid` is part of its URL, for links and bookmarks."""
 
     uid: str
     title: str
@@ -76,14 +76,14 @@ class Dashboard:
     tags: Sequence[str] = field(default=("tillkeeper",))
 
     def as_json(self) -> dict[str, Any]:
-        """As Grafana provisions it from a file."""
+        """The JSON that Grafana provisions from a file."""
         return {
             "uid": self.uid,
             "title": self.title,
             "description": self.description,
             "tags": list(self.tags),
             "editable": False,
-            "graphTooltip": 1,  # the crosshair is shared: what else happened at that moment?
+            "graphTooltip": 1,  # all charts share the crosshair
             "refresh": self.refresh,
             "schemaVersion": SCHEMA_VERSION,
             "time": {"from": "now-1h", "to": "now"},

@@ -1,4 +1,4 @@
-"""Is anyone waiting? What the person on call looks at first."""
+"""The overview: the first page for the person on call."""
 
 from deploy.grafana.model import Dashboard, Query, Row, Steps
 from deploy.grafana.words import MUST_BE_UP, SHOULD_BE_NONE, chart, number, or_zero, per_minute, percentile
@@ -6,7 +6,7 @@ from deploy.grafana.words import MUST_BE_UP, SHOULD_BE_NONE, chart, number, or_z
 OVERVIEW = Dashboard(
     "tillkeeper-overview",
     "Tillkeeper · Overview",
-    "Is anyone waiting? Symptoms in the first row, parts in the second; each has a page of its own.",
+    "Is anyone waiting? Symptoms in the first row, parts in the second; each has its own page.",
     [
         Row(
             "Is anyone waiting?",
@@ -26,8 +26,8 @@ OVERVIEW = Dashboard(
                     Steps(30, 300),
                 ),
                 number(
-                    "Checkout, slowest twentieth",
-                    "Every twentieth customer waited at least so long behind the button, in the last 5 minutes.",
+                    "Checkout, slowest 5 %",
+                    "5 % of customers waited longer than this at the button, in the last 5 minutes.",
                     or_zero(
                         "histogram_quantile(0.95, sum by (le) (rate(tillkeeper_checkout_seconds_bucket[5m]))) >= 0"
                     ),
@@ -36,7 +36,7 @@ OVERVIEW = Dashboard(
                 ),
                 number(
                     "Checkouts that fail",
-                    "Share of presses of the button that ended in an error, in the last 5 minutes.",
+                    "Share of checkouts that ended in an error, in the last 5 minutes.",
                     or_zero(
                         'sum(rate(tillkeeper_checkout_seconds_count{outcome="error"}[5m]))'
                         " / (sum(rate(tillkeeper_checkout_seconds_count[5m])) > 0)"
@@ -45,14 +45,14 @@ OVERVIEW = Dashboard(
                     Steps(0.01, 0.05),
                 ),
                 number(
-                    "A person must look at",
+                    "Needs an operator",
                     "Payments, refunds, differences and orders that wait for a decision: manage.py payments attention.",
                     "sum(max by (kind) (tillkeeper_attention_rows))",
                     steps=SHOULD_BE_NONE,
                 ),
                 number(
-                    "Alerts that fire",
-                    "Pages and tickets; the dead-man's switch is not counted.",
+                    "Firing alerts",
+                    "Pages and tickets, without the dead-man's switch.",
                     or_zero('count(ALERTS{alertstate="firing", severity=~"page|ticket"})'),
                     steps=SHOULD_BE_NONE,
                 ),
@@ -78,37 +78,37 @@ OVERVIEW = Dashboard(
                 ),
                 number(
                     "Breakers not closed",
-                    "Accounts whose provider is not asked, because it does not answer or somebody said so.",
+                    "Accounts whose provider is not called, because it does not answer or an operator stopped it.",
                     'sum(max by (account, state) (tillkeeper_breaker_state{state!="closed"}))',
                     steps=Steps(1, 2),
                 ),
             ],
         ),
         Row(
-            "What goes on",
+            "Activity",
             [
                 chart(
                     "Lag by kind of work",
-                    "How late the oldest due row of each kind is. It says whether slow work is healthy.",
+                    "How late the oldest due row of each kind is. It shows whether slow work is healthy.",
                     "s",
                     Query("max by (work) (tillkeeper_lag_seconds)", "{{work}}"),
                 ),
                 chart(
                     "Orders",
-                    "Orders a minute, by what happened to them.",
+                    "Orders per minute, by event.",
                     "cpm",
                     Query(per_minute("tillkeeper_orders_total", "event"), "{{event}}"),
                 ),
                 chart(
                     "Checkout",
-                    "How long the customer waits behind the button: in the middle, and the slowest twentieth.",
+                    "How long the customer waits at the button: the median, and the slowest 5 %.",
                     "s",
-                    Query(percentile(0.5, "tillkeeper_checkout_seconds"), "half are quicker"),
-                    Query(percentile(0.95, "tillkeeper_checkout_seconds"), "19 of 20 are quicker"),
+                    Query(percentile(0.5, "tillkeeper_checkout_seconds"), "50 % are faster"),
+                    Query(percentile(0.95, "tillkeeper_checkout_seconds"), "95 % are faster"),
                 ),
                 chart(
                     "Open payments",
-                    "Payments whose outcome is not known. The fast track is of customers who may still sit there.",
+                    "Payments whose outcome is not known. On the fast track the customer may still be waiting.",
                     "short",
                     Query("sum by (track) (max by (account, track) (tillkeeper_open_payments))", "{{track}} track"),
                     stacked=True,

@@ -1,4 +1,4 @@
-"""Payments: how they end, who finds it out, and how soon."""
+"""Payments: their outcomes, what found them, and how soon."""
 
 from deploy.grafana.model import Dashboard, Query, Row
 from deploy.grafana.words import chart, or_zero, per_minute, percentile
@@ -6,21 +6,21 @@ from deploy.grafana.words import chart, or_zero, per_minute, percentile
 PAYMENTS = Dashboard(
     "tillkeeper-payments",
     "Tillkeeper · Payments",
-    "How payments end, who finds it out, and how soon; callbacks, refunds, and what waits for a person.",
+    "The outcomes of payments, what found them, and how soon; callbacks, refunds, and rows that need an operator.",
     [
         Row(
-            "Ends",
+            "Outcomes",
             [
                 chart(
-                    "Payments by the state they came to",
-                    "Payments a minute. Pending: the provider knows it. The others but authorized are ends.",
+                    "Payments by the state they reached",
+                    "Payments per minute. Pending: the provider knows it. All others except authorized are end states.",
                     "cpm",
                     Query(per_minute("tillkeeper_payments_total", "status"), "{{status}}"),
                 ),
                 chart(
-                    "Who found the end out",
-                    "Payments that ended, a minute, by whose question brought it: a callback is quickest, the schedule "
-                    "is the promise.",
+                    "What found the outcome",
+                    "Payments that ended per minute, by what asked for the check: callbacks are the fastest, the "
+                    "schedule always works.",
                     "cpm",
                     Query(
                         per_minute(
@@ -31,8 +31,8 @@ PAYMENTS = Dashboard(
                     stacked=True,
                 ),
                 chart(
-                    "From the beginning to the known end",
-                    "Half of the payments that succeeded were known sooner. The customer's own time to pay is in it.",
+                    "From the start to the known outcome",
+                    "The median of succeeded payments. It includes the time that the customer took to pay.",
                     "s",
                     Query(
                         percentile(0.5, "tillkeeper_payment_settle_seconds", "found_by", 'status="succeeded"'),
@@ -41,7 +41,7 @@ PAYMENTS = Dashboard(
                 ),
                 chart(
                     "The oldest open payment",
-                    "Its age. Payments that a person must look at stay open long.",
+                    "Its age. Payments that need an operator stay open for long.",
                     "s",
                     Query("max by (account) (tillkeeper_oldest_open_payment_seconds)", "{{account}}"),
                 ),
@@ -59,7 +59,7 @@ PAYMENTS = Dashboard(
                 ),
                 chart(
                     "How much later than promised",
-                    "Nineteen of twenty booked looks began no later than this after their time.",
+                    "95 % of scheduled checks began at most this long after their time.",
                     "s",
                     Query(percentile(0.95, "tillkeeper_check_lateness_seconds", "track"), "{{track}} track"),
                     Query(
@@ -74,24 +74,24 @@ PAYMENTS = Dashboard(
             [
                 chart(
                     "Callbacks",
-                    "Callbacks a minute: that they came (received, repeated), and what became of them.",
+                    "Callbacks per minute: received or repeated, and their outcomes.",
                     "cpm",
                     Query(per_minute("tillkeeper_callbacks_total", "result"), "{{result}}"),
                 ),
                 chart(
                     "Callbacks that did not come",
-                    "Payments a minute whose success we found by asking, before any callback told of it.",
+                    "Payments per minute whose success polling found before any callback came.",
                     "cpm",
                     Query(or_zero(per_minute("tillkeeper_callbacks_lost_total", "account")), "{{account}}"),
                 ),
                 chart(
                     "Refunds",
-                    "Refunds a minute, by the state they came to.",
+                    "Refunds per minute, by the state they reached.",
                     "cpm",
                     Query(or_zero(per_minute("tillkeeper_refunds_total", "status")), "{{status}}"),
                 ),
                 chart(
-                    "A person must look",
+                    "Needs an operator",
                     "Rows that wait for a decision, by kind: manage.py payments attention.",
                     "short",
                     Query("max by (kind) (tillkeeper_attention_rows)", "{{kind}}"),

@@ -1,4 +1,4 @@
-"""Providers: do they answer, how soon, and what keeps us from asking?"""
+"""Providers: their answers, their speed, and the limits on our calls."""
 
 from deploy.grafana.model import Dashboard, Query, Row
 from deploy.grafana.words import EVERY, chart, per_minute, percentile
@@ -8,26 +8,26 @@ CALLS = "tillkeeper_provider_request_seconds"
 PROVIDERS = Dashboard(
     "tillkeeper-providers",
     "Tillkeeper · Providers",
-    "Do they answer, how soon, with what; and what keeps us from asking: breaker, pause, rate limit.",
+    "Their answers and their speed, and the limits on our calls: breaker, pause, rate limit.",
     [
         Row(
             "Answers",
             [
                 chart(
                     "Calls",
-                    "Calls a minute, by account and operation.",
+                    "Calls per minute, by account and operation.",
                     "cpm",
                     Query(per_minute(f"{CALLS}_count", "account, operation"), "{{account}} {{operation}}"),
                 ),
                 chart(
-                    "What came of them",
-                    "Calls a minute by outcome: answered, or the name of the error.",
+                    "Calls by outcome",
+                    "Calls per minute by outcome: answered, or the name of the error.",
                     "cpm",
                     Query(per_minute(f"{CALLS}_count", "account, outcome"), "{{account}} {{outcome}}"),
                 ),
                 chart(
                     "How long they take",
-                    "Nineteen of twenty calls took less. PAYMENT_API_TIMEOUT_S is the longest that is waited.",
+                    "95 % of calls took less. PAYMENT_API_TIMEOUT_S is the timeout.",
                     "s",
                     Query(percentile(0.95, CALLS, "account, operation"), "{{account}} {{operation}}"),
                 ),
@@ -45,11 +45,11 @@ PROVIDERS = Dashboard(
             ],
         ),
         Row(
-            "May we ask?",
+            "Limits",
             [
                 chart(
                     "Breakers",
-                    "1 for the state that each is in: closed (calls pass), open (only a probe), held by hand.",
+                    "1 for the state of each breaker: closed (calls pass), open (only a probe), held by hand.",
                     "short",
                     Query("max by (account, state) (tillkeeper_breaker_state)", "{{account}} {{state}}"),
                 ),
@@ -61,13 +61,13 @@ PROVIDERS = Dashboard(
                 ),
                 chart(
                     "Pause",
-                    "For how long the provider still wants to be left alone.",
+                    "How long the pause that the provider asked for still lasts.",
                     "s",
                     Query("max by (account) (tillkeeper_account_paused_seconds)", "{{account}}"),
                 ),
                 chart(
                     "Rate limit",
-                    "How far ahead its slots are taken. Above a second the limit is what slows us down.",
+                    "How far ahead its slots are taken. Above a second the limit slows us down.",
                     "s",
                     Query("max by (account) (tillkeeper_account_slots_taken_seconds)", "{{account}}"),
                 ),

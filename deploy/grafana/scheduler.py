@@ -7,7 +7,7 @@ LATENESS = (
     "tillkeeper_schedule_lateness_seconds and on (schedule, instance)"
     " time() - tillkeeper_schedule_last_tick_timestamp_seconds < 600"
 )
-"""Of ticks that were due lately: after a first start, the last daily one was caught up hours late, and that is well."""
+"""Only of recent ticks: after a first start the last daily one is caught up hours late, which is normal."""
 
 SCHEDULER = Dashboard(
     "tillkeeper-scheduler",
@@ -17,7 +17,7 @@ SCHEDULER = Dashboard(
         Row(
             "Now",
             [
-                number("Schedulers", "That answer.", 'sum(up{job="scheduler"})', steps=MUST_BE_UP),
+                number("Schedulers", "Schedulers that answer.", 'sum(up{job="scheduler"})', steps=MUST_BE_UP),
                 number(
                     "Most overdue",
                     "How long the next tick of the latest entry has been due.",
@@ -27,7 +27,7 @@ SCHEDULER = Dashboard(
                 ),
                 number(
                     "Latest tick, fired late by",
-                    "The worst of the last ten minutes; a daily tick that was caught up is none of them.",
+                    "The worst of the last ten minutes, without daily ticks that were caught up.",
                     f"max({LATENESS})",
                     "s",
                     Steps(5, 30),
@@ -58,7 +58,7 @@ SCHEDULER = Dashboard(
                 ),
                 chart(
                     "Ticks",
-                    "Ticks a minute. Each is fired once, however many schedulers run.",
+                    "Ticks per minute. Each fires once, with any number of schedulers.",
                     "cpm",
                     Query(per_minute("tillkeeper_ticks_fired_total", "schedule"), "{{schedule}}"),
                 ),
@@ -72,7 +72,7 @@ SCHEDULER = Dashboard(
                 ),
                 chart(
                     "Since the last success",
-                    "By actor, of the workers that run: a restart forgets it.",
+                    "By actor, of the running workers: a restart resets it.",
                     "s",
                     Query("time() - max by (actor) (tillkeeper_actor_last_success_timestamp_seconds)", "{{actor}}"),
                 ),

@@ -1,36 +1,36 @@
-"""What the dashboards say again and again."""
+"""The expressions and panels that the dashboards share."""
 
 from deploy.grafana.model import Panel, Query, Steps
 
 EVERY = "$__rate_interval"
-"""Grafana's own: at least four scrapes, and no shorter than a point of the chart."""
+"""Grafana's variable: at least four scrapes, and at least one point of the chart."""
 
 
 def per_minute(counter: str, by: str, where: str = "") -> str:
-    """How often a minute, by a label."""
+    """The rate per minute, by a label."""
     return f"60 * sum by ({by}) (rate({counter}{{{where}}}[{EVERY}]))"
 
 
 def percentile(share: float, histogram: str, by: str = "", where: str = "") -> str:
-    """Below it lies this share of what happened."""
+    """The value below which this share of the observations lies."""
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{{{where}}}[{EVERY}])))"
 
 
 def or_zero(expression: str) -> str:
-    """What has never happened has no series yet: that is none, and not unknown. No line of zeros beside other lines."""
+    """0 instead of no data if the counter has no series yet; adds no zero line beside other lines."""
     return f"{expression} or on () vector(0)"
 
 
 def number(title: str, description: str, expression: str, unit: str = "short", steps: Steps | None = None) -> Panel:
-    """One number in a box, which is green, yellow or red."""
+    """One number in a green, yellow or red box."""
     return Panel(title, description, unit, [Query(expression)], kind="stat", width=4, height=4, steps=steps)
 
 
 def chart(
     title: str, description: str, unit: str, *queries: Query, steps: Steps | None = None, stacked: bool = False
 ) -> Panel:
-    """Lines over time, two in a row."""
+    """A line chart, two per row."""
     return Panel(title, description, unit, queries, steps=steps, stacked=stacked)
 
 

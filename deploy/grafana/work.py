@@ -1,4 +1,4 @@
-"""Work and queues: what is due, what becomes of it, and what messages do meanwhile."""
+"""Work and queues: due rows and their outcomes, and the messages."""
 
 from deploy.grafana.model import Dashboard, Query, Row
 from deploy.grafana.words import EVERY, chart, or_zero, per_minute, percentile
@@ -6,14 +6,14 @@ from deploy.grafana.words import EVERY, chart, or_zero, per_minute, percentile
 WORK = Dashboard(
     "tillkeeper-work",
     "Tillkeeper · Work and queues",
-    "What is due and what becomes of it, read from the database; the messages that wake the workers; RabbitMQ.",
+    "Due rows and their outcomes, read from the database; the messages that wake the workers; RabbitMQ.",
     [
         Row(
             "Rows",
             [
                 chart(
                     "Due rows",
-                    "Rows whose time has come, by kind of work. A backlog that grows has too few workers, or none.",
+                    "Due rows, by kind of work. A growing backlog has too few workers, or none.",
                     "short",
                     Query("max by (work) (tillkeeper_due_rows)", "{{work}}"),
                 ),
@@ -25,13 +25,13 @@ WORK = Dashboard(
                 ),
                 chart(
                     "Claims",
-                    "Rows a minute that a worker took.",
+                    "Rows per minute that workers claimed.",
                     "cpm",
                     Query(per_minute("tillkeeper_claims_total", "work"), "{{work}}"),
                 ),
                 chart(
-                    "What became of them",
-                    "Outcomes a minute. Snoozed: not yet. Put off: an expected error. Failed: an unexpected one.",
+                    "Outcomes",
+                    "Outcomes per minute. Snoozed: not yet. Put off: an expected error. Failed: an unexpected one.",
                     "cpm",
                     Query(per_minute("tillkeeper_outcomes_total", "outcome"), "{{outcome}}"),
                 ),
@@ -41,39 +41,39 @@ WORK = Dashboard(
             "Messages",
             [
                 chart(
-                    "Waiting to be worked on",
-                    "Nineteen of twenty messages waited less, from when they were sent or their delay was over.",
+                    "Waiting time",
+                    "95 % of messages waited less, from when they were sent or their delay was over.",
                     "s",
                     Query(percentile(0.95, "tillkeeper_message_wait_seconds", "queue"), "{{queue}}"),
                 ),
                 chart(
                     "Working time by actor",
-                    "Nineteen of twenty messages took less than this.",
+                    "95 % of messages took less than this.",
                     "ms",
                     Query(percentile(0.95, "dramatiq_message_duration_milliseconds", "actor_name"), "{{actor_name}}"),
                 ),
                 chart(
-                    "What became of messages",
-                    "Messages a minute. Dropped: too old, the next sweep does it. Failed: a dead letter.",
+                    "Messages by outcome",
+                    "Messages per minute. Dropped: too old, the next sweep does it. Failed: a dead letter.",
                     "cpm",
                     Query(per_minute("tillkeeper_messages_total", "outcome"), "{{outcome}}"),
                 ),
                 chart(
                     "In progress",
-                    "Messages that workers are busy with, and those that wait for a retry in their memory.",
+                    "Messages that workers process, and those that wait in their memory for a retry.",
                     "short",
                     Query("sum(dramatiq_messages_inprogress)", "in progress"),
                     Query(or_zero("sum(dramatiq_delayed_messages_inprogress)"), "delayed"),
                 ),
                 chart(
                     "Nudges",
-                    "Nudges a minute. Dropped ones cost only time; many of them mean that RabbitMQ is away.",
+                    "Nudges per minute. Dropped ones only cost time; many of them mean that RabbitMQ is down.",
                     "cpm",
                     Query(per_minute("tillkeeper_nudges_total", "outcome"), "{{outcome}}"),
                 ),
                 chart(
                     "Messages by actor",
-                    "Messages a minute that were worked on.",
+                    "Processed messages per minute.",
                     "cpm",
                     Query(per_minute("dramatiq_messages_total", "actor_name"), "{{actor_name}}"),
                 ),
@@ -83,8 +83,8 @@ WORK = Dashboard(
             "Queues",
             [
                 chart(
-                    "Messages that wait",
-                    "By queue; .DQ holds what is delayed, .XQ dead letters, for a week.",
+                    "Queued messages",
+                    "By queue; .DQ holds delayed messages, .XQ dead letters, for a week.",
                     "short",
                     Query("max by (queue) (tillkeeper_queue_messages)", "{{queue}}"),
                 ),
@@ -96,13 +96,13 @@ WORK = Dashboard(
                 ),
                 chart(
                     "Consumers",
-                    "Who reads each queue. None on a main queue: nobody works.",
+                    "The consumers of each queue. A main queue without one has no worker.",
                     "short",
                     Query('max by (queue) (tillkeeper_queue_consumers{queue!~".*[.]XQ"})', "{{queue}}"),
                 ),
                 chart(
                     "Dead letters",
-                    "Messages that were given up and not yet looked at: manage.py jobs dead.",
+                    "Messages that were given up and wait for an operator: manage.py jobs dead.",
                     "short",
                     Query('max by (queue) (tillkeeper_queue_messages{queue=~".*[.]XQ"})', "{{queue}}"),
                 ),
@@ -113,7 +113,7 @@ WORK = Dashboard(
             [
                 chart(
                     "Messages through the broker",
-                    "Messages a second that it took and gave.",
+                    "Messages per second received and delivered.",
                     "cps",
                     Query(f"sum(rate(rabbitmq_global_messages_received_total[{EVERY}]))", "received"),
                     Query(f"sum(rate(rabbitmq_global_messages_delivered_total[{EVERY}]))", "delivered"),
@@ -127,14 +127,14 @@ WORK = Dashboard(
                 ),
                 chart(
                     "Memory",
-                    "What the node uses, and where it stops taking messages.",
+                    "The memory used by the node, and the limit at which it stops accepting messages.",
                     "bytes",
                     Query("rabbitmq_process_resident_memory_bytes", "used, {{instance}}"),
                     Query("rabbitmq_resident_memory_limit_bytes", "limit, {{instance}}"),
                 ),
                 chart(
                     "Disk",
-                    "What is free, and where it stops taking messages.",
+                    "The free disk space, and the limit at which it stops accepting messages.",
                     "bytes",
                     Query("rabbitmq_disk_space_available_bytes", "free, {{instance}}"),
                     Query("rabbitmq_disk_space_available_limit_bytes", "limit, {{instance}}"),

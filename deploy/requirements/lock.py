@@ -1,6 +1,6 @@
-"""Writes the hashed locks beside this file from `setup.cfg`; run it by `make lock`.
+"""`make lock`: writes the hashed lock files in this directory from `setup.cfg`.
 
-One lock serves every supported Python: uv resolves them together and marks what differs.
+One lock serves every supported Python: uv resolves them together and marks the differences.
 """
 
 import configparser
@@ -14,7 +14,7 @@ OPTIONS = ["--universal", "--python-version=3.11", "--generate-hashes", "--quiet
 
 
 def write_lock(name: str, wanted: str) -> None:
-    """Resolve the wanted requirements, keeping the pins the lock already has unless `--upgrade` is given."""
+    """Resolve the requirements; pins of the existing lock are kept unless `--upgrade` is given."""
     command = ["uv", "pip", "compile", "-", *OPTIONS, "--output-file", str(HERE / name), *sys.argv[1:]]
     subprocess.run(command, input=wanted, text=True, check=True)
 

@@ -55,7 +55,7 @@ def test_what_cannot_be_paid_exactly_is_not_sent(case: Case, amount: Any) -> Non
     """Nothing is ever rounded."""
     adapter = case.adapter()
 
-    with pytest.raises(Refused, match="does not take"):
+    with pytest.raises(Refused, match="does not accept"):
         adapter.create(case.payment(amount))
 
     assert case.made() == 0

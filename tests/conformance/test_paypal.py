@@ -48,7 +48,7 @@ def test_a_token_that_is_no_longer_taken_is_no_wrong_key(paypal: PayPalCase) -> 
     payment = paypal.made_payment(adapter)
     paypal.stand_in.expire_tokens()
 
-    with pytest.raises(Unavailable, match="no longer taken"):
+    with pytest.raises(Unavailable, match="no longer valid"):
         adapter.status(payment.provider_ref)
 
     assert adapter.status(payment.provider_ref).status == Status.PENDING

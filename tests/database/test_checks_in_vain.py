@@ -122,6 +122,6 @@ def test_what_took_its_workers_with_it_is_left_alone_for_long(shop: Shop, settin
     assert payment.next_check_at is not None
     wait = payment.next_check_at - database_now()
     assert timedelta(0) <= timedelta(seconds=settings.ATTENTION_INTERVAL_S) - wait < timedelta(seconds=30)
-    assert (payment.attention, payment.attention_note) == (Attention.WORKERS_LOST, "3 workers did not come back")
+    assert (payment.attention, payment.attention_note) == (Attention.WORKERS_LOST, "3 workers were lost")
     assert (payment.claims, payment.status) == (4, Status.PENDING)
     assert not sweep.check_one(payment.pk)

@@ -78,7 +78,7 @@ def test_a_word_as_long_as_its_column_is_cut(shop: Shop, caplog: pytest.LogCaptu
     """Where it is noted, and after the look; found again, it is the same."""
     payment = made_yesterday(shop, "pay")
     shop.sandbox.ledger.force(payment.provider_ref, "x" * 200)
-    whole = f"'{'x' * 200}', a word we do not know"
+    whole = f"'{'x' * 200}', an unknown status"
 
     reconcile()
     reconcile()
@@ -351,7 +351,7 @@ def test_nobody_resolves_without_a_name_and_a_reason(shop: Shop, by: str, why: s
     stranger(shop)
     reconcile()
 
-    with pytest.raises(ValueError, match="by somebody, and for a reason"):
+    with pytest.raises(ValueError, match="needs a name and a reason"):
         differences.resolve(only().pk, by, why)
 
 

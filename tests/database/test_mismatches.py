@@ -13,7 +13,7 @@ from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
 from billing.payments.mismatches import CannotDecide
 from billing.providers import PaymentSnapshot
-from billing.refunds import follow as refunds
+from billing.refunds import service as refunds
 from billing.states import Status
 from commerce.models import Order, OrderStatus, Product
 from config.due.queue import database_now
@@ -80,7 +80,7 @@ def test_what_came_is_what_can_go_back(shop: Shop) -> None:
     shop.refund(payment, "0.50")
     shop.sweep()
     assert (shop.fresh(order).status, shop.fresh(order).refunded_minor) == (OrderStatus.PAID, 50)
-    with pytest.raises(refunds.CannotRefund, match=r"4\.50 EUR can be given back at the most"):
+    with pytest.raises(refunds.CannotRefund, match=r"At most 4\.50 EUR can be refunded"):
         shop.refund(payment, "4.51")
     shop.refund(payment)
     shop.sweep()
@@ -94,7 +94,7 @@ def test_less_than_we_asked_for_is_the_limit(shop: Shop) -> None:
     _, payment = takes(shop, "4.00")
     mismatches.accept(payment.pk, "olga", "never mind")
 
-    with pytest.raises(refunds.CannotRefund, match=r"4\.00 EUR can be given back at the most"):
+    with pytest.raises(refunds.CannotRefund, match=r"At most 4\.00 EUR can be refunded"):
         shop.refund(payment, "4.50")
 
 
@@ -259,7 +259,7 @@ def test_what_is_on_its_way_back_is_not_accepted(shop: Shop) -> None:
     _, payment = takes(shop, "4.51")
     mismatches.give_back(payment.pk, "olga", "not our price", uuid4().hex)
 
-    with pytest.raises(CannotDecide, match="given back already"):
+    with pytest.raises(CannotDecide, match="refunded already"):
         mismatches.accept(payment.pk, "boris", "keep it")
 
     payment = shop.fresh(payment)
@@ -400,7 +400,7 @@ def test_an_answer_about_another_payment_is_not_believed(shop: Shop) -> None:
     looked = answered(shop, payment, provider_ref="pay_of_somebody_else")
 
     assert (looked.status, looked.attention) == (Status.PENDING, Attention.MISMATCH)
-    assert looked.attention_note == "the provider answered about another payment"
+    assert looked.attention_note == "the provider answered for another payment"
     assert (looked.provider_ref, looked.received_minor) == (payment.provider_ref, None)
 
 

@@ -13,8 +13,8 @@ from billing.payments import mismatches, sweep
 from billing.payments.check import CHECK_QUEUE
 from billing.payments.service import PaymentUnresolved
 from billing.refunds import external as external_refunds
-from billing.refunds import follow as refunds
-from billing.refunds.follow import CannotRefund
+from billing.refunds import follow
+from billing.refunds.service import CannotRefund
 from billing.sandbox.messages import Refused
 from commerce import orders, settlement
 from commerce.errors import NotEnough
@@ -107,7 +107,7 @@ def test_refunds_here_and_in_the_providers_pages(world: World) -> None:
             return external_refunds.notice(payment.pk, payment.amount_minor) is not None
 
         def by_us(payment: Payment = payment) -> bool:
-            return refunds.follow_one(world.shop.refund(payment).pk)
+            return follow.follow_one(world.shop.refund(payment).pk)
 
         at_once(partial(tries, by_hand, Refused), partial(tries, by_us, CannotRefund))
 
@@ -121,7 +121,7 @@ def test_goods_that_are_delivered_while_the_money_goes_back(world: World) -> Non
     """They are on the shelf again, or the customer has them."""
     for _ in ROUNDS:
         payment = begin(world, "paid")
-        refunds.follow_one(world.shop.refund(payment).pk)
+        follow.follow_one(world.shop.refund(payment).pk)
         order = order_of(payment)
         at_once(partial(orders.mark_delivered, order.pk, "sam"), lambda: settlement.settle_due() > 0)
 

@@ -11,7 +11,7 @@ from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE
-from billing.refunds import follow as refunds
+from billing.refunds import service as refunds
 from billing.states import RefundStatus, Status
 from commerce.models import Order
 from config.due.queue import database_now

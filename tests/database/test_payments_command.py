@@ -75,7 +75,7 @@ def test_what_is_due_comes_by_how_long_it_has_waited(shop: Shop) -> None:
     newer, older, _ = waits
 
     assert [row["id"] for row in told("list", "--due")] == [older, newer]
-    assert "due since 1 min" in command("list", "--due")[1]
+    assert "due for 1 min" in command("list", "--due")[1]
 
 
 def test_the_old_ones_can_be_asked_for(shop: Shop) -> None:
@@ -124,7 +124,7 @@ def test_the_story_says_why_it_is_where_it_is(shop: Shop) -> None:
 
     assert status == 0
     assert "The provider is ready; the customer has not paid yet." in printed
-    assert "It is looked at next in " in printed
+    assert "The next check is in " in printed
     assert "A payment of 4.50 EUR was begun." in printed
 
 
@@ -135,7 +135,7 @@ def test_the_story_of_one_that_was_paid(shop: Shop) -> None:
 
     story = told("show", str(payment.pk))
 
-    assert story["standing"][0].startswith("It has come to its end: succeeded, found by ")
+    assert story["standing"][0].startswith("It has ended: succeeded, found by ")
     assert story["payment"]["left"] == {"value": "3.50", "currency": "EUR"}
     assert [refund["amount"]["value"] for refund in story["refunds"]] == ["1.00"]
     assert [entry["at"] for entry in story["timeline"]] == sorted(entry["at"] for entry in story["timeline"])
@@ -145,13 +145,13 @@ def test_the_story_of_one_that_was_paid(shop: Shop) -> None:
     ("changes", "sentence"),
     [
         ({"next_check_at": timezone.now() - timedelta(minutes=3)}, "no worker has claimed it yet"),
-        ({"claims": 1}, "A worker is looking at it"),
-        ({"claims": 4, "attention": "workers_lost"}, "because a person must look"),
-        ({"errors": 4}, "The last 4 looks in a row brought no usable answer. After 10 a person is called."),
-        ({"window_ends_at": timezone.now() - timedelta(minutes=3)}, "every look tries to call it off"),
-        ({"cancel_asked_at": timezone.now()}, "The customer called it off"),
-        ({"attention": "errors", "attention_note": "HTML"}, "A person must look: HTML."),
-        ({"status": "created"}, "the provider has not confirmed yet that it knows it"),
+        ({"claims": 1}, "A worker is checking it"),
+        ({"claims": 4, "attention": "workers_lost"}, "because an operator must act"),
+        ({"errors": 4}, "The last 4 checks got no usable answer. After 10 an operator is called."),
+        ({"window_ends_at": timezone.now() - timedelta(minutes=3)}, "every check tries to cancel it at the provider"),
+        ({"cancel_asked_at": timezone.now()}, "The customer canceled it"),
+        ({"attention": "errors", "attention_note": "HTML"}, "An operator must act: HTML."),
+        ({"status": "created"}, "the provider has not confirmed it yet"),
         ({"status": "authorized"}, "The money is held for us, and not taken yet."),
     ],
 )
@@ -166,10 +166,13 @@ def test_each_reason_has_a_sentence(shop: Shop, changes: dict[str, Any], sentenc
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"found_by": ""}, "It has come to its end: succeeded. Nobody asks about it any more."),
-        ({"attention": "refunds_differ", "attention_note": "they gave back 1.00 EUR"}, "A person must look: they gave"),
+        ({"found_by": ""}, "It has ended: succeeded. It is not checked any more."),
+        (
+            {"attention": "refunds_differ", "attention_note": "they gave back 1.00 EUR"},
+            "An operator must act: they gave",
+        ),
         ({"reason": "card_expired"}, "The provider's reason: card_expired."),
-        ({"decided_by": "olga", "decided_why": "rounded"}, "olga decided on what came: rounded."),
+        ({"decided_by": "olga", "decided_why": "rounded"}, "olga decided on the received money: rounded."),
     ],
 )
 def test_an_end_has_its_reasons_too(shop: Shop, changes: dict[str, Any], sentence: str) -> None:
@@ -185,7 +188,7 @@ def test_an_end_that_the_shop_has_not_seen_yet_is_told(shop: Shop) -> None:
     _, payment = shop.order()
     shop.buyer(payment, "pay")
     shop.look(payment)
-    unseen = "The shop has yet to see it: look at the payment events among the work."
+    unseen = "The shop has not processed it yet: see the payment events among the work."
     assert unseen in told("show", str(payment.pk))["standing"]
 
     shop.sweep()
@@ -200,8 +203,10 @@ def test_an_account_that_may_not_be_called_is_a_reason(shop: Shop) -> None:
 
     standing = told("show", str(payment.pk))["standing"]
 
-    assert "olga holds the breaker of sandbox open (maintenance): nothing is asked until it is closed." in standing
-    assert not [sentence for sentence in standing if "It is looked at next" in sentence or "It is due" in sentence]
+    assert "olga holds the breaker of sandbox open (maintenance): no calls until it is closed." in standing
+    assert not [
+        sentence for sentence in standing if "The next check is in" in sentence or "It has been due" in sentence
+    ]
 
 
 def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
@@ -212,8 +217,8 @@ def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
 
     standing = told("show", str(payment.pk))["standing"]
 
-    assert "4.00 EUR came instead of 4.50 EUR: it stays open until somebody has decided." in standing
-    assert "(every 10 min, because a person must look)" in standing[-1]
+    assert "4.00 EUR came instead of 4.50 EUR: it stays open until an operator has decided." in standing
+    assert "(every 10 min, because an operator must act)" in standing[-1]
     assert not [sentence for sentence in standing if "has not paid" in sentence or "may pay" in sentence]
 
 
@@ -268,8 +273,8 @@ def test_several_are_checked_at_once(shop: Shop) -> None:
     status, printed, complaint = command("check", str(paid.pk), str(waiting.pk))
 
     assert status == 1
-    assert "it has come to its end: succeeded" in printed
-    assert complaint == f"Not looked at: {paid.pk}."
+    assert "it has ended: succeeded" in printed
+    assert complaint == f"Not checked: {paid.pk}."
 
 
 @pytest.mark.parametrize("wait", [[], ["--wait"]], ids=["nudged", "waiting"])
@@ -313,7 +318,7 @@ def test_nothing_waits_for_a_person(shop: Shop) -> None:
     """Status 0, so that a script need not read."""
     shop.order()
 
-    assert command("attention") == (0, "Nothing waits for a person.\n", "")
+    assert command("attention") == (0, "Nothing needs an operator.\n", "")
     assert told("attention") == []
 
 
@@ -343,7 +348,7 @@ def test_each_case_names_the_page_of_its_resolutions(shop: Shop, admin_client: A
 
     status, printed, complaint = command("attention")
 
-    assert (status, complaint) == (1, "A person must look at 1.")
+    assert (status, complaint) == (1, "Need an operator: 1.")
     [address] = [line.strip() for line in printed.splitlines() if settings.SHOP_URL in line]
     assert admin_client.get(address.removeprefix(settings.SHOP_URL)).status_code == 200
 

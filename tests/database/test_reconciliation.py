@@ -116,7 +116,7 @@ def test_a_status_there_that_we_cannot_read_may_mean_money(shop: Shop) -> None:
     reconcile()
 
     assert (only().kind, only().state) == (Kind.UNKNOWN, State.PARKED)
-    assert only().theirs == "'levitating', a word we do not know, 9.90 EUR"
+    assert only().theirs == "'levitating', an unknown status, 9.90 EUR"
 
 
 # --- here and not there ----------------------------------------------------------------------------------------------

@@ -110,12 +110,12 @@ def test_the_command_shows_what_is_left_for_a_person(shop: Shop) -> None:
 
     status, printed, complaint = command("--day", str(yesterday()))
 
-    assert (status, complaint) == (1, "Differences that are left: 1.")
+    assert (status, complaint) == (1, "Open differences: 1.")
     line, head, row = printed.splitlines()
     assert line == f"{yesterday()}  sandbox  there 2  here 1  mended 1  parked 1"
     assert head.split()[0] == "payment"
     assert row.startswith(f"{provider_ref}  there and not here, with money")
-    assert row.endswith("succeeded, 9.90 EUR  a person must decide")
+    assert row.endswith("succeeded, 9.90 EUR  an operator must decide")
 
 
 def test_the_command_says_what_could_not_be_finished(shop: Shop) -> None:
@@ -125,7 +125,7 @@ def test_the_command_says_what_could_not_be_finished(shop: Shop) -> None:
 
     status, printed, complaint = command("--day", str(yesterday()))
 
-    assert (status, complaint) == (2, f"Not finished, and tried again later: sandbox on {yesterday()}.")
+    assert (status, complaint) == (2, f"Not finished, will be tried again later: sandbox on {yesterday()}.")
     assert "NOT FINISHED: HTTP 500" in printed
 
 
@@ -158,7 +158,7 @@ def test_on_a_terminal_the_command_has_a_bar(shop: Shop) -> None:
         (["--day", "2026-01-01", "--to", "2026-01-02"], "either --day or"),
         (["--to", "2026-01-02"], "Write --from too"),
         (["--from", "2026-01-03", "--to", "2026-01-02"], "is after"),
-        (["--account", "piggybank"], "is no account"),
+        (["--account", "piggybank"], "is not an account"),
     ],
 )
 def test_the_command_refuses_what_makes_no_sense(shop: Shop, arguments: list[str], why: str) -> None:

@@ -81,7 +81,7 @@ def test_only_what_is_parked_can_be_resolved_and_only_with_a_reason(shop: Shop) 
     reconcile()
 
     assert not differences.resolve(only().pk, "ann", "done")
-    with pytest.raises(ValueError, match="for a reason"):
+    with pytest.raises(ValueError, match="needs a name and a reason"):
         differences.resolve(only().pk, "ann", " ")
 
 
@@ -98,7 +98,7 @@ def test_two_at_once_compare_it_once(shop: Shop) -> None:
 
     said = at_once(run, run)
 
-    assert sorted("somebody else" in each for each in said) == [False, True]
+    assert sorted("another process" in each for each in said) == [False, True]
     assert Difference.objects.count() == Reconciliation.objects.count() == 1
 
 
@@ -353,7 +353,7 @@ def test_a_day_whose_worker_died_comes_again_and_not_for_ever(shop: Shop) -> Non
     reconciliation_runs.reconcile_due(10)
 
     run = Reconciliation.objects.get()
-    assert (run.error, run.compared_at) == ("3 workers did not come back from comparing it", None)
+    assert (run.error, run.compared_at) == ("3 workers were lost while they compared it", None)
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_day_whose_worker_died_comes_again_and_not_for_ever(shop: Shop) -> Non
     [
         ("sandbox", 1, "is not over yet in UTC"),
         ("sandbox", 9, "is not over yet in UTC"),
-        ("piggybank", 0, "is no account: write one of sandbox"),
+        ("piggybank", 0, "is not an account: write one of sandbox"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_a_sentence(

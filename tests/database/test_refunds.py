@@ -14,8 +14,9 @@ from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.providers.sandbox import Sandbox
 from billing.refunds import external as external_refunds
-from billing.refunds import follow as refunds
-from billing.refunds.follow import CannotRefund
+from billing.refunds import follow
+from billing.refunds import service as refunds
+from billing.refunds.service import CannotRefund
 from billing.states import RefundStatus, Status
 from config.due.queue import DEATHS_ALLOWED, database_now
 from tests.shop import Shop
@@ -60,7 +61,7 @@ def test_parts_go_back_up_to_the_sum_and_not_one_unit_more(shop: Shop) -> None:
     _, payment = shop.paid()
     parts = [shop.refund(payment, value) for value in ("1.00", "2.00", "1.49")]
 
-    with pytest.raises(CannotRefund, match=r"0\.01 EUR can be given back at the most, not 0\.02 EUR"):
+    with pytest.raises(CannotRefund, match=r"At most 0\.01 EUR can be refunded, not 0\.02 EUR"):
         shop.refund(payment, "0.02")
     parts.append(shop.refund(payment, "0.01"))
     with pytest.raises(CannotRefund, match=r"0\.00 EUR"):
@@ -122,7 +123,7 @@ def test_a_form_is_not_used_for_something_else(shop: Shop) -> None:
     shop.refund(payment, "1.00", key="f" * 32)
 
     for wanted in (partial(shop.refund, payment, "2.00"), partial(shop.refund, other, "1.00")):
-        with pytest.raises(CannotRefund, match="used already"):
+        with pytest.raises(CannotRefund, match="already used"):
             wanted(key="f" * 32)
     assert (held(shop, payment), held(shop, other)) == (100, 0)
 
@@ -136,7 +137,7 @@ def test_two_operators_at_once_give_back_once(shop: Shop) -> None:
             refund = shop.refund(payment, "3.00")
         except CannotRefund:
             return False
-        return refunds.follow_one(refund.pk)
+        return follow.follow_one(refund.pk)
 
     assert sorted(at_once(click, click, click, click)) == [False, False, False, True]
     assert (given_back(shop, payment), held(shop, payment)) == ("3.00", 300)
@@ -157,7 +158,7 @@ def test_many_workers_follow_one_refund(shop: Shop) -> None:
     _, payment = shop.paid()
     refund = shop.refund(payment, "3.00")
 
-    assert sorted(at_once(*[lambda: refunds.follow_one(refund.pk)] * 4)) == [False, False, False, True]
+    assert sorted(at_once(*[lambda: follow.follow_one(refund.pk)] * 4)) == [False, False, False, True]
     assert given_back(shop, payment) == "3.00"
 
 
@@ -179,13 +180,13 @@ def test_a_crash_between_asking_and_writing_gives_back_once(shop: Shop) -> None:
     """The worker was killed with the provider's answer in its hands: the lease runs out, the next one repeats."""
     _, payment = shop.paid()
     refund = shop.refund(payment, "1.00")
-    claimed = refunds.REFUND_QUEUE.claim_one(refund.pk)
+    claimed = follow.REFUND_QUEUE.claim_one(refund.pk)
     assert claimed is not None
-    refunds._ask(claimed)
-    assert not refunds.follow_one(refund.pk)
+    follow._ask(claimed)
+    assert not follow.follow_one(refund.pk)
 
     let_refunds_age(10)
-    assert refunds.follow_due("sandbox", 5) == 1
+    assert follow.follow_due("sandbox", 5) == 1
 
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
     assert (given_back(shop, payment), held(shop, payment)) == ("1.00", 100)
@@ -195,13 +196,13 @@ def test_a_late_finisher_changes_nothing(shop: Shop) -> None:
     """Its lease was over and somebody else had finished: the outcome that was written stands."""
     _, payment = shop.paid()
     refund = shop.refund(payment, "1.00")
-    slow = refunds.REFUND_QUEUE.claim_one(refund.pk)
+    slow = follow.REFUND_QUEUE.claim_one(refund.pk)
     assert slow is not None
-    found = refunds._ask(slow)
+    found = follow._ask(slow)
     let_refunds_age(10)
-    refunds.follow_one(refund.pk)
+    follow.follow_one(refund.pk)
 
-    refunds.REFUND_QUEUE.work_on(slow, lambda row: refunds._record(row, found))
+    follow.REFUND_QUEUE.work_on(slow, lambda row: follow._record(row, found))
 
     assert PaymentEvent.objects.filter(refund=refund).count() == 1
     assert held(shop, payment) == 100
@@ -331,14 +332,14 @@ def test_a_refund_that_kills_its_workers_is_parked(shop: Shop) -> None:
     refund = shop.refund(payment)
     Refund.objects.filter(pk=refund.pk).update(claims=DEATHS_ALLOWED)
 
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
     parked = shop.fresh(refund)
     assert (parked.attention, parked.status) == (Attention.WORKERS_LOST, RefundStatus.CREATED)
     assert parked.next_check_at is not None
     assert parked.next_check_at > database_now() + timedelta(seconds=60)
 
     let_refunds_age(0)
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
 
 
@@ -349,7 +350,7 @@ def test_a_refund_is_not_repeated_when_its_key_may_be_forgotten(shop: Shop) -> N
     refund = shop.follow(shop.refund(payment, "1.00"))
     let_refunds_age(Sandbox.key_kept.total_seconds())
 
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
     refund = shop.fresh(refund)
     assert (refund.attention, refund.status, held(shop, payment)) == (Attention.KEY_FORGOTTEN, "created", 100)
 
@@ -365,7 +366,7 @@ def test_a_refund_that_was_never_sent_is_sent_however_late(shop: Shop) -> None:
     shop.refund(payment)
     let_refunds_age(Sandbox.key_kept.total_seconds() * 2)
 
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
 
     assert given_back(shop, payment) == "4.50"
 
@@ -387,10 +388,10 @@ def test_each_account_is_followed_by_itself(shop: Shop) -> None:
     _, payment = shop.paid()
     shop.refund(payment)
 
-    assert refunds.accounts_with_due_refunds() == ["sandbox"]
-    assert refunds.follow_due("another", 5) == 0
-    assert refunds.follow_due("sandbox", 5) == 1
-    assert refunds.accounts_with_due_refunds() == []
+    assert follow.accounts_with_due_refunds() == ["sandbox"]
+    assert follow.follow_due("another", 5) == 0
+    assert follow.follow_due("sandbox", 5) == 1
+    assert follow.accounts_with_due_refunds() == []
 
 
 def test_a_callback_is_a_reason_to_look_at_refunds(shop: Shop) -> None:
@@ -402,7 +403,7 @@ def test_a_callback_is_a_reason_to_look_at_refunds(shop: Shop) -> None:
 
     shop.receive(payment, "refund.succeeded")
     inbox.process_due()
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
 
     refund = shop.fresh(refund)
     assert refund.status == RefundStatus.SUCCEEDED
@@ -419,7 +420,7 @@ def test_a_refund_and_a_look_at_its_payment_meet(shop: Shop) -> None:
         return inbox.process_due()
 
     shop.sandbox.force(payment.provider_ref, "succeeded")
-    at_once(lambda: refunds.follow_one(shop.refund(payment, "1.00").pk), look, look, look)
+    at_once(lambda: follow.follow_one(shop.refund(payment, "1.00").pk), look, look, look)
     shop.sweep()
 
     assert (shop.fresh(payment).status, held(shop, payment)) == (Status.SUCCEEDED, 100)
@@ -451,7 +452,7 @@ def test_what_may_be_our_own_is_not_written_down_twice(shop: Shop) -> None:
     shop.sandbox.force_refund(refund.provider_ref, "succeeded")
 
     assert external_refunds.notice(payment.pk, 100) is None
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
 
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
     assert refund.events.get(target=RefundStatus.SUCCEEDED).found_by == AskedBy.SCHEDULE

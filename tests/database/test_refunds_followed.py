@@ -12,7 +12,7 @@ from billing.limits import breaker
 from billing.models import AskedBy, Attention, Breaker, Refund
 from billing.providers import RefundSnapshot
 from billing.providers.sandbox import Sandbox
-from billing.refunds import follow as refunds
+from billing.refunds import follow
 from billing.refunds.follow import REFUND_QUEUE
 from billing.states import ForbiddenArrow, RefundStatus
 from config.due.queue import database_now
@@ -24,7 +24,7 @@ def found(shop: Shop, refund: Refund, outcome: RefundSnapshot | ProviderError) -
     REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
     claimed = REFUND_QUEUE.claim_one(refund.pk)
     assert claimed is not None
-    refunds._record(claimed, outcome)
+    follow._record(claimed, outcome)
     return shop.fresh(refund)
 
 
@@ -45,7 +45,7 @@ def test_what_the_schedule_finds_of_a_refund_is_told_so(shop: Shop) -> None:
     _, payment = shop.paid()
     refund = shop.refund(payment)
 
-    assert refunds.follow_due("sandbox", 5) == 1
+    assert follow.follow_due("sandbox", 5) == 1
 
     event = refund.events.get()
     assert (event.target, event.found_by) == (RefundStatus.SUCCEEDED, AskedBy.SCHEDULE)

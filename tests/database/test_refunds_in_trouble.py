@@ -13,8 +13,10 @@ from billing.models import AccountState, AskedBy, Attention, Breaker, Payment, R
 from billing.money import Money
 from billing.providers import RefundSnapshot
 from billing.refunds import external as external_refunds
-from billing.refunds import follow as refunds
-from billing.refunds.follow import REFUND_QUEUE, CannotRefund
+from billing.refunds import follow
+from billing.refunds import service as refunds
+from billing.refunds.follow import REFUND_QUEUE
+from billing.refunds.service import CannotRefund
 from billing.states import RefundStatus, Status
 from config.due.queue import database_now
 from tests.shop import Shop
@@ -33,9 +35,9 @@ def found(shop: Shop, refund: Refund, change: Callable[[RefundSnapshot], RefundS
     REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
     claimed = REFUND_QUEUE.claim_one(refund.pk)
     assert claimed is not None
-    answer = refunds._ask(claimed)
+    answer = follow._ask(claimed)
     assert isinstance(answer, RefundSnapshot)
-    refunds._record(claimed, change(answer))
+    follow._record(claimed, change(answer))
     return shop.fresh(refund)
 
 
@@ -50,11 +52,11 @@ def test_following_ends_when_its_time_is_over(shop: Shop) -> None:
     _, payment = shop.paid()
     wanted = [shop.refund(payment, "1.00") for _ in range(3)]
 
-    assert refunds.follow_due("sandbox", 0) == 1
+    assert follow.follow_due("sandbox", 0) == 1
 
     assert sorted(shop.fresh(refund).status for refund in wanted) == ["created", "created", "succeeded"]
-    assert refunds.follow_due("sandbox", 60) == 2
-    assert refunds.follow_due("sandbox", 60) == 0
+    assert follow.follow_due("sandbox", 60) == 2
+    assert follow.follow_due("sandbox", 60) == 0
 
 
 def test_an_account_that_may_not_be_called_costs_a_refund_nothing(shop: Shop) -> None:
@@ -98,7 +100,7 @@ def test_an_answer_about_another_refund_is_not_believed(shop: Shop, on_its_way: 
     )
 
     assert (refund.status, refund.attention) == (RefundStatus.PENDING, Attention.MISMATCH)
-    assert refund.attention_note == "the provider answered about another refund"
+    assert refund.attention_note == "the provider answered for another refund"
     assert (refund.provider_ref, shop.fresh(refund.payment).refunds_minor) == (on_its_way.provider_ref, 100)
 
 
@@ -151,7 +153,7 @@ def test_only_what_nobody_can_find_out_is_given_up(shop: Shop, on_its_way: Refun
 
 def test_giving_up_is_an_end_that_the_shop_is_told_of(shop: Shop, on_its_way: Refund) -> None:
     """Failed, by an operator; what it held is free again, and the reason fits its column."""
-    lost = {"attention": Attention.WORKERS_LOST, "attention_note": "3 workers did not come back"}
+    lost = {"attention": Attention.WORKERS_LOST, "attention_note": "3 workers were lost"}
     Refund.objects.filter(pk=on_its_way.pk).update(**lost)
 
     refund = refunds.give_up(on_its_way.pk, "olga", "w" * 300)
@@ -202,7 +204,7 @@ def test_a_refund_of_money_in_another_currency_has_that_currency(shop: Shop) -> 
     assert external is not None
     assert external.amount == Money(100, "USD")
     assert external_refunds.notice(payment.pk, 451) is None
-    assert shop.fresh(payment).attention_note == "the provider gave back 4.51 USD, we know of 1.00 USD"
+    assert shop.fresh(payment).attention_note == "the provider refunded 4.51 USD, we know of 1.00 USD"
 
 
 @pytest.mark.parametrize("attention", [Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST])
@@ -289,7 +291,7 @@ def test_what_went_back_of_a_payment_that_brought_nothing_calls_for_a_person(sho
 
     payment = shop.fresh(payment)
     assert (payment.attention, payment.refunds_minor) == (Attention.REFUNDS_DIFFER, 0)
-    assert payment.attention_note == "the provider gave back 1.00 EUR, we know of 0.00 EUR"
+    assert payment.attention_note == "the provider refunded 1.00 EUR, we know of 0.00 EUR"
 
 
 def test_a_single_unit_that_went_back_elsewhere_is_written_down(shop: Shop, on_its_way: Refund) -> None:

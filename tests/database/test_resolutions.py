@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from billing.models import Attention, Payment, Refund
 from billing.payments import mismatches
 from billing.refunds import external as external_refunds
-from billing.refunds import follow as refunds
+from billing.refunds import follow
 from billing.states import Status
 from commerce.models import Order, OrderStatus
 from tests.shop import Shop
@@ -200,7 +200,7 @@ def test_an_operator_asks_about_a_refund(shop: Shop) -> None:
 
     fields = {"action": "check-refund", "_selected_action": [refund.pk]}
     operator("add_refund").post(reverse("admin:billing_refund_changelist"), fields)
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
 
     assert shop.fresh(refund).events.get(target="succeeded").found_by == "operator"
 

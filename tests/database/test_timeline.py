@@ -89,7 +89,7 @@ def test_the_story_of_an_order_that_was_cancelled(shop: Shop) -> None:
 
     assert story(order)[-3:] == [
         "Cancelling the order was requested.",
-        "The payment was called off. (Because the customer cancelled.)",
+        "The payment was canceled. (Because the customer canceled it.)",
         "The order was cancelled; the goods are back on the shelf.",
     ]
 
@@ -150,7 +150,7 @@ def test_the_story_of_a_payment_that_needs_a_person(shop: Shop) -> None:
     shop.sandbox.fault("status", "wrong_amount")
     shop.look(payment)
 
-    assert any(line.startswith("The payment needs a person: the provider has") for line in story(order))
+    assert any(line.startswith("The payment needs an operator: the provider has") for line in story(order))
 
 
 def test_the_story_of_a_mail_that_nobody_takes(shop: Shop) -> None:

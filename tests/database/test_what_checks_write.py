@@ -199,9 +199,9 @@ def test_who_wanted_the_end_that_the_provider_does_not_make_is_told(shop: Shop) 
     (order, payment), (_, forgotten) = (shop.order(shop.product(slug, stock=3)) for slug in ("espresso", "mocha"))
     payments.cancel(order.public_id)
 
-    assert says(shop, payment, status=Status.PENDING).attention_note.startswith("the customer called it off")
+    assert says(shop, payment, status=Status.PENDING).attention_note.startswith("the customer canceled it")
     shop.let_time_pass(3700)
-    assert says(shop, forgotten, status=Status.PENDING).attention_note.startswith("nobody paid in time")
+    assert says(shop, forgotten, status=Status.PENDING).attention_note.startswith("it was not paid in time")
 
 
 def test_only_success_that_is_taken_back_is_a_contradiction(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

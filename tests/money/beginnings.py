@@ -2,7 +2,7 @@
 
 from billing.models import AskedBy, Payment
 from billing.payments import service as payments
-from billing.refunds import follow as refunds
+from billing.refunds import follow
 from commerce import orders, settlement
 from tests.money.world import HOUR, World
 
@@ -72,7 +72,7 @@ def _give_some_back(world: World, payment: Payment) -> Payment:
 
 def _send_it_in_vain(world: World, payment: Payment) -> Payment:
     world.sandbox.fault("refund", "lost_answer", times=1)
-    refunds.follow_due("sandbox", 5)
+    follow.follow_due("sandbox", 5)
     return payment
 
 

@@ -10,8 +10,9 @@ from billing.callbacks import inbox
 from billing.models import Payment
 from billing.money import Money
 from billing.payments import mismatches
-from billing.refunds import follow as refunds
-from billing.refunds.follow import CannotRefund
+from billing.refunds import follow
+from billing.refunds import service as refunds
+from billing.refunds.service import CannotRefund
 from billing.sandbox.messages import Refused
 from commerce import late_payments, orders
 from tests.money.books import Books
@@ -48,7 +49,7 @@ class Operators(Scene):
         if trouble:
             self.world.sandbox.fault("refund", trouble, times=1)
         if sent:
-            refunds.follow_due("sandbox", 5)
+            follow.follow_due("sandbox", 5)
 
     @some(lambda books: books.their("succeeded"))
     @rule(pick=picks, value=st.sampled_from(["0.50", "1.00"]))

@@ -11,7 +11,7 @@ from billing.callbacks import inbox
 from billing.models import AskedBy
 from billing.payments import sweep
 from billing.payments.check import check, record
-from billing.refunds import follow as refunds
+from billing.refunds import follow
 from commerce import orders, settlement
 from config.due.queue import DueRow, database_now
 from tests.money.scene import Scene, picked, picks
@@ -19,7 +19,7 @@ from tests.money.world import DAY, HOUR, KINDS, MINUTE, Claimed
 
 SWEEPS: dict[str, Callable[[], int]] = {
     "payments": lambda: sweep.check_due("sandbox", 5),
-    "refunds": lambda: refunds.follow_due("sandbox", 5),
+    "refunds": lambda: follow.follow_due("sandbox", 5),
     "settlements": settlement.settle_due,
     "expiries": orders.expire_due,
 }
@@ -111,14 +111,14 @@ class Workers(Scene):
 def _ask(name: str, row: Any) -> Any:
     if name == "payments":
         return check(row, database_now())
-    return refunds._ask(row) if name == "refunds" else None
+    return follow._ask(row) if name == "refunds" else None
 
 
 def _write(claimed: Claimed) -> None:
     if claimed.kind == "payments":
         record([claimed.found])
     elif claimed.kind == "refunds":
-        KINDS["refunds"].work_on(claimed.row, lambda row: refunds._record(row, claimed.found))
+        KINDS["refunds"].work_on(claimed.row, lambda row: follow._record(row, claimed.found))
     else:
         KINDS[claimed.kind].work_on(claimed.row, WRITERS[claimed.kind])
 

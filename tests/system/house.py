@@ -180,7 +180,7 @@ class House:
         self.provider.clear_faults()
         self.provider.end_outage()
         self.provider.callbacks()
-        self.provider.courier.forget()
+        self.provider.webhooks.forget()
         self.sql(CLOSE_BREAKERS)
         self.mail.clear()
         self.purge()

@@ -80,7 +80,7 @@ def test_a_word_that_we_do_not_know_is_repeated() -> None:
     """A person must see what the provider said."""
     (found,) = differences(ours(), theirs(None))
 
-    assert (found.theirs, found.mendable) == ("'levitating', a word we do not know", False)
+    assert (found.theirs, found.mendable) == ("'levitating', an unknown status", False)
 
 
 # --- the amount and the reference ------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_a_word_we_do_not_know_may_mean_money() -> None:
     found = unknown(theirs(None))
 
     assert found is not None
-    assert found.theirs == "'levitating', a word we do not know, 4.50 EUR"
+    assert found.theirs == "'levitating', an unknown status, 4.50 EUR"
 
 
 def test_what_only_we_know_is_a_difference_unless_it_came_to_nothing() -> None:

@@ -19,12 +19,12 @@ def test_an_amount_is_read_with_its_currency() -> None:
 )
 def test_what_is_no_amount_is_refused(amount: object) -> None:
     """Nothing is guessed: a payment without a readable amount is no answer."""
-    with pytest.raises(BadAnswer, match="'amount' is no amount"):
+    with pytest.raises(BadAnswer, match="'amount' is not an amount"):
         money({"amount": amount}, "amount")
 
 
 @pytest.mark.parametrize("fields", [{}, {"items": None}, {"items": {}}, {"items": [{}, "x"]}])
 def test_what_is_no_list_of_objects_is_refused(fields: dict[str, object]) -> None:
     """As a whole, before the first of them is looked at."""
-    with pytest.raises(BadAnswer, match="'items' is no list of objects"):
+    with pytest.raises(BadAnswer, match="'items' is not a list of objects"):
         next(objects(fields, "items"))

@@ -114,5 +114,5 @@ def test_a_sum_has_one_currency() -> None:
     """Amounts of the same currency add up; two currencies make no sum, and the error names both."""
     assert Money(450, "EUR") + Money(-50, "EUR") == Money(400, "EUR")
 
-    with pytest.raises(ValueError, match="EUR and JPY make no sum"):
+    with pytest.raises(ValueError, match="EUR and JPY cannot be added"):
         Money(450, "EUR") + Money(450, "JPY")

@@ -1,4 +1,4 @@
-"""Payments at the command line: which there are, why one is where it is, look now, and what waits for a person."""
+"""`manage.py payments`: list payments, explain one, check it now, and list what needs an operator."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -25,27 +25,27 @@ from config.formats.text import printable
 LIMIT = 50
 
 WIDE = 1_000
-"""Sentences and addresses are read to their end."""
+"""Column width for sentences and URLs, so that they are not cut."""
 
 
 class Command(Base):
-    help = "Payments: list them, tell why one is where it is, look now, and what waits for a person."
+    help = "Payments: list them, explain one, check it now, and list what needs an operator."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | show | check | attention")
-        listing = verbs.add_parser("list", help="the newest payments, or those that fit")
+        listing = verbs.add_parser("list", help="the newest payments, or those that match")
         listing.add_argument("--account", choices=sorted(settings.PAYMENT_ACCOUNTS), help="of this account")
         listing.add_argument("--status", choices=Status.values, help="in this state")
-        listing.add_argument("--due", action="store_true", help="whose look is due, those that waited longest first")
-        listing.add_argument("--older-than", type=length, metavar="TIME", help="begun so long ago: 90s, 15m, 2h, 3d")
-        listing.add_argument("--limit", type=count, default=LIMIT, help=f"so many at the most; {LIMIT} if not said")
-        showing = verbs.add_parser("show", help="everything about one payment, and why it is where it is")
+        listing.add_argument("--due", action="store_true", help="whose check is due, the longest wait first")
+        listing.add_argument("--older-than", type=length, metavar="TIME", help="started longer ago: 90s, 15m, 2h, 3d")
+        listing.add_argument("--limit", type=count, default=LIMIT, help=f"the most to list, {LIMIT} by default")
+        showing = verbs.add_parser("show", help="one payment: its columns, its state and why, its timeline")
         showing.add_argument("payment", metavar="REF|ID", help="number, the shop's reference, or the provider's id")
         checking = verbs.add_parser("check", help="ask the provider now")
         checking.add_argument("payment", nargs="+", metavar="REF|ID", help="as for show; several may be named")
-        checking.add_argument("--wait", action="store_true", help="look from here, and say what was found")
-        waiting = verbs.add_parser("attention", help="what a person must look at, and what can be done about it")
-        waiting.add_argument("--limit", type=count, default=LIMIT, help="so many of each kind at the most")
+        checking.add_argument("--wait", action="store_true", help="check in this process, and print the result")
+        waiting = verbs.add_parser("attention", help="what needs an operator, and what can be done about it")
+        waiting.add_argument("--limit", type=count, default=LIMIT, help="the most rows of each kind")
         for verb in (listing, showing, checking, waiting):
             verb.add_argument("--json", action="store_true", help="print the result as JSON, for programs")
 
@@ -74,7 +74,7 @@ class Command(Base):
         width = max(map(len, story["payment"]))
         for name, value in story["payment"].items():
             self.stdout.write(f"{name:{width}}  {_spoken(value)}")
-        self.stdout.write("\nWhy it is where it is")
+        self.stdout.write("\nState")
         for sentence in story["standing"]:
             self.stdout.write(f"  {printable(sentence)}")
         self.stdout.write("\nWhat happened")
@@ -83,38 +83,39 @@ class Command(Base):
         return None
 
     def _check(self, options: dict[str, Any]) -> None:
-        look = check_now.check_and_wait if options["wait"] else check_now.request_check
-        looks = [look(payment) for payment in [_found(word) for word in options["payment"]]]
+        check = check_now.check_and_wait if options["wait"] else check_now.request_check
+        results = [check(payment) for payment in [_found(word) for word in options["payment"]]]
         check_now.flush_nudges()
         if options["json"]:
-            self._print_json([{"payment": each.payment.pk, "looked": each.done, "said": each.said} for each in looks])
+            rows = [{"payment": each.payment.pk, "looked": each.done, "said": each.message} for each in results]
+            self._print_json(rows)
         else:
-            self.stdout.write(table([each.line for each in looks], "", WIDE))
-        if left := [str(each.payment.pk) for each in looks if not each.done]:
-            raise SomethingLeft(f"Not looked at: {', '.join(left)}.")
+            self.stdout.write(table([each.line for each in results], "", WIDE))
+        if left := [str(each.payment.pk) for each in results if not each.done]:
+            raise SomethingLeft(f"Not checked: {', '.join(left)}.")
 
     def _attention(self, options: dict[str, Any]) -> None:
         items = all_items(options["limit"])
         if options["json"]:
             self._print_json([vars(item) for item in items])
         for item in [] if options["json"] else items:
-            self._tell(item)
+            self._print_item(item)
         if items:
-            raise SomethingLeft(f"A person must look at {len(items)}.")
+            raise SomethingLeft(f"Need an operator: {len(items)}.")
         if not options["json"]:
-            self.stdout.write("Nothing waits for a person.")
+            self.stdout.write("Nothing needs an operator.")
 
-    def _tell(self, item: Item) -> None:
+    def _print_item(self, item: Item) -> None:
         self.stdout.write(printable(f"{item.noun} {item.key}  {item.reference}  {item.what}"))
-        for said in (cell(item.note, WIDE), f"resolutions: {'; '.join(item.resolutions) or '–'}", item.page):
-            self.stdout.write(f"    {said}")
+        for line in (cell(item.note, WIDE), f"resolutions: {'; '.join(item.resolutions) or '–'}", item.page):
+            self.stdout.write(f"    {line}")
 
     def _print_json(self, value: object) -> None:
         self.stdout.write(as_json(value))
 
 
 def _found(word: str) -> Payment:
-    """The newest of those that it may mean: of one order, the others have come to nothing."""
+    """The newest payment that the word names: earlier ones of an order have ended without money."""
     payment = Payment.objects.filter(payments_named(word)).order_by("-pk").first()
     if payment is None:
         where = "a number, the shop's reference, or the provider's id"
@@ -127,17 +128,17 @@ def _row(payment: Payment, now: datetime) -> Row:
     return {
         "id": payment.pk,
         **{name: getattr(payment, name) for name in names},
-        "begun": f"{in_words(now - payment.created_at)} ago",
-        "next look": _appointment(payment, now),
+        "started": f"{in_words(now - payment.created_at)} ago",
+        "next check": _next_check(payment, now),
         "errors": payment.errors,
     }
 
 
-def _appointment(payment: Payment, now: datetime) -> str:
+def _next_check(payment: Payment, now: datetime) -> str:
     if payment.next_check_at is None:
         return "never"
     wait = payment.next_check_at - now
-    return f"in {in_words(wait)}" if wait > timedelta(0) else f"due since {in_words(-wait)}"
+    return f"in {in_words(wait)}" if wait > timedelta(0) else f"due for {in_words(-wait)}"
 
 
 def _spoken(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Reconciliation by hand: one day, many days, one account or all."""
+"""`manage.py reconcile`: compare one day or many, of one account or all."""
 
 from datetime import date
 from typing import Any
@@ -19,9 +19,8 @@ from config.due.queue import database_now
 
 class Command(Base):
     help = (
-        "Compares our payments with the providers' own lists, in both directions; without a day, yesterday's. Days are "
-        "those of UTC. A difference that a person must decide is something left; a day that could not be compared to "
-        "its end is no answer."
+        "Compares our payments with the providers' own lists, in both directions, for yesterday or the given days in "
+        "UTC. Ends with 1 if a difference is not settled, with 2 if a day could not be compared completely."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -39,7 +38,7 @@ class Command(Base):
             raise NoAnswer(str(error)) from error
         left = [each for run in runs for each in run.differences.filter(state__in=STANDING).order_by("pk")]
         if options["json"]:
-            self.stdout.write(as_json([_facts(run) for run in runs]))
+            self.stdout.write(as_json([_serialize(run) for run in runs]))
         else:
             self.stdout.write(table([_row(each) for each in left], ""), ending="\n" if left else "")
         _end(runs, len(left))
@@ -54,9 +53,7 @@ class Command(Base):
 
 
 class _Bar:
-    """On a terminal, a line that moves; elsewhere nothing. How many payments the provider has, it does not say before:
-    the bar's whole length is what we have.
-    """
+    """A progress bar, on a terminal only. Its length is our number of payments: the provider's is not known before."""
 
     def __init__(self, command: Command, label: str, total: int) -> None:
         self._out, self._label, self._total = command.stdout, label, total
@@ -75,7 +72,7 @@ class _Bar:
 
 
 def _line(run: Reconciliation) -> str:
-    """What came of one day, in a line."""
+    """One line with the result of a day."""
     line = f"{run.day}  {run.account}  there {run.there}  here {run.here}"
     if run.foreign:
         line += f"  of others {run.foreign}"
@@ -83,7 +80,7 @@ def _line(run: Reconciliation) -> str:
         if number := run.differences.filter(state=state).count():
             line += f"  {state.value} {number}"
     if not run.listed:
-        line += "  (this provider has no list: only our own payments were asked about)"
+        line += "  (this provider has no list: only our own payments were read)"
     return f"{line}  NOT FINISHED: {run.error}" if run.error else line
 
 
@@ -93,16 +90,16 @@ def _row(difference: Difference) -> Row:
         "difference": difference.get_kind_display(),
         "we have": difference.ours,
         "they have": difference.theirs,
-        "what becomes of it": difference.get_state_display(),
+        "state": difference.get_state_display(),
     }
 
 
-def _facts(run: Reconciliation) -> dict[str, Any]:
-    facts = ("account", "there", "here", "foreign", "listed", "error")
+def _serialize(run: Reconciliation) -> dict[str, Any]:
+    names = ("account", "there", "here", "foreign", "listed", "error")
     shown = ("kind", "provider_ref", "reference", "payment_id", "ours", "theirs", "state", "decided_by", "why")
     return {
         "day": run.day,
-        **{name: getattr(run, name) for name in facts},
+        **{name: getattr(run, name) for name in names},
         "differences": list(run.differences.order_by("pk").values(*shown)),
     }
 
@@ -110,6 +107,6 @@ def _facts(run: Reconciliation) -> dict[str, Any]:
 def _end(runs: list[Reconciliation], left: int) -> None:
     unfinished = [str(run) for run in runs if run.error]
     if unfinished:
-        raise NoAnswer(f"Not finished, and tried again later: {', '.join(unfinished)}.")
+        raise NoAnswer(f"Not finished, will be tried again later: {', '.join(unfinished)}.")
     if left:
-        raise SomethingLeft(f"Differences that are left: {left}.")
+        raise SomethingLeft(f"Open differences: {left}.")

@@ -49,7 +49,7 @@ class PayPalCase(StandInCase):
     refund_requests = 2
     errors: ClassVar = {
         400: (Refused, "MISSING_REQUIRED_PARAMETER"),
-        401: (Unavailable, "the access token is no longer taken"),
+        401: (Unavailable, "the access token is no longer valid"),
         403: (WrongCredentials, "PERMISSION_DENIED"),
         404: (NotFound, "INVALID_RESOURCE_ID"),
         409: (Unavailable, "PREVIOUS_REQUEST_IN_PROGRESS"),

@@ -86,22 +86,22 @@ def test_why_a_payment_is_where_it_is(shop: Shop) -> None:
     """Whatever holds it up is said, the decisive thing first."""
     _, payment = shop.order()
     assert "The provider is ready; the customer has not paid yet." in standing(payment)
-    assert "It is looked at next in" in standing(payment)
+    assert "The next check is in" in standing(payment)
 
     breaker.open_by_hand("sandbox", "olga", "they asked us to")
     Payment.objects.filter(pk=payment.pk).update(
         attention=Attention.MISMATCH, attention_note="4.00 EUR came", errors=2, next_check_at=timezone.now()
     )
     told = standing(payment)
-    assert told.startswith("A person must look: 4.00 EUR came.")
-    for words in ("olga holds the breaker of sandbox open", "The last 2 looks in a row brought no usable answer"):
+    assert told.startswith("An operator must act: 4.00 EUR came.")
+    for words in ("olga holds the breaker of sandbox open", "The last 2 checks got no usable answer"):
         assert words in told
     assert "no worker has claimed it yet" not in told  # nobody does, until it is closed
 
     breaker.close_by_hand("sandbox", "olga", "over")
     assert "no worker has claimed it yet" in standing(payment)
     Payment.objects.filter(pk=payment.pk).update(claims=1, next_check_at=timezone.now() + timedelta(seconds=30))
-    assert "A worker is looking at it" in standing(payment)
+    assert "A worker is checking it" in standing(payment)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
 
     told = standing(payment)
 
-    assert "4.00 EUR came instead of 4.50 EUR: it stays open until somebody has decided." in told
+    assert "4.00 EUR came instead of 4.50 EUR: it stays open until an operator has decided." in told
     assert "the customer has not paid yet" not in told
 
 
@@ -141,7 +141,7 @@ def test_why_a_payment_ended(shop: Shop) -> None:
     found = one_payment.one_payment(payment.pk)
 
     assert found is not None
-    assert "It has come to its end: succeeded, found by " in standing(payment)
+    assert "It has ended: succeeded, found by " in standing(payment)
     assert [way.title for way in found.resolutions] == ["Refund"]
     assert len(found.timeline) >= 4
     assert found.order == order

@@ -126,7 +126,7 @@ def test_what_was_forgotten_does_not_come_again(sandbox: SandboxServer, shop: Sh
     shop.status, shop.pause_s = 500, 0.3
     forgotten = paid(sandbox, shop)
     eventually(lambda: shop.events)
-    sandbox.courier.forget()
+    sandbox.webhooks.forget()
     eventually(lambda: sandbox.stats()["callbacks"]["sent"] == 1)
     shop.status, shop.pause_s = 204, 0
 

@@ -1,0 +1,107 @@
+"""Refunds for the shop and its operators: start one, check it now, give it up.
+
+`payment.refunds_minor` counts the money that refunds hold, open and succeeded ones. It changes only under the payment's
+lock, together with the refunds, so no more is refunded than was received. Lock order: refund, payment.
+"""
+
+import hashlib
+import logging
+
+from django.db import transaction
+from django.db.models import Q
+
+from billing.models import AskedBy, Attention, Payment, Refund
+from billing.money import Money
+from billing.outbox import record_refund_event
+from billing.refunds.follow import REFUND_QUEUE, end
+from billing.states import OPEN_REFUND_STATES, RefundStatus
+from config.actions import ActionRefused
+from config.due.queue import database_now
+from config.messaging.nudges import nudge
+
+log = logging.getLogger(__name__)
+
+GIVEN_UP_FROM = frozenset({Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST})
+"""An operator may give a refund up only if it cannot find its outcome by itself."""
+
+
+class CannotRefund(ActionRefused):
+    """Nothing was refunded; the message tells the operator why."""
+
+
+def start(payment_id: int, amount: Money | None, *, wanted_by: str, why: str, key: str) -> Refund:
+    """Refund this amount of the payment, or all that is left of it (None).
+
+    The same key returns the same refund, in any state: a form that is sent twice refunds once. Raises CannotRefund if
+    nothing was received, if less than the amount is left, or if the key belongs to another refund.
+    """
+    with transaction.atomic(using=REFUND_QUEUE.database):
+        payment = Payment.objects.select_for_update().get(pk=payment_id)
+        known = Refund.objects.select_related("payment").filter(idempotency_key=key).first()
+        if known is not None:
+            return _same(known, payment, amount)
+        refund = hold(payment, _checked(payment, amount), wanted_by, why, idempotency_key=key)
+        nudge("follow_refund", refund.pk)
+    log.info("refund.wanted", extra={"refund": refund.pk, "order": payment.reference, "amount": str(refund.amount)})
+    return refund
+
+
+def key_for(payment: Payment, rule: str) -> str:
+    """The key of the one refund that a rule wants of a payment; unique among all installations."""
+    return hashlib.sha256(f"{rule}:{payment.idempotency_key}".encode()).hexdigest()[:32]
+
+
+def check_now(payment: Payment, asked_by: AskedBy) -> bool:
+    """Request a check of the payment's open refunds; False if it has none."""
+    ids = list(Refund.objects.filter(payment=payment, status__in=OPEN_REFUND_STATES).values_list("pk", flat=True))
+    if ids:
+        REFUND_QUEUE.make_due(Q(pk__in=ids), asked_by)
+    for refund_id in ids:
+        nudge("follow_refund", refund_id)
+    return bool(ids)
+
+
+def give_up(refund_id: int, by: str, why: str) -> Refund:
+    """An operator has made sure, at the provider, that the refund was not carried out: its money is free again.
+
+    Raises CannotRefund unless the refund is open and needs an operator for one of GIVEN_UP_FROM.
+    """
+    with transaction.atomic(using=REFUND_QUEUE.database):
+        refund = Refund.objects.select_for_update().get(pk=refund_id)
+        if refund.attention not in GIVEN_UP_FROM or not refund.is_open:
+            raise CannotRefund("It is still being followed, or it has ended: there is nothing to decide.")
+        source = RefundStatus(refund.status)
+        refund.reason = f"given up by {by}: {why}"[:200]
+        refund.move(RefundStatus.FAILED)
+        end(refund)
+        refund.save()
+        record_refund_event(refund, source, AskedBy.OPERATOR, database_now(REFUND_QUEUE.database))
+    return refund
+
+
+def hold(payment: Payment, amount: Money, wanted_by: str, why: str, **known: object) -> Refund:
+    """Create a refund and reserve its amount on the locked payment; `known` are further columns of the refund."""
+    payment.refunds_minor += amount.minor
+    payment.save(update_fields=["refunds_minor"])
+    row = {"amount_minor": amount.minor, "wanted_by": wanted_by[:150], "why": why[:200]}
+    return Refund.objects.create(
+        payment=payment, **{"next_check_at": database_now(REFUND_QUEUE.database), **row, **known}
+    )
+
+
+def _checked(payment: Payment, amount: Money | None) -> Money:
+    left = payment.left
+    if payment.is_open or left is None:
+        raise CannotRefund("No money has come with this payment, or it is not decided yet whether it is accepted.")
+    wanted = amount or left
+    if wanted.currency != left.currency:
+        raise CannotRefund(f"The payment was received in {left.currency}; only that can be refunded.")
+    if not 0 < wanted.minor <= left.minor:
+        raise CannotRefund(f"At most {left} can be refunded, not {wanted}.")
+    return wanted
+
+
+def _same(known: Refund, payment: Payment, amount: Money | None) -> Refund:
+    if known.payment_id != payment.pk or amount not in (None, known.amount):
+        raise CannotRefund("This form was already used for another refund. Please open it again.")
+    return known
