@@ -6,7 +6,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-from config.database.counts import COUNTED_AT_MOST
+from config.database import counts
 
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
@@ -21,14 +21,14 @@ class FirstPages(AnyPaginator):
     @cached_property
     def count(self) -> int:
         """Rows on all pages."""
-        return min(self._found, COUNTED_AT_MOST)
+        return min(self._found, counts.COUNTED_AT_MOST)
 
     @property
     def is_cut_off(self) -> bool:
         """Are there rows that are on no page?"""
-        return self._found > COUNTED_AT_MOST
+        return self._found > counts.COUNTED_AT_MOST
 
     @cached_property
     def _found(self) -> int:
         """Counted as far as one row behind the last."""
-        return cast("QuerySet[Any]", self.object_list).order_by()[: COUNTED_AT_MOST + 1].count()
+        return cast("QuerySet[Any]", self.object_list).order_by()[: counts.COUNTED_AT_MOST + 1].count()

@@ -185,6 +185,7 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
         | {one.name for one in described(lambda: options.read("stripe-eu", Stripe))}
         | {"DRAMATIQ_BROKER", "NULL", "SERVICES", "DESTDIR", "RUNNING"}
         | {"WORKER_THREADS", "WEB_CONCURRENCY"}  # of units
+        | {"TEST_DATABASE", "FUZZ_MINUTES", "HANG_S"}  # of the tests
         | {"REFUND_QUEUE", "REFUNDS_TOTAL", "OPEN_STATES"}  # examples of names in the code
         | (REMOVED if document.name == "CHANGELOG.md" else set())
     )

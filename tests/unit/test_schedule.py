@@ -142,7 +142,7 @@ def test_few_places_nudge_by_a_name_that_is_not_written_out() -> None:
 
     assert places == {
         "actors/console/actions.py",
-        "actors/jobs/actions.py",
+        "actors/operations/actions.py",
         "actors/scheduling/scheduler.py",
         "billing/outbox.py",
     }
