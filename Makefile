@@ -10,11 +10,11 @@ port = $(or $(lastword $(subst :, ,$(1))),$(2))
 ##@ Try it
 
 .PHONY: run
-run: .venv/runtime prepared ## The whole shop in one process, on SQLite: web, workers, scheduler, sandbox provider
+run: .venv/runtime prepared ## Run the whole shop in one process, on SQLite: web, workers, scheduler, sandbox provider
 	@exec $(MANAGE) runlocal
 
 .PHONY: demo
-demo: .venv/dev ## 60 simulated customers buy through the real pages; SERVICES=1: on PostgreSQL and RabbitMQ
+demo: .venv/dev ## Let 60 simulated customers buy through the real pages; SERVICES=1: on PostgreSQL and RabbitMQ
 	@exec $(BIN)/python -m tests.demo $(if $(SERVICES),--services)
 
 ##@ Test it
@@ -27,7 +27,7 @@ ON_POSTGRES := TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 ALONE := TEST_DATABASE=postgres $(BIN)/python -m pytest -q
 
 .PHONY: test
-test: .venv/dev ## Everything but the long campaigns; starts a private PostgreSQL and RabbitMQ, installs them first where it may
+test: .venv/dev ## Run all tests except the long campaigns; starts a private PostgreSQL and RabbitMQ (installed first if permitted)
 	$(BIN)/python -m tests.stack.programs
 	$(ON_SQLITE) tests/unit tests/conformance tests/database
 	$(ON_POSTGRES) -m 'not (alone or campaign or sqlite_is_enough)' tests/database tests/system tests/browser
@@ -43,19 +43,19 @@ test-postgres: .venv/dev ## Every database test on PostgreSQL, those included th
 	$(ON_POSTGRES) tests/database
 
 .PHONY: chaos
-chaos: test-postgres ## The long campaigns: parts of a running house are killed, frozen, cut off, deployed, restored and filled
+chaos: test-postgres ## Run the long campaigns: kill, freeze, cut off, deploy, restore and fill parts of a running shop
 	$(ON_POSTGRES) -m 'campaign and not alone' tests/system
 	$(ALONE) -m 'campaign and alone' tests/system
 
 SYSTEM_WITHOUT_SERVICES := tests/system/sandbox tests/system/test_provider_client.py
 
 .PHONY: fuzz
-fuzz: .venv/dev ## Random histories against what always holds, in new orders each time; FUZZ_MINUTES=10 for each database
+fuzz: .venv/dev ## Check the invariants against random histories, new ones each time; FUZZ_MINUTES=10 for each database
 	TEST_DATABASE=sqlite FUZZ_MINUTES=$(or $(FUZZ_MINUTES),10) $(BIN)/python -m pytest -q tests/database/test_money_machine.py -k always_holds
 	TEST_DATABASE=postgres FUZZ_MINUTES=$(or $(FUZZ_MINUTES),10) $(BIN)/python -m pytest -q tests/database/test_money_machine.py -k always_holds
 
 .PHONY: coverage
-coverage: .venv/dev ## Lines and branches that tests reach in this process (it doubles their time); fails below 97 % of billing/
+coverage: .venv/dev ## Measure test coverage in this process (takes twice the time); fails below 97 % of billing/
 	$(BIN)/coverage erase
 	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) -m 'not alone' tests/unit tests/conformance tests/database $(SYSTEM_WITHOUT_SERVICES)
 	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/database
@@ -63,32 +63,32 @@ coverage: .venv/dev ## Lines and branches that tests reach in this process (it d
 	$(BIN)/coverage report --include='billing/*' --fail-under=97
 
 .PHONY: check
-check: lint types imports test ## All that CI runs
+check: lint types imports test ## Run everything that CI runs
 
 .PHONY: lint
-lint: .venv/dev ## Style, common mistakes, and migrations that would stop a running shop
+lint: .venv/dev ## Check style, common mistakes, and migrations that would block a running shop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(MANAGE) checkmigrations
 
 .PHONY: types
-types: .venv/dev ## Type annotations
+types: .venv/dev ## Check the type annotations
 	$(BIN)/mypy config billing commerce actors tests
 
 .PHONY: imports
-imports: .venv/dev ## The direction of imports: actors > commerce > billing > config
+imports: .venv/dev ## Check the direction of imports: actors > commerce > billing > config
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: bench
-bench: .venv/dev ## Measure: due payments, two accounts, due mails, the checkout with each kind of broker; CARTS=1000000: the cleanup
+bench: .venv/dev ## Measure due payments, two accounts, due mails, and the checkout with each broker; CARTS=1000000: the cleanup
 	$(BIN)/python -m tests.bench $(if $(CARTS),--only cleanup --carts $(CARTS))
 
 .PHONY: screenshots
-screenshots: .venv/dev ## A picture of every page, in both languages, phone and desktop: var/screenshots/index.html
+screenshots: .venv/dev ## Take a picture of every page, in both languages, phone and desktop: var/screenshots/index.html
 	$(BIN)/python -m tests.screenshots
 
 .PHONY: alerts-drill
-alerts-drill: .venv/dev ## Stop one part of a running house after the other, and see who is called; PARTS="worker mail": only those
+alerts-drill: .venv/dev ## Stop the parts of a running shop one by one and check the alerts; PARTS="worker mail": only those
 	DJANGO_SETTINGS_MODULE=config.settings $(BIN)/python -m tests.alerts $(PARTS)
 
 .PHONY: dashboards
@@ -100,50 +100,50 @@ dashboards: .venv/dev ## Write the Grafana dashboards from deploy/grafana/*.py
 COMPOSE := docker compose --file deploy/compose/compose.yml
 
 .PHONY: up
-up: .venv/runtime ## Everything in containers: nginx, web, worker, scheduler, services, monitoring; writes its secrets first
+up: .venv/runtime ## Start everything in containers: nginx, web, worker, scheduler, services, monitoring; writes its secrets first
 	@$(BIN)/python deploy/compose/make_secrets.py
 	$(COMPOSE) up --detach --build --wait
 
 .PHONY: down
-down: ## Stop it; what it stored stays
+down: ## Stop the containers; their data stays
 	$(COMPOSE) down
 
 ##@ Work on it: local processes against DATABASE_URL and BROKER_URL
 
 .PHONY: services
-services: .venv/dev ## A local PostgreSQL and RabbitMQ, until Ctrl-C; prints the two settings to export
+services: .venv/dev ## Run a local PostgreSQL and RabbitMQ until Ctrl-C; prints the two settings to export
 	@exec $(BIN)/python -m tests.stack
 
 .PHONY: web
-web: .venv/runtime ## The shop
+web: .venv/runtime ## Run the shop
 	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi -c deploy/gunicorn.conf.py --bind 127.0.0.1:$(call port,$(SHOP_URL),8000) --worker-class gthread --threads 8 --no-control-socket
 
 .PHONY: worker
-worker: .venv/runtime ## The workers
+worker: .venv/runtime ## Run the workers
 	@$(MANAGE) checkservices && exec $(MANAGE) rundramatiq --processes 1 --skip-logging --worker-shutdown-timeout 30000
 
 .PHONY: scheduler
-scheduler: .venv/runtime ## The scheduler; several may run
+scheduler: .venv/runtime ## Run the scheduler; several may run
 	@exec $(MANAGE) runscheduler
 
 .PHONY: sandbox
-sandbox: .venv/runtime ## The sandbox provider
+sandbox: .venv/runtime ## Run the sandbox provider
 	@mkdir -p var && exec $(BIN)/python -m billing.sandbox --port $(call port,$(SANDBOX_URL),8100) --database var/sandbox.sqlite3
 
 .PHONY: migrate
-migrate: .venv/runtime ## Bring the database up to date
+migrate: .venv/runtime ## Apply the migrations
 	$(MANAGE) migrate --verbosity 1
 
 .PHONY: shell
-shell: .venv/runtime ## Django's shell
+shell: .venv/runtime ## Open Django's shell
 	@exec $(MANAGE) shell
 
 .PHONY: install
-install: .venv/dev ## Lay out a release under DESTDIR (/ for this machine), called RELEASE: code, environment, units
+install: .venv/dev ## Install a release named RELEASE under DESTDIR (/ for this machine): code, environment, units
 	@$(BIN)/python deploy/install.py "$(or $(DESTDIR),/)" "$(or $(RELEASE),$(shell git describe --always --dirty))" --python "$(PYTHON)"
 
 .PHONY: lock
-lock: .venv/dev ## Resolve the dependencies anew, as far as setup.cfg allows, and write the hashed locks
+lock: .venv/dev ## Resolve the dependencies again, within the bounds of setup.cfg, and write the hashed locks
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python deploy/requirements/lock.py --upgrade
 
 .PHONY: clean
@@ -151,7 +151,7 @@ clean: ## Remove the environment; the shop's data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage*
 
 .PHONY: help
-help: ## This text
+help: ## Show this text
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 

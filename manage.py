@@ -8,16 +8,16 @@ import sys
 from config.env import WrongSetting
 
 NO_ANSWER = 2
-"""As config/cli/command.py has it, which cannot be imported before the settings are right."""
+"""The same as in config/cli/command.py, which cannot be imported before the settings are valid."""
 
 
 def main() -> None:
-    """Run the command that stands on the line; a wrong setting is no answer, and nor is one that nobody reads on."""
+    """Run the command. A wrong setting ends with NO_ANSWER, and so does output whose reader has gone."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if sys.argv[1:2] == ["rundramatiq"]:
         from config.metrics import files
 
-        files.begin()  # the processes of a worker count together, which must be known before any import
+        files.begin()  # the processes of a worker share their metrics; this must be set before any other import
     from django.core.management import execute_from_command_line
 
     try:
@@ -33,9 +33,9 @@ def main() -> None:
 
 
 def reader_has_gone() -> bool:
-    """Has whoever reads the output had enough, like `| head`? Then the rest goes nowhere, and no one is told of it."""
+    """Has the reader of the output stopped early, like `| head`? Then discard the rest without an error."""
     output = select.poll()
-    output.register(sys.stdout.fileno(), 0)  # errors are told unasked
+    output.register(sys.stdout.fileno(), 0)  # flushing reports errors right here
     gone = bool(output.poll(0))
     if gone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

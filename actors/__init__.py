@@ -1,1 +1,1 @@
-"""Doors for messages: each actor is a few lines that call the domain."""
+"""The entry points for messages: each actor is a few lines that call the domain."""

@@ -1,4 +1,4 @@
-"""The way to the console, on the first page of the admin; no page for tasks, where nothing writes to their table."""
+"""A link to the console on the admin's first page. No page for django_dramatiq's tasks: its table stays empty."""
 
 import dramatiq
 from django.contrib import admin

@@ -7,18 +7,24 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-READERS = ("config.due.lag", "actors.metrics.schedule", "actors.metrics.queues", "actors.metrics.middleware")
-"""Modules that declare series; those of `billing` and `commerce` are declared by the code that counts them."""
+SERIES = (
+    "config.due.lag",
+    "actors.metrics.schedule",
+    "actors.metrics.queues",
+    "actors.metrics.middleware",
+    "actors.scheduling.metrics",
+)
+"""Modules that declare series; those of `billing` and `commerce` are declared where they are counted."""
 
 
 class ActorsConfig(AppConfig):
     name = "actors"
-    default_auto_field = "django.db.models.BigAutoField"  # as the migrations have it, whatever the project prefers
+    default_auto_field = "django.db.models.BigAutoField"  # as in the migrations, with any project setting
     verbose_name = "Background work"
 
     def ready(self) -> None:
-        """Declare every actor in every process: whoever nudges one must know its queue."""
-        for module in (*settings.ACTOR_MODULES, *READERS):
+        """Declare every actor in every process: a process that nudges an actor must know its queue."""
+        for module in (*settings.ACTOR_MODULES, *SERIES):
             import_module(module)
         if settings.PAYMENT_SETTLING_ACTOR not in dramatiq.get_broker().get_declared_actors():
             raise ImproperlyConfigured(

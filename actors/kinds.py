@@ -1,4 +1,4 @@
-"""Every kind of slow work, with the sweep that finds what is due of it."""
+"""Every kind of slow work, with the sweep that finds its due rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,21 +31,21 @@ class Kind:
     label: Promise
     due: Due[Any]
     sweep: str
-    """The actor that works off what is due."""
+    """The actor of the sweep."""
 
     trim: Callable[["QuerySet[Any]"], "QuerySet[Any]"] = _as_it_is
-    """What a list of rows needs beside them, and does without."""
+    """Loads what a list of rows needs and leaves out the rest."""
 
     may_be_early: bool = True
-    """May a row that is not due yet be looked at now? Not where the due time is a promise to a customer."""
+    """May a row be worked on before it is due? Not if the due time is a promise to a customer."""
 
     @property
     def name(self) -> str:
-        """As metrics have it, like `payment_event`; also in addresses."""
+        """As in metrics, like `payment_event`; also used in URLs."""
         return self.due.noun
 
     def parts(self) -> list[Q]:
-        """Conditions that cover all rows, each of which the index of the due column serves."""
+        """Conditions that cover all rows; the index of the due column serves each of them."""
         return lag.parts(self.due)
 
 
@@ -54,22 +54,22 @@ def _without(*columns: str) -> Callable[["QuerySet[Any]"], "QuerySet[Any]"]:
 
 
 def _with_payment(rows: "QuerySet[Any]") -> "QuerySet[Any]":
-    """A refund is named with its currency."""
+    """A refund's text needs the payment's currency."""
     return rows.select_related("payment")
 
 
 KINDS = (
     Kind(_("open payments"), CHECK_QUEUE, "check_pending_payments"),
     Kind(_("stored callbacks"), CALLBACK_QUEUE, "process_waiting_callbacks", trim=_without("body")),
-    Kind(_("payment events the shop has not seen"), SETTLEMENT_QUEUE, "settle_orders"),
+    Kind(_("payment events to settle"), SETTLEMENT_QUEUE, "settle_orders"),
     Kind(_("mails"), MAIL_QUEUE, "send_pending_emails", trim=without_texts),
-    Kind(_("orders nobody has paid for"), EXPIRY_QUEUE, "expire_orders", may_be_early=False),
-    Kind(_("refunds on their way"), REFUND_QUEUE, "follow_refunds", trim=_with_payment),
+    Kind(_("unpaid orders"), EXPIRY_QUEUE, "expire_orders", may_be_early=False),
+    Kind(_("open refunds"), REFUND_QUEUE, "follow_refunds", trim=_with_payment),
     Kind(_("days to compare with a provider's list"), RECONCILIATION_QUEUE, "reconcile_payments"),
 )  # fmt: skip
-"""Those first for which a customer may be waiting."""
+"""Kinds with waiting customers come first."""
 
 
 def kind_named(name: str) -> Kind | None:
-    """None if there is none of that name."""
+    """The kind with this name, or None."""
     return next((kind for kind in KINDS if kind.name == name), None)

@@ -1,4 +1,4 @@
-"""What nobody needs any more."""
+"""Deletes old data."""
 
 import dramatiq
 
@@ -10,12 +10,12 @@ from commerce import pruning
 from config.messaging.nudges import nudge
 
 CALLBACKS_S, JOBS_S, CLEANUP_S = 120.0, 120.0, 300.0
-"""One message tidies up for so long, well within the actors' time limit; the next goes on where it stopped."""
+"""Time limit for one message, well within the actors' time limit; the next message continues."""
 
 
 @dramatiq.actor(**ROUTINE)
 def prune_history() -> bool:
-    """Delete what is older than its named retention time."""
+    """Delete rows that are older than their retention time."""
     ledger.prune()
     if prune_callbacks(CALLBACKS_S) | prune_jobs(JOBS_S):
         nudge("prune_history")
@@ -24,7 +24,7 @@ def prune_history() -> bool:
 
 @dramatiq.actor(**ROUTINE)
 def cleanup_old_carts() -> bool:
-    """Delete the carts that nobody has come back to."""
+    """Delete abandoned carts."""
     if pruning.cleanup_old_carts(CLEANUP_S):
         nudge("cleanup_old_carts")
     return True

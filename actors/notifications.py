@@ -8,7 +8,7 @@ from commerce.models import Notification
 from config.messaging.nudges import nudge
 
 BATCH = 500
-"""Mails over one connection. Exim takes 1,000 by default; of those that take fewer, each hang-up puts one mail off."""
+"""Mails over one connection. Exim takes 1,000 by default; a server that takes fewer hangs up and puts one mail off."""
 
 
 @dramatiq.actor(**ROUTINE)

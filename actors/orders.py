@@ -1,4 +1,4 @@
-"""Orders: settled when their payment is, expired when nobody pays."""
+"""Orders: settled when paid, expired when the time to pay is over."""
 
 import dramatiq
 
@@ -9,7 +9,7 @@ from config.messaging.nudges import nudge
 
 @dramatiq.actor(**URGENT)
 def settle_orders() -> int:
-    """Payment events become order states; a full batch means there may be more."""
+    """Payment events become order states; a full batch means that there may be more."""
     settled = settlement.settle_due()
     if settled == settlement.BATCH:
         nudge("settle_orders")
@@ -18,5 +18,5 @@ def settle_orders() -> int:
 
 @dramatiq.actor(**ROUTINE)
 def expire_orders() -> int:
-    """Orders nobody paid for in time."""
+    """Expire unpaid orders."""
     return orders.expire_due()

@@ -1,4 +1,4 @@
-"""Payments: asked about until their outcome is known."""
+"""Payments: each is checked until its outcome is known."""
 
 import logging
 from datetime import date
@@ -17,20 +17,19 @@ from config.messaging.nudges import nudge
 log = logging.getLogger(__name__)
 
 SWEEP_S = 20.0
-"""One working-off ends after so long; the next tick goes on. Well below the actors' time limit."""
+"""Time limit for one sweep, well below the actors' time limit; the next tick continues."""
 
 HANDED_ON = 0
-"""A sweep that only hands out has done nothing itself: whoever gets a part of it says what came of that."""
+"""A sweep that only distributes work has done nothing itself: the actors that get the parts record the result."""
 
 RECONCILE_S = 120.0
-"""One message begins no further day after so long. A day that takes longer than the actors' time limit has to be
-compared by hand, where there is none.
-"""
+"""After this time a message starts no further day. A day that takes longer than the actors' time limit must be compared
+at the command line, which has no limit."""
 
 
 @dramatiq.actor(**URGENT)
 def check_pending_payments(account: str | None = None) -> int:
-    """The sweep: every account's due payments, each in its own lane."""
+    """The sweep: hands out each account's due payments as a message of its own."""
     if account is not None:
         return sweep.check_due(account, SWEEP_S)
     for name in sweep.accounts_with_due_payments():
@@ -40,7 +39,7 @@ def check_pending_payments(account: str | None = None) -> int:
 
 @dramatiq.actor(**URGENT)
 def check_payment(payment_id: int) -> bool:
-    """One payment, now: a callback, a returning customer or an operator gave a reason."""
+    """Check one payment now: a callback, a returning customer or an operator gave a reason."""
     return sweep.check_one(payment_id)
 
 
@@ -58,7 +57,7 @@ def process_waiting_callbacks() -> int:
 
 @dramatiq.actor(**ROUTINE)
 def follow_refunds(account: str | None = None) -> int:
-    """The sweep: every account's due refunds, so that a provider that hangs holds up no other's."""
+    """The sweep: handles each account's due refunds separately, so that a hung provider does not stop the others."""
     if account is not None:
         return follow.follow_due(account, SWEEP_S)
     for name in follow.accounts_with_due_refunds():
@@ -68,13 +67,13 @@ def follow_refunds(account: str | None = None) -> int:
 
 @dramatiq.actor(**ROUTINE)
 def follow_refund(refund_id: int) -> bool:
-    """One refund, now: somebody has just wanted it, or a callback gave a reason."""
+    """Follow one refund now: it is new, or a callback gave a reason."""
     return follow.follow_one(refund_id)
 
 
 @dramatiq.actor(**ROUTINE)
 def reconcile_payments(day: str | None = None) -> int:
-    """The sweep over the days that are over; or one day (like 2026-03-29, in UTC) of every account, now."""
+    """The sweep over all ended days; or one day (like 2026-03-29, in UTC) of every account, now."""
     if day is not None:
         return _reconcile_day(day)
     compared = runs.reconcile_due(RECONCILE_S)
@@ -84,7 +83,7 @@ def reconcile_payments(day: str | None = None) -> int:
 
 
 def _reconcile_day(day: str) -> int:
-    """A day that cannot be compared will not become one by trying again."""
+    """A day that cannot be compared will not change with another attempt."""
     for account in settings.PAYMENT_ACCOUNTS:
         try:
             runs.reconcile(account, date.fromisoformat(day))

@@ -1,6 +1,6 @@
-"""Queues, named by how long one may wait in them, and what the actors of each have in common.
+"""The queues, named by how long a message may wait, and the options of their actors.
 
-Times are milliseconds, as Dramatiq wants them. Expected trouble is written on the row, with its own next look; Retries
+Times are milliseconds, as in Dramatiq. Expected trouble is an outcome on the row, with its own next attempt. Retries
 and TimeLimit are the second net, for a bug or a lost database connection.
 """
 

@@ -22,7 +22,7 @@ def generate_daily_report(day: str | None = None) -> int:
 
 @dramatiq.actor(**ROUTINE)
 def build_missing_reports() -> int:
-    """The sweep: builds what a lost message, or another midnight than UTC's, has left."""
+    """The sweep: builds reports that a lost message left out, or that another midnight than UTC's needs."""
     return _build_missing()
 
 
@@ -34,7 +34,7 @@ def _build_missing() -> int:
 
 
 def _build_one(day: str) -> int:
-    """A day that cannot be reported on will not become one by trying again."""
+    """A day without a possible report will not change with another attempt."""
     try:
         reports.build(date.fromisoformat(day))
     except (ValueError, CannotReport) as error:

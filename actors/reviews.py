@@ -7,7 +7,7 @@ from commerce.reviews import service as reviews
 from config.messaging.nudges import nudge
 
 REQUEST_S = 300.0
-"""One message asks for so long, half of the actors' time limit; the next message goes on where it stopped."""
+"""Time limit for one message, half of the actors' time limit; the next message continues."""
 
 
 @dramatiq.actor(**ROUTINE)

@@ -1,4 +1,4 @@
-"""Where Prometheus finds the web's metrics."""
+"""The URL of the web's metrics."""
 
 from django.urls import path
 

@@ -9,5 +9,5 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Warn about settings that have no effect any more."""
+        """Warn about removed settings that are still set."""
         removed.warn()

@@ -1,7 +1,7 @@
 """Work that its caller must not wait for: a bounded queue and one thread per process.
 
-`offer` never blocks and never raises. An item that finds the queue full is dropped and counted. A forked process begins
-with an empty queue and a thread of its own. `flush` drains the queue at the end of a process.
+`offer` never blocks and never raises. If the queue is full, the item is dropped and counted. A forked process begins
+with an empty queue and its own thread. `flush` drains the queue at the end of a process.
 """
 
 import logging
@@ -17,10 +17,10 @@ Item = TypeVar("Item")
 
 
 class Background(Generic[Item]):
-    """Subclasses define `work`, which gets up to `batch` items at a time, the oldest first.
+    """Subclasses define `work`, which gets up to `batch` items at a time, oldest first.
 
-    The thread wakes up when a batch waits, and after `every_s` seconds in any case; without `every_s` it never wakes up
-    for an empty queue.
+    The thread wakes up when a batch waits, and every `every_s` seconds. Without `every_s` an empty queue never wakes it
+    up.
     """
 
     def __init__(self, name: str, size: int, batch: int = 1, every_s: float | None = None) -> None:
@@ -30,13 +30,13 @@ class Background(Generic[Item]):
         os.register_at_fork(after_in_child=self.begin)
 
     def begin(self) -> None:
-        """Start empty: in a new process, also after a fork, which copies the object but not its thread."""
+        """Start empty: in a new process, and after a fork, which copies the object but not its thread."""
         self._waiting: deque[Item] = deque()
         self._enough, self._lock = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
 
     def offer(self, item: Item) -> None:
-        """Hand over an item; dropped and counted if the queue is full."""
+        """Hand over an item; it is dropped and counted if the queue is full."""
         self._ensure_thread()
         if len(self._waiting) >= self.size:
             return self.drop(1, "full")
@@ -53,15 +53,16 @@ class Background(Generic[Item]):
             time.sleep(0.01)
 
     def work(self, items: list[Item]) -> bool:
-        """Work on these items, or on none when `every_s` is over; False if they must wait for another `every_s`."""
+        """Work on these items, or on none when `every_s` has passed. Returns False if they must wait for another
+        `every_s`."""
         raise NotImplementedError
 
     def drop(self, items: int, _why: str) -> None:
-        """Count what is not worked on."""
+        """Count items that are not worked on."""
         self.dropped += items
 
     def _ensure_thread(self) -> None:
-        """Only a process that has work gets a thread."""
+        """Start the thread with the first item: an idle process needs none."""
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
@@ -76,7 +77,7 @@ class Background(Generic[Item]):
                 time.sleep(self.every_s or 0)
 
     def _drain(self) -> bool:
-        """Only this thread takes items out, and only after the work: an item in hand still counts as waiting."""
+        """Only this thread removes items, and only after the work: an item in work still counts as waiting."""
         if not self._waiting:
             return self._work([])
         while items := [self._waiting[number] for number in range(min(self.batch, len(self._waiting)))]:
@@ -87,7 +88,7 @@ class Background(Generic[Item]):
         return True
 
     def _work(self, items: list[Item]) -> bool:
-        """A mistake in `work` costs its items, not the thread."""
+        """An exception in `work` costs its items, not the thread."""
         try:
             return self.work(items)
         except Exception as error:

@@ -1,8 +1,8 @@
-"""Logs: one event per line, with the ids one searches for.
+"""Logs: one event per line, with the ids to search for.
 
 An event has a constant name (`payment.succeeded`) and its data in fields (`extra={"payment": 17}`), ids and not
-objects. In production a line is one JSON object, in development a sentence to read. The order, payment and message that
-a thread is busy with are added to everything it logs meanwhile (`about`).
+objects. In production a line is one JSON object, in development a readable sentence. `log_context` adds the order,
+payment and message in work to everything that the thread logs.
 """
 
 import contextvars
@@ -27,7 +27,7 @@ _PLAIN = "\033[0m"
 
 @contextmanager
 def log_context(**ids: Any) -> Iterator[None]:
-    """Add these ids to everything that is logged inside the block."""
+    """Add these ids to every log line inside the block."""
     token = _context.set({**_context.get(), **ids})
     try:
         yield
@@ -36,12 +36,12 @@ def log_context(**ids: Any) -> Iterator[None]:
 
 
 def context_ids() -> Mapping[str, Any]:
-    """What this thread is busy with, as `about` was told."""
+    """The ids that `log_context` has set in this thread."""
     return _context.get()
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """The data of this event, then the ids of the work at hand."""
+    """The data of this event, then the ids of `log_context`."""
     own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     return own | {name: value for name, value in _context.get().items() if name not in own}
 
@@ -63,9 +63,9 @@ class JsonLines(logging.Formatter):
 
 
 class Readable(logging.Formatter):
-    """`12:30:05 payment.succeeded  payment=17 order=…`; if something is wrong the level stands before the event.
+    """`12:30:05 payment.succeeded  payment=17 order=…`; the level stands before the event if something is wrong.
 
-    For a person who watches: the message ids, which only a search needs, are left out.
+    Message ids are left out: only a search needs them.
     """
 
     coloured = True
@@ -94,8 +94,8 @@ class Plain(Readable):
 class SharedFile(logging.handlers.WatchedFileHandler):
     """Append lines to a file that several processes share. Open it again after logrotate has renamed it.
 
-    Each line is one write to a file opened with O_APPEND, so lines of two processes never mix. Trouble with the file
-    (a full disk, a lost directory) is said once on standard error, and never reaches the code that logs.
+    Each line is one write to a file opened with O_APPEND, so lines of two processes never mix. Trouble with the file (a
+    full disk, a lost directory) is reported once on standard error, and never reaches the code that logs.
     """
 
     def __init__(self, filename: str) -> None:
@@ -119,7 +119,7 @@ class SharedFile(logging.handlers.WatchedFileHandler):
 
 
 def configuration(style: str, level: str, file: str = "") -> dict[str, Any]:
-    """Return Django's LOGGING: all lines go to standard error, and to the file if there is one.
+    """Return Django's LOGGING: all lines go to standard error, and to the file if one is set.
 
     Libraries log only when something is wrong.
     """
@@ -142,11 +142,11 @@ def configuration(style: str, level: str, file: str = "") -> dict[str, Any]:
         "loggers": {
             **{name: {"level": "WARNING"} for name in quiet},
             "django": {"handlers": [], "level": "WARNING", "propagate": True},
-            # A wrong address or a sold-out product is the visitor's business; 5xx are ours.
+            # A wrong address or a sold-out product is not our fault; a 5xx is.
             "django.request": {"level": "ERROR"},
-            # It tells of every message that was too old; after an hour without workers those are thousands.
+            # Dramatiq logs every message that was too old; after an hour without workers those are thousands.
             "dramatiq.worker.WorkerThread": {"level": "ERROR"},
-            # pika tells every step of a refused connection; who publishes or consumes says it once.
+            # pika logs every step of a refused connection; our publisher and consumers log it once.
             "pika": {"level": "CRITICAL"},
         },
     }

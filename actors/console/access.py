@@ -1,7 +1,7 @@
-"""Who may see the console, act in it, and configure with it.
+"""Permissions to see the console, to act in it, and to configure with it.
 
-Three permissions on `Console`, a model without a table. What belongs to another room also needs that room's own
-permission: a person who may act in the console, but not change payments, cannot change them here either.
+They belong to `Console`, a model without a table. Actions of other apps also need those apps' permissions: a user who
+may act in the console, but not change payments, cannot change them here either.
 """
 
 from collections.abc import Iterable
@@ -24,9 +24,9 @@ _ACTS = (
 _CONFIGURES = (*_ACTS, CONFIGURE, "billing.change_accountstate")
 
 ROLES = {"Console: read": _READS, "Console: act": _ACTS, "Console: configure": _CONFIGURES}
-"""Groups that `manage.py consoleroles` makes. None of them may give money back: that is `billing.add_refund`."""
+"""Groups that `manage.py consoleroles` creates. None of them may refund money: that is `billing.add_refund`."""
 
 
 def may(user: Any, permissions: Iterable[str]) -> bool:
-    """All of them; superusers may everything."""
+    """Does the user have all of them? Superusers do."""
     return bool(user.has_perms(tuple(permissions)))

@@ -1,7 +1,7 @@
-"""Everything that a person can do in the console, and how the console does it.
+"""All actions of the console, and the view that runs them.
 
-The actions belong to the packages that do the work; here they get the console's own permissions on top. What moves
-money has pages of its own in the admin (`billing.admin.resolutions`).
+The actions belong to the packages that do the work; here they also get the console's permissions. Actions that move
+money have their own pages in the admin (`billing.admin.resolutions`).
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def _sweep(kind: Kind, by: str) -> None:
 
 
 def _row(key: str) -> Subject | None:
-    """A key like `notification:17`. It needs the permission to change such rows: the console widens none."""
+    """A key like `notification:17`. It needs the permission to change such rows: the console grants none."""
     name, _colon, pk = key.partition(":")
     kind = kind_named(name)
     row = kind.trim(kind.due.appointments()).filter(pk=number_in(pk)).first() if kind else None
@@ -52,21 +52,21 @@ def _row(key: str) -> Subject | None:
 
 
 def _check_row(target: tuple[Kind, int], by: str) -> bool:
-    """A row whose due time is a promise is only worked off if it is due."""
+    """A row whose due time is a promise is worked on only if it is due."""
     kind, pk = target
     made_due = kind.may_be_early and kind.due.make_due(Q(pk=pk), AskedBy.OPERATOR) > 0
     nudge(kind.sweep)
     return made_due
 
 
-LOOK_NOW = Action(
-    "look-now", _("Look now"), _("The sweep works off what is due, without waiting for its next tick."), (ACT,),
-    _kind, _sweep, _("Sweeps that were asked to look now"),
+SWEEP_NOW = Action(
+    "look-now", _("Sweep now"), _("The sweep works off all due rows now, without waiting for its next tick."), (ACT,),
+    _kind, _sweep, _("Sweeps started"),
 )  # fmt: skip
-LOOK_AT = Action(
-    "look-at", _("Look now"), _("The row comes due at once, and the sweep is asked to look."), (ACT,),
-    _row, _check_row, _("Rows that are looked at now"),
-    _("Left alone: rows that have come to their end, or that may not be early"),
+CHECK_ROW = Action(
+    "look-at", _("Check now"), _("The row comes due at once, and the sweep starts."), (ACT,),
+    _row, _check_row, _("Rows that are checked now"),
+    _("Left alone: rows that are finished, or whose due time is a promise"),
 )  # fmt: skip
 
 # --- all of them -----------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def _here(*actions: Action, needs: tuple[str, ...] = (READ,)) -> Sequence[Action
 
 ACTIONS: tuple[Action, ...] = (
     *_here(
-        LOOK_NOW, LOOK_AT, of_jobs.JOB_AGAIN, of_jobs.LETTER_AGAIN, of_jobs.LETTER_DROP, of_jobs.RUN_NOW,
+        SWEEP_NOW, CHECK_ROW, of_jobs.RERUN_JOB, of_jobs.RESEND_DEAD_LETTER, of_jobs.DROP_DEAD_LETTER, of_jobs.RUN_NOW,
         of_jobs.PAUSE_QUEUE, of_jobs.RESUME_QUEUE, of_jobs.PAUSE_ENTRY, of_jobs.RESUME_ENTRY,
     ),
     *_here(CHECK_PAYMENT, SEND_AGAIN, needs=(READ, ACT)),
@@ -87,7 +87,7 @@ ACTIONS: tuple[Action, ...] = (
 
 
 def act(request: HttpRequest, action: Action) -> HttpResponse:
-    """Take the keys and the way back from the button, then ask or do it. Raises PermissionDenied."""
+    """Read the keys and the way back from the button, then ask or do it. Raises PermissionDenied."""
     sent = request.POST if request.method == "POST" else request.GET
     keys, back = list(dict.fromkeys(sent.getlist("key"))), _way_back(request, sent.get("next", ""))
     if too_many(request, len(keys)):
@@ -97,12 +97,12 @@ def act(request: HttpRequest, action: Action) -> HttpResponse:
         context = {**admin.site.each_context(request), "stylesheet": "console/console.css", "bodyclass": "console"}
         hidden = [("next", back), *(("key", subject.key) for subject in subjects)]
         return perform(request, action, subjects, Place(back, _("Console"), context, hidden))
-    messages.warning(request, gettext("Nothing was done: nothing was chosen, or it is gone."))
+    messages.warning(request, gettext("Nothing was done: no row was chosen, or the rows are gone."))
     return HttpResponseRedirect(back)
 
 
 def _way_back(request: HttpRequest, wanted: str) -> str:
-    """To the page with the button, if it is one of ours."""
+    """The page with the button, if it is one of ours."""
     if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         return wanted
     return reverse("console:overview")

@@ -1,4 +1,4 @@
-"""The first page: what is wrong, the numbers beside it, and what people did last."""
+"""The first page: the findings, some numbers, and the latest actions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,12 +12,12 @@ from actors.operations.queries.timeseries import Slot
 from actors.operations.queries.work import Backlog
 from config.database.counts import total
 
-LATEST_ACTS = 8
+LATEST_ACTIONS = 8
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a member of the staff did, here or elsewhere in the admin."""
+    """An action of a staff member, here or elsewhere in the admin."""
 
     at: datetime
     by: str
@@ -37,7 +37,7 @@ class Overview:
     backlogs: list[Backlog] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     workers: int = 0
-    """Processes that run."""
+    """Running worker processes."""
 
     threads: int = 0
     busy: int = 0
@@ -45,7 +45,7 @@ class Overview:
 
     @property
     def is_calm(self) -> bool:
-        """Is nothing wrong?"""
+        """Are there no findings?"""
         return not self.findings
 
     @property
@@ -68,12 +68,12 @@ def overview() -> Overview:
         workers=len(seen.workers.living),
         threads=seen.workers.threads,
         busy=seen.workers.busy,
-        latest=_latest_acts(),
+        latest=_latest_actions(),
     )
 
 
-def _latest_acts() -> list[Done]:
-    entries = LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTS]
+def _latest_actions() -> list[Done]:
+    entries = LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTIONS]
     return [
         Done(entry.action_time, entry.user.get_username(), entry.get_change_message(), entry.object_repr)
         for entry in entries

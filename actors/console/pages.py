@@ -1,4 +1,4 @@
-"""Every page of the console: what it shows, and who may see it."""
+"""Every page of the console: its query, and its permissions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,31 +14,31 @@ from actors.kinds import kind_named
 from actors.operations.queries import jobs, mail, payment, payments, providers, queues, schedule, work, workers
 
 Facts = Callable[..., Any]
-"""Of the address's query, and what the path names; None: there is no such page."""
+"""Arguments: the query of the URL, and the name in its path. Returns None if there is no such page."""
 
 TICKS = 30
-"""The page of the schedule draws so many of the last ticks of an entry."""
+"""Last ticks that the page of the schedule draws for each entry."""
 
 WORKERS = 100
-"""The page of workers shows so many processes."""
+"""Processes that the page of workers shows."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page. Its part that is refreshed is the template `console/parts/<name>.html`."""
+    """One page. The template `console/parts/<name>.html` is its part that refreshes."""
 
     name: str
     title: Promise
     path: str
     facts: Facts
     needs: tuple[str, ...] = ()
-    """Besides the permission to read the console."""
+    """Permissions besides the one to read the console."""
 
     tab: str = ""
-    """The page it belongs to; empty: it has a tab of its own."""
+    """The page that it belongs to; empty if it has its own tab."""
 
     has_top: bool = False
-    """Is there something above that is not refreshed, like a form in which somebody types?"""
+    """Does it have a part above that does not refresh, like a search form?"""
 
     @property
     def part(self) -> str:
@@ -50,7 +50,7 @@ class Page:
 
     @property
     def under(self) -> str:
-        """The name of the tab that is marked."""
+        """The name of the active tab."""
         return self.tab or self.name
 
 

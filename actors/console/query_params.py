@@ -1,16 +1,16 @@
-"""What somebody typed into an address, made harmless."""
+"""Parameters of a URL, made safe."""
 
 from django.http import QueryDict
 
-LONGEST = 200
+MAX_CHARS = 200
 
 
 def word(query: QueryDict, name: str) -> str:
-    """What was written, without what no database takes; empty if nothing was."""
-    return query.get(name, "").replace("\0", "").strip()[:LONGEST]
+    """The text, without characters that no database takes; empty if missing."""
+    return query.get(name, "").replace("\0", "").strip()[:MAX_CHARS]
 
 
 def number(query: QueryDict, name: str) -> int | None:
-    """The number of a row; None if it is none."""
+    """The id of a row; None if it is not one."""
     text = query.get(name, "")
     return int(text) if text.isdecimal() and len(text) <= 18 else None

@@ -1,4 +1,4 @@
-"""The addresses of the console, below /admin/console/."""
+"""The URLs of the console, below /admin/console/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""A page of the console three ways: whole, only what is refreshed, and as JSON (`?as=json`)."""
+"""A page of the console in three forms: whole, only its refreshed part, and as JSON (`?as=json`)."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from actors.console.access import READ, may
 from actors.console.actions import ACTIONS, act
 from actors.console.pages import PAGES, Page
-from actors.operations.queries.queues import ask_anew
+from actors.operations.queries.queues import expire
 from actors.operations.serialize import plain
 from config.actions import Action
 
@@ -25,13 +25,13 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing but our own files: whatever a hostile text in a row may be, no browser runs it."""
+"""Only our own files: a browser runs nothing from a hostile text in a row."""
 
 View = Callable[..., HttpResponse]
 
 
 def page_view(page: Page) -> View:
-    """The view of a page, for members of the staff who may see it."""
+    """The view of a page, for staff with its permissions."""
 
     @require_safe
     def view(request: HttpRequest, **path: Any) -> HttpResponse:
@@ -48,7 +48,7 @@ def page_view(page: Page) -> View:
 
 
 def action_view(action: Action) -> View:
-    """The view of an action. The page that is shown next must not show dead letters that have just gone."""
+    """The view of an action. The next page must not show dead letters that have just gone."""
 
     @require_http_methods(["GET", "HEAD", "POST"])
     def view(request: HttpRequest) -> HttpResponse:
@@ -56,7 +56,7 @@ def action_view(action: Action) -> View:
             return act(request, action)
         finally:
             if request.method == "POST":
-                ask_anew()
+                expire()
 
     return _guarded(view)
 
@@ -99,7 +99,7 @@ def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
 
 
 def _here(request: HttpRequest) -> str:
-    """The page's own address, whichever part of it was asked for."""
+    """The page's own URL, for each of its forms."""
     query = request.GET.copy()
     query.pop("part", None)
     return f"{request.path}?{query.urlencode()}" if query else request.path

@@ -1,1 +1,1 @@
-"""What Prometheus reads: the pages, the messages of workers, the schedule, and the queues."""
+"""Metrics for Prometheus: the pages, the messages of workers, the schedule, and the queues."""

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads: what was counted, and what is read in this moment."""
+"""The page that Prometheus reads: the counted series, and the series read at each scrape."""
 
 import logging
 import time
@@ -9,19 +9,19 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metri
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from actors.metrics.timeouts import HANG_UP_S, one_reader, short_patience
+from actors.metrics.timeouts import HANG_UP_S, limited_waits, one_reader
 from config.health.server import Response
 from config.metrics import files
 from config.metrics.registry import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
 
-TOOK = reading("tillkeeper_reader_seconds", "How long it took to read these series just now.", "reader")
-UP = reading("tillkeeper_reader_up", "1 if these series could be read just now, 0 if not.", "reader")
+READER_SECONDS = reading("tillkeeper_reader_seconds", "Duration of the last read of these series.", "reader")
+READER_UP_GAUGE = reading("tillkeeper_reader_up", "1 if the last read of these series succeeded, else 0.", "reader")
 
 log = logging.getLogger(__name__)
 
 
 def metrics_page(*sources: str) -> Response:
-    """All that this process and its siblings have counted, and what is read from the `sources`."""
+    """All counts of this process and its siblings, and the series read from `sources`."""
     whole = CollectorRegistry()
     _counted(whole)
     whole.register(_Read(sources))
@@ -29,12 +29,12 @@ def metrics_page(*sources: str) -> Response:
 
 
 def of_web() -> Response:
-    """Beside the web's own: all that the database can tell, whoever else is alive."""
+    """The web's counts, and every series from the database, with or without workers."""
     return metrics_page(DATABASE)
 
 
 def of_everything() -> Response:
-    """The embedded mode is all of it in one process."""
+    """All series: the embedded mode is one process."""
     return metrics_page(DATABASE, BROKER)
 
 
@@ -54,23 +54,23 @@ class _Read:
 
     def _values(self) -> Iterator[Value]:
         for source in self._sources:
-            with short_patience() if source == DATABASE else nullcontext():
+            with limited_waits() if source == DATABASE else nullcontext():
                 yield from _read_all({name: each for name, each in READERS.items() if each.source == source})
 
 
 def _read_all(readers: Mapping[str, Reader]) -> Iterator[Value]:
-    """One after the other; once a source has cost too much time, the others are not begun."""
+    """Read one after the other. When a source has used its time, its remaining readers are not started."""
     last_start = time.perf_counter() + HANG_UP_S
     for name, each in readers.items():
         started = time.perf_counter()
         values = _read(name, each) if started < last_start else None
         yield from values or ()
-        yield TOOK, (name,), time.perf_counter() - started
-        yield UP, (name,), float(values is not None)
+        yield READER_SECONDS, (name,), time.perf_counter() - started
+        yield READER_UP_GAUGE, (name,), float(values is not None)
 
 
 def _counted(whole: CollectorRegistry) -> None:
-    """Of several processes, or of this one."""
+    """The counts of several processes, or of this one."""
     if directory := files.current():
         MultiProcessCollector(whole, str(directory))  # type: ignore[no-untyped-call]
     else:
@@ -78,7 +78,7 @@ def _counted(whole: CollectorRegistry) -> None:
 
 
 def _read(name: str, each: Reader) -> list[Value] | None:
-    """None if it failed: what was counted must reach Prometheus all the same."""
+    """None if it failed: the counted series must reach Prometheus anyway."""
     try:
         with one_reader() if each.source == DATABASE else nullcontext():
             return list(each.read())

@@ -1,4 +1,4 @@
-"""The queues, as the broker itself tells of them; true with no worker alive."""
+"""Metrics of the queues, read from the broker; correct even without workers."""
 
 from collections.abc import Iterator
 
@@ -7,23 +7,23 @@ from dramatiq.common import xq_name
 from actors.operations import broker
 from config.metrics.registry import BROKER, Value, reader, reading
 
-READY = reading(
-    "tillkeeper_queue_messages", "Messages that wait in the queue; .XQ holds the dead letters of a week.", "queue"
+MESSAGES_GAUGE = reading(
+    "tillkeeper_queue_messages", "Messages waiting in the queue; .XQ holds the dead letters of a week.", "queue"
 )
-CONSUMERS = reading("tillkeeper_queue_consumers", "How many processes read the queue.", "queue")
-OLDEST = reading(
+CONSUMERS_GAUGE = reading("tillkeeper_queue_consumers", "Number of processes that read the queue.", "queue")
+OLDEST_SECONDS = reading(
     "tillkeeper_queue_oldest_seconds",
-    "How long the message at its head has waited; 0 if it is empty, no series where RabbitMQ is not asked for it.",
+    "Wait of the message at its head; 0 if the queue is empty, no series without BROKER_METRICS_URL.",
     "queue",
 )
 
 
 @reader(BROKER)
 def queues() -> Iterator[Value]:
-    """Of the queues that actors declare. Raises BrokerSilent."""
+    """The series of all declared queues. Raises BrokerSilent."""
     for queue in broker.queues():
-        yield READY, (queue.name,), queue.ready
-        yield READY, (xq_name(queue.name),), queue.dead
-        yield CONSUMERS, (queue.name,), queue.consumers
+        yield MESSAGES_GAUGE, (queue.name,), queue.ready
+        yield MESSAGES_GAUGE, (xq_name(queue.name),), queue.dead
+        yield CONSUMERS_GAUGE, (queue.name,), queue.consumers
         if queue.oldest_s is not None or not queue.ready:
-            yield OLDEST, (queue.name,), queue.oldest_s or 0.0
+            yield OLDEST_SECONDS, (queue.name,), queue.oldest_s or 0.0

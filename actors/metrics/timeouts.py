@@ -1,7 +1,7 @@
-"""How long the page waits for the database: never longer than Prometheus waits for the page.
+"""Timeouts for the metrics page: it answers before Prometheus gives up.
 
-PostgreSQL ends a statement that takes long by itself. A server that is frozen ends nothing, and its host's kernel goes
-on confirming what we send, so no timeout of TCP helps either. What is waited for too long is hung up on from here.
+PostgreSQL ends a slow statement by itself. A frozen server ends nothing, and its kernel still confirms our packets, so
+TCP timeouts do not help either. A watchdog thread therefore cuts the connection.
 """
 
 import os
@@ -15,20 +15,20 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 STATEMENT_MS = 1_500
-"""So long PostgreSQL may work on a statement of a reader."""
+"""PostgreSQL's timeout for a statement of a reader."""
 
 HANG_UP_S = 2.0
-"""After it, and after each such time again, the connection is cut. No reader begins later than that."""
+"""After this time, and after each further one, the connection is cut. No reader starts later."""
 
 CONNECT_S = 2
-"""So long connecting may take, the least that libpq knows. With HANG_UP_S before it, the page comes within 5 s."""
+"""Timeout for connecting, the least that libpq knows. With HANG_UP_S before it, the page comes within 5 s."""
 
 
 @contextmanager
-def short_patience() -> Iterator[None]:
-    """What the block waits for from PostgreSQL ends, if need be in a `django.db.Error`.
+def limited_waits() -> Iterator[None]:
+    """Limit the block's waits for PostgreSQL. An exceeded limit raises a `django.db.Error`.
 
-    SQLite cannot hang, and in a transaction the connection is not ours to cut: there it does nothing.
+    It does nothing for SQLite, which cannot hang, and inside a transaction, whose connection is not ours to cut.
     """
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         yield
@@ -39,9 +39,8 @@ def short_patience() -> Iterator[None]:
 
 @contextmanager
 def one_reader() -> Iterator[None]:
-    """A transaction, so that one that fails spoils no other. PostgreSQL ends its statements early, and compiles none:
-    that takes longer than they do.
-    """
+    """A transaction, so that a failing reader does not spoil the others. PostgreSQL gets a short timeout and does not
+    compile the statements: compiling takes longer than they do."""
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
@@ -63,7 +62,7 @@ def _quick_to_connect(ours: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper
 
 @contextmanager
 def _watchdog(watched: BaseDatabaseWrapper) -> Iterator[None]:
-    """Nothing is cut any more once the block has ended."""
+    """Cut nothing after the end of the block."""
     over = threading.Event()
 
     def watch() -> None:
@@ -80,7 +79,7 @@ def _watchdog(watched: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _hang_up(line: "psycopg.Connection[object] | None") -> None:
-    """Whoever waits for an answer on this line learns that it has ended. It may not be open yet, or no longer."""
+    """The waiting thread sees the end of its connection. The connection may not be open yet, or closed already."""
     if line is not None:
         with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(line.fileno())) as wire:
             wire.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""The web's page, for those who may read it."""
+"""The web's metrics page, for permitted networks."""
 
 import logging
 from ipaddress import ip_address
@@ -24,7 +24,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _is_allowed(request: HttpRequest) -> bool:
-    """A proxy that we do not know makes strangers look like neighbours: it and they have the same address."""
+    """An unknown proxy makes strangers look like neighbours: all have its address."""
     forwarded_for = request.headers.get("X-Forwarded-For", "")
     if forwarded_for and not settings.TRUSTED_PROXIES:
         return False

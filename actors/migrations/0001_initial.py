@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "console",
                 "permissions": [
                     ("console_read", "May see the console"),
-                    ("console_act", "May act in the console: look now, run again, send again"),
+                    ("console_act", "May act in the console: check now, run again, send again"),
                     ("console_configure", "May pause queues and schedules, and switch providers, in the console"),
                 ],
                 "managed": False,
@@ -60,17 +60,17 @@ class Migration(migrations.Migration):
                 (
                     "error",
                     models.CharField(
-                        blank=True, editable=False, help_text="Its class and what it says.", max_length=300
+                        blank=True, editable=False, help_text="Its class and message.", max_length=300
                     ),
                 ),
-                ("traceback", models.TextField(blank=True, editable=False, help_text="Its end.")),
+                ("traceback", models.TextField(blank=True, editable=False, help_text="The end of the traceback.")),
                 ("began_at", models.DateTimeField(editable=False)),
                 ("ended_at", models.DateTimeField(editable=False)),
                 (
                     "waited_s",
                     models.FloatField(
                         editable=False,
-                        help_text="From sending to beginning; of a later attempt, from the failure before it.",
+                        help_text="From sending to the start; for a later attempt, from the failure before it.",
                     ),
                 ),
                 (
@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "fired_by",
-                    models.CharField(editable=False, help_text="The scheduler that was first.", max_length=32),
+                    models.CharField(editable=False, help_text="The scheduler that fired it.", max_length=32),
                 ),
                 (
                     "paused",
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                         db_default=False,
                         default=False,
                         editable=False,
-                        help_text="Nobody was nudged: the entry was paused.",
+                        help_text="The entry was paused: no nudge was sent.",
                     ),
                 ),
             ],
@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
                 (
                     "release",
                     models.CharField(
-                        blank=True, editable=False, help_text="RELEASE, as it was set there.", max_length=64
+                        blank=True, editable=False, help_text="RELEASE of that process.", max_length=64
                     ),
                 ),
                 (
@@ -193,7 +193,7 @@ class Migration(migrations.Migration):
                 (
                     "fetched",
                     models.PositiveIntegerField(
-                        default=0, editable=False, help_text="Messages in memory, not begun yet."
+                        default=0, editable=False, help_text="Messages in memory, not started yet."
                     ),
                 ),
                 (
@@ -203,27 +203,27 @@ class Migration(migrations.Migration):
                 (
                     "done",
                     models.PositiveBigIntegerField(
-                        default=0, editable=False, help_text="Runs that ended well, since its start."
+                        default=0, editable=False, help_text="Successful runs since its start."
                     ),
                 ),
                 (
                     "failed",
                     models.PositiveBigIntegerField(
-                        default=0, editable=False, help_text="Runs that failed, since its start."
+                        default=0, editable=False, help_text="Failed runs since its start."
                     ),
                 ),
                 (
                     "unrecorded",
                     models.PositiveBigIntegerField(
-                        default=0, editable=False, help_text="Runs that are missing in the history, since its start."
+                        default=0, editable=False, help_text="Runs missing in the history since its start."
                     ),
                 ),
                 ("started_at", models.DateTimeField(editable=False)),
-                ("seen_at", models.DateTimeField(editable=False, help_text="Its last sign of life.")),
+                ("seen_at", models.DateTimeField(editable=False, help_text="Its last heartbeat.")),
                 (
                     "stopped_at",
                     models.DateTimeField(
-                        editable=False, help_text="Empty: it runs, or did not stop properly.", null=True
+                        editable=False, help_text="Empty if it runs or did not stop properly.", null=True
                     ),
                 ),
             ],

@@ -1,4 +1,4 @@
-"""What the background work writes about itself."""
+"""Records about the background work itself."""
 
 from actors.models.console import Console
 from actors.models.job import Job

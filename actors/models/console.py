@@ -1,4 +1,4 @@
-"""What the console's permissions hang on."""
+"""The model behind the console's permissions."""
 
 from typing import ClassVar
 
@@ -6,14 +6,14 @@ from django.db import models
 
 
 class Console(models.Model):
-    """No table: the console shows what stands in other tables. Its permissions are given to people and groups."""
+    """A model without a table: the console shows rows of other tables. Users and groups get its permissions."""
 
     class Meta:
         managed = False
         default_permissions = ()
         permissions: ClassVar = [
             ("console_read", "May see the console"),
-            ("console_act", "May act in the console: look now, run again, send again"),
+            ("console_act", "May act in the console: check now, run again, send again"),
             ("console_configure", "May pause queues and schedules, and switch providers, in the console"),
         ]
         verbose_name = "console"

@@ -6,10 +6,10 @@ from django.db import models
 
 
 class Job(models.Model):
-    """One run of an actor that did something, failed, or was not let run. A run that found nothing leaves no row."""
+    """One run of an actor that did something, failed, or was refused. A run that found nothing leaves no row."""
 
     class Outcome(models.TextChoices):
-        """What came of the run."""
+        """The outcome of a run."""
 
         DONE = "done"
         RETRIED = "retried", "failed, will run again"
@@ -26,12 +26,12 @@ class Job(models.Model):
     args = models.TextField(editable=False, help_text="JSON: a list of positional and a mapping of named arguments.")
     attempt = models.PositiveIntegerField(editable=False, help_text="1 for the first run of the message.")
     outcome = models.CharField(max_length=16, choices=Outcome, editable=False)
-    error = models.CharField(max_length=300, blank=True, editable=False, help_text="Its class and what it says.")
-    traceback = models.TextField(blank=True, editable=False, help_text="Its end.")
+    error = models.CharField(max_length=300, blank=True, editable=False, help_text="Its class and message.")
+    traceback = models.TextField(blank=True, editable=False, help_text="The end of the traceback.")
     began_at = models.DateTimeField(editable=False)
     ended_at = models.DateTimeField(editable=False)
     waited_s = models.FloatField(
-        editable=False, help_text="From sending to beginning; of a later attempt, from the failure before it."
+        editable=False, help_text="From sending to the start; for a later attempt, from the failure before it."
     )
     worker = models.CharField(max_length=96, editable=False, help_text="The name of the worker process.")
 
@@ -50,7 +50,7 @@ class Job(models.Model):
 
     @property
     def took_s(self) -> float:
-        """How long it ran, in seconds."""
+        """Its duration, in seconds."""
         return (self.ended_at - self.began_at).total_seconds()
 
     @property

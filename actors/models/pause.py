@@ -1,4 +1,4 @@
-"""What an operator has told to rest."""
+"""Queues and schedule entries that an operator has paused."""
 
 from typing import ClassVar
 
@@ -7,10 +7,10 @@ from django.db.models.functions import Now
 
 
 class Pause(models.Model):
-    """A queue that no worker takes messages from, or a schedule entry that is not fired. Gone: work goes on."""
+    """A queue that workers do not read, or a schedule entry that is not fired. Deleting the row resumes it."""
 
     class Kind(models.TextChoices):
-        """What rests."""
+        """The kind of thing that is paused."""
 
         QUEUE = "queue"
         SCHEDULE = "schedule"

@@ -1,4 +1,4 @@
-"""Messages whose worker did not come back."""
+"""Redelivered messages, whose worker may have died."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 class Redelivery(models.Model):
     """One start of a message that the broker had delivered before. The end of that run deletes it.
 
-    What is left are starts without an end, and `actors/runtime/quarantine.py` says which of them were deaths.
+    The rows that stay are starts without an end; `actors/runtime/quarantine.py` decides which of them are deaths.
     """
 
     message_id = models.CharField(max_length=64, editable=False)

@@ -12,9 +12,9 @@ class Tick(models.Model):
     schedule = models.CharField(max_length=64)
     due_at = models.DateTimeField()
     fired_at = models.DateTimeField(db_default=Now(), editable=False)
-    fired_by = models.CharField(max_length=32, editable=False, help_text="The scheduler that was first.")
+    fired_by = models.CharField(max_length=32, editable=False, help_text="The scheduler that fired it.")
     paused = models.BooleanField(
-        db_default=False, default=False, editable=False, help_text="Nobody was nudged: the entry was paused."
+        db_default=False, default=False, editable=False, help_text="The entry was paused: no nudge was sent."
     )
 
     class Meta:

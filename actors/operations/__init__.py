@@ -1,5 +1,9 @@
-"""What operators ask, and the answers: one read model for the console, `manage.py jobs` and `/metrics`.
+"""The read model for operators: each question is answered once, here.
 
-`queries/` asks the database and the broker, and returns typed answers. `findings/` draws from them what is wrong, since
-when, and what helps. `cli/` holds the words of `manage.py jobs`. `serialize.py` makes JSON of any answer.
+The console, `manage.py jobs` and `/metrics` all show these answers, so they cannot disagree.
+
+* `queries/` reads the database and the broker, and returns typed answers.
+* `findings/` lists what is wrong: since when, and what helps.
+* `actions.py` does what an operator may do; `pauses.py` and `dead_letters.py` hold the rules.
+* `cli/` holds the subcommands of `manage.py jobs`. `serialize.py` turns any answer into JSON.
 """

@@ -1,4 +1,4 @@
-"""What a person can do to jobs, queues and the schedule, in the console and with `manage.py jobs` alike."""
+"""The actions on jobs, queues and the schedule, for the console and for `manage.py jobs`."""
 
 from functools import partial
 from typing import Any
@@ -17,18 +17,18 @@ from config.messaging.nudges import nudge
 ACT, CONFIGURE = "actors.console_act", "actors.console_configure"
 
 OF_QUEUE, OF_ACTOR = "queue:", "actor:"
-"""Keys with these beginnings mean all dead letters of a queue, or of an actor."""
+"""A key with this prefix means all dead letters of a queue, or of an actor."""
 
 KEY_CHARS = 400
 
 
 def named(key: str, name: str, target: Any = None) -> Subject:
-    """A subject that has a name and no row: it stands in the history of the console."""
+    """A subject with a name and no row; the console's history records it."""
     return Subject(key, name, Console(pk=key), target)
 
 
 def known(kind: Pause.Kind) -> set[str]:
-    """The names that can be paused or resumed; also those that were paused before they were taken out of the code."""
+    """The names that can be paused or resumed, and those that are still paused but gone from the code."""
     declared = queue_names() if kind == pauses.QUEUE else [entry.actor for entry in table()]
     return {*declared, *pauses.paused(kind)}
 
@@ -41,8 +41,8 @@ def _entry(key: str) -> Subject | None:
     return named(key, key) if key in known(pauses.SCHEDULE) else None
 
 
-def _letter(key: str) -> Subject | None:
-    """Only the broker knows whether it is still there."""
+def _dead_letter(key: str) -> Subject | None:
+    """Only the broker knows whether the dead letter still exists."""
     if not key or len(key) > KEY_CHARS:
         return None
     if key.startswith(OF_QUEUE):
@@ -60,44 +60,44 @@ def _run_again(job_id: int, by: str) -> str:
     return history.run_again(Job.objects.get(pk=job_id))
 
 
-JOB_AGAIN = Action(
+RERUN_JOB = Action(
     "job-again", _("Run again"), _("The same actor with the same arguments, as a new message."), (ACT,),
     row_of(Job), _run_again, _("Jobs that are run again"), named=lambda job: f"{job.actor} {job.args}",
 )  # fmt: skip
 PAUSE_QUEUE = Action(
     "pause-queue", _("Pause"),
-    _("Workers take nothing from it any more; what runs is finished. What is due stays due, and nothing is lost."),
-    (CONFIGURE,), _queue, partial(pauses.pause, pauses.QUEUE), _("Queues that rest now"), _("Paused already"), Reason,
+    _("Workers stop taking its messages; running jobs finish. Due rows stay due, and nothing is lost."),
+    (CONFIGURE,), _queue, partial(pauses.pause, pauses.QUEUE), _("Queues paused"), _("Paused already"), Reason,
     stops=True,
 )  # fmt: skip
 RESUME_QUEUE = Action(
-    "resume-queue", _("Resume"), _("Workers take from it again."), (CONFIGURE,), _queue,
-    partial(pauses.resume, pauses.QUEUE), _("Queues that go on"), _("Not paused"),
+    "resume-queue", _("Resume"), _("Workers take its messages again."), (CONFIGURE,), _queue,
+    partial(pauses.resume, pauses.QUEUE), _("Queues resumed"), _("Not paused"),
 )  # fmt: skip
 PAUSE_ENTRY = Action(
     "pause-entry", _("Pause"),
-    _("It is not fired any more, and ticks that come due meanwhile are not made up for. Nudges still bring work."),
-    (CONFIGURE,), _entry, partial(pauses.pause, pauses.SCHEDULE), _("Entries that rest now"), _("Paused already"),
+    _("It is not fired any more. Missed ticks are not caught up. Nudges still bring work."),
+    (CONFIGURE,), _entry, partial(pauses.pause, pauses.SCHEDULE), _("Schedule entries paused"), _("Paused already"),
     Reason, stops=True,
 )  # fmt: skip
 RESUME_ENTRY = Action(
-    "resume-entry", _("Resume"), _("It is fired again, from its next tick on."), (CONFIGURE,), _entry,
-    partial(pauses.resume, pauses.SCHEDULE), _("Entries that go on"), _("Not paused"),
+    "resume-entry", _("Resume"), _("It is fired again, from its next tick."), (CONFIGURE,), _entry,
+    partial(pauses.resume, pauses.SCHEDULE), _("Schedule entries resumed"), _("Not paused"),
 )  # fmt: skip
 RUN_NOW = Action(
-    "run-now", _("Run now"), _("It runs once more, besides its schedule."), (ACT,),
+    "run-now", _("Run now"), _("It runs once, in addition to its schedule."), (ACT,),
     lambda key: _entry(key) if key in {entry.actor for entry in table()} else None,
-    lambda actor, by: nudge(actor), _("Entries that were asked to run now"),
+    lambda actor, by: nudge(actor), _("Schedule entries started"),
 )  # fmt: skip
-LETTER_AGAIN = Action(
-    "letter-again", _("Send again"), _("Each becomes a new message with a clean record."), (ACT,), _letter,
-    lambda which, by: dead_letters.send_again(which), _("Dead letters that were sent again"),
+RESEND_DEAD_LETTER = Action(
+    "letter-again", _("Send again"), _("Each becomes a new message with a clean record."), (ACT,), _dead_letter,
+    lambda which, by: dead_letters.send_again(which), _("Dead letters sent again"),
     _("Gone already, or cannot be sent again"),
 )  # fmt: skip
-LETTER_DROP = Action(
+DROP_DEAD_LETTER = Action(
     "letter-drop", _("Drop"),
-    _("The messages are thrown away. The sweeps still find their rows if they are due."),
-    (ACT,), _letter, lambda which, by, why: dead_letters.drop(which), _("Dead letters dropped"), _("Gone already"),
+    _("The messages are deleted. The sweeps still find their rows if they are due."),
+    (ACT,), _dead_letter, lambda which, by, why: dead_letters.drop(which), _("Dead letters dropped"), _("Gone already"),
     Reason, stops=True,
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""What stands in the queues, asked without ever hanging, for both brokers.
+"""The state of the queues, for both brokers. A query never hangs.
 
-Depth and consumers come over AMQP, by declaring each queue passively. How many messages workers hold, and how old the
-oldest waiting one is, only RabbitMQ's plugin rabbitmq_prometheus tells; without BROKER_METRICS_URL they are None.
+Depth and consumers come over AMQP, by declaring each queue passively. Only RabbitMQ's plugin rabbitmq_prometheus knows
+how many messages workers hold, and how old the oldest waiting one is. Without BROKER_METRICS_URL both are None.
 """
 
 import re
@@ -28,7 +28,7 @@ LIMITS = {
     "socket_timeout": "2",
     "stack_timeout": "3",
     "blocked_connection_timeout": "3",
-    "heartbeat": "2",  # a broker that falls silent in between is given up after some 4 s
+    "heartbeat": "2",  # a broker that falls silent is given up after some 4 s
 }
 
 METRICS_TIMEOUT_S = 2.0
@@ -41,15 +41,15 @@ Message = dramatiq.Message[Any]
 
 
 class BrokerSilent(RefusedForAll):
-    """The broker does not answer; the message says which, and what to look at."""
+    """The broker does not answer. The message says which one, and what to check."""
 
 
 @dataclass(frozen=True)
 class QueueFacts:
-    """One queue. Retries that wait for their time are held by workers: they count as unacked of the delay queue only.
+    """One queue. Workers hold delayed retries: they count as unacked of the delay queue only.
 
-    `unacked`: messages that workers hold; `oldest_s`: how long the oldest of those that wait has been in the queue.
-    Both are None where nobody tells. A queue that does not exist yet holds nothing.
+    `unacked`: messages that workers hold; `oldest_s`: how long the oldest waiting message has been in the queue. Both
+    are None if unknown. A queue that does not exist yet counts as empty.
     """
 
     name: str
@@ -61,7 +61,7 @@ class QueueFacts:
 
 
 def queues() -> list[QueueFacts]:
-    """All queues that the actors use, by name. Takes some seconds at the most; raises BrokerSilent."""
+    """All queues of the actors, by name. Takes some seconds. Raises BrokerSilent."""
     broker = dramatiq.get_broker()
     if isinstance(broker, InMemory):
         return [_in_memory(broker, name) for name in queue_names()]
@@ -75,13 +75,13 @@ def queues() -> list[QueueFacts]:
 
 
 def queue_names() -> list[str]:
-    """The queues that the actors use; those for delays and dead letters belong to them."""
+    """The queues of the actors, without their delay and dead-letter queues."""
     return sorted(name for name in dramatiq.get_broker().get_declared_queues() if not name.endswith(".DQ"))
 
 
 @contextmanager
 def channel() -> Iterator[BlockingChannel]:
-    """A channel of its own, with confirms, on a connection that does not wait for long. Raises BrokerSilent."""
+    """A new channel, with confirms, on a connection with short timeouts. Raises BrokerSilent."""
     try:
         connection = pika.BlockingConnection(pika.URLParameters(_with_limits(settings.BROKER_URL)))
     except Exception as error:  # a silent peer raises errors outside of pika's own tree
@@ -98,12 +98,12 @@ def channel() -> Iterator[BlockingChannel]:
 
 
 def in_this_process() -> bool:
-    """Is the broker the one inside the process? Then another process sees other queues than the shop's."""
+    """Is the broker inside this process? Then other processes see other queues."""
     return isinstance(dramatiq.get_broker(), InMemory)
 
 
 def send(message: Message) -> None:
-    """Put a message into its queue now, for a person who waits for it. Raises BrokerSilent, or queue.Full in memory."""
+    """Put a message into its queue now, for a waiting person. Raises BrokerSilent, or queue.Full in memory."""
     broker = dramatiq.get_broker()
     if isinstance(broker, InMemory):
         broker.enqueue(message)
@@ -113,13 +113,13 @@ def send(message: Message) -> None:
 
 
 def publish(over: BlockingChannel, message: Message) -> None:
-    """Over a connection that gives up soon, unlike Dramatiq's own. Returns when RabbitMQ has confirmed."""
+    """Publish over a connection with short timeouts, unlike Dramatiq's own. Returns after RabbitMQ's confirm."""
     properties = pika.BasicProperties(delivery_mode=2, timestamp=int(time.time()))
     over.basic_publish("", message.queue_name, message.encode(), properties, mandatory=True)
 
 
 def refusal(queue: str, arguments: dict[str, Any]) -> str:
-    """Why RabbitMQ would not declare this queue; empty if it would, or if there is none yet. Raises BrokerSilent."""
+    """RabbitMQ's reason not to declare this queue; empty if it would, or if the queue is new. Raises BrokerSilent."""
     with channel() as asking, asking.connection.channel() as looking, asking.connection.channel() as declaring:
         try:
             looking.queue_declare(queue, passive=True)
@@ -133,7 +133,7 @@ def refusal(queue: str, arguments: dict[str, Any]) -> str:
 
 
 def _counts(asking: BlockingChannel, queue: str) -> tuple[int, int]:
-    """Ready messages and consumers. The broker closes the channel on which a queue was not found."""
+    """Ready messages and consumers. The broker closes the channel if the queue does not exist."""
     with asking.connection.channel() as own:
         try:
             found = own.queue_declare(queue, passive=True).method
@@ -143,7 +143,7 @@ def _counts(asking: BlockingChannel, queue: str) -> tuple[int, int]:
 
 
 def _in_memory(broker: InMemory, name: str) -> QueueFacts:
-    """Its consumers are threads of this process, and its messages carry when they were sent."""
+    """Its consumers are threads of this process. Its messages carry the time of sending."""
     waiting = broker.queues[name]
     with waiting.mutex:
         ready, oldest = len(waiting.queue), waiting.queue[0] if waiting.queue else None
@@ -154,7 +154,7 @@ def _in_memory(broker: InMemory, name: str) -> QueueFacts:
 
 
 def metrics() -> dict[tuple[str, str], int]:
-    """What the plugin tells, by (figure, queue); nothing if it is not asked or does not answer."""
+    """The plugin's samples, by (figure, queue); empty if it is not configured or does not answer."""
     if not settings.BROKER_METRICS_URL:
         return {}
     families = [("family", "queue_coarse_metrics"), ("family", "queue_metrics")]

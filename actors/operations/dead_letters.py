@@ -1,9 +1,9 @@
-"""Dead letters: messages that nobody will work on by themselves any more. They can be looked at, sent again or dropped.
+"""Dead letters: messages that no worker will run any more. A person can inspect them, send them again or drop them.
 
-RabbitMQ keeps them in `<queue>.XQ` for seven days. They are taken without being acknowledged, and whatever is not sent
-again or dropped is given back by closing the channel; so does the broker if this process dies in the middle. None is
-lost that way, and each returns to its place. A letter is acknowledged only after its successor was confirmed: a crash
-between the two sends it twice, which costs a look.
+RabbitMQ keeps them in `<queue>.XQ` for seven days. They are read without being acknowledged. Closing the channel gives
+back each one that was not sent again or dropped, to its place; if this process dies, the broker does the same. So none
+is lost. A dead letter is acknowledged only after its new message was confirmed: a crash between the two sends it twice,
+which costs a check.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ from config.messaging.broker import InMemory
 log = logging.getLogger(__name__)
 
 SHOWN_CHARS = 300
-"""So much is shown of a body that cannot be read."""
+"""Longest part shown of a body that cannot be read."""
 
 FIND_LIMIT = 1_000
-"""So many are taken at once for being looked at."""
+"""Dead letters read at once for a list."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DeadLetter:
     """One dead letter. All text is on one line, bounded and printable."""
 
     key: str
-    """Its message id, or a hash of its body if that has none."""
+    """The message id, or a hash of the body if it has none."""
 
     queue: str
     actor: str
@@ -46,23 +46,23 @@ class DeadLetter:
     attempts: int
     sent_at: datetime | None
     died_at: datetime | None
-    """By RabbitMQ, to the second."""
+    """RabbitMQ's time, to the second."""
 
     problem: str
-    """Why it cannot be sent again; empty: it can."""
+    """Why it cannot be sent again; empty if it can."""
 
     error: str = ""
-    """Why it died, if the history was asked: the letter itself does not tell."""
+    """Its last error, if the history was asked: the dead letter itself does not hold it."""
 
     @property
     def dead_since(self) -> datetime | None:
-        """When it died, or was sent, if the broker does not tell."""
+        """When it died, or, if the broker does not say, when it was sent."""
         return self.died_at or self.sent_at
 
 
 @dataclass(frozen=True)
 class DeadLetterFilter:
-    """A choice of dead letters; what is empty lets all through. `older_than` is counted from when they died."""
+    """A choice of dead letters; an empty field matches all. `older_than` counts from their death."""
 
     key: str = ""
     queue: str = ""
@@ -70,7 +70,7 @@ class DeadLetterFilter:
     older_than: timedelta | None = None
 
     def takes(self, letter: DeadLetter, now: datetime) -> bool:
-        """Does the letter belong to it?"""
+        """Does the filter match?"""
         died_at = letter.dead_since
         return (
             self.key in ("", letter.key)
@@ -84,11 +84,11 @@ ALL = DeadLetterFilter()
 
 Send = Callable[[Message], None]
 Verdict = Callable[[DeadLetter, bytes, Send], bool]
-"""Is a letter done with? It leaves its queue then. `Send` puts a message into its queue, or raises."""
+"""Is a dead letter finished? It then leaves its queue. `Send` puts a message into its queue, or raises."""
 
 
 def find(which: DeadLetterFilter = ALL, limit: int = FIND_LIMIT) -> list[DeadLetter]:
-    """The dead letters of the choice, at most so many, the oldest of each queue first. Raises BrokerSilent."""
+    """The matching dead letters, up to `limit`, the oldest of each queue first. Raises BrokerSilent."""
     found: list[DeadLetter] = []
 
     def note(letter: DeadLetter, body: bytes, send: Send) -> bool:
@@ -101,7 +101,7 @@ def find(which: DeadLetterFilter = ALL, limit: int = FIND_LIMIT) -> list[DeadLet
 
 
 def drop(which: DeadLetterFilter) -> int:
-    """Throw the chosen letters away; returns how many there were. Raises BrokerSilent."""
+    """Delete the matching dead letters. Returns how many there were. Raises BrokerSilent."""
 
     def verdict(letter: DeadLetter, body: bytes, send: Send) -> bool:
         log.warning("letter.dropped", extra={"letter": letter.key, "actor_of_letter": letter.actor})
@@ -111,10 +111,10 @@ def drop(which: DeadLetterFilter) -> int:
 
 
 def send_again(which: DeadLetterFilter) -> int:
-    """Send the chosen letters once more, each as a new message with a clean record; returns how many.
+    """Send the matching dead letters again, each as a new message with a clean record. Returns how many.
 
-    Those that cannot be sent again (`problem`) stay where they are. Raises BrokerSilent; what was not sent
-    by then stays a dead letter.
+    Those that cannot be sent again (`problem`) stay. Raises BrokerSilent; the dead letters not sent by then stay dead
+    letters.
     """
     broker = dramatiq.get_broker()
 
@@ -131,7 +131,7 @@ def send_again(which: DeadLetterFilter) -> int:
 
 
 def _go_through(which: DeadLetterFilter, verdict: Verdict, enough: Callable[[], bool] = lambda: False) -> int:
-    """Judge each chosen letter once; returns how many left their queue."""
+    """Judge each matching dead letter once. Returns how many left their queue."""
     broker, gone = dramatiq.get_broker(), 0
     for queue in queue_names():
         if which.queue in ("", queue) and not enough():
@@ -143,7 +143,7 @@ def _go_through(which: DeadLetterFilter, verdict: Verdict, enough: Callable[[], 
 
 
 def _judge_in_rabbitmq(queue: str, which: DeadLetterFilter, verdict: Verdict, enough: Callable[[], bool]) -> int:
-    """Closing the channel gives back what was not acknowledged, each to its place."""
+    """Closing the channel gives back all unacknowledged messages, each to its place."""
     gone, now = 0, datetime.now(UTC)
     with channel() as taking:
         for tag, headers, body in _each(taking, xq_name(queue)):
@@ -157,7 +157,7 @@ def _judge_in_rabbitmq(queue: str, which: DeadLetterFilter, verdict: Verdict, en
 
 
 def _each(taking: BlockingChannel, queue: str) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-    """As many as there are at the beginning: those that die meanwhile are the next look's."""
+    """The messages that are there at the start; the next call sees later ones."""
     try:
         count = taking.queue_declare(queue, passive=True).method.message_count
     except ChannelClosedByBroker:
@@ -184,7 +184,7 @@ def _enqueue(broker: InMemory, message: Message) -> None:
 
 
 def read(body: bytes, queue: str, died_at: datetime | None) -> DeadLetter:
-    """A dead letter, whatever its body may be."""
+    """A dead letter, for any body."""
     unknown = hashlib.sha256(body).hexdigest()[:16]
     try:
         message = dramatiq.get_encoder().decode(body)
@@ -205,7 +205,7 @@ def read(body: bytes, queue: str, died_at: datetime | None) -> DeadLetter:
 
 
 def _died_at(headers: dict[str, Any]) -> datetime | None:
-    """RabbitMQ writes down, to the second, when it moved a message here."""
+    """RabbitMQ records, to the second, when it moved a message here."""
     deaths = headers.get("x-death") or [{}]
     at = deaths[0].get("time") if isinstance(deaths[0], dict) else None
     return at.replace(tzinfo=UTC) if isinstance(at, datetime) else None

@@ -10,10 +10,10 @@ QUEUE, SCHEDULE = Pause.Kind.QUEUE, Pause.Kind.SCHEDULE
 
 
 def pause(kind: Pause.Kind, name: str, by: str, why: str) -> bool:
-    """Let it rest; False if it rested already, and then the first reason stands.
+    """Pause it. Returns False if it was paused already; its first reason stays.
 
-    Workers take nothing from a paused queue within `beat.BEAT_S` seconds; what runs is finished. A paused schedule
-    entry is not fired, and ticks that came due meanwhile are not made up for.
+    Workers stop taking messages from a paused queue within `heartbeat.BEAT_S` seconds; running jobs finish. A paused
+    schedule entry is not fired, and its missed ticks are not caught up.
     """
     details = {"paused_by": by[:150], "why": why[:200]}
     _, new = Pause.objects.get_or_create(kind=kind, name=name, defaults=details)
@@ -23,7 +23,7 @@ def pause(kind: Pause.Kind, name: str, by: str, why: str) -> bool:
 
 
 def resume(kind: Pause.Kind, name: str, by: str) -> bool:
-    """Let it go on; False if it did already."""
+    """Resume it. Returns False if it was not paused."""
     was_paused = bool(Pause.objects.filter(kind=kind, name=name).delete()[0])
     if was_paused:
         log.warning("resumed", extra={"kind": kind.value, "resumed": name, "by": by})
@@ -31,5 +31,5 @@ def resume(kind: Pause.Kind, name: str, by: str) -> bool:
 
 
 def paused(kind: Pause.Kind) -> frozenset[str]:
-    """The names that rest."""
+    """The names that are paused."""
     return frozenset(Pause.objects.filter(kind=kind).values_list("name", flat=True))

@@ -1,4 +1,4 @@
-"""Any answer as plain values, for JSON: the same shape in the console and at the command line."""
+"""Any answer as plain values for JSON: the same shape in the console and at the command line."""
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -12,7 +12,7 @@ from billing.models import Payment
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses and rows become mappings; what JSON can write, or Django's encoder knows, stays as it is."""
+    """Dataclasses and rows become mappings. Values that JSON or Django's encoder can write stay as they are."""
     if isinstance(value, Model):
         as_mapping: Callable[[Any], dict[str, Any]] = ROWS.get(type(value), _columns)
         return {name: plain(each) for name, each in as_mapping(value).items()}
@@ -24,7 +24,7 @@ def plain(value: Any) -> Any:
 
 
 def _columns(row: Model) -> dict[str, Any]:
-    """The columns that were read."""
+    """The loaded columns."""
     left_out = row.get_deferred_fields()
     names = [field.attname for field in row._meta.concrete_fields if field.attname not in left_out]
     return {name: getattr(row, name) for name in names}
@@ -35,4 +35,4 @@ def _job(job: Job) -> dict[str, Any]:
 
 
 ROWS: dict[type[Model], Callable[[Any], dict[str, Any]]] = {Job: _job, Payment: serialize_payment}
-"""Rows that programs read in words of their own."""
+"""Rows with a JSON form of their own."""

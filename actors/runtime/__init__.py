@@ -1,1 +1,1 @@
-"""The processes: middleware, probes, heartbeats, job history, quarantine, start and stop."""
+"""The processes: middleware, health checks, heartbeats, job history, quarantine, start and stop."""

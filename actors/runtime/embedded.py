@@ -17,12 +17,12 @@ WORKER_THREADS = 8
 WEB_THREADS = 8
 
 STOP_WITHIN_MS = 3_500
-"""A look at a provider takes PAYMENT_API_TIMEOUT_S; what takes longer comes due again after the restart."""
+"""A check at a provider takes up to PAYMENT_API_TIMEOUT_S. Slower work comes due again after the restart."""
 
 
 @contextmanager
 def everything() -> Iterator[None]:
-    """The sandbox provider, the web, the workers and the scheduler, in the order in which they need each other.
+    """The sandbox provider, the web, the workers and the scheduler, in the order of their dependencies.
 
     Raises OSError if an address is taken.
     """
@@ -34,7 +34,7 @@ def everything() -> Iterator[None]:
 
 @contextmanager
 def sandbox() -> Iterator[None]:
-    """The provider that ships with the project, on the address of the account `sandbox`. It keeps its own books."""
+    """The sandbox provider, at the address of the account `sandbox`. It keeps its own books."""
     options = settings.PAYMENT_ACCOUNTS["sandbox"]
     address = urlsplit(options["url"])
     with SandboxServer(
@@ -49,7 +49,7 @@ def sandbox() -> Iterator[None]:
 
 @contextmanager
 def web() -> Iterator[None]:
-    """The shop, on the address that SHOP_URL says, on loopback only."""
+    """The shop, at the port of SHOP_URL, on loopback only."""
     address = urlsplit(settings.SHOP_URL)
     server = waitress.create_server(
         get_wsgi_application(), host=address.hostname, port=address.port or 80, threads=WEB_THREADS, ident=None
@@ -65,7 +65,7 @@ def web() -> Iterator[None]:
 
 @contextmanager
 def workers() -> Iterator[None]:
-    """Dramatiq's worker threads. The boot signal is what starts the timers of TimeLimit."""
+    """Dramatiq's worker threads. The boot signal starts the timers of TimeLimit."""
     broker = dramatiq.get_broker()
     broker.emit_after("process_boot")
     worker = dramatiq.Worker(broker, worker_threads=WORKER_THREADS, worker_timeout=100)

@@ -1,4 +1,4 @@
-"""A worker process's sign of life, and the ear with which it hears about paused queues."""
+"""The heartbeat of a worker process. Each one also reads which queues are paused."""
 
 import logging
 import os
@@ -20,53 +20,53 @@ from config.messaging.clock import clock
 log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
-"""Time between two beats. A pause is noticed within it; three missing ones are a lost worker."""
+"""Time between two heartbeats, and so until a pause takes effect. A worker that misses three is lost."""
 
 LAST_BEAT_S = 1.0
 
 
 class Heartbeat:
-    """Beats every BEAT_S seconds in a thread of its own, and once before anything begins and after all ended."""
+    """Sends a heartbeat every BEAT_S seconds from its own thread, one before the first job and one after the last."""
 
     def __init__(self, broker: Broker, worker: Threads) -> None:
         self._broker, self._worker = broker, worker
-        self._told_to_stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
+        self._stop_requested = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Returns after the first beat."""
-        _beat(self._broker, self._worker)
+        """Returns after the first heartbeat."""
+        _send_heartbeat(self._broker, self._worker)
         connection.close()
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns after the last beat, or without it if the database keeps it waiting."""
-        self._told_to_stop.set()
+        """Returns after the last heartbeat, or without it after LAST_BEAT_S if the database does not answer."""
+        self._stop_requested.set()
         self._thread.join(LAST_BEAT_S)
 
     def _run(self) -> None:
-        while not self._told_to_stop.wait(BEAT_S):
+        while not self._stop_requested.wait(BEAT_S):
             close_old_connections()
-            _beat(self._broker, self._worker)
-        _beat(self._broker, self._worker, stopped=True)
+            _send_heartbeat(self._broker, self._worker)
+        _send_heartbeat(self._broker, self._worker, stopped=True)
         connection.close()
 
 
-def _beat(broker: Broker, worker: Threads, *, stopped: bool = False) -> None:
-    """A database that is away costs a beat, not the thread; the pauses that were known stay."""
+def _send_heartbeat(broker: Broker, worker: Threads, *, stopped: bool = False) -> None:
+    """If the database fails, this heartbeat is lost, but the thread lives. The known pauses stay."""
     try:
         clock.compare(database_now())
-        _tell(worker, stopped)
+        _write(worker, stopped)
         broker.paused = pauses.paused(pauses.QUEUE)  # type: ignore[attr-defined]
     except Error as error:
         log.error("beat.no_database", extra={"error": type(error).__name__})
         connection.close()
 
 
-def _tell(worker: Threads, stopped: bool) -> None:
-    """Times are the database's, so that those of several hosts can be compared."""
+def _write(worker: Threads, stopped: bool) -> None:
+    """Times are the database's, so that several hosts can be compared."""
     now = {"seen_at": Now(), "stopped_at": Now() if stopped else None}
-    told = {
+    state = {
         "busy": running.busy(),
         "fetched": worker.work_queue.qsize(),
         "delayed": sum(consumer.delay_queue.qsize() for consumer in worker.consumers.values()),
@@ -75,8 +75,8 @@ def _tell(worker: Threads, stopped: bool) -> None:
         "unrecorded": recorder.dropped,
         "queues": sorted(name for name in worker.consumers if not name.endswith(".DQ")),
     }
-    if not Worker.objects.filter(name=running.worker_name()).update(**told, **now):
-        unchanging = {
+    if not Worker.objects.filter(name=running.worker_name()).update(**state, **now):
+        fixed = {
             "name": running.worker_name(),
             "host": running.host(),
             "pid": os.getpid(),
@@ -84,4 +84,4 @@ def _tell(worker: Threads, stopped: bool) -> None:
             "threads": worker.worker_threads,
             "started_at": Now(),
         }
-        Worker.objects.create(**told, **now, **unchanging)
+        Worker.objects.create(**state, **now, **fixed)

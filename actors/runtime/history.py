@@ -1,7 +1,7 @@
-"""What ran, when, where, how long, with what outcome: one row for each run that did something.
+"""The job history: one row for each run that did something, with its place, duration and outcome.
 
-An actor says what it did by what it returns: how many rows it worked on, or True. After nothing (0, False, None) no row
-is written: a shop in which nothing happens runs some 100,000 sweeps a day.
+An actor's result says what it did: the number of rows, or True. A run that did nothing (0, False, None) gets no row: an
+idle shop runs some 100,000 sweeps a day.
 """
 
 import json
@@ -32,7 +32,7 @@ TRACEBACK_CHARS = 20_000
 
 
 def record(run: Run, result: object, error: BaseException | None) -> None:
-    """The run came to its end: `result` says whether it did something, and `error` that it failed."""
+    """Record the end of a run: `result` says whether it did something, `error` that it failed."""
     if error is not None:
         _record_failure(run, error)
     elif result:
@@ -40,9 +40,8 @@ def record(run: Run, result: object, error: BaseException | None) -> None:
 
 
 def record_skipped(run: Run, why: BaseException | None) -> None:
-    """The message was not run. Of stale ones only those with arguments are worth a row: the others asked for a sweep,
-    and the next one comes by itself.
-    """
+    """The message was not run. A stale message gets a row only if it has arguments: the others asked for a sweep, and
+    the next sweep comes anyway."""
     if isinstance(why, Quarantined):
         recorder.write_now(_row(run, Outcome.QUARANTINED, error=storable(str(why), ERROR_CHARS)))
     elif isinstance(why, TooOld) and (run.message.args or run.message.kwargs):
@@ -52,23 +51,23 @@ def record_skipped(run: Run, why: BaseException | None) -> None:
 def runs(
     *, actor: str = "", outcome: str = "", message_id: str = "", since: datetime | None = None, limit: int = 50
 ) -> list[Job]:
-    """The latest runs, newest first, at most `limit`; empty filters let everything through."""
+    """The latest runs, newest first, up to `limit`. An empty filter matches everything."""
     wanted = {"actor": actor, "outcome": outcome, "message_id": message_id, "ended_at__gte": since}
     found: QuerySet[Job] = Job.objects.filter(**{name: value for name, value in wanted.items() if value})
     return list(found.order_by("-ended_at", "-id")[:limit])
 
 
 def last_errors(message_ids: Collection[str]) -> dict[str, str]:
-    """Of each message that was given up, why; a dead letter itself does not tell."""
+    """The last error of each message that was given up; the dead letter itself does not hold it."""
     given_up = Job.objects.filter(message_id__in=message_ids, outcome__in=Job.GIVEN_UP)
     return dict(given_up.order_by("ended_at").values_list("message_id", "error"))
 
 
 def run_again(job: Job) -> str:
-    """Send the job's message once more, as a new one; returns its id.
+    """Send the job's message again, as a new one. Returns its id.
 
-    Raises ActionRefused if its actor is not declared any more or its arguments were too long to be kept, and
-    BrokerSilent if the broker does not take it.
+    Raises ActionRefused if its actor is not declared any more or its arguments were too long to keep, and BrokerSilent
+    if the broker does not take it.
     """
     actor = dramatiq.get_broker().actors.get(job.actor)
     args = json.loads(job.args)
@@ -83,7 +82,7 @@ def run_again(job: Job) -> str:
 
 
 def _record_failure(run: Run, error: BaseException) -> None:
-    """The last failure is written before the message becomes a dead letter, which keeps no traceback."""
+    """Write the last failure before the message becomes a dead letter, which keeps no traceback."""
     details = {
         "error": storable(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_CHARS),
         "traceback": _traceback(error, TRACEBACK_CHARS),
@@ -95,7 +94,7 @@ def _record_failure(run: Run, error: BaseException) -> None:
 
 
 def _traceback(error: BaseException, limit: int) -> str:
-    """Its end, where it says what went wrong."""
+    """The end of the traceback, which names the error."""
     return storable("".join(traceback.format_exception(error))[-limit:], limit)
 
 

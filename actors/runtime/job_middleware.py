@@ -1,7 +1,7 @@
-"""What happens around every job: it is recorded, its worker tells that it lives, and a message that kills is stopped.
+"""Middleware around every job: history, heartbeat and quarantine.
 
-Dramatiq's middleware is made before Django's models can be imported. So these hooks import what they call when they
-are called; the rules stand in history.py, beat.py and quarantine.py.
+Dramatiq creates its middleware before Django's models can be imported. So these hooks import what they call when they
+are called. The rules are in history.py, heartbeat.py and quarantine.py.
 """
 
 import sys
@@ -15,11 +15,11 @@ from actors.runtime import running
 from config.messaging.consumers import HANDED_BACK
 
 FLUSH_S = 2.0
-"""A worker that ends waits so long for the rows of its last jobs to be written."""
+"""Time that a stopping worker waits until the rows of its last jobs are written."""
 
 
 class JobHistory(Middleware):
-    """Records runs. Stands before Retries, whose verdict it reads, and before all that skips messages."""
+    """Records runs. Stands before Retries, whose decision it reads, and before middleware that skips messages."""
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         running.begin(message)
@@ -33,7 +33,7 @@ class JobHistory(Middleware):
             history.record(run, result, exception)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Called while the reason for skipping is being handled."""
+        """Dramatiq calls this while it handles the reason for skipping."""
         from actors.runtime import history
 
         if (run := running.cancel()) is not None:
@@ -46,9 +46,9 @@ class JobHistory(Middleware):
 
 
 class WorkerHeartbeat(Middleware):
-    """A sign of life per worker process, from its start to its end; the same in the embedded mode.
+    """Sends heartbeats for each worker process, from its start to its end; also in the embedded mode.
 
-    The first beat comes before the first message: a queue that is paused stays so over a restart.
+    The first heartbeat comes before the first message: a paused queue stays paused over a restart.
     """
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
@@ -62,7 +62,8 @@ class WorkerHeartbeat(Middleware):
 
 
 class Quarantine(Middleware):
-    """Counts the deaths of redelivered messages. Stands behind what drops stale messages, and before TimeLimit."""
+    """Counts the deaths of redelivered messages. It stands after the middleware that drops stale messages, and before
+    TimeLimit."""
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         from actors.runtime import quarantine
@@ -79,6 +80,6 @@ class Quarantine(Middleware):
             quarantine.note_end(message)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        """What goes back to a paused queue has not come to an end."""
+        """A message that goes back to a paused queue has not ended."""
         if not getattr(message, HANDED_BACK, False):
             self.after_process_message(broker, message)

@@ -1,4 +1,4 @@
-"""A job whose last attempt has failed is an error that somebody must know of; the attempts before it are not."""
+"""A job whose last attempt failed is an error for a person; its earlier attempts are not."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class LastAttempt(Middleware):
-    """Logs what a job was given up for, once. Stands before Retries in the list, so that it knows what that decided."""
+    """Logs once why a job was given up. Stands before Retries in the list, to see the decision of Retries."""
 
     def after_process_message(
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None

@@ -1,4 +1,4 @@
-"""What happens around every job."""
+"""Middleware around every job: log context, and an orderly end."""
 
 import logging
 from typing import Any
@@ -13,8 +13,8 @@ from config.logging import log_context
 log = logging.getLogger(__name__)
 
 
-class AboutMessage(Middleware):
-    """Everything that is logged during a job tells the actor and the message."""
+class MessageLogContext(Middleware):
+    """Adds the actor and the message id to every log line of a job."""
 
     def __init__(self) -> None:
         self._running: dict[str, Any] = {}
@@ -33,8 +33,8 @@ class AboutMessage(Middleware):
     after_skip_message = after_process_message
 
 
-class FinishWhatWasBegun(Middleware):
-    """A worker that is told to stop claims nothing new; its start and its end stand in the log."""
+class GracefulStop(Middleware):
+    """A stopping worker claims nothing new. Its start and its end are logged."""
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         shutting_down.clear()

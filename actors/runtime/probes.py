@@ -1,4 +1,4 @@
-"""Whoever watches a worker or a scheduler: what they are told, and where they may ask."""
+"""Health checks of workers and schedulers, and the port that serves them."""
 
 import logging
 import threading
@@ -30,17 +30,17 @@ from config.metrics import files
 log = logging.getLogger(__name__)
 
 DEFAULT_LIMIT_MS = 600_000
-"""Dramatiq's own, of an actor that names no time limit."""
+"""Dramatiq's default for an actor without a time limit."""
 
 
 class Probes(Middleware):
-    """Watches the worker of a process of its own; the threads of the embedded mode are watched with their web."""
+    """Checks the worker of a separate process. In the embedded mode the web's checks cover the worker threads."""
 
     def __init__(self) -> None:
         self.busy: dict[int, Busy] = {}
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        """A queue that nobody declares would be waited for in silence, for ever."""
+        """Refuse a queue that is not declared: the worker would wait for it silently, for ever."""
         wanted, known = worker.consumer_whitelist or set(), broker.get_declared_queues()
         if unknown := sorted(wanted - known):
             raise SystemExit(f"There is no queue {', '.join(unknown)}: write --queues with {', '.join(sorted(known))}.")
@@ -48,12 +48,12 @@ class Probes(Middleware):
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         if isinstance(broker, Rabbitmq):
             for queue in worker.consumers:
-                broker.turns.note(queue)
-            watch("worker", signs_of_worker(broker, worker, self.busy), "METRICS_PORT")
+                broker.heartbeats.beat(queue)
+            report("worker", worker_health(broker, worker, self.busy), "METRICS_PORT")
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
-        """Not STOPPING=1: the worker may also end to be started anew by SIGHUP, in the same unit."""
-        notify("STATUS=finishing what was begun")
+        """Not STOPPING=1: SIGHUP also ends the worker, and starts it again in the same unit."""
+        notify("STATUS=finishing running jobs")
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         limit_ms = broker.get_actor(message.actor_name).options.get("time_limit", DEFAULT_LIMIT_MS)
@@ -69,7 +69,7 @@ class Probes(Middleware):
 
 @dataclass(frozen=True)
 class Busy:
-    """What a thread works on, since when (by this machine's clock), and how long it may take."""
+    """The job of a thread, its start (by this machine's monotonic clock), and its time limit."""
 
     actor: str
     limit_s: float
@@ -77,35 +77,36 @@ class Busy:
 
     @property
     def overrun_s(self) -> float:
-        """So far beyond its time limit; below zero: within it."""
+        """Seconds beyond the time limit; negative if within it."""
         return time.monotonic() - self.since - self.limit_s
 
 
-def watch(name: str, signs: ProcessHealth, port_setting: str, *sources: str) -> None:
-    """Tell systemd and the log from now on, and answer on the port of that setting (0: nobody asks).
+def report(name: str, health: ProcessHealth, port_setting: str, *sources: str) -> None:
+    """Report to systemd and the log, and answer HTTP on the port in `port_setting` (0: no port).
 
-    `sources` are what the page of metrics reads beside what was counted (`config.metrics.registry`). Of several
-    processes of one worker the first answers, for itself about its life, and for all in its metrics.
+    The metrics page also reads `sources` (`config.metrics.registry`). Of several processes of one worker, the first one
+    answers: health checks for itself, metrics for all.
     """
     if files.is_first():
-        open_port(port_setting, {**signs.routes(), "/metrics": partial(metrics_page, *sources)})
-    signs.tell(name)  # whoever hears READY may ask the port
+        open_port(port_setting, {**health.routes(), "/metrics": partial(metrics_page, *sources)})
+    health.report(name)  # a supervisor that got READY may call the port
 
 
 def open_port(setting: str, routes: Mapping[str, Callable[[], Response]]) -> None:
-    """The work is worth more than the answers about it: where the port is taken, it goes on without."""
+    """If the port is taken, log it and continue: the work matters more than its health checks."""
     port = getattr(settings, setting)
     try:
         if port:
             serve(settings.METRICS_HOST, port, routes)
     except OSError as error:
         where = f"{settings.METRICS_HOST}:{port}"
-        problem = f"{where} cannot be used ({error.strerror}): nobody can ask this process. Set another {setting}."
+        problem = f"{where} cannot be used ({error.strerror}): no health checks here. Set another {setting}."
         log.error("probes.no_port", extra={"problem": problem})
 
 
-def signs_of_worker(broker: Rabbitmq, worker: Worker, busy: Mapping[int, Busy]) -> ProcessHealth:
-    """Live: each queue is asked, and each thread is idle or within its time limit. Ready: RabbitMQ and database are."""
+def worker_health(broker: Rabbitmq, worker: Worker, busy: Mapping[int, Busy]) -> ProcessHealth:
+    """Live: consumers send heartbeats, threads are idle or within their time limits. Ready: RabbitMQ and database
+    answer."""
     return ProcessHealth(
         live={
             "consumers": lambda: consumers_problem(broker, worker),
@@ -120,25 +121,25 @@ def signs_of_worker(broker: Rabbitmq, worker: Worker, busy: Mapping[int, Busy]) 
 
 
 def consumers_problem(broker: Rabbitmq, worker: Worker) -> str | None:
-    """A consumer that waits for RabbitMQ comes round all the same, every few seconds."""
+    """A consumer that waits for RabbitMQ still sends a heartbeat every few seconds."""
     if shutting_down.is_set():
         return None
     for queue, thread in worker.consumers.copy().items():
         if not thread.is_alive():
             return f"The thread that consumes {queue} is dead."
-        if problem := broker.turns.problem(queue, settings.STALL_LIMIT_S):
+        if problem := broker.heartbeats.problem(queue, settings.STALL_LIMIT_S):
             return f"The thread that consumes {problem}"
     return None
 
 
 def dead_threads_problem(worker: Worker) -> str | None:
-    """What a thread died of stands in the log; what it held waits for ever without an acknowledgement."""
+    """The log says why a thread died. Its messages stay unacknowledged for ever."""
     dead = sum(not thread.is_alive() for thread in worker.workers)
     return f"{dead} of {len(worker.workers)} threads are dead." if dead and not shutting_down.is_set() else None
 
 
 def overrun_problem(busy: Mapping[int, Busy]) -> str | None:
-    """A time limit cannot interrupt a call that blocks. Where such a job stands is logged with it."""
+    """A time limit cannot interrupt a blocking call. The problem names the line where the job hangs."""
     for thread, job in dict(busy).items():
         if job.overrun_s > settings.STALL_LIMIT_S:
             return f"{job.actor} is {job.overrun_s:.0f} s beyond its time limit, at {_where(thread)}."
@@ -146,11 +147,11 @@ def overrun_problem(busy: Mapping[int, Busy]) -> str | None:
 
 
 def queues_problem(broker: Rabbitmq, worker: Worker) -> str | None:
-    """Every queue that this worker is there for has a consumer that RabbitMQ knows of."""
+    """Every queue of this worker has a consumer with an open channel."""
     wanted = worker.consumer_whitelist or broker.get_declared_queues()
     known = broker.get_declared_queues() | broker.get_declared_delay_queues()
-    mine = sorted(queue for queue in known if q_name(queue) in wanted)
-    missing = [queue for queue in mine if not _attached(worker.consumers.get(queue))]
+    ours = sorted(queue for queue in known if q_name(queue) in wanted)
+    missing = [queue for queue in ours if not _attached(worker.consumers.get(queue))]
     return f"Nothing is consumed from {', '.join(missing)}." if missing else None
 
 
@@ -162,6 +163,6 @@ def _attached(thread: _ConsumerThread | None) -> bool:
 def _where(thread: int) -> str:
     frame = _current_frames().get(thread)
     if frame is None:
-        return "no place"
+        return "an unknown line"
     inner = traceback.extract_stack(frame)[-1]
     return f"{inner.filename}:{inner.lineno} ({inner.name})"

@@ -1,4 +1,4 @@
-"""What nobody needs to know about jobs any more."""
+"""Deletes old jobs, workers and redeliveries."""
 
 import time
 from datetime import datetime, timedelta
@@ -13,11 +13,11 @@ from config.due.shutdown import shutting_down
 BATCH = 2_000
 
 OLDEST_MESSAGE = timedelta(days=8)
-"""A message that came back may wait in a paused queue, and a dead letter is kept for seven days."""
+"""A redelivered message may wait in a paused queue, and a dead letter is kept for seven days."""
 
 
 def prune_jobs(seconds: float) -> bool:
-    """Delete jobs and workers of which nothing was heard for JOB_HISTORY_DAYS; True if there may be more of them."""
+    """Delete jobs and workers older than JOB_HISTORY_DAYS. Returns True if there may be more."""
     ends_at, now = time.monotonic() + seconds, database_now()
     old = now - timedelta(days=settings.JOB_HISTORY_DAYS)
     Worker.objects.filter(seen_at__lt=old).delete()

@@ -1,18 +1,18 @@
-"""Messages that end their worker: out of memory, a crash in C code, a kill by the operator.
+"""Quarantine: stops messages that end their worker (out of memory, a crash in C code, a kill by the operator).
 
-Retry counters never see that: RabbitMQ simply delivers the message again, for ever. The rule here:
+Retry counters never see such a death: RabbitMQ delivers the message again, for ever. The rules:
 
-* A message that comes for the first time costs nothing: nothing is written about its start.
-* One that the broker had delivered before (`redelivered`) has, perhaps, ended its worker once. From now on each of its
-  starts is a row (`Redelivery`), which the end of that run deletes, whatever the outcome.
-* A start without an end is a death if its worker has given no sign of life since (SILENT_BEATS) and did not stop
-  properly. Where the verdict depends on it, the verdict waits for that long.
-* At the third death (DEATHS_ALLOWED, as for rows) it is not run any more. It becomes a dead letter and a job with the
-  outcome *quarantined*; `jobs retry` releases it, with a clean record.
+* A message that comes for the first time costs nothing: its start is not recorded.
+* A message that the broker has delivered before (`redelivered`) may have ended its worker once. From now on each of its
+  starts is a row (`Redelivery`). The end of that run deletes the row, with any outcome.
+* A start without an end is a death if its worker did not stop properly and has sent no heartbeat since (SILENT_BEATS).
+  If the decision depends on it, the decision waits that long.
+* After the third death (DEATHS_ALLOWED, as for rows) the message is not run any more. It becomes a dead letter and a
+  job with the outcome *quarantined*. `jobs retry` releases it, with a clean record.
 
-A restart of the broker, a connection that breaks or a deployment redeliver messages by the hundred, but their workers
-live or have stopped properly: none of that is a death. A message that happened to run beside the culprit, three times,
-is quarantined with it. That costs nothing but the nudge: its rows are still due, and counted by `claims`.
+A broker restart, a broken connection or a deployment redelivers messages by the hundred. Their workers live or have
+stopped properly, so none of that is a death. A message that ran beside the culprit three times is quarantined with it.
+That costs only the nudge: its rows are still due, and counted by `claims`.
 """
 
 import logging
@@ -32,7 +32,7 @@ from config.formats.text import storable
 log = logging.getLogger(__name__)
 
 SILENT_BEATS = 3
-"""A worker that has been silent for so many beats is gone."""
+"""A worker that misses this many heartbeats is dead."""
 
 
 class Quarantined(SkipMessage):
@@ -40,7 +40,7 @@ class Quarantined(SkipMessage):
 
 
 def note_start(message: MessageProxy) -> None:
-    """Write down that a redelivered message is begun. Raises Quarantined, and fails it, if it must not be."""
+    """Record the start of a redelivered message. Raises Quarantined, and fails the message, if it must not run."""
     if deaths(_key(message)) >= DEATHS_ALLOWED:
         log.error("message.quarantined", extra={"deaths": DEATHS_ALLOWED})
         message.fail()
@@ -49,12 +49,12 @@ def note_start(message: MessageProxy) -> None:
 
 
 def note_end(message: MessageProxy) -> None:
-    """It came to an end, whatever that was: nothing is held against it."""
+    """The run has ended: forget its start."""
     Redelivery.objects.filter(message_id=_key(message)).delete()
 
 
 def deaths(message_id: str) -> int:
-    """How many workers a redelivered message has ended, as far as is known: one, and those that never came back."""
+    """The known number of workers that this redelivered message has ended: the first, and each start without an end."""
     starters = list(
         Redelivery.objects.filter(message_id=message_id).exclude(worker=worker_name()).values_list("worker", flat=True)
     )
@@ -65,12 +65,13 @@ def deaths(message_id: str) -> int:
 
 
 def silence_limit() -> timedelta:
-    """A worker that was not seen for longer is gone."""
+    """A worker without a heartbeat for longer is dead."""
     return timedelta(seconds=SILENT_BEATS * heartbeat.BEAT_S)
 
 
 def _wait_for_heartbeats(workers: list[str]) -> None:
-    """Whoever died a moment ago was seen a moment ago; a beat or two tell. A worker told to end does not wait."""
+    """A worker that died just now has a recent heartbeat, so wait until one is missing. A stopping worker does not
+    wait."""
     asked_at = database_now()
     deadline = time.monotonic() + silence_limit().total_seconds()
     while time.monotonic() < deadline and not shutting_down.is_set():

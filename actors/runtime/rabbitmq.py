@@ -1,6 +1,6 @@
-"""What RabbitMQ is told before the first worker comes: who may do what, and how long its queues may grow.
+"""RabbitMQ's definitions: permissions and queue limits, set before the first worker connects.
 
-RabbitMQ loads it at its start (`load_definitions`), or at any time (`rabbitmqctl import_definitions`).
+RabbitMQ loads them at its start (`load_definitions`), or at any time (`rabbitmqctl import_definitions`).
 """
 
 import base64
@@ -10,17 +10,17 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from actors.queues import ROUTINE, URGENT
-from config.messaging.broker import MOST_WAITING
+from config.messaging.broker import MAX_WAITING
 
-MOST_DEAD = 10_000
-"""Dead letters that are kept per queue; of more the oldest go. They are for a person to look at, not a store."""
+MAX_DEAD_LETTERS = 10_000
+"""Dead letters kept per queue; the oldest are dropped first. They are for a person to inspect, not a store."""
 
 
 def definitions(broker_url: str) -> dict[str, Any]:
-    """For the user, the password and the host that the URL names. Every call salts the password anew.
+    """For the user, the password and the host in the URL. Every call salts the password anew.
 
-    The user may declare, fill and read our queues and nothing else. A queue that nobody reads refuses new messages
-    when it is full: the rows they point at are safe in the database, and the next sweep finds them.
+    The user may declare, fill and read our queues and nothing else. A queue without readers refuses new messages when
+    it is full: the rows behind them are safe in the database, and the next sweep finds them.
     """
     address = urlsplit(broker_url)
     user, host = unquote(address.username or "guest"), unquote(address.path[1:]) or "/"
@@ -33,8 +33,8 @@ def definitions(broker_url: str) -> dict[str, Any]:
         "users": [{"name": user, "tags": "", **_hashed(unquote(address.password or "guest"))}],
         "permissions": [{"user": user, "vhost": host, **rights}],
         "policies": [
-            _policy(host, "full-refuses", rf"^({queues})$", {"max-length": MOST_WAITING, **refuses}),
-            _policy(host, "dead-letters", rf"^({queues})\.XQ$", {"max-length": MOST_DEAD, **forgets}),
+            _policy(host, "full-refuses", rf"^({queues})$", {"max-length": MAX_WAITING, **refuses}),
+            _policy(host, "dead-letters", rf"^({queues})\.XQ$", {"max-length": MAX_DEAD_LETTERS, **forgets}),
         ],
     }
 
@@ -44,9 +44,8 @@ def _policy(host: str, name: str, pattern: str, definition: dict[str, Any]) -> d
 
 
 def _hashed(password: str) -> dict[str, str]:
-    """As RabbitMQ keeps it: four random bytes, and the SHA-256 of them and the password
-    (https://www.rabbitmq.com/docs/passwords#computing-password-hash).
-    """
+    """RabbitMQ's format: four random bytes, and the SHA-256 of them and the password
+    (https://www.rabbitmq.com/docs/passwords#computing-password-hash)."""
     salt = secrets.token_bytes(4)
     digest = hashlib.sha256(salt + password.encode()).digest()
     return {

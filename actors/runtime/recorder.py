@@ -1,6 +1,6 @@
-"""Rows of the history, written in bulk by one background thread per process.
+"""Writes the rows of the history in bulk, from one background thread per process.
 
-A job waits for its row only if it has failed for good. If the database is away, the rows wait, up to the size of the
+A job waits for its row only after its final failure. If the database is down, the rows wait, up to the size of the
 buffer; further ones are dropped and counted (`Worker.unrecorded`).
 """
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 BATCH = 200
-"""Rows are written when one of the two is reached."""
+"""Rows are written when one of the two limits is reached."""
 
 BUFFER = 10_000
 """Rows that may wait, about 10 MB."""
@@ -28,7 +28,7 @@ class Recorder(Background[Job]):
         super().__init__("history", BUFFER, BATCH, EVERY_S)
 
     def write_now(self, job: Job) -> None:
-        """Write this row before anything else happens; later, if the database does not take it now."""
+        """Write this row at once; if the database does not take it, put it into the queue."""
         try:
             job.save(force_insert=True)
         except Error as error:
@@ -37,7 +37,7 @@ class Recorder(Background[Job]):
             self.offer(job)
 
     def work(self, items: list[Job]) -> bool:
-        """A process that has nothing to write needs no connection."""
+        """A process with nothing to write needs no connection."""
         if not items:
             connection.close()
             return True
@@ -48,7 +48,7 @@ class Recorder(Background[Job]):
             log.warning("history.waits", extra={"rows": len(self._waiting), "error": type(error).__name__})
             connection.close()
             return False
-        except Error as error:  # one row can never be written, and must not hold up the others
+        except Error as error:  # one row can never be written, and must not block the others
             self.drop(len(items), type(error).__name__)
         return True
 

@@ -1,4 +1,4 @@
-"""What this process is busy with, and how it calls itself."""
+"""The jobs that run in this process, and the process's name."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from dramatiq.broker import MessageProxy
 from config.formats.text import storable
 
 ARGS_CHARS = 500
-"""Messages carry ids; whatever is longer was not sent by us."""
+"""Messages carry ids; longer arguments are not ours."""
 
 
-MOST_ATTEMPTS = 1_000
-"""A message may say any number of itself, and the database takes not every one."""
+MAX_ATTEMPTS = 1_000
+"""A message may claim any number of attempts, and the database does not take every number."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Run:
 
     @property
     def message_id(self) -> str:
-        """Fit for the database, like everything that came with a message."""
+        """The id, made safe for the database like everything from a message."""
         return storable(self.message.message_id, 64)
 
     @property
@@ -43,7 +43,7 @@ class Run:
         return text if len(text) <= ARGS_CHARS else json.dumps(f"{len(text)} characters")
 
     def as_busy(self) -> dict[str, str]:
-        """For `Worker.busy`."""
+        """The entry for `Worker.busy`."""
         return {
             "actor": self.message.actor_name,
             "message_id": self.message_id,
@@ -54,45 +54,45 @@ class Run:
 
 @dataclass
 class Totals:
-    """Runs that ended, since the process started."""
+    """Runs that have ended since the process started."""
 
     done: int = 0
     failed: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, *, failed: bool) -> None:
-        """One more."""
+        """Count one run."""
         with self._lock:
             self.failed += failed
             self.done += not failed
 
 
 totals = Totals()
-_runs: dict[int, Run] = {}  # by thread, for a message that was delivered twice may run twice
+_runs: dict[int, Run] = {}  # by thread: a message that was delivered twice may run twice
 
 
 def begin(message: MessageProxy) -> None:
-    """The calling thread begins to work on this message."""
+    """The calling thread starts to work on this message."""
     now = datetime.now(UTC)
     sent_ms = message.options.get("requeue_timestamp") or message.message_timestamp
     waited_s = max(0.0, now.timestamp() - sent_ms / 1000)
-    attempt = min(message.options.get("retries", 0), MOST_ATTEMPTS) + 1
+    attempt = min(message.options.get("retries", 0), MAX_ATTEMPTS) + 1
     _runs[threading.get_ident()] = Run(message, attempt, waited_s, now)
 
 
 def end(*, failed: bool) -> Run | None:
-    """The calling thread is through with what it began; None if it had not begun anything."""
+    """The calling thread has finished its run. Returns the run; None if there was none."""
     totals.count(failed=failed)
     return cancel()
 
 
 def cancel() -> Run | None:
-    """The calling thread does not work on it after all; nothing is counted."""
+    """The calling thread does not run the message after all; nothing is counted."""
     return _runs.pop(threading.get_ident(), None)
 
 
 def busy() -> list[dict[str, str]]:
-    """What runs now, the longest first."""
+    """The jobs that run now, longest first."""
     return [run.as_busy() for run in sorted(_runs.copy().values(), key=lambda run: run.began_at)]
 
 
@@ -108,5 +108,5 @@ def host() -> str:
 
 @cache
 def _name_of(pid: int) -> str:
-    """A process id comes back, the random part does not; and a fork needs a name of its own."""
+    """Process ids are reused, so a random part is added; a fork needs a new name."""
     return f"{host()}:{pid}:{secrets.token_hex(3)}"

@@ -1,14 +1,14 @@
-"""Waiting to be told to stop."""
+"""Waits for a stop signal."""
 
 import queue
 import signal
 
 
 def stop_signal() -> "queue.SimpleQueue[int]":
-    """From now on Ctrl-C and SIGTERM arrive in this queue; `get()` waits for the first of them.
+    """Return a queue that gets Ctrl-C and SIGTERM from now on; `get()` waits for the first of them.
 
-    A threading.Event would not do: its lock is not reentrant, so a signal that comes while the main thread is about to
-    wait for the event would hang the process for good.
+    A threading.Event would not do: its lock is not reentrant. A signal that comes just before the main thread waits for
+    the event would hang the process.
     """
     told: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):

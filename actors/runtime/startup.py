@@ -1,4 +1,4 @@
-"""What must be there before a process starts, each problem in a sentence that says what to do."""
+"""Checks before a process starts. Each problem is a sentence that says what to do."""
 
 from urllib.parse import urlsplit
 
@@ -10,13 +10,13 @@ from config.messaging.broker import with_defaults
 
 
 def services_problems(*, broker: bool = True) -> list[str]:
-    """For processes that work beside others: a database that is up to date, and a broker between them."""
+    """For processes that run beside others: they need a database that is up to date, and a broker."""
     problems = [database_problem(), (_broker_setting_problem() or broker_problem()) if broker else None]
     return [problem for problem in problems if problem]
 
 
 def broker_problem() -> str | None:
-    """Does RabbitMQ answer? None if it does."""
+    """A sentence if RabbitMQ does not answer, else None."""
     address = urlsplit(settings.BROKER_URL)
     try:
         pika.BlockingConnection(pika.URLParameters(with_defaults(settings.BROKER_URL))).close()
@@ -29,4 +29,4 @@ def broker_problem() -> str | None:
 def _broker_setting_problem() -> str | None:
     if settings.BROKER_URL:
         return None
-    return "BROKER_URL is not set: processes of their own need RabbitMQ between them. Set it, or use `make run`."
+    return "BROKER_URL is not set: separate processes need RabbitMQ between them. Set it, or use `make run`."

@@ -1,8 +1,8 @@
-"""When a schedule entry is due. All times are UTC.
+"""The periods of schedule entries: when each is due. All times are UTC.
 
-periodiq's own parser accepts minute 61 and 31 February, never fires on Sunday as 0, and has no seconds. Both kinds of
-period refuse a wrong spec when they are made. They speak periodiq's protocol (`validate`, `next_valid_date`), so its
-scheduler takes them in place of its own.
+periodiq's own parser accepts minute 61 and 31 February, never fires on Sunday as 0, and has no seconds. Both periods
+here refuse a wrong spec at once. They follow periodiq's protocol (`validate`, `next_valid_date`), so its scheduler
+accepts them.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Every:
-    """Every so many seconds, counted from midnight, so that all schedulers mean the same moments."""
+    """A number of seconds, counted from midnight, so that all schedulers get the same times."""
 
     seconds: int
 
@@ -30,12 +30,12 @@ class Every:
         return f"every {self.seconds} s"
 
     def latest(self, now: datetime) -> datetime:
-        """The last moment up to now that was due."""
+        """The last due time up to now."""
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight + timedelta(seconds=int((now - midnight).total_seconds()) // self.seconds * self.seconds)
 
     def next_valid_date(self, last: datetime) -> datetime:
-        """The next due moment after this one."""
+        """The next due time after this one."""
         return self.latest(last) + timedelta(seconds=self.seconds)
 
     def validate(self, date: datetime) -> bool:
@@ -53,7 +53,7 @@ class Cron:
     spec: str
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a spec that cannot be read, or that is never due."""
+        """Raises ValueError for a spec that is invalid or never due."""
         if len(self.spec.split()) != 5:
             raise ValueError(f"{self.spec!r}: write five fields: minute hour day-of-month month day-of-week")
         try:
@@ -65,11 +65,11 @@ class Cron:
         return self.spec
 
     def latest(self, now: datetime) -> datetime:
-        """The last moment up to now that was due."""
+        """The last due time up to now."""
         return next(CronSim(self.spec, _minute_of(now) + _MINUTE, reverse=True))
 
     def next_valid_date(self, last: datetime) -> datetime:
-        """The next due moment after this one."""
+        """The next due time after this one."""
         return next(CronSim(self.spec, last.astimezone(UTC)))
 
     def validate(self, date: datetime) -> bool:

@@ -1,8 +1,8 @@
-"""periodiq's scheduler, with a ledger: several may run, each tick fires once, missed ones are caught up.
+"""periodiq's scheduler, with a ledger: several may run, each tick fires once, missed ticks are caught up.
 
-Stock periodiq fires everything twice with two processes, repeats a tick after a restart, forgets what was missed, and
-ends when the broker is down. Here a tick is a row that only one scheduler can write; it is fired as a nudge, which
-never waits for the broker; and the clock is the database's.
+With two processes, periodiq's own scheduler fires everything twice. It repeats a tick after a restart, forgets missed
+ticks, and ends when the broker is down. Here a tick is a row that only one scheduler can write. It is fired as a nudge,
+which never waits for the broker. The clock is the database's.
 """
 
 import logging
@@ -17,8 +17,8 @@ import periodiq
 from django.conf import settings
 from django.db import Error, close_old_connections
 
-from actors.metrics.schedule import FIRED
 from actors.scheduling import ledger
+from actors.scheduling.metrics import TICKS_FIRED_TOTAL
 from actors.scheduling.table import attach
 from config.due.queue import database_now
 from config.health.heartbeats import Heartbeats
@@ -30,8 +30,8 @@ from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
 
-LONGEST_WAIT_S = 1.0
-"""Wake up at least so often, so that a clock that was set, or a database that came back, is noticed soon."""
+MAX_WAIT_S = 1.0
+"""Longest wait before the next wake-up: a clock that was set, or a database that is back, must be noticed soon."""
 
 
 class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
@@ -42,39 +42,38 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         self.name = uuid.uuid4().hex
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
         self._fired: dict[str, datetime] = {}
-        self.turns = Heartbeats()
-        """Of the `loop`, and of the `ledger`: of each time that it was read and written."""
-        self.turns.note("loop")
+        self.heartbeats = Heartbeats()
+        """Heartbeats of the `loop`, and of the `ledger` after each successful read and write."""
+        self.heartbeats.beat("loop")
 
     def loop(self) -> None:
-        """Fire due ticks until `stop` is called. A database that does not answer is waited for."""
-        while not self._told_to_stop(within_s=self._wait_s()):
-            self.turns.note("loop")
+        """Fire due ticks until `stop` is called. If the database does not answer, try again at the next wake-up."""
+        while not self._stop_requested(within_s=self._wait_s()):
+            self.heartbeats.beat("loop")
             close_old_connections()
             try:
                 self.schedule()
-                self.turns.note("ledger")
+                self.heartbeats.beat("ledger")
             except Error as error:
                 log.error("scheduler.no_database", extra={"error": type(error).__name__})
 
     def stop(self) -> None:
-        """Let the loop end. Safe from a signal handler, unlike `threading.Event.set`, which waits for ever for the lock
-        that the interrupted thread holds at times.
-        """
+        """End the loop. This is safe in a signal handler. `threading.Event.set` is not: it can wait for ever for a lock
+        that the interrupted thread holds."""
         self._stop_requests.put(None)
 
-    def signs(self) -> ProcessHealth:
-        """Live: the loop comes round. Ready: the ledger was read and written not long ago."""
+    def health(self) -> ProcessHealth:
+        """Live: the loop sends heartbeats. Ready: the ledger was read and written recently."""
         return ProcessHealth(
-            live={"loop": lambda: self.turns.problem("loop", settings.STALL_LIMIT_S)},
+            live={"loop": lambda: self.heartbeats.problem("loop", settings.STALL_LIMIT_S)},
             ready={
-                "ledger": lambda: self.turns.problem("ledger", settings.STALL_LIMIT_S),
+                "ledger": lambda: self.heartbeats.problem("ledger", settings.STALL_LIMIT_S),
                 "database": CheckWithTimeout(closing_database_problem),
             },
         )
 
     def schedule(self) -> None:
-        """One wake-up: the latest due tick of every entry, if nobody has fired it and it is not too old."""
+        """One wake-up: fire the latest due tick of each entry, if it is new and not too old."""
         now = database_now()
         clock.compare(now)
         due = {actor.actor_name: actor.options["periodic"].latest(now) for actor in self.actors}
@@ -89,9 +88,9 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         for name in actors:
             log.debug("tick.fired", extra={"schedule": name, "at": now.isoformat()})
             nudge(name)
-            FIRED.labels(name).inc()
+            TICKS_FIRED_TOTAL.labels(name).inc()
 
-    def _told_to_stop(self, within_s: float) -> bool:
+    def _stop_requested(self, within_s: float) -> bool:
         try:
             self._stop_requests.get(timeout=within_s)
         except Empty:
@@ -99,14 +98,14 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         return True
 
     def _wait_s(self) -> float:
-        """Until the next whole second of this process's clock; the ledger decides what is due by the database's."""
+        """Seconds until the next whole second of this process's clock. The ledger decides by the database's clock."""
         now = datetime.now().astimezone()
-        return min(LONGEST_WAIT_S, 1.0 - now.microsecond / 1_000_000 + 0.005)
+        return min(MAX_WAIT_S, 1.0 - now.microsecond / 1_000_000 + 0.005)
 
 
 @contextmanager
 def in_background() -> Iterator[Scheduler]:
-    """A scheduler in a thread of its own, for as long as the block runs."""
+    """Run a scheduler in a thread while the block runs."""
     scheduler = Scheduler()
     thread = threading.Thread(target=scheduler.loop, name="scheduler", daemon=True)
     thread.start()

@@ -1,6 +1,6 @@
 """All recurring work, in one table.
 
-The sweeps are the promise: they find every row that is due, whoever lost a message about it. Nudges make it quicker.
+The sweeps are the promise: they find every due row, also if its message was lost. Nudges make it quicker.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from actors.scheduling.periods import Cron, Every
 
 @dataclass(frozen=True)
 class Entry:
-    """An actor and when it is due. A tick that was missed is caught up if it is not older than `catch_up`."""
+    """An actor and its period. A missed tick is caught up if it is not older than `catch_up`."""
 
     actor: str
     period: Every | Cron
@@ -29,7 +29,7 @@ def table() -> list[Entry]:
 
 
 def entries() -> list[Entry]:
-    """Our own table."""
+    """This shop's table."""
     return [
         Entry("check_pending_payments", Every(settings.PAYMENT_CHECK_INTERVAL_S)),
         Entry("process_waiting_callbacks", Every(2)),
@@ -47,7 +47,7 @@ def entries() -> list[Entry]:
 
 
 def attach() -> list["dramatiq.Actor[..., object]"]:
-    """Note each entry on its actor, where periodiq's scheduler looks for it (`options["periodic"]`)."""
+    """Set each entry on its actor, where periodiq's scheduler reads it (`options["periodic"]`)."""
     broker = dramatiq.get_broker()
     actors = []
     for entry in table():

@@ -1,4 +1,4 @@
-"""What the console's templates need: times as one says them, buttons, and charts."""
+"""Tags and filters of the console's templates: times, buttons and charts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,19 +33,19 @@ SPARK_BARS = 30
 @register.filter
 @register.filter
 def counted(rows: int) -> str:
-    """How many rows; a plus says that they were not counted to the end."""
+    """The number of rows; a plus means that the count stopped early."""
     return database_counts.counted(rows)
 
 
 @register.filter
 def page(row: Model) -> str:
-    """The address of the row's page in the admin."""
+    """The URL of the row's page in the admin."""
     return page_of(type(row), row.pk)
 
 
 @register.simple_tag
 def where(finding: Finding) -> str:
-    """The address that a finding leads to; empty, if there is none."""
+    """The URL that a finding links to; empty if there is none."""
     if not finding.page:
         return ""
     of_one_list = "?person=yes" if finding.page.startswith("admin:") else ""
@@ -54,7 +54,7 @@ def where(finding: Finding) -> str:
 
 @register.filter
 def moment(at: datetime | None) -> SafeString | str:
-    """To the second, in the shop's time zone; the day only where it is another one."""
+    """To the second, in the shop's time zone; the day is shown only if it is not today."""
     if at is None:
         return "–"
     local, today = timezone.localtime(at), timezone.localdate()
@@ -64,13 +64,13 @@ def moment(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def ago(at: datetime | None) -> str:
-    """How long before now, in whole seconds."""
+    """Time since then, in whole seconds."""
     return localized(int((timezone.now() - at).total_seconds()) if at else None)
 
 
 @register.simple_tag(takes_context=True)
 def act(context: Any, name: str, key: object, title: str = "") -> SafeString | str:
-    """A button that does it, or a link to the page that asks why; nothing without the permission."""
+    """A button that does it, or a link to the page that asks why; empty without the permission."""
     found = context["may"].get(name)
     if found is None:
         return ""
@@ -86,7 +86,7 @@ def act(context: Any, name: str, key: object, title: str = "") -> SafeString | s
 
 @register.simple_tag(takes_context=True)
 def choose(context: Any, name: str, key: object, about: object) -> SafeString | str:
-    """A box to choose a row for an action on many."""
+    """A checkbox to choose a row for a bulk action."""
     if name not in context["may"]:
         return ""
     return format_html(
@@ -96,7 +96,8 @@ def choose(context: Any, name: str, key: object, about: object) -> SafeString | 
 
 @register.simple_tag(takes_context=True)
 def choose_all(context: Any, name: str) -> SafeString | str:
-    """A button for those who have scripts (the style sheet hides it from the others) and may do what is chosen for."""
+    """A button that checks all boxes, for browsers with scripts (the style sheet hides it from others) and users with
+    the permission for the bulk action."""
     if name not in context["may"]:
         return ""
     return format_html('<button type="button" class="act all">{}</button>', _("Choose all"))
@@ -116,7 +117,7 @@ def act_on_chosen(context: Any, name: str) -> SafeString | str:
 
 @register.simple_tag
 def outcomes(title: str, slots: Sequence[Slot], **named: str) -> SafeString:
-    """Bars over time: one colour for each named count, in the order in which they are named.
+    """Bars over time: one colour for each named count, in the given order.
 
     `good="succeeded"` draws the count `good` of each slot under the name `succeeded`.
     """
@@ -137,17 +138,17 @@ def parts(title: str, counts: dict[str, int]) -> SafeString:
 
 @register.simple_tag
 def legend(counts: dict[str, int]) -> Sequence[tuple[str, str, int]]:
-    """What the colours of `parts` mean: class, name, count."""
+    """The meaning of the colours of `parts`: class, name, count."""
     return [(f"c{number}", name, count) for number, (name, count) in _numbered(counts)]
 
 
 @register.simple_tag
 def spark(title: str, values: Sequence[float]) -> SafeString | str:
-    """A small row of bars, each as high as its share of the greatest, which the text says."""
+    """A small row of bars, scaled to the greatest; the text says its value."""
     if not values:
         return ""
     greatest = max([*values, 1e-9])
-    label = _("%(title)s: at most %(greatest)s") % {"title": title, "greatest": localized(greatest)}
+    label = _("%(title)s: %(greatest)s or less") % {"title": title, "greatest": localized(greatest)}
     before = max(0, SPARK_BARS - len(values))
     bars = (_bar(number, before + len(values), value / greatest) for number, value in enumerate(values, start=before))
     return format_html(
@@ -163,5 +164,5 @@ def _bar(number: int, of: int, share: float) -> tuple[str, ...]:
 
 
 def _numbered(counts: dict[str, int]) -> Sequence[tuple[int, tuple[str, int]]]:
-    """Five colours are enough: what is rarer shares the last."""
+    """There are five colours; the rarer kinds share the last."""
     return [(min(number, 5), pair) for number, pair in enumerate(counts.items(), start=1)]

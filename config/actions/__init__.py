@@ -1,7 +1,7 @@
-"""Actions: what a person may do, declared once and used by the console, the admin and the commands alike.
+"""Actions: what an operator may do, declared once for the console, the admin and the commands.
 
-An `Action` finds its subject, may ask for a reason, does the deed and records it. `pages` asks and answers in the
-browser, `admin` puts actions into the lists and on the pages of Django's admin.
+An `Action` finds its subject, may ask for a reason, does the work and records it. `pages` shows it in the browser;
+`admin` adds actions to the lists and pages of Django's admin.
 """
 
 from config.actions.forms import Question, Reason

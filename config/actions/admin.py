@@ -30,7 +30,7 @@ OnList = Callable[["ActionAdmin", HttpRequest, QuerySet[Any]], HttpResponse | No
 
 @dataclass(frozen=True)
 class Offer:
-    """An action that makes sense for a row now, and its address."""
+    """An action that makes sense for a row now, and its URL."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class Offer:
 
 
 def offers(actions: Sequence[Action], row: Model) -> list[Offer]:
-    """What a person can do about this row, the same wherever it is shown."""
+    """The actions that make sense for this row, the same on every page."""
     return [
         Offer(each.name, str(each.title), str(each.explanation), each.permissions[0], _address(row, each))
         for each in actions
@@ -49,7 +49,7 @@ def offers(actions: Sequence[Action], row: Model) -> list[Offer]:
 
 
 class ActionAdmin(Base):
-    """Mixed into the admin of a model."""
+    """Mixin for the admin of a model."""
 
     list_actions: ClassVar[tuple[Action, ...]] = ()
     page_actions: ClassVar[tuple[Action, ...]] = ()
@@ -59,7 +59,7 @@ class ActionAdmin(Base):
         return [path("<int:pk>/way-out/<slug:name>/", view, name=_page_name(self.model, "action")), *super().get_urls()]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Django's own, and those of the list that the user may take."""
+        """Django's actions, and those of ours that the user may take."""
         allowed = [action for action in self.list_actions if action.allows(request.user)]
         own = {action.name: (_on_list(action), action.name, _label(action)) for action in allowed}
         return super().get_actions(request) | ({} if IS_POPUP_VAR in request.GET else own)
@@ -82,7 +82,8 @@ class ActionAdmin(Base):
         return perform(request, action, [action.about(row)], Place(back, str(row), self._around(request)))
 
     def act_on_list(self, request: HttpRequest, queryset: QuerySet[Any], action: Action) -> HttpResponse | None:
-        """One action on the chosen rows. None: back to the list, where a message says why nothing was done."""
+        """One action on the chosen rows. Returns None to go back to the list; a message there says why nothing was
+        done."""
         rows = list(queryset.order_by("pk")[: pages.MOST_AT_ONCE + 1])
         if too_many(request, len(rows)):
             return None

@@ -13,23 +13,24 @@ WHY_CHARS = 150
 
 
 class Question(forms.Form):
-    """Asks once more, without a reason."""
+    """Asks for a confirmation, without a reason."""
 
     confirmed = forms.CharField(widget=forms.HiddenInput, initial="yes", required=False)
 
     def __init__(self, subjects: "Sequence[Subject]", data: Mapping[str, Any] | None = None) -> None:
-        """The form is unanswered unless the data holds one of its fields: a button may send only what was chosen."""
+        """The form counts as answered only if the data holds one of its fields: a button may send only the choice of
+        rows."""
         super().__init__(data if any(name in (data or {}) for name in self.base_fields) else None)
         self.subjects = subjects
 
     @property
     def answers(self) -> dict[str, Any]:
-        """What the deed needs to know."""
+        """The arguments for the action's `do`."""
         return {name: value for name, value in self.cleaned_data.items() if name != "confirmed"}
 
 
 class Reason(Question):
-    """Asks why."""
+    """Asks for a reason."""
 
     why = forms.CharField(
         max_length=WHY_CHARS,

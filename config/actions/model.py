@@ -1,4 +1,4 @@
-"""What an action is, how it is done and how it is recorded."""
+"""Actions: how they are declared, done and recorded."""
 
 import logging
 from collections import Counter
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 Text = Promise | str
 Who = User | str
-"""A user of the site, or the operating system's name of the person at the command line."""
+"""A user of the site, or the operating system's user name at the command line."""
 
 NOTHING_TO_DO = _("Left alone, because there was nothing to do")
 
@@ -30,25 +30,25 @@ class ActionRefused(Exception):
 
 
 class RefusedForAll(ActionRefused):
-    """The other subjects would be refused for the same reason, so they are not tried: a person waits for the page."""
+    """All other subjects would be refused for the same reason, so they are not tried: a person waits for the page."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What an action is about."""
+    """The thing that an action is done to."""
 
     key: str
-    """What `Action.find` understands."""
+    """The argument of `Action.find`."""
 
     name: str
     row: Model
-    """The record stands in the history of this row."""
+    """The history of this row gets the record."""
 
     target: Any = None
-    """What the deed gets; the row's primary key if nothing else is said."""
+    """The argument of `do`; None: the row's primary key."""
 
     permissions: tuple[str, ...] = ()
-    """Permissions besides those of the action."""
+    """Permissions needed besides those of the action."""
 
 
 @dataclass(frozen=True)
@@ -56,39 +56,38 @@ class Action:
     """Something that a person may do."""
 
     name: str
-    """In its address."""
+    """Part of its URL."""
 
     title: Text
-    """On its button."""
+    """The text of its button."""
 
     explanation: Text
-    """What it does and what it does not, on the page that asks."""
+    """Its effect, and what it leaves alone; shown on the page that asks."""
 
     permissions: tuple[str, ...]
     find: Callable[[str], Model | Subject | None]
-    """What a key means; None if there is no such thing."""
+    """The subject of a key; None if there is none."""
 
     do: Callable[..., object]
-    """Called with the target, the person's name and the form's answers. Returns False or 0 if there was nothing to do,
-    a number if it was done to many; anything else means done. Raises ActionRefused.
-    """
+    """Called with the target, the user's name and the form's answers. Returns False or 0 if there was nothing to do, or
+    the number of things done; any other result means done. Raises ActionRefused."""
 
     done: Text
     """The message afterwards, and the sentence in the history."""
 
     left_alone: Text = NOTHING_TO_DO
     form: type[Question] | None = None
-    """What is asked first; None: it is done at once."""
+    """The questions to ask first; None: do it at once."""
 
     offered: Callable[[Any], bool] = lambda row: True
-    """Does it make sense for this row now? That may change before the button is pressed, so the deed checks again."""
+    """Does it make sense for this row now? The row may change before the click, so `do` checks again."""
 
     named: Callable[[Any], str] = str
     one_by_one: bool = False
-    """Not for several rows at once: each needs its own answers."""
+    """Refuse several rows at once: each needs its own answers."""
 
     stops: bool = False
-    """Does work stop after it? Its button looks like that."""
+    """Does it stop work? Its button shows that."""
 
     template: str = "actions/ask.html"
 
@@ -113,7 +112,7 @@ class Action:
 
 @dataclass
 class Outcome:
-    """What became of several subjects."""
+    """The results for several subjects."""
 
     done: int = 0
     left_alone: int = 0
@@ -121,7 +120,7 @@ class Outcome:
 
 
 def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mapping[str, Any]) -> Outcome:
-    """Do it to each subject for itself: one that is refused holds up no other."""
+    """Do it to each subject on its own: a refused one does not stop the others."""
     outcome = Outcome()
     for subject in subjects:
         try:
@@ -137,7 +136,7 @@ def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mappi
 
 
 def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
-    """Do it and record it in one transaction; returns what the deed returns. Raises ActionRefused."""
+    """Do it and record it in one transaction. Returns the result of `do`. Raises ActionRefused."""
     by = who if isinstance(who, str) else who.get_username()
     with transaction.atomic():
         result = action.do(subject.row.pk if subject.target is None else subject.target, by, **answers)
@@ -147,7 +146,7 @@ def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
 
 
 def record(who: Who, subject: Subject, done: str, why: str) -> None:
-    """Write down who did what to what, and why: in the admin's history, or in the log for the command line."""
+    """Record who did what to what, and why: in the admin's history, or in the log for the command line."""
     if isinstance(who, str):
         log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
         return
@@ -162,7 +161,7 @@ def record(who: Who, subject: Subject, done: str, why: str) -> None:
 
 
 def row_of(model: type[Model], *without: str) -> Callable[[str], Model | None]:
-    """Finds a row by its primary key, without the named large columns."""
+    """Returns a function that finds a row by its primary key and leaves out the named large columns."""
 
     def find(key: str) -> Model | None:
         try:

@@ -1,4 +1,4 @@
-"""An action in the browser: who may, what is asked, what is said afterwards."""
+"""An action in the browser: check the permission, ask, do it, show the result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +14,21 @@ from config.actions.forms import Question
 from config.actions.model import Action, Outcome, Subject, Text, do_all
 
 MOST_AT_ONCE = 500
-"""Rows that one request may work on: a person waits for it."""
+"""Rows that one request may change: a person waits for it."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an action is taken: in the console, in a list of the admin, or on a row's page."""
+    """The page where the action was chosen: the console, a list of the admin, or a row's page."""
 
     back: str
     back_name: Text
     context: Mapping[str, Any]
     hidden: Sequence[tuple[str, str]] = ()
-    """Fields that the page sends along, so that the same subjects are found again."""
+    """Hidden fields that find the same subjects again."""
 
     left_alone: Sequence[Subject] = field(default_factory=tuple)
-    """Chosen, but the action makes no sense for them now."""
+    """Chosen rows for which the action makes no sense now."""
 
 
 def perform(request: HttpRequest, action: Action, subjects: Sequence[Subject], place: Place) -> HttpResponse:
@@ -48,9 +48,9 @@ def perform(request: HttpRequest, action: Action, subjects: Sequence[Subject], p
 
 
 def too_many(request: HttpRequest, number: int) -> bool:
-    """Says so, if it is."""
+    """Show an error and return True if the number is above MOST_AT_ONCE."""
     if number > MOST_AT_ONCE:
-        messages.error(request, _("Nothing was done: please choose at most %(most)s rows.") % {"most": MOST_AT_ONCE})
+        messages.error(request, _("Nothing was done: please choose %(most)s rows or fewer.") % {"most": MOST_AT_ONCE})
     return number > MOST_AT_ONCE
 
 

@@ -1,1 +1,1 @@
-"""What all commands share: arguments, tables and exit statuses."""
+"""Shared by all commands: arguments, tables and exit statuses."""

@@ -1,4 +1,4 @@
-"""What the words after a command mean. Each reader raises ArgumentTypeError, with what to write instead."""
+"""Readers for the arguments of commands. Each raises ArgumentTypeError, with what to write instead."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from config.cli.command import NoAnswer
 from config.formats import durations
 from config.formats.dates import span
 
-MOST = 100_000
+LARGEST = 100_000
 
 
 def count(text: str) -> int:
     """A whole number from 1."""
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:7]) <= MOST or len(text) > len(str(MOST)):
-        raise ArgumentTypeError(f"{text!r} is no such number: write a whole number from 1 to {MOST}")
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:7]) <= LARGEST or len(text) > len(str(LARGEST)):
+        raise ArgumentTypeError(f"{text!r} is not valid: write a whole number from 1 to {LARGEST}")
     return int(text)
 
 
@@ -34,15 +34,15 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no day: write one like 2026-03-29") from None
+        raise ArgumentTypeError(f"{text!r} is not a day: write one like 2026-03-29") from None
 
 
 def moment(text: str) -> datetime:
-    """`2026-03-29T12:00:00Z`, or its day alone; UTC, where nothing else is said."""
+    """`2026-03-29T12:00:00Z`, or a day alone; UTC by default."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no moment: write one like 2026-03-29 or 2026-03-29T12:00:00Z") from None
+        raise ArgumentTypeError(f"{text!r} is not a time: write one like 2026-03-29 or 2026-03-29T12:00:00Z") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -55,18 +55,18 @@ def since(text: str) -> datetime:
     try:
         return moment(text)
     except ArgumentTypeError:
-        raise ArgumentTypeError(f"{text!r} is no time: write one like 90m, 6h, 2d or 2026-03-29T12:00:00Z") from None
+        raise ArgumentTypeError(f"{text!r} is not a time: write one like 90m, 6h, 2d or 2026-03-29T12:00:00Z") from None
 
 
 def add_days(parser: ArgumentParser, last: str) -> None:
-    """`--day`, or `--from` and `--to`; `last` says which day is the last if none is named."""
+    """Add `--day`, or `--from` and `--to`; `last` describes the default of `--to`."""
     parser.add_argument("--day", type=day, help="one day, like 2026-03-29")
     parser.add_argument("--from", type=day, dest="first", help="the first of several days")
     parser.add_argument("--to", type=day, dest="last", help=f"the last of them; otherwise {last}")
 
 
 def days(options: Mapping[str, Any], last: date) -> list[date]:
-    """The days that were asked for; none, if none was named. Raises NoAnswer if the words make no sense together."""
+    """The requested days; none if none was named. Raises NoAnswer if the options contradict each other."""
     one, first = options["day"], options["first"]
     if one and (first or options["last"]):
         raise NoAnswer("Write either --day or --from and --to.")

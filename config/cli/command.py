@@ -1,7 +1,7 @@
-"""What all commands have in common: how they end, and how they show that they get on.
+"""The base of all commands: exit statuses and progress.
 
-A command ends with 0 if all is well, with 1 if it has done or answered what it was asked and something is left to do or
-was found, and with 2 if there is no answer: an unknown id, a database or broker that is away, words that make no sense.
+A command ends with 0 if all is well; with 1 if it did its work and something is left to do or was found; with 2 if
+there is no answer: an unknown id, a database or broker that does not answer, wrong arguments.
 """
 
 import getpass
@@ -21,28 +21,28 @@ BAR = 30
 
 
 class SomethingLeft(CommandError):
-    """It was done or answered, and something is left to do or was found."""
+    """The work was done, and something is left to do or was found."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, returncode=SOMETHING_LEFT)
 
 
 class NoAnswer(CommandError):
-    """It could not be done or answered."""
+    """The work could not be done."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, returncode=NO_ANSWER)
 
 
 class Command(BaseCommand):
-    """Ends by the rule above, whatever the database does."""
+    """Ends by the rule above, also when the database fails."""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        """Whoever asks for help is told how it ends."""
+        """The help text explains the exit statuses."""
         return super().create_parser(prog_name, subcommand, epilog=EXIT_STATUS_HELP, **options)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Django's, with the errors of the database in a sentence."""
+        """Django's, with database errors in one sentence."""
         try:
             return super().execute(*args, **options)
         except SystemCheckError as error:
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
 
 def os_user() -> str:
-    """The operating system's name of the person at the command line; a number where it has none (in a container)."""
+    """The operating system's user name; a number if there is none (in a container)."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -62,6 +62,6 @@ def os_user() -> str:
 
 
 def progress_bar(done: int, total: int, label: str) -> str:
-    """A line for a terminal, which takes the place of the one before it."""
+    """A line for a terminal that replaces the line before."""
     filled = BAR * min(done, total) // total
     return f"\r[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total}  {label}\033[K"

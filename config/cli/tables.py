@@ -1,6 +1,6 @@
-"""Tables for people who look at a terminal; the same as JSON for programs.
+"""Tables for people at a terminal, and JSON for programs.
 
-What strangers have written into a cell stays text: it moves no cursor and draws no colours.
+Text from strangers stays text: it moves no cursor and draws no colours.
 """
 
 import json
@@ -11,14 +11,14 @@ from typing import Any
 from config.formats.durations import in_words
 from config.formats.text import printable
 
-WIDEST = 60
-"""A cell that is longer is cut off; `--json` has all of it."""
+MAX_CELL_CHARS = 60
+"""Longer cells are cut off; `--json` has all of the text."""
 
 Row = Mapping[str, Any]
 
 
-def table(rows: Sequence[Row], empty: str, widest: int = WIDEST) -> str:
-    """The rows under their headings, aligned: numbers to the right. `empty` is what is said where there are none.
+def table(rows: Sequence[Row], empty: str, widest: int = MAX_CELL_CHARS) -> str:
+    """The rows under their headings, aligned: numbers to the right. `empty` is the text for no rows.
 
     >>> print(table([{"id": 7, "status": "pending"}, {"id": 1024, "status": "paid"}], "No payments."))
       id  status
@@ -35,8 +35,8 @@ def table(rows: Sequence[Row], empty: str, widest: int = WIDEST) -> str:
     return "\n".join(lines)
 
 
-def cell(value: Any, widest: int = WIDEST) -> str:
-    """One value, on one line, printable whatever it holds; floats are seconds."""
+def cell(value: Any, widest: int = MAX_CELL_CHARS) -> str:
+    """One value on one printable line; floats are seconds."""
     if value is None or value == "":
         return "–"
     if isinstance(value, datetime):
@@ -62,7 +62,7 @@ def as_json(data: Any) -> str:
 
 
 def _heading(name: str) -> str:
-    """A unit is said by the cells."""
+    """Leave the unit out: the cells have it."""
     return name.removesuffix("_s").removesuffix("_at").replace("_", " ")
 
 

@@ -1,1 +1,1 @@
-"""PostgreSQL and SQLite: counts, pages of long lists, migrations that lock nobody out, backups."""
+"""PostgreSQL and SQLite: counts, pages of long lists, migrations that do not block the shop, backups."""

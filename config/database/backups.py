@@ -1,10 +1,10 @@
-"""Backups of the database. Nothing else needs one: RabbitMQ only carries messages that may be lost.
+"""Backups of the database. Only the database needs one: RabbitMQ carries messages that may be lost.
 
 A backup is one file in PostgreSQL's custom format, a snapshot taken while the shop runs. PostgreSQL's own programs do
-the work. Passwords reach them through their environment, where `ps` does not show them.
+the work. They get passwords through their environment, where `ps` does not show them.
 
-Each app says what a backup must hold: its AppConfig may have `backup_tables`, tables without whose rows a file is not
-a backup, and `backup_summary`, a query for one line about a restored copy.
+Each app may declare in its AppConfig: `backup_tables`, the tables that a backup must hold rows of, and
+`backup_summary`, a query for one line about a restored copy.
 """
 
 import os
@@ -40,7 +40,7 @@ class Drill:
 def take(directory: Path, kept_days: int) -> Path:
     """Write a backup, read it to its end, and only then delete older ones. Raises BackupError.
 
-    Its name is the moment before it was begun, so it holds everything that is older than its name.
+    The file's name is the time before the backup began, so it holds everything older than its name.
     """
     if not directory.is_dir():
         raise BackupError(f"{directory} is not a directory; make one that only the shop's user can read.")
@@ -82,7 +82,7 @@ def restore(path: Path, database: str | None = None) -> None:
 
 
 def drill(path: Path) -> Drill:
-    """Restore into a database of its own on the same server, summarize it, and drop it. Raises BackupError."""
+    """Restore into a temporary database on the same server, summarize it, and drop it. Raises BackupError."""
     verify(path)
     name = f"restore_drill_{os.getpid()}"
     started = datetime.now(UTC)
@@ -103,7 +103,7 @@ def _needed_tables() -> list[str]:
 
 
 def _forget(directory: Path, before: datetime, but: Path) -> None:
-    """Delete files that are older by their name. Files with other names are not ours."""
+    """Delete backups whose name is older than `before`. Files with other names are not ours."""
     for path in directory.glob("shop-*.dump"):
         with suppress(ValueError):
             if datetime.strptime(path.name, NAME).replace(tzinfo=UTC) < before and path != but:
@@ -123,7 +123,7 @@ def _run(program: str, *arguments: str, where: Path | None = None) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return libpq's own variables. Empty ones are left out: they would not mean its defaults."""
+    """Return libpq's variables. Empty values are left out: they would override libpq's defaults."""
     given = {
         "PGHOST": _database()["HOST"],
         "PGPORT": str(_database()["PORT"]),
@@ -136,7 +136,7 @@ def _environment() -> dict[str, str]:
 
 
 def _database() -> Mapping[str, Any]:
-    """Raises BackupError for SQLite, whose file may simply be copied while no process runs."""
+    """Raises BackupError for SQLite: copy its file while no process runs."""
     database: Mapping[str, Any] = settings.DATABASES["default"]
     if not str(database["ENGINE"]).endswith("postgresql"):
         raise BackupError("DATABASE_URL is not PostgreSQL; stop the shop and copy the file of SQLite instead.")
@@ -151,7 +151,7 @@ def _ask(name: str, question: str) -> Any:
 
 
 def _create(name: str) -> None:
-    """Raises BackupError if the shop's user has only the rights that the shop needs."""
+    """Raises BackupError if the database user may not create databases."""
     try:
         _execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:

@@ -1,7 +1,7 @@
-"""Counts in tables with millions of rows, and short questions, many of them in one round trip.
+"""Counts in tables with millions of rows, and several short queries in one round trip.
 
-The way to the database and back costs more than a short answer: on a busy machine it waits for two turns of a
-processor. So a query asks all of its questions in one `SELECT`.
+A round trip costs more than a short query: on a busy machine it waits twice for a processor. So `in_one_round_trip`
+asks everything in one `SELECT`.
 """
 
 from collections.abc import Iterable
@@ -13,9 +13,8 @@ from django.db.models.sql import Query
 from django.utils.formats import number_format
 
 COUNTED_AT_MOST = 10_000
-"""Rows of a long list or backlog that are counted, so that a count takes milliseconds. Measured with 1,000,000 open
-payments: to count to 100,000 costs PostgreSQL 75 ms, to 20,000 12 ms, to 10,000 6 ms.
-"""
+"""Counts of long lists and backlogs stop here, so that a count takes milliseconds. Measured with 1,000,000 open
+payments on PostgreSQL: counting to 100,000 takes 75 ms, to 20,000 12 ms, to 10,000 6 ms."""
 
 M = TypeVar("M", bound=Model)
 
@@ -28,7 +27,7 @@ class _Count(Subquery):
 
 
 def capped(rows: "QuerySet[M]", column: str) -> Combinable:
-    """The question for the number of rows, up to COUNTED_AT_MOST; `column` belongs to the index of the condition."""
+    """A subquery for the number of rows, up to COUNTED_AT_MOST; `column` belongs to the index of the condition."""
     return _Count(rows.values(column)[:COUNTED_AT_MOST])
 
 
@@ -38,17 +37,17 @@ def first(rows: "QuerySet[M]", column: str) -> Combinable:
 
 
 def count(rows: "QuerySet[M]") -> int:
-    """How many rows, up to COUNTED_AT_MOST, along the order of the query."""
+    """The number of rows, up to COUNTED_AT_MOST, in the order of the query."""
     return rows.values("pk")[:COUNTED_AT_MOST].count()
 
 
 def total(counts: Iterable[int]) -> int:
-    """The sum of such counts, up to COUNTED_AT_MOST again."""
+    """The sum of capped counts, capped again at COUNTED_AT_MOST."""
     return min(sum(counts), COUNTED_AT_MOST)
 
 
 def counted(rows: int) -> str:
-    """The count as text; a plus says that there may be more.
+    """The count as text; a plus means that there may be more.
 
     >>> counted(3), counted(10_000)
     ('3', '10,000+')
@@ -57,7 +56,7 @@ def counted(rows: int) -> str:
 
 
 def in_one_round_trip(*questions: Combinable, using: str = "default") -> list[Any]:
-    """What each question finds, in their order."""
+    """The results of these subqueries, in their order."""
     query = Query(None)
     for number, question in enumerate(questions):
         query.add_annotation(question, f"answer{number}")

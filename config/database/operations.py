@@ -31,24 +31,24 @@ class _Gently(Operation):
 
 
 class AddIndexConcurrently(_Gently, postgres.AddIndexConcurrently):
-    """An index, built without stopping a write."""
+    """Builds an index without blocking writes."""
 
     plain = migrations.AddIndex
 
 
 class RemoveIndexConcurrently(_Gently, postgres.RemoveIndexConcurrently):
-    """Drops an index without stopping a write."""
+    """Drops an index without blocking writes."""
 
     plain = migrations.RemoveIndex
 
 
 class AddConstraintNotValid(_Gently, postgres.AddConstraintNotValid):
-    """A check constraint for rows that are written from now on."""
+    """Adds a check constraint that holds for new rows only."""
 
     plain = migrations.AddConstraint
 
 
 class ValidateConstraint(_Gently, postgres.ValidateConstraint):
-    """Checks the rows that were there before; SQLite has done so already."""
+    """Checks the existing rows; SQLite has checked them already."""
 
     plain = None

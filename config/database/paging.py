@@ -11,7 +11,7 @@ from config.database import counts
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
 else:
-    # Django's class takes a type in brackets only for the type checker.
+    # Only the type checker allows brackets after Django's class.
     AnyPaginator = Paginator
 
 
@@ -30,5 +30,5 @@ class FirstPages(AnyPaginator):
 
     @cached_property
     def _found(self) -> int:
-        """Counted as far as one row behind the last."""
+        """Counts one row further than the last page."""
         return cast("QuerySet[Any]", self.object_list).order_by()[: counts.COUNTED_AT_MOST + 1].count()

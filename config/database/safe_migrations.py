@@ -1,4 +1,4 @@
-"""Which migrations are safe while the old code still serves customers, and why others are not.
+"""Checks that migrations are safe while the old code still serves customers, and says why others are not.
 
 A deploy migrates first and replaces processes afterwards. For a while the old code reads and writes the new tables, and
 customers wait for the lock of a schema change. A refused change is possible in steps: *expand* in one release (new
@@ -9,9 +9,9 @@ An author who has reviewed an operation writes the reason down. The check then i
     class Migration(migrations.Migration):
         reviewed = {"RemoveField order.note": "no code since 1.4 reads or writes it"}
 
-django-migration-linter was tried on the 40 cases of the tests. With all of its warnings as errors it lets through a
-unique column, a check constraint that is validated at once, any SQL and any operation it does not know. It refuses a
-longer text, ignores whole migrations without a reason, and needs a PostgreSQL where this check needs no database.
+We tried django-migration-linter on the 40 cases of the tests. With all of its warnings as errors it accepts a unique
+column, a check constraint that is validated at once, any SQL and any operation that it does not know. It refuses a
+longer text field, ignores whole migrations without a reason, and needs PostgreSQL. This check needs no database.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +54,7 @@ class Unsafe:
 
 @dataclass
 class _Past:
-    """The models before an operation, and the tables that this migration itself has made."""
+    """The models before an operation, and the tables that this migration itself creates."""
 
     app: str
     state: ProjectState
@@ -67,7 +67,7 @@ class _Past:
 
 
 def unsafe_migrations(apps: set[str]) -> list[Unsafe]:
-    """The unsafe operations in the migrations of these apps. Initial migrations only make new tables: not checked."""
+    """The unsafe operations in the migrations of these apps. Initial migrations only create tables, so they pass."""
     loader = MigrationLoader(None)
     found: list[Unsafe] = []
     for (app, name), migration in sorted(loader.disk_migrations.items()):
@@ -83,7 +83,7 @@ def unsafe_operations(migration: migrations.Migration, before: ProjectState, nam
     refused = dict(_refused(migration, before))
     found = [Unsafe(name, operation, why) for operation, why in refused.items() if not reviewed.get(operation)]
     return found + [
-        Unsafe(name, operation, "it stands in `reviewed`, and nothing is wrong with it; remove the entry")
+        Unsafe(name, operation, "it is in `reviewed`, but it is safe; remove the entry")
         for operation in reviewed.keys() - refused.keys()
     ]
 
@@ -100,7 +100,7 @@ def _refused(migration: migrations.Migration, before: ProjectState) -> Iterator[
 
 
 def _parts(operation: Operation) -> Sequence[Operation]:
-    """The operations that reach the database, without changes of the state alone."""
+    """The operations that reach the database; changes of the state alone are left out."""
     return operation.database_operations if isinstance(operation, migrations.SeparateDatabaseAndState) else [operation]
 
 
@@ -118,7 +118,7 @@ def _why_not(operation: Operation, past: _Past) -> str | None:
     for kind, rule in RULES.items():
         if isinstance(operation, kind):
             return rule if isinstance(rule, str) else rule(operation, past)
-    return "there is no rule for this operation; check its locks, and write the reason into `reviewed`"
+    return "this check has no rule for this operation; check its locks, and write the reason into `reviewed`"
 
 
 def _adds_field(operation: migrations.AddField, _past: _Past) -> str | None:
@@ -161,7 +161,7 @@ def _adds_constraint(operation: migrations.AddConstraint, _past: _Past) -> str:
     if isinstance(operation.constraint, models.CheckConstraint):
         return (
             "it reads the whole table under a lock; use AddConstraintNotValid and, in a later migration, "
-            "ValidateConstraint, both of config.operations"
+            "ValidateConstraint, both of config.database.operations"
         )
     return "its index is built under a lock that stops every write; make the unique index concurrently in RunSQL"
 
@@ -178,7 +178,7 @@ GONE = (
     "the old code still reads and writes it; first release code that does not use it (Django names every column of a "
     "model in each statement), and remove it from the database with the next release"
 )
-RENAMED = "the old code asks for the old name; add the new one, write both, fill it in, and remove the old one later"
+RENAMED = "the old code uses the old name; add the new one, write both, fill it in, and remove the old one later"
 INDEXED = "its index is built under a lock that stops every write; write it as an index or a constraint instead"
 
 RULES: dict[type[Operation], str | Callable[[Any, _Past], str | None]] = {
@@ -190,14 +190,16 @@ RULES: dict[type[Operation], str | Callable[[Any, _Past], str | None]] = {
     migrations.AddField: _adds_field,
     migrations.AlterField: _alters_field,
     migrations.AddIndex: (
-        "it stops every write to the table while it is built; use AddIndexConcurrently of config.operations, in a "
-        "migration with `atomic = False`"
+        "it stops every write to the table while it is built; use AddIndexConcurrently of config.database.operations, "
+        "in a migration with `atomic = False`"
     ),
-    migrations.RemoveIndex: "its lock blocks all other queries; use RemoveIndexConcurrently of config.operations",
+    migrations.RemoveIndex: (
+        "its lock blocks all other queries; use RemoveIndexConcurrently of config.database.operations"
+    ),
     migrations.AddConstraint: _adds_constraint,
     migrations.AlterUniqueTogether: INDEXED,
     migrations.AlterIndexTogether: INDEXED,
     migrations.RunPython: _runs_code,
     migrations.RunSQL: _runs_code,
 }
-"""The reason to refuse an operation, or the function that finds it. The first kind that fits counts."""
+"""The reason to refuse an operation, or the function that finds it. The first matching kind counts."""

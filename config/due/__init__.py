@@ -1,1 +1,1 @@
-"""The due column: claims, leases and outcomes of slow work, and the figures about them."""
+"""The due column: claims, leases and outcomes of slow work, and the metrics about them."""

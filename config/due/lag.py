@@ -1,7 +1,7 @@
-"""The one number that says whether slow work is healthy: how late the oldest due row is. Read from the database.
+"""Lag: how late the oldest due row is. This one number says whether slow work is healthy.
 
-It is true with no worker and no broker, and costs two looks into the index of the due column for each kind: its first
-entry, and a count that ends at COUNTED_AT_MOST.
+It is read from the database, so it is true with no worker and no broker. Each kind of work costs two reads of the due
+column's index: its first entry, and a count that ends at COUNTED_AT_MOST.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +14,19 @@ from config.database import counts
 from config.due.queue import KINDS, Due, DueRow, database_now
 from config.metrics.registry import DATABASE, Value, reader, reading
 
-DUE = reading("tillkeeper_due_rows", f"Rows that are due; {counts.COUNTED_AT_MOST} means as many or more.", "work")
-LAG = reading("tillkeeper_lag_seconds", "How late the oldest due row is; 0 if none is due.", "work")
+DUE_GAUGE = reading(
+    "tillkeeper_due_rows", f"Rows that are due; {counts.COUNTED_AT_MOST} means as many or more.", "work"
+)
+LAG_SECONDS = reading("tillkeeper_lag_seconds", "How late the oldest due row is; 0 if none is due.", "work")
 
 PARTS: dict[type[DueRow], Callable[[], list[Q]]] = {}
-"""For a kind whose index begins with another column: conditions that cover all its rows, each with one value of it."""
+"""For a kind whose index begins with another column: conditions that cover all its rows, one value of that column each.
+"""
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What is due, counted up to COUNTED_AT_MOST, and how late the oldest of it is; 0 if nothing is due."""
+    """The number of due rows, up to COUNTED_AT_MOST, and the lag in seconds; 0 if nothing is due."""
 
     due: int
     lag_s: float
@@ -31,14 +34,14 @@ class Backlog:
 
 @reader(DATABASE)
 def lag() -> Iterator[Value]:
-    """Of each kind of work."""
+    """Due rows and lag of each kind of work."""
     for kind, backlog in backlogs_by_kind().items():
-        yield DUE, (kind.noun,), backlog.due
-        yield LAG, (kind.noun,), backlog.lag_s
+        yield DUE_GAUGE, (kind.noun,), backlog.due
+        yield LAG_SECONDS, (kind.noun,), backlog.lag_s
 
 
 def backlogs_by_kind() -> dict[Due[Any], Backlog]:
-    """Of every kind of work; one question to each database."""
+    """The backlog of every kind of work; one query per database."""
     found: dict[Due[Any], Backlog] = {}
     for database in {kind.database for kind in KINDS.values()}:
         of_parts: dict[Due[Any], list[Backlog]] = {kind: [] for kind in KINDS.values() if kind.database == database}
@@ -50,12 +53,12 @@ def backlogs_by_kind() -> dict[Due[Any], Backlog]:
 
 
 def backlog(kind: Due[Any]) -> Backlog:
-    """Of one kind of work."""
+    """The backlog of one kind of work."""
     return _sum(backlogs([(kind, part) for part in parts(kind)], kind.database))
 
 
 def backlogs(asked: Sequence[tuple[Due[Any], Q]], database: str) -> list[Backlog]:
-    """Of kinds of work, each with a condition on its rows; all in one question."""
+    """The backlogs of several kinds of work, each with a condition on its rows; one query for all."""
     now = database_now(database)
     due = [(kind.due(now).filter(part), kind.column) for kind, part in asked]
     rows = [counts.capped(*each) for each in due]

@@ -1,21 +1,21 @@
-"""The idea of the house: the database is the truth; a message only says *look now*.
+"""The core idea: the database is the truth; a message only says *look now*.
 
-Every piece of slow work is a property of a row. Its **due column** holds the time of the next look:
+Each piece of slow work belongs to a row. The row's **due column** holds the time of the next attempt:
 
 * `NULL`: nothing is left to do;
-* in the future: not yet, or somebody is on it;
-* now or earlier: whoever comes first may claim it.
+* in the future: not yet, or a worker has claimed it;
+* now or earlier: the first worker to come may claim it.
 
-To **claim** a row is to move its due time ahead, by a lease or to the next appointment. So one column is schedule,
-lease, retry and rescue at once: there is no "processing" state and nobody to free what a dead worker held; its rows
-come due again by themselves. The time written by the claim is also the fencing token: an outcome is written only where
-the due column still holds it (`holding`), else the claim was lost and the late finisher changes nothing.
+To **claim** a row, a worker moves its due time ahead: by a lease, or to the next appointment. So one column is
+schedule, lease, retry and rescue. There is no "processing" state. The rows of a dead worker need no rescuer: they come
+due again. The due time is also the fencing token: an outcome is written only while the due column still holds the
+claim's time (`holding`). Otherwise the claim was lost, and the late worker changes nothing.
 
-`claims` counts the claims since the last outcome and is committed before the work starts. A row that is due with
-claims left over is one whose worker did not come back. A broker's retry counter never sees a killed process; this does.
+`claims` counts the claims since the last outcome. It is committed before the work starts. A row that is due with claims
+left over is one whose worker died. A broker's retry counter misses a killed process; this one does not.
 
-Due times are compared with the database's clock, never with the clock of the worker. A process that is about to end
-claims nothing any more.
+Due times are compared with the database's clock, never with the worker's. A process that is shutting down claims
+nothing.
 """
 
 import logging
@@ -41,18 +41,18 @@ R = TypeVar("R", bound="DueRow")
 log = logging.getLogger(__name__)
 
 DEATHS_ALLOWED = 3
-"""So many workers may die on a row before a person must look at it (as Sidekiq does with its poison pills)."""
+"""Workers that may die on a row before a person must check it (as Sidekiq does with its poison pills)."""
 
 KINDS: "dict[type[DueRow], Due[Any]]" = {}
-"""Every kind of slow work that this process knows, by the model that carries it."""
+"""Every kind of slow work that this process knows, by its model."""
 
 
 class ClaimLost(Exception):
-    """The due column no longer holds what this worker wrote: somebody else has the row, or finished it."""
+    """The due column no longer holds this worker's claim: another worker has the row, or finished it."""
 
 
 class DueRow(models.Model):
-    """A row that carries slow work; the name of its due column is the business of its `Due`."""
+    """A row that carries slow work. Its `Due` names the due column."""
 
     claims = models.PositiveSmallIntegerField(default=0, editable=False)
     """Claims since the last outcome. Set by the claim, cleared by the outcome."""
@@ -61,8 +61,8 @@ class DueRow(models.Model):
     """Set by `put_off`, cleared by every other outcome."""
 
     asked_by = models.CharField(max_length=16, default="", blank=True, editable=False)
-    """Who asked for a look since the last claim; empty: nobody, the appointment stands. Cleared by the claim; if it is
-    set again while the work goes on, the outcome makes the row due at once."""
+    """Who asked for an attempt since the last claim; empty if the appointment stands. The claim clears it. If it is set
+    again during the work, the outcome makes the row due at once."""
 
     due_since: datetime
     """On a claimed row object: when it came due. Not stored."""
@@ -72,13 +72,13 @@ class DueRow(models.Model):
 
     @property
     def died_too_often(self) -> bool:
-        """Has this row taken so many workers with it that a person must look?"""
+        """Did so many workers die on this row that a person must check it?"""
         return self.claims > DEATHS_ALLOWED
 
 
 @dataclass(frozen=True)
 class Due(Generic[R]):
-    """One kind of slow work: the rows of `model` whose `column` says when to look next.
+    """One kind of slow work: the rows of `model`. Their `column` holds the time of the next attempt.
 
     A claim holds for the `lease`, which must be longer than the longest job. A worker that dies costs one lease.
     """
@@ -96,33 +96,32 @@ class Due(Generic[R]):
         return re.sub("(?<!^)(?=[A-Z])", "_", self.model.__name__).lower()
 
     def count(self, outcome: str, rows: int = 1) -> None:
-        """Count what became of claimed rows, once that is committed."""
+        """Count the outcome of claimed rows when the transaction commits."""
         count_outcome(self.noun, outcome, rows, self.database)
 
     def claim_batch(self, limit: int, only: Q | None = None, order: str = "") -> list[R]:
-        """Claim up to `limit` due rows that nobody holds, those that waited longest first, or by the column `order`.
+        """Claim up to `limit` due rows that no worker holds, longest wait first, or by the column `order`.
 
-        Rows whose last worker did not come back are left to `claim_left_over`: whatever killed it must not take a
-        whole batch with it again.
+        Rows whose last worker died are left to `claim_left_over`: what killed it must not kill a whole batch again.
         """
         return self._claim(Q(claims=0) & (only or Q()), limit, order)
 
     def claim_left_over(self, only: Q | None = None) -> R | None:
-        """Claim one due row whose last worker did not come back, to be worked on alone."""
+        """Claim one due row whose last worker died, to be worked on alone."""
         return next(iter(self._claim(Q(claims__gt=0) & (only or Q()), 1)), None)
 
     def claim_one(self, pk: int) -> R | None:
-        """Claim this row if it is due; None if it is not, or if somebody is on it.
+        """Claim this row if it is due; None if it is not, or if a worker has it.
 
-        Whoever holds its lock for a moment is waited for: a nudge is about this row, and no other would do instead.
+        This waits for a short lock on the row: a nudge is about this row, so another row would not do.
         """
         return next(iter(self._claim(Q(pk=pk), 1, wait=True)), None)
 
     def work_off(self, limit: int, work: Callable[[R], object], only: Q | None = None) -> int:
-        """Claim due rows and work on them one by one; returns how many: `limit` means that there may be more.
+        """Claim due rows and work on them one by one. Returns how many; `limit` means that there may be more.
 
-        A row that fails holds up no other: the failure is logged, and the row comes due again after its lease. Rows
-        that a dead worker left come last, each claimed only when it is its turn.
+        A failing row does not stop the others: the failure is logged, and the row comes due again after its lease. Rows
+        that a dead worker left come last, each claimed just before its work starts.
         """
         claimed = self.claim_batch(limit, only)
         for row in claimed:
@@ -134,7 +133,7 @@ class Due(Generic[R]):
         return max(len(claimed), left_over)
 
     def work_on(self, row: R, work: Callable[[R], object]) -> bool:
-        """Work on one claimed row; failures are logged, lost claims are left alone. Says whether all went well."""
+        """Work on one claimed row. Log failures; leave lost claims alone. Returns True if all went well."""
         noun = self.model._meta.model_name or ""
         with log_context(**{noun: row.pk}):
             try:
@@ -151,9 +150,9 @@ class Due(Generic[R]):
 
     @contextmanager
     def holding(self, row: R) -> Iterator[R]:
-        """A transaction with the claimed row locked and read afresh, for writing the outcome.
+        """Open a transaction with the claimed row locked and read again, to write the outcome.
 
-        Raises ClaimLost, and writes nothing, if the due column no longer holds what the claim wrote.
+        Raises ClaimLost, and writes nothing, if the due column no longer holds the claim's time.
         """
         with transaction.atomic(using=self.database):
             held = self.lock_held([row])
@@ -162,15 +161,15 @@ class Due(Generic[R]):
             yield held[0]
 
     def lock_held(self, rows: Sequence[R]) -> list[R]:
-        """Lock, in a transaction, those claimed rows that are still held, read afresh, in the order of their keys."""
+        """Lock the claimed rows that are still held, read again, in key order. Needs a transaction."""
         token = {row.pk: self.due_time(row) for row in rows}
         locked = self._rows().select_for_update(of=("self",)).filter(pk__in=token).order_by("pk")
         return [row for row in locked if self.due_time(row) == token[row.pk]]
 
     def prolong(self, row: R) -> None:
-        """Hold a claimed row for another lease, for work that goes step by step.
+        """Hold a claimed row for another lease, for work in several steps.
 
-        Raises ClaimLost if it is no longer held. Inside a transaction it is the fence for what the step writes.
+        Raises ClaimLost if the row is no longer held. Inside a transaction this is the fence for what the step writes.
         """
         held = self._rows().filter(pk=row.pk, **{self.column: self.due_time(row)})
         until = database_now(self.database) + self.lease
@@ -179,15 +178,15 @@ class Due(Generic[R]):
         setattr(row, self.column, until)
 
     def snooze(self, row: R, after: timedelta) -> None:
-        """The answer was "not yet": look again later; no attempt is counted. The caller saves the row."""
+        """The answer was "not yet": try again later, and count no error. The caller saves the row."""
         self._finish(row, "snoozed", after, errors=0)
 
     def leave(self, row: R, after: timedelta) -> None:
-        """Nothing was learnt about this row: look again later; its count of errors stays. The caller saves the row."""
+        """Nothing new is known: try again later, and keep the count of errors. The caller saves the row."""
         self._finish(row, "left", after, errors=row.errors)
 
     def put_off(self, row: R, after: timedelta) -> None:
-        """It failed: look again later; a consecutive error is counted. The caller saves the row."""
+        """It failed: try again later, and count a consecutive error. The caller saves the row."""
         self._finish(row, "put_off", after, errors=row.errors + 1)
 
     def done(self, row: R) -> None:
@@ -195,16 +194,16 @@ class Due(Generic[R]):
         self._finish(row, "done", None, errors=0)
 
     def finish(self, row: R, done_at: str | None = None, **outcome: Any) -> None:
-        """Nothing is left to do: write that and the outcome in one statement, for work that is done by the thousand.
+        """Nothing is left to do: write that and the outcome in one statement, for high volumes.
 
-        `done_at` names a column for the time of it. Raises ClaimLost, and writes nothing, if the row is not held now.
+        `done_at` names a column for the time. Raises ClaimLost, and writes nothing, if the row is no longer held.
         """
         if not self._statements.finish(row.pk, self.due_time(row), done_at, outcome):
             raise ClaimLost(f"{self.model.__name__} {row.pk} is no longer held")
         self.count("done")
 
     def release(self, rows: Sequence[R]) -> int:
-        """Give back, as if unclaimed, rows that nobody began to work on; returns how many of them were still held."""
+        """Give back rows whose work has not started, as if unclaimed. Returns how many were still held."""
         released = self._statements.release([(row.pk, self.due_time(row), row.due_since) for row in rows])
         self.count("released", released)
         return released
@@ -215,7 +214,7 @@ class Due(Generic[R]):
         return [self.column, "claims", "errors", "asked_by"]
 
     def snooze_all(self, rows: Sequence[R], until: Sequence[datetime]) -> int:
-        """The answer "not yet" for many claimed rows in one statement; returns how many of them were still held."""
+        """Snooze many claimed rows in one statement. Returns how many were still held."""
         triples = [(row.pk, self.due_time(row), moment) for row, moment in zip(rows, until, strict=True)]
         snoozed = self._statements.snooze(triples)
         self.count("snoozed", snoozed)
@@ -223,21 +222,21 @@ class Due(Generic[R]):
         return snoozed
 
     def make_due(self, rows: Q, asked_by: str) -> int:
-        """Move the next look to now, for rows that have one; returns how many there were.
+        """Make rows due now if they have an appointment. Returns how many had one.
 
-        Where somebody is looking already, another look follows that one: a claim is never taken away, so a flood of
-        requests cannot keep an answer from being written.
+        A row that a worker holds gets another attempt after the present one. A claim is never taken away, so a flood of
+        requests cannot keep an outcome from being written.
         """
         sooner = Case(When(Q(claims=0, **{f"{self.column}__gt": Now()}), then=Now()), default=F(self.column))
         waiting = self._rows().filter(rows, **{f"{self.column}__isnull": False})
         return waiting.update(**{self.column: sooner}, asked_by=asked_by)
 
     def due(self, now: datetime) -> QuerySet[R]:
-        """The rows that are due, those that waited longest first. `now` is the database's."""
+        """The due rows, longest wait first. `now` is the database's time."""
         return self.appointments().filter(**{f"{self.column}__lte": now})
 
     def appointments(self) -> QuerySet[R]:
-        """The rows that are to be looked at, now or later, the next of them first."""
+        """The rows with an appointment, now or later, earliest first."""
         return self._rows().filter(**{f"{self.column}__isnull": False}).order_by(self.column)
 
     def due_time(self, row: R) -> datetime | None:
@@ -247,7 +246,7 @@ class Due(Generic[R]):
 
     @property
     def database(self) -> str:
-        """The alias of the database that is written to."""
+        """The alias of the database that this model writes to."""
         return router.db_for_write(self.model)
 
     @property
@@ -276,7 +275,7 @@ class Due(Generic[R]):
         return list(due.select_for_update(of=("self",), skip_locked=skip_locked)[:limit])
 
     def _move_ahead(self, rows: Sequence[R], held_until: datetime) -> None:
-        """Write the lease to the rows and to their objects, which keep who asked for this look and since when."""
+        """Write the lease to the rows and to their objects. The objects keep `asked_by` and `due_since`."""
         claimed = self._rows().filter(pk__in=[row.pk for row in rows])
         claimed.update(**{self.column: held_until}, claims=F("claims") + 1, asked_by="")
         for row in rows:
@@ -294,7 +293,7 @@ class Due(Generic[R]):
 
 
 def database_now(using: str = "default") -> datetime:
-    """The database's clock, which every due time is compared with; SQLite's is that of this process."""
+    """The database's time, for every comparison with a due time. SQLite uses this process's clock."""
     if connections[using].vendor == "sqlite":
         return timezone.now()
     with connections[using].cursor() as cursor:

@@ -1,7 +1,7 @@
-"""Is this process about to end?
+"""Is this process shutting down?
 
-What was begun is finished then, and nothing new is claimed: a sweep would go on for as long as something is due, and a
-process that is told to stop has seconds. Everything else waits in the database.
+It finishes what it began and claims nothing new: a sweep runs while rows are due, and a stopping process has seconds.
+All other work waits in the database.
 """
 
 import threading

@@ -1,7 +1,7 @@
-"""Outcomes that are written by the thousand, each in one UPDATE of our own.
+"""Outcomes for high volumes, each in one UPDATE of our own.
 
-Django's bulk_update builds a CASE per row and column, about ten times the work for a batch of fifty; and to lock a row,
-read it and save it are three statements where one will do. The due column of a claimed row is the fence in all of them.
+Django's bulk_update builds a CASE per row and column, about ten times the work for a batch of fifty. Locking, reading
+and saving a row takes three statements where one will do. The due column of a claimed row is the fence in all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,28 +14,29 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 Triple = tuple[int, datetime | None, datetime]
-"""Of a claimed row: its key, what its due column must still hold, and what is to be written there."""
+"""One claimed row: its key, the due time that the claim wrote, and the new value."""
 
 
 @dataclass(frozen=True)
 class Statements:
-    """For the rows of a model with this due column, in the database of this alias."""
+    """The statements for a model with this due column, in the database of this alias."""
 
     model: type[models.Model]
     column: str
     using: str
 
     def finish(self, pk: int, held: datetime | None, done_at: str | None, outcome: Mapping[str, Any]) -> bool:
-        """Write that nothing is left to do, the outcome, and the time of it to `done_at`. Was the row still held?"""
+        """Write the outcome, clear the due time, and set `done_at` to now. Was the row still held?"""
         adapted = self._connection.ops.adapt_datetimefield_value(held)
         return bool(self._execute(self._finish_sql(done_at, *outcome), [*outcome.values(), pk, adapted]))
 
     def release(self, rows: Sequence[Triple]) -> int:
-        """Due as they were, the claim not counted; returns how many were still held."""
+        """Make rows due as they were and take back the claim. Returns how many were still held."""
         return self._update_each(f"{self._due} = batch.column3, claims = claims - 1", rows)
 
     def snooze(self, rows: Sequence[Triple]) -> int:
-        """Due at their next appointment, or at once where somebody asked; returns how many were still held."""
+        """Make rows due at their next appointment, or at once if an attempt was asked for. Returns how many were still
+        held."""
         sooner = f"CASE WHEN asked_by <> '' THEN {self._now} ELSE batch.column3 END"
         return self._update_each(f"{self._due} = {sooner}, claims = 0, errors = 0", rows)
 
@@ -49,7 +50,7 @@ class Statements:
         )
 
     def _update_each(self, outcome: str, rows: Sequence[Triple]) -> int:
-        """One UPDATE for many rows, joined with what each of them needs."""
+        """Update many rows in one statement, each with its own values."""
         if not rows:
             return 0
         cast = "CAST(%s AS timestamptz)" if self._connection.vendor == "postgresql" else "%s"

@@ -1,4 +1,4 @@
-"""What a person must know about each setting, declared where the setting is read."""
+"""The texts about each setting, declared where the setting is read."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class About(TypedDict, total=False):
     help: str
     """What the setting does, in a sentence or two."""
     wrong: str
-    """What goes wrong when the value is valid but unsuitable."""
+    """The effect of a value that is valid but unsuitable."""
     example: str
     """A realistic value."""
     kind: str

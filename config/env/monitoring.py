@@ -38,8 +38,8 @@ METRICS_ALLOWED = [ip_network(network) for network in env.networks(
 )]  # fmt: skip
 STALL_LIMIT_S = env.seconds(
     "STALL_LIMIT_S", 60, at_least=2, at_most=3600,
-    help="A process is no longer live when one of its loops has made no turn for this long, or when a job runs this "
-    "much longer than its time limit.",
+    help="A process is no longer live when one of its loops has sent no heartbeat for this long, or when a job runs "
+    "this much longer than its time limit.",
     wrong="Shorter than a query, a connection or a publish may take (`DATABASE_STATEMENT_TIMEOUT_S`; about 45 s for a "
     "silent broker): processes restart that only wait.",
     example="60",

@@ -1,7 +1,7 @@
-"""Settings of `billing`. Names and meanings come from the seeds, and every default stands only here.
+"""Settings of `billing`. Names and meanings come from the seeds. Each default is defined only here.
 
-Another project takes them over in one line, `from config.env.payments import *`, and writes what differs below it.
-What an account needs beyond its provider (address, keys, limits) is read by `billing.providers`, which knows them.
+Another project takes them over in one line, `from config.env.payments import *`, and writes its differences below it.
+`billing.providers` reads the settings that belong to one provider's accounts (address, keys, limits).
 """
 
 import re
@@ -109,7 +109,7 @@ PAYMENT_WINDOW_S = env.seconds(
 ATTENTION_INTERVAL_S = env.seconds(
     "ATTENTION_INTERVAL_S", 600, at_least=1,
     help="Time between two checks of a payment that needs a person.",
-    wrong="Too short: calls about what only a person can solve.",
+    wrong="Too short: calls about cases that only a person can solve.",
     example="600",
 )  # fmt: skip
 

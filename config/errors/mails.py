@@ -1,7 +1,7 @@
-"""Errors as mails to the admins: never from the thread that met the error, and never about the mail server.
+"""Error mails to the admins: never sent from the thread with the error, and never about the mail server.
 
-Django's AdminEmailHandler does not fit. It writes the address, the form and the settings into the mail, sends it in the
-thread of the request, and hides a failed send; its `emit` passes neither the ids of the record nor a way to group.
+Django's AdminEmailHandler does not fit. It puts the URL, the form and the settings into the mail, sends it in the
+request's thread, and hides a failed send; its `emit` passes neither the ids of the record nor a way to group.
 """
 
 import logging
@@ -24,20 +24,20 @@ log = logging.getLogger(__name__)
 QUEUE_SIZE = 100
 """Errors that may wait for their mail. Further ones are counted, and the next mail says how many."""
 
-LOOK_EVERY_S = 30.0
-"""Interval at which errors that wait for their next hour are looked at."""
+CHECK_EVERY_S = 30.0
+"""Interval between two checks for errors whose next hour has begun."""
 
-LONGEST_CHAIN = 20
-"""Causes of an error that are searched for one of the mail server; chains can be circles."""
+MAX_CHAIN_LINKS = 20
+"""Links of an exception chain that are searched for a mail error; chains can be circles."""
 
 THREAD = "error-mails"
 
 PAUSE_S = 60.0
-"""Pause after the mail server took no mail: each try may hang until EMAIL_TIMEOUT_S."""
+"""Pause after the mail server took no mail: each attempt may hang until EMAIL_TIMEOUT_S."""
 
 
 class ErrorMails(logging.Handler):
-    """Hands errors over to the background thread; never blocks, never raises. Does nothing without ADMIN_EMAILS."""
+    """Hands errors over to the background thread. Never blocks, never raises; does nothing without ADMIN_EMAILS."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -52,7 +52,7 @@ class Postman(Background[ErrorReport]):
     """Sends the mails from one thread of this process."""
 
     def __init__(self) -> None:
-        super().__init__(THREAD, QUEUE_SIZE, every_s=LOOK_EVERY_S)
+        super().__init__(THREAD, QUEUE_SIZE, every_s=CHECK_EVERY_S)
         self.sent = 0
         self._quiet_until = 0.0
 
@@ -61,7 +61,7 @@ class Postman(Background[ErrorReport]):
         self._throttle = Throttle(settings.ERROR_MAILS_PER_HOUR)
 
     def work(self, items: list[ErrorReport]) -> bool:
-        """Mails of a past hour go first, so that they do not count the error in hand."""
+        """Mails of a past hour go first, so that they do not count the present error."""
         self._send_ready()
         for report in items:
             self._throttle.add(report, time.monotonic())
@@ -73,7 +73,7 @@ class Postman(Background[ErrorReport]):
             self._send(notice)
 
     def _send(self, notice: Notice) -> None:
-        """A failure here is a warning: an error would lead to the next mail."""
+        """Log a failure as a warning: an error would cause the next mail."""
         if time.monotonic() < self._quiet_until:
             return self._throttle.put_back(notice)
         try:
@@ -90,8 +90,8 @@ postman = Postman()
 
 
 def _about_mail(error: BaseException | None) -> bool:
-    """A mail about a mail server that fails would fail as well."""
-    for _ in range(LONGEST_CHAIN):
+    """A mail about a failing mail server would fail as well."""
+    for _ in range(MAX_CHAIN_LINKS):
         if isinstance(error, smtplib.SMTPException):
             return True
         error = error and (error.__cause__ or error.__context__)

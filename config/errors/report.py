@@ -17,7 +17,7 @@ NOT_OURS = ("dramatiq", "sentry_sdk", "urllib3.connectionpool")
 
 
 class Group(NamedTuple):
-    """Errors that are the same one to their reader."""
+    """The group: errors that look the same to their reader."""
 
     who: str
     error: str
@@ -26,7 +26,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class ErrorReport:
-    """An error; the group's `who` is the actor or the view that met it, else the name of the event."""
+    """An error. The group's `who` is the actor or view that raised it, else the name of the event."""
 
     group: Group
     event: str
@@ -36,7 +36,7 @@ class ErrorReport:
 
 
 def error_in(record: logging.LogRecord) -> BaseException | None:
-    """The exception of a record that is to be reported; None for all other records."""
+    """The exception of a record to report; None for all other records."""
     ours = not any(record.name == name or record.name.startswith(f"{name}.") for name in NOT_OURS)
     return record.exc_info[1] if record.exc_info and record.levelno >= logging.ERROR and ours else None
 
@@ -51,18 +51,18 @@ def report_of(record: logging.LogRecord, error: BaseException, secrets: Iterable
 
 
 def str_of(frame: traceback.FrameSummary) -> str:
-    """Like `billing/payments/check.py:120 look: return ask(payment)`: code, and no values."""
+    """Like `billing/payments/check.py:120 check: return ask(payment)`: code, and no values."""
     return f"{_short(frame.filename)}:{frame.lineno} {frame.name}: {frame.line}"
 
 
 def _view(record: logging.LogRecord) -> str:
-    """By its name, not by the address, which holds ids and signatures."""
+    """The view's name; its URL may hold ids and signatures."""
     match = getattr(getattr(record, "request", None), "resolver_match", None)
     return match.view_name if match else ""
 
 
 def _place(frames: list[traceback.FrameSummary]) -> str:
-    """The innermost line of ours, for a library's own line is the same for many different errors."""
+    """The innermost line of ours: a library's line is the same for many different errors."""
     ours = [frame for frame in frames if _is_ours(frame.filename)]
     if not frames:
         return "nowhere"

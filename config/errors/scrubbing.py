@@ -1,7 +1,7 @@
-"""What an error may tell: class, place and ids; never mail addresses, names, addresses, keys or what a request held.
+"""What an error report may show: class, place and ids; never mail addresses, names, keys or request data.
 
-Nobody can recognise a name in a sentence. So of an exception's own words only the first line stays (PostgreSQL quotes
-the whole row in the second), without anything quoted in it and without whatever looks like an address or a key.
+A program cannot recognise a name in a sentence. So only the first line of an exception's message stays (PostgreSQL
+quotes the whole row in the second), without quoted parts and without anything that looks like an address or a key.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import Any
 from django.conf import settings
 
 HIDDEN = "***"
-LONGEST = 200
-"""Characters of an exception's words."""
+MAX_CHARS = 200
+"""Longest message of an exception."""
 
-READ = 1_000
-"""Characters that are looked through: nobody waits for patterns over a megabyte."""
+SEARCHED_CHARS = 1_000
+"""Longest text that is searched: patterns over a megabyte would take too long."""
 
-SHORTEST_SECRET = 6
-"""Shorter values of settings would hide innocent words."""
+MIN_SECRET_CHARS = 6
+"""Shorter secrets would also hide innocent words."""
 
 _QUOTED = re.compile(r"""(?:b|u)?(?:"(?:[^"\\]|\\.)*"?|(?<![A-Za-z])'(?:[^'\\]|\\.)*'?|[«“„][^»”“]*[»”“]?)""")
 _BRACKETED = re.compile(r"=\s*\(.*\)")
@@ -32,7 +32,7 @@ _SECRET_NAMES = re.compile(r"SECRET|PASSWORD|KEY|TOKEN|DSN", re.IGNORECASE)
 
 
 def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
-    """What the exception says, without what nobody may read.
+    """The exception's message, scrubbed.
 
     >>> words_of(ValueError("no order of 'Ann' <ann@example.com>, 1 try"))
     'no order of *** <***>, 1 try'
@@ -41,19 +41,19 @@ def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
 
 
 def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
-    """The first line of a text, without what is quoted in it, and without addresses, keys and known secrets."""
+    """The first line of a text, without quoted parts, addresses, keys and known secrets."""
     line = (text.strip().splitlines() or [""])[0]
     for secret in secrets:
         line = line.replace(secret, HIDDEN)
-    line = line[:READ]
+    line = line[:SEARCHED_CHARS]
     for pattern in (_QUOTED, _URL, _ADDRESS, _KEY, _LONG_NUMBER):
         line = pattern.sub(HIDDEN, line)
     line = _BRACKETED.sub(f"=({HIDDEN})", line)
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}…"
 
 
 def ids_of(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Of the fields of an event those that are ids or plain words: numbers, and short words without a space or an @."""
+    """The fields of an event that are ids or plain words: numbers, and short words without a space or an @."""
     return {
         name: str(value)
         for name, value in fields.items()
@@ -67,8 +67,8 @@ def known_secrets() -> set[str]:
 
 
 def secrets_in(values: Mapping[str, Any]) -> set[str]:
-    """The values of all settings that are called secret, password, key, token or DSN, however deep they lie."""
-    return {value for name, value in _leaves(values) if _SECRET_NAMES.search(name) and len(value) >= SHORTEST_SECRET}
+    """The values of all settings named secret, password, key, token or DSN, at any depth."""
+    return {value for name, value in _leaves(values) if _SECRET_NAMES.search(name) and len(value) >= MIN_SECRET_CHARS}
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Errors for Sentry: ids instead of personal data, and of a job only the last attempt."""
+"""Errors for Sentry: ids instead of personal data, and only the last attempt of a job."""
 
 import logging
 from typing import Any
@@ -21,9 +21,9 @@ _TOLD_ABOUT = ("level", "timestamp", "event_id", "platform", "release", "environ
 
 
 def begin(dsn: str, release: str, **options: Any) -> None:
-    """Before the broker is made: the integration puts its middleware into each broker that is made from then on.
+    """Call it before the broker is created: the integration adds its middleware to each later broker.
 
-    Nothing is switched on by itself: what is not named here is not sent.
+    No default integrations: only the fields named here are sent.
     """
     for name in NOT_OURS:
         ignore_logger(name)
@@ -48,13 +48,13 @@ def begin(dsn: str, release: str, **options: Any) -> None:
         max_breadcrumbs=0,
         send_default_pii=False,
         auto_session_tracking=False,
-        trace_propagation_targets=[],  # no headers of ours for the providers
+        trace_propagation_targets=[],  # send no headers of ours to the providers
         **options,
     )
 
 
 def _clean(event: Event, hint: Hint) -> Event | None:
-    """Drop the integration's event of each attempt: the log reports the last attempt once more, and that is sent."""
+    """Drop the integration's event of each attempt: the log reports the last attempt again, and that one is sent."""
     if not hint.get("exc_info") or _mechanism(event) == DramatiqIntegration.identifier:
         return None
     secrets = known_secrets()
@@ -70,5 +70,5 @@ def _mechanism(event: Event) -> str:
 
 
 def _exception(value: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
-    """Class, place and code stay; the words are scrubbed, and there are no values of variables."""
+    """Class, place and code stay; the message is scrubbed, and there are no values of variables."""
     return {**value, "value": scrubbed(str(value.get("value") or ""), secrets)}

@@ -1,4 +1,4 @@
-"""At most a few mails an hour about each kind of error. No error is left out silently: mails count what they skip."""
+"""Limits the mails per hour about each kind of error. No error is left out silently: the next mail counts them."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,14 @@ from config.errors.report import ErrorReport, Group
 WINDOW_S = 3600.0
 
 GROUPS = 200
-"""Kinds of errors per hour that are told apart. Further ones count as one more kind, `OTHERS`."""
+"""Kinds of errors counted separately per hour. Further kinds count together, as `OTHERS`."""
 
 OTHERS = Group("others", "errors", "many places")
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One mail: the last error of its kind, and how many more there were since the mail before."""
+    """One mail: the last error of its kind, and the number of further ones since the last mail."""
 
     group: Group
     report: ErrorReport
@@ -31,7 +31,7 @@ class _Count:
 
 @dataclass
 class Throttle:
-    """Counts errors by kind; `now` is any clock in seconds that never goes back."""
+    """Counts errors by kind; `now` is a clock in seconds that never goes back."""
 
     per_hour: int
     _counts: dict[Group, _Count] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Throttle:
         ]
 
     def put_back(self, notice: Notice) -> None:
-        """This mail could not be sent: its errors wait for the next one."""
+        """The mail could not be sent: its errors wait for the next one."""
         count = self._counts[notice.group]
         count.waiting, count.sent = count.waiting + notice.left_out + 1, count.sent - 1
 

@@ -1,4 +1,4 @@
-"""Dates of the calendar, in whatever time zone somebody counts them."""
+"""Calendar dates, in the caller's time zone."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""Lengths of time as people write and read them."""
+"""Durations, as people write and read them."""
 
 import re
 from datetime import timedelta
@@ -18,12 +18,12 @@ def parse(text: str) -> timedelta:
     """
     found = re.fullmatch(r"([0-9]{1,5})([smhd])", text)
     if found is None:
-        raise ValueError(f"{text!r} is no length of time: write one like 90s, 15m, 2h or 3d")
+        raise ValueError(f"{text!r} is not a duration: write one like 90s, 15m, 2h or 3d")
     return timedelta(seconds=int(found[1]) * UNITS[found[2]])
 
 
 def in_words(length: timedelta | float) -> str:
-    """In the unit in which one would say it, and the one below; numbers are seconds, and less than nothing is nothing.
+    """In the largest fitting unit and the one below it. Numbers are seconds; a negative one becomes 0.
 
     >>> [in_words(seconds) for seconds in (-1, 0.0123, 1.54, 59.7, 75, 4_000, 200_000)]
     ['0 s', '12 ms', '1.5 s', '59 s', '1 min 15 s', '1 h 6 min', '2 d 7 h']
@@ -37,7 +37,7 @@ def in_words(length: timedelta | float) -> str:
 
 
 def localized(length: timedelta | float | None) -> str:
-    """As `spoken`, with the units of the reader's language; a dash where no length is known."""
+    """As `in_words`, with the units of the reader's language; a dash for None."""
     if length is None:
         return "–"
     return re.sub(r"[a-z]+", lambda unit: pgettext("length of time", unit[0]), in_words(length))

@@ -1,13 +1,13 @@
-"""Text from outside, made fit for a database and a terminal."""
+"""Makes text from outside safe for a database and a terminal."""
 
 
 def storable(text: str, limit: int) -> str:
-    """At most `limit` characters, without what no database takes: NUL and lone halves of surrogate pairs."""
+    """Cut to `limit` characters, without those that no database takes: NUL and lone surrogates."""
     return text[:limit].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")[:limit]
 
 
 def printable(text: str) -> str:
-    """On one line, with every control character written out: what a message says must not move the cursor.
+    """On one line, with every control character escaped: a message must not move the cursor.
 
     >>> printable("a\\x1b[2Jb\\n")
     'a\\\\x1b[2Jb\\\\n'

@@ -1,1 +1,1 @@
-"""Is a process live, is it ready, and who hears of it: probes over HTTP, systemd, the log."""
+"""Health of a process: is it live, is it ready? Reported over HTTP, to systemd and in the log."""

@@ -1,4 +1,4 @@
-"""Loops that say each time they come round, so that one which hangs can be told from one that has nothing to do."""
+"""Heartbeats: they tell a hung loop from an idle one."""
 
 import time
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from math import isinf
 
 @dataclass
 class Heartbeats:
-    """When each named loop last came round, by this machine's own clock; safe to read from any thread."""
+    """The last heartbeat of each named loop, by this machine's monotonic clock. Safe to read from any thread."""
 
     _at: dict[str, float] = field(default_factory=dict)
 
-    def note(self, loop: str) -> None:
-        """The loop comes round now."""
+    def beat(self, loop: str) -> None:
+        """The loop is alive now."""
         self._at[loop] = time.monotonic()
 
     def problem(self, loop: str, limit_s: float) -> str | None:
-        """Has the loop been silent for longer than the limit?"""
+        """A sentence if the loop has been silent for longer than the limit, else None."""
         silent_s = self.silent_s(loop)
         if silent_s <= limit_s:
             return None
-        return f"{loop} has not come round {'yet' if isinf(silent_s) else f'for {silent_s:.0f} s'}."
+        return f"{loop} has sent no heartbeat {'yet' if isinf(silent_s) else f'for {silent_s:.0f} s'}."
 
     def silent_s(self, loop: str) -> float:
-        """So long nothing was heard of the loop; infinite where nothing ever was."""
+        """Seconds since the last heartbeat; infinite before the first."""
         return time.monotonic() - self._at.get(loop, float("-inf"))

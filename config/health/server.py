@@ -1,6 +1,6 @@
-"""A small HTTP server for processes that have none: it answers whoever watches them, and nothing else.
+"""A small HTTP server for processes that have none. It serves health checks and metrics only.
 
-It runs beside the work, in daemon threads, and never holds up the process or its end.
+It runs beside the work, in daemon threads. It never delays the process or its end.
 """
 
 import logging
@@ -13,13 +13,13 @@ Response = tuple[int, str, bytes]
 """Status, content type, body."""
 
 CLIENT_TIMEOUT_S = 5.0
-"""Whoever is silent for longer is hung up on."""
+"""A client that is silent for longer is disconnected."""
 
 log = logging.getLogger(__name__)
 
 
 def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) -> ThreadingHTTPServer:
-    """Answer GET for each path in `routes`, until the process ends. Raises OSError if the address cannot be had."""
+    """Answer GET for each path in `routes` until the process ends. Raises OSError if the address is not free."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = CLIENT_TIMEOUT_S
@@ -37,7 +37,7 @@ def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) ->
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its base names it so)
-            """Somebody looks every few seconds; that is no news."""
+            """Probes come every few seconds, so they are not logged."""
 
     server = _Quiet((host, port), Handler)
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
@@ -48,16 +48,16 @@ class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        """HTTPServer would ask DNS for this machine's name, which nobody needs and DNS may be slow to tell."""
+        """HTTPServer would ask DNS for this machine's name. The name is not needed, and DNS may be slow."""
         TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever asked has gone before the answer came."""
+        """The client has gone before the answer came."""
         log.debug("probe.broken", exc_info=True)
 
 
 def _answer(route: Callable[[], Response]) -> Response:
-    """A route that fails is a 500 for who asked, and no trouble for anybody else."""
+    """A failing route is a 500 for its client and nothing more."""
     try:
         return route()
     except Exception:

@@ -1,5 +1,7 @@
-"""Words for systemd: one datagram to the socket that NOTIFY_SOCKET names (the protocol of sd_notify, in the standard
-library). Where nobody listens nothing happens: a process never fails because of whoever watches it.
+"""Messages to systemd: one datagram to the socket in NOTIFY_SOCKET (the protocol of sd_notify, with the standard
+library).
+
+Without that socket nothing happens. A process never fails because of its supervisor.
 """
 
 import logging
@@ -9,11 +11,11 @@ import socket
 log = logging.getLogger(__name__)
 
 SEND_TIMEOUT_S = 1.0
-"""systemd empties its socket at once; whoever does not is not waited for."""
+"""Timeout for a datagram; systemd empties its socket at once."""
 
 
 def notify(*words: str) -> bool:
-    """Tell each word (READY=1, STATUS=…, WATCHDOG=1), together; says whether somebody was told."""
+    """Send these variables (READY=1, STATUS=…, WATCHDOG=1) together. Returns True if they were sent."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
@@ -28,15 +30,15 @@ def notify(*words: str) -> bool:
 
 
 def watchdog_s() -> float | None:
-    """So often systemd wants to hear WATCHDOG=1; None: not at all.
+    """The period within which systemd expects WATCHDOG=1; None if it expects none.
 
-    WATCHDOG_PID is left aside: it names the main process, and where that only minds its children the unit says
-    `NotifyAccess=all`, and the child that does the work tells how it goes.
+    WATCHDOG_PID is ignored: it names the main process. Where that one only supervises its children, the unit says
+    `NotifyAccess=all`, and the working child reports.
     """
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     return int(microseconds) / 1_000_000 if microseconds.isdecimal() and int(microseconds) else None
 
 
 def _as_bytes(address: str) -> bytes:
-    """A leading @ means a socket without a file; the kernel wants a zero byte for it."""
+    """A leading @ means an abstract socket, without a file; the kernel wants a zero byte instead."""
     return os.fsencode(f"\0{address[1:]}" if address.startswith("@") else address)

@@ -1,4 +1,4 @@
-"""Two questions for whoever watches a process: does it live, and can it do its work?"""
+"""Two health checks for the web: is the process alive, and can it do its work?"""
 
 import logging
 
@@ -21,19 +21,19 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """The database answers and its migrations are in. Send no customers here if not.
+    """The database answers and its migrations are applied. Otherwise send no customers here.
 
-    RabbitMQ is not asked: the web serves customers without it, that is the point of the design.
+    RabbitMQ is not checked: the web serves customers without it.
     """
     found = problems(READY_CHECKS)
     for name, problem in found.items():
         log.error("not_ready", extra={"check": name, "problem": problem})
-    # Everybody may ask, so only the names are told; the sentences, with addresses, stand in the log.
+    # The page is public, so it shows names only; the sentences, with addresses, go to the log.
     return JsonResponse({"ready": not found, "problems": list(found)}, status=503 if found else 200)
 
 
 def database_problem() -> str | None:
-    """What is wrong with the database, in a sentence; None if it answers and its migrations are in."""
+    """A sentence if the database does not answer or migrations are missing; None if all is well."""
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -45,14 +45,14 @@ def database_problem() -> str | None:
 
 
 def database_address() -> str:
-    """Where the database is, without its password."""
+    """The database's address, without its password."""
     database = settings.DATABASES["default"]
     host = database.get("HOST")
     return f"{database['NAME']} at {host}:{database['PORT']}" if host else str(database["NAME"])
 
 
 def closing_database_problem() -> str | None:
-    """The same, for threads that nobody else closes connections for."""
+    """The same, for threads whose connections Django does not close."""
     try:
         return database_problem()
     finally:

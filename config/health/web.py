@@ -1,7 +1,7 @@
-"""The web's signs of life.
+"""The web's health.
 
-The proof of progress is a request, as a customer would make one: through the listening socket, a thread and Django.
-Every process of the web makes them, and it does not matter which one answers.
+The check is a request, as a customer would make one: through the listening socket, a thread and Django. Every web
+process makes such requests; any of them may answer.
 """
 
 import os
@@ -16,11 +16,12 @@ ANSWER_TIMEOUT_S = 10.0
 
 
 def report(listener: Any) -> None:
-    """From now on tell systemd and the log whether the web serves at this socket of gunicorn's."""
-    ProcessHealth(live={"web": _asks(listener, "/healthz")}, ready={"web": _asks(listener, "/readyz")}).tell("web")
+    """Start to report to systemd and the log whether the web serves at this gunicorn socket."""
+    live, ready = (_request(listener, path) for path in ("/healthz", "/readyz"))
+    ProcessHealth(live={"web": live}, ready={"web": ready}).report("web")
 
 
-def _asks(listener: Any, path: str) -> HealthCheck:
+def _request(listener: Any, path: str) -> HealthCheck:
     def check() -> str | None:
         try:
             status = _status(listener, path)
@@ -32,7 +33,7 @@ def _asks(listener: Any, path: str) -> HealthCheck:
 
 
 def _status(listener: Any, path: str) -> int:
-    """Whatever the socket is: of IPv4, of IPv6, or a file."""
+    """The socket may be IPv4, IPv6 or a file."""
     with socket.socket(listener.family, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S)
         connection.connect(listener.getsockname())
@@ -43,5 +44,5 @@ def _status(listener: Any, path: str) -> int:
 
 
 def _host() -> str:
-    """One by which the shop may be asked for."""
+    """A host name that the shop accepts."""
     return urlsplit(os.environ.get("SHOP_URL", "")).hostname or "localhost"

@@ -1,7 +1,7 @@
-"""The two brokers: RabbitMQ, and the one inside the process for the embedded mode.
+"""The two brokers: RabbitMQ, and an in-memory broker for the embedded mode.
 
-Both read only messages that Tillkeeper could have sent. With the stock decoder a malformed body can block a queue for
-ever, kill worker threads one by one, or lose the job; here every one of them becomes a dead letter and blocks nobody.
+Both accept only messages that Tillkeeper can have sent. With Dramatiq's own decoder, a malformed body can block a queue
+for ever, kill worker threads one by one, or lose the job. Here each malformed message becomes a dead letter.
 """
 
 import json
@@ -31,10 +31,10 @@ MAX_MESSAGE_BYTES = 65_536
 """A message carries a few row ids, some 300 bytes; retries add a traceback of at most 30 frames."""
 
 MAX_DELAY_MS = 10 * 60 * 1000
-"""Delayed messages sit unacknowledged in a worker's memory; nothing here waits longer than a retry does."""
+"""Delayed messages sit unacknowledged in a worker's memory. No message here waits longer than a retry."""
 
-MOST_WAITING = 10_000
-"""So many messages may wait in a queue; the rows they point at are safe in the database."""
+MAX_WAITING = 10_000
+"""Limit for each in-memory queue. The rows behind the messages are safe in the database."""
 
 CONNECTION = {
     "heartbeat": "10",  # seconds; never 0, or a worker that was cut off silently stays cut off for ever
@@ -43,7 +43,7 @@ CONNECTION = {
     "socket_timeout": "2",
     "stack_timeout": "4",
 }
-"""Sent along in the broker's URL unless it says otherwise."""
+"""Query parameters added to the broker's URL unless it sets them."""
 
 _FIELDS = {
     "queue_name": str,
@@ -56,25 +56,24 @@ _FIELDS = {
 }
 
 _OPTIONS = {"retries": int, "requeue_timestamp": int, "traceback": str, "eta": int}
-"""Dramatiq's own notes on retries and delays. Any other option could change what an actor may do; of a wrong type, it
-breaks a middleware, and the job is lost silently.
-"""
+"""The options that Dramatiq writes for retries and delays. Another option could change what an actor may do. One of a
+wrong type breaks a middleware, and the job is lost silently."""
 
 
 class StrictEncoder(JSONEncoder):
     """JSON messages with exactly Dramatiq's fields, each of its type, with ids for arguments.
 
-    The error never repeats the body: it may hold anything, and it would stand in the log.
+    The error never repeats the body: the body may hold anything, and the error is logged.
     """
 
     def encode(self, data: MessageData) -> bytes:
-        """Without Sentry's notes on what led to what: `decode` knows none of them, and nobody here follows them up."""
+        """Leave out Sentry's trace options: `decode` refuses them, and nothing here uses them."""
         options = {name: value for name, value in data["options"].items() if name != "_sentry_headers"}
         return super().encode({**data, "options": options})
 
     def decode(self, data: bytes) -> MessageData:
-        """Raises DecodeError for everything that Tillkeeper cannot have sent."""
-        problem = f"a body of {len(data)} bytes is no message of ours"
+        """Raises DecodeError for every message that Tillkeeper cannot have sent."""
+        problem = f"a body of {len(data)} bytes is not a Tillkeeper message"
         try:
             message = self._parse(data)
         except (ValueError, RecursionError):
@@ -90,34 +89,34 @@ class StrictEncoder(JSONEncoder):
 
 
 class Rabbitmq(RabbitmqBroker):
-    """RabbitmqBroker with consumers that can be paused, and a time on every message that RabbitMQ can read."""
+    """RabbitmqBroker with pausable consumers and a timestamp on every message."""
 
     paused: frozenset[str] = frozenset()
-    """The queues from which this process takes nothing at present."""
+    """The queues that this process does not read at present."""
 
     def __init__(self, *, url: str, middleware: list[Middleware] | None = None) -> None:
         super().__init__(url=with_defaults(url), confirm_delivery=True, middleware=middleware)
-        self.turns = Heartbeats()
-        """Of the threads that consume, by queue."""
+        self.heartbeats = Heartbeats()
+        """Of the consuming threads, by queue."""
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """Connect to the queue, which may take seconds."""
-        self.turns.note(queue_name)
+        self.heartbeats.beat(queue_name)
         return super().consume(queue_name, prefetch, timeout)
 
     @property
     def consumer_class(self) -> type:
-        """Ours, in place of the stock ones."""
+        """Our consumer instead of Dramatiq's."""
         return RabbitmqConsumer
 
     def arguments_of(self, queue_name: str) -> dict[str, dict[str, Any]]:
-        """With which arguments the queue is declared, its delay queue, and that of its dead letters."""
+        """The arguments that declare the queue, its delay queue and its dead-letter queue."""
         own = self._build_queue_arguments(queue_name)
         return {queue_name: own, dq_name(queue_name): own, xq_name(queue_name): {"x-message-ttl": DEAD_MESSAGE_TTL}}
 
     @RabbitmqBroker.channel.getter  # type: ignore[attr-defined, untyped-decorator]
     def channel(self) -> BlockingChannel:
-        """The thread's channel; what it publishes is stamped."""
+        """The thread's channel. It stamps each message that it publishes."""
         known = getattr(self.state, "channel", None)
         channel = RabbitmqBroker.channel.fget(self)  # type: ignore[attr-defined]
         if channel is not known:
@@ -126,7 +125,7 @@ class Rabbitmq(RabbitmqBroker):
 
 
 class InMemory(StubBroker):
-    """The broker of the embedded mode: queues of bounded length inside this process."""
+    """The broker of the embedded mode: bounded queues in this process."""
 
     paused: frozenset[str] = frozenset()
 
@@ -136,8 +135,8 @@ class InMemory(StubBroker):
         self.dead_letters_by_queue = defaultdict(lambda: cast(list[MessageProxy], deque(maxlen=100)))
 
     def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
-        """Raises queue.Full where nobody has been reading for long; the sender drops the nudge and counts it."""
-        if self.queues[message.queue_name].qsize() >= MOST_WAITING:
+        """Raises queue.Full if the queue holds MAX_WAITING messages. The sender then drops the nudge and counts it."""
+        if self.queues[message.queue_name].qsize() >= MAX_WAITING:
             raise Full
         return super().enqueue(message, delay=delay)
 
@@ -157,8 +156,8 @@ class TooOld(SkipMessage):
 class DropStale(Middleware):
     """Drops messages older than the actor's `max_age` (milliseconds).
 
-    Unlike Dramatiq's own AgeLimit it acknowledges them: a nudge that came too late is no failure, and after an hour
-    without workers it would fill the dead letters with thousands of them.
+    Dramatiq's AgeLimit rejects them; this middleware acknowledges them. A late nudge is not a failure, and an hour
+    without workers would fill the dead letters with thousands of them.
     """
 
     actor_options = {"max_age"}
@@ -170,13 +169,13 @@ class DropStale(Middleware):
 
 
 def with_defaults(url: str) -> str:
-    """The broker's URL with the connection's timeouts filled in where it does not name them."""
+    """The broker's URL with the missing connection timeouts filled in."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query=urlencode({**CONNECTION, **dict(parse_qsl(parts.query))})))
 
 
 def _publish_stamped(publish: Any, *, properties: BasicProperties, **words: Any) -> None:
-    """With the time in the message's properties RabbitMQ can tell how long the oldest one has waited."""
+    """Set the timestamp property, so that RabbitMQ can report the age of the oldest message."""
     properties.timestamp = int(time.time())
     publish(properties=properties, **words)
 
@@ -192,9 +191,8 @@ def _well_formed(message: Any) -> bool:
 
 
 def _well_formed_options(options: dict[str, Any]) -> bool:
-    """A delay is measured from now: the message's own time of sending may lie in the year 2500 as well. Now is by this
-    process's own clock, as Dramatiq writes delays and waits for them.
-    """
+    """The delay is measured from now, because the message's own timestamp may lie in the year 2500. Now is this
+    process's clock: Dramatiq writes and waits for delays by it."""
     known = all(type(value) is _OPTIONS.get(name) for name, value in options.items())
     latest = current_millis() + MAX_DELAY_MS
     return known and options.get("retries", 0) >= 0 and options.get("eta", 0) <= latest

@@ -1,8 +1,8 @@
-"""The time of day that all processes agree on: the database's, as far as this process knows it.
+"""The database's time, as this process knows it.
 
-Hosts' clocks go wrong. What is due is decided by the database itself; for the rest (how old is this message?) each
-process compares its own clock with the database's now and then, and corrects it by what it found. One that has not
-compared yet goes by its own.
+Hosts' clocks go wrong. The database itself decides what is due. For the rest (how old is this message?) each process
+compares its clock with the database's from time to time and corrects the difference. Before its first comparison it
+uses its own clock.
 """
 
 import logging
@@ -12,19 +12,19 @@ from datetime import datetime
 log = logging.getLogger(__name__)
 
 WORTH_SAYING_S = 2.0
-"""A clock that NTP looks after is never so far off; one of a machine that was busy meanwhile may seem to be."""
+"""NTP keeps a clock closer than this. A busy machine may only seem to be this far off."""
 
 
 class Clock:
-    """One for each process; may be asked and compared from any thread."""
+    """One per process; safe to use from any thread."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
-        """By how much this process's own clock is ahead of the database's; negative: behind."""
+        """Seconds by which this process's clock is ahead of the database's; negative if behind."""
         self._said_s = 0.0
 
     def compare(self, database_now: datetime) -> None:
-        """Take the database's word for it, a moment after it was given; the log tells of each change worth saying."""
+        """Take over the database's time, read a moment ago. Log each change above WORTH_SAYING_S."""
         self.ahead_s = time.time() - database_now.timestamp()
         if abs(self.ahead_s - self._said_s) >= WORTH_SAYING_S:
             self._said_s = self.ahead_s if abs(self.ahead_s) >= WORTH_SAYING_S else 0.0

@@ -1,7 +1,7 @@
-"""How messages are taken from the queues: only those that belong there, and none while the queue is paused.
+"""Consumers: they take only messages that belong to their queue, and none while the queue is paused.
 
-Dramatiq can pause a consumer too, but only one that is idle, and it does so by closing the connection: what runs at
-that moment cannot be acknowledged any more and runs again. Here the connection stays; the consumer only stops taking.
+Dramatiq can pause an idle consumer too, but it closes the connection. A running job then cannot be acknowledged and
+runs again. Here the connection stays open; the consumer only stops taking messages.
 """
 
 import time
@@ -16,22 +16,22 @@ from dramatiq.brokers.stub import _StubConsumer
 from dramatiq.middleware import Middleware, SkipMessage
 
 HANDED_BACK = "handed_back"
-"""An attribute of a message that goes back to its queue instead of being acknowledged."""
+"""Message attribute: this message goes back to its queue instead of being acknowledged."""
 
 
 class Paused(SkipMessage):
-    """The message's queue was paused after a worker had fetched it: it goes back to where it was."""
+    """The queue was paused after a worker had fetched this message. The message goes back to the queue."""
 
 
 class InProcess(Protocol):
-    """A broker that lives in this process."""
+    """A broker in this process."""
 
     paused: frozenset[str]
     consuming: Counter[str]
 
 
 class HandBackPaused(Middleware):
-    """Messages that were fetched before their queue was paused go back to it instead of being worked on."""
+    """Returns messages to their queue if it was paused after they were fetched."""
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         if message.queue_name in getattr(broker, "paused", ()):
@@ -40,20 +40,20 @@ class HandBackPaused(Middleware):
 
 
 class RabbitmqConsumer(_RabbitmqConsumer):
-    """Refuses a message that names another queue: it would be acknowledged there, which kills the worker's thread."""
+    """Refuses a message that names another queue: acknowledging it there would kill the worker's thread."""
 
     def __init__(self, broker: Any, queue_name: str, prefetch: int, timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, timeout)
         self._timeout_s = timeout / 1000
-        self._rests = False
+        self._is_paused = False
 
     def __next__(self) -> MessageProxy | None:
-        self.broker.turns.note(self.queue_name)
+        self.broker.heartbeats.beat(self.queue_name)
         if self.queue_name in self.broker.paused:
-            self._rest()
+            self._stay_paused()
             return None
-        if self._rests:
-            self._go_on()
+        if self._is_paused:
+            self._resume()
         message: MessageProxy | None = super().__next__()
         if message is None or message.queue_name == self.queue_name:
             return message
@@ -64,24 +64,24 @@ class RabbitmqConsumer(_RabbitmqConsumer):
     def ack(self, message: MessageProxy) -> None:
         if not getattr(message, HANDED_BACK, False):
             super().ack(message)
-        elif message._tag in self.known_tags:  # else it came over a connection that broke, and is back already
+        elif message._tag in self.known_tags:  # else its connection broke, and RabbitMQ has it back already
             self.known_tags.discard(message._tag)
             self.connection.add_callback_threadsafe(partial(self.channel.basic_nack, message._tag, requeue=True))
 
-    def _rest(self) -> None:
-        """Take nothing, but keep the connection alive and hand on the acknowledgements of what still runs."""
-        if not self._rests:
+    def _stay_paused(self) -> None:
+        """Take nothing, but keep the connection alive and pass on the acknowledgements of running jobs."""
+        if not self._is_paused:
             self.channel.cancel()
-            self._rests = True
+            self._is_paused = True
         self.connection.process_data_events(time_limit=self._timeout_s)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         self.iterator = self.channel.consume(self.queue_name, inactivity_timeout=self._timeout_s)
-        self._rests = False
+        self._is_paused = False
 
 
 class InMemoryConsumer(_StubConsumer):
-    """The same for a queue of this process."""
+    """The same for an in-memory queue."""
 
     def __init__(self, broker: InProcess, queue_name: str, *of_stub: Any) -> None:
         super().__init__(*of_stub)
@@ -100,6 +100,6 @@ class InMemoryConsumer(_StubConsumer):
         super().ack(message)
 
     def close(self) -> None:
-        """Dramatiq calls it at the end of the worker."""
+        """Dramatiq calls this when the worker ends."""
         self._broker.consuming[self._queue_name] -= 1
         super().close()

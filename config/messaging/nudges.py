@@ -1,10 +1,9 @@
-"""A nudge is a message that says: look at this row now.
+"""A nudge is a message that says: check this row now.
 
-Nudges may be lost, and the caller never waits for them. After the transaction is committed, `nudge()` puts the message
-into a bounded queue of this process, and one background thread publishes it. With stock settings a send blocks for 16
-to 48 s when RabbitMQ is down and can hang forever when it is silent, and every thread that publishes keeps a connection
-of its own. A full queue or a failing broker drops the nudge and counts it: the sweep is the promise, the nudge only
-makes it quicker.
+Nudges may be lost, and the caller never waits for them. After the commit, `nudge()` puts the message into a bounded
+queue of this process, and one background thread publishes it. Dramatiq's own send blocks for 16 to 48 s when RabbitMQ
+is down, can hang forever when it is silent, and keeps a connection for each publishing thread. If the queue is full or
+the broker fails, the nudge is dropped and counted: the sweep is the promise, the nudge only makes it quicker.
 """
 
 import logging
@@ -20,12 +19,12 @@ from config.metrics.registry import counter
 log = logging.getLogger(__name__)
 
 QUEUE_SIZE = 1_000
-"""Nudges that may wait in this process; about 300 kB. More means that the broker is down."""
+"""Nudges that may wait in this process; about 300 kB. A full queue means that the broker is down."""
 
 PAUSE_S = 2.0
-"""Pause after a failed send: each try may hang for seconds on a silent broker."""
+"""Pause after a failed send: each attempt may hang for seconds on a silent broker."""
 
-NUDGES_TOTAL = counter("tillkeeper_nudges_total", "Nudges by what became of them: sent or dropped.", "outcome")
+NUDGES_TOTAL = counter("tillkeeper_nudges_total", "Nudges by outcome: sent or dropped.", "outcome")
 
 Nudge = tuple[str, tuple[int | str, ...]]
 
@@ -51,7 +50,7 @@ class Publisher(Background[Nudge]):
         NUDGES_TOTAL.labels("dropped").inc(items)
 
     def _send(self, actor: str, args: tuple[int | str, ...]) -> None:
-        """A silent broker raises pika's errors, a dead one Dramatiq's: every error means the same here."""
+        """A silent broker raises pika's errors, a dead one Dramatiq's. All errors mean the same here."""
         try:
             broker = dramatiq.get_broker()
             message = broker.get_actor(actor).message(*args)
@@ -68,5 +67,5 @@ publisher = Publisher()
 
 
 def nudge(actor: str, *args: int | str) -> None:
-    """Ask the named actor to look now, when the running transaction is committed; lost if it is rolled back."""
+    """Send a nudge to the named actor when the running transaction commits; a rollback drops it."""
     transaction.on_commit(lambda: publisher.offer((actor, args)))

@@ -1,1 +1,1 @@
-"""The one place where the rest of the code touches Prometheus."""
+"""The only package that uses prometheus_client."""

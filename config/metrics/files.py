@@ -1,11 +1,11 @@
-"""Where the processes of one master add up what they count: a directory of their own, empty at the start.
+"""The directory where the processes of one master add up their metrics.
 
-prometheus_client decides when it is imported whether it counts in memory or in files, by PROMETHEUS_MULTIPROC_DIR. So a
-master calls `begin` before anything else is imported; what it forks, or becomes, inherits the variable. Without it a
-process counts in memory, which is right for one that serves alone.
+prometheus_client decides at its import, by PROMETHEUS_MULTIPROC_DIR, whether it counts in memory or in files. So a
+master calls `begin` before any other import; its forks and its exec inherit the variable. Without the variable a
+process counts in memory, which suits a process that serves alone.
 
-A directory is in use for as long as a process of its master holds the lock in it. That holds across containers that
-share a disk, where process ids mean nothing. Whoever begins removes what the dead have left.
+A directory is in use while a process of its master holds its lock. Containers that share a disk see the lock too;
+process ids would mean nothing there. `begin` removes the directories of dead masters.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ LOCK = "lock"
 
 
 def begin() -> Path:
-    """Make this process a master with a fresh directory; it is freed when the last of its processes has ended."""
+    """Make this process a master with a new directory. The directory is freed when the last of its processes ends."""
     with _alone(METRICS_DIR):
         remove_left_over(METRICS_DIR)
         directory = Path(tempfile.mkdtemp(dir=METRICS_DIR))
@@ -35,7 +35,7 @@ def begin() -> Path:
 
 
 def remove_left_over(parent: Path) -> None:
-    """Remove the directories that no process counts in any more."""
+    """Remove directories that no process uses any more."""
     for lock in parent.glob(f"*/{LOCK}"):
         with lock.open() as file, suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,12 +43,12 @@ def remove_left_over(parent: Path) -> None:
 
 
 def current() -> Path | None:
-    """The directory that this process counts in; None: in memory."""
+    """The directory that this process counts in; None if it counts in memory."""
     return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
 
 
 def is_first() -> bool:
-    """Is this the first process of its master that asks? One that serves alone always is."""
+    """Is this the first process of its master that asks? A process that serves alone always is."""
     directory = current()
     if directory is None:
         return True
@@ -60,7 +60,7 @@ def is_first() -> bool:
 
 
 def forget(pid: int) -> None:
-    """The process has ended: its gauges are over, what it has counted stays counted."""
+    """The process has ended: remove its gauges and keep its counters."""
     from prometheus_client import multiprocess  # later than `begin`
 
     if directory := current():
@@ -69,7 +69,7 @@ def forget(pid: int) -> None:
 
 @contextmanager
 def _alone(parent: Path) -> Iterator[None]:
-    """A directory that was just made and is not locked yet must not be taken for one that was left."""
+    """Lock the parent, so that a new directory, not locked yet, does not look like one left over."""
     parent.mkdir(parents=True, exist_ok=True)
     with (parent / LOCK).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -96,8 +96,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SHOP_URL.startswith("https://")
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # monitoring asks the process itself, in plain HTTP
-# Any client could send this header, so only our own proxy is believed: it overwrites it (deploy/nginx).
+# Monitoring calls the process directly, in plain HTTP.
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
+# Any client could send this header. It is believed only behind our own proxy, which overwrites it (deploy/nginx).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains: the shop does not own its neighbours
@@ -134,9 +135,9 @@ DRAMATIQ_BROKER = {
     "MIDDLEWARE": [
         "actors.metrics.middleware.Prometheus",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
-        "actors.runtime.middleware.AboutMessage",
+        "actors.runtime.middleware.MessageLogContext",
         "actors.runtime.last_attempt.LastAttempt",
-        "actors.runtime.middleware.FinishWhatWasBegun",
+        "actors.runtime.middleware.GracefulStop",
         "actors.runtime.probes.Probes",
         "actors.runtime.job_middleware.WorkerHeartbeat",
         "actors.runtime.job_middleware.JobHistory",

@@ -9,11 +9,11 @@ from django.conf import settings
 TEMPLATE = settings.BASE_DIR / "deploy/nginx/tillkeeper.conf.template"
 
 QUEUED_S = 5
-"""So long a callback may wait for its turn; providers wait at least 10 s for an answer."""
+"""Time that a callback may wait for its turn; providers wait at least 10 s for an answer."""
 
 
 def configuration(given: Mapping[str, str]) -> str:
-    """The template with every name in capitals replaced; raises KeyError for one that nobody gave."""
+    """Fill in the template: replace every name in capitals. Raises KeyError for a name without a value."""
     known = {**_of_the_shop(), **given}
     return re.sub(r"\$\{([A-Z_]+)\}", lambda found: known[found[1]], TEMPLATE.read_text(encoding="utf-8"))
 

@@ -1,7 +1,7 @@
 """The sender of a request, as far as our own proxies vouch for it.
 
-Every proxy appends the address that connected to it to X-Forwarded-For. What stands further left came with the request
-and may be forged. So the header is read from the right, while the writer is one of our proxies.
+Every proxy appends the address that connected to it to X-Forwarded-For. Entries further left came with the request and
+may be forged. So the header is read from the right, while the writer is one of our proxies.
 """
 
 from collections.abc import Sequence

@@ -6,13 +6,13 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 class HashedFiles(CompressedManifestStaticFilesStorage):
     """Made by `collectstatic`, with a compressed copy beside each file. Earlier files stay for pages that are open.
 
-    A product names its picture in the database, so a missing file is a matter of data: the page is shown without it.
+    A product names its picture in the database, so a missing file is a data error: the page is shown without it.
     """
 
     manifest_strict = False
 
     def stored_name(self, name: str) -> str:
-        """Return the name with the hash, or the name itself where the file is missing."""
+        """Return the name with the hash, or the name itself if the file is missing."""
         try:
             return str(super().stored_name(name))
         except ValueError:

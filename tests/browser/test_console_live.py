@@ -82,13 +82,13 @@ def test_a_queue_is_paused_with_a_reason_and_resumed(page: Page) -> None:
     page.get_by_label("Why?").fill("the mail server moves")
     page.get_by_role("button", name="Pause").click()
 
-    expect(page.get_by_text("Queues that rest now: 1.")).to_be_visible()
+    expect(page.get_by_text("Queues paused: 1.")).to_be_visible()
     to_tab(page, "Overview")
     expect(
         page.get_by_role("link", name="queue routine: it is paused by operator: the mail server moves")
     ).to_be_visible()
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("Queues that go on: 1.")).to_be_visible()
+    expect(page.get_by_text("Queues resumed: 1.")).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("queue routine: it is paused"))).to_have_count(0)
 
 
@@ -124,9 +124,9 @@ def test_a_page_whose_server_is_gone_says_so(page: Page, shop: Embedded) -> None
     """Old numbers that look fresh are worse than none."""
     to_tab(page, "Work")
     page.context.set_offline(True)
-    expect(page.get_by_text("No answer; what you see is old.")).to_be_visible()
+    expect(page.get_by_text("No answer; this page is out of date.")).to_be_visible()
     page.context.set_offline(False)
-    expect(page.get_by_text("No answer; what you see is old.")).to_have_count(0)
+    expect(page.get_by_text("No answer; this page is out of date.")).to_have_count(0)
 
 
 def _password(shop: Embedded) -> str:

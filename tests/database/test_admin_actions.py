@@ -219,7 +219,7 @@ def test_too_many_rows_are_refused(shop: Shop, sam: Client, monkeypatch: pytest.
 
     answer = act(sam, "mark-delivered", chosen[0], select_across="1", confirmed="yes")
 
-    assert said(answer) == ["Nothing was done: please choose at most 2 rows."]
+    assert said(answer) == ["Nothing was done: please choose 2 rows or fewer."]
     assert not Order.objects.filter(status=OrderStatus.DELIVERED).exists()
 
 

@@ -96,7 +96,7 @@ def test_the_same_error_is_mailed_so_often_an_hour(postman: Postman, server: Mai
 
 def test_what_was_left_out_is_told_later(postman: Postman, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a mail of its own, when the hour of the group is over."""
-    monkeypatch.setattr("config.errors.mails.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("config.errors.mails.CHECK_EVERY_S", 0.1)
     for _ in range(10):
         fail_in_a_view()
     postman.flush(20)

@@ -190,7 +190,7 @@ def test_a_reader_that_fails_hides_no_other(shop: Shop, caplog: pytest.LogCaptur
     @reader(DATABASE)
     def broken() -> Iterator[Value]:
         Payment.objects.extra(where=["no_such_column = 1"]).count()
-        yield lag.LAG, ("nothing",), 1.0
+        yield lag.LAG_SECONDS, ("nothing",), 1.0
 
     try:
         found = page()

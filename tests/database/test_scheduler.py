@@ -195,7 +195,7 @@ def test_ticks_are_kept_for_their_retention_time(schedule: str, age: timedelta, 
 
 def test_no_retention_time_is_shorter_than_a_window() -> None:
     """Whatever is entered into the table of the schedule."""
-    assert all(entry.catch_up < ledger.KEPT_SELDOM for entry in entries())
+    assert all(entry.catch_up < ledger.RARE_RETENTION for entry in entries())
 
 
 def test_only_who_enters_a_tick_first_may_fire_it() -> None:

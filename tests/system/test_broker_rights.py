@@ -8,7 +8,7 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker, NackError, ProbableAuthenticationError
 
 from actors.runtime.rabbitmq import definitions
-from config.messaging.broker import MOST_WAITING
+from config.messaging.broker import MAX_WAITING
 from tests.stack.ports import wait_until
 from tests.system.house import House
 
@@ -39,13 +39,13 @@ def test_a_queue_that_nobody_reads_refuses_at_last(house: House) -> None:
     house.purge()
     channel = channel_of(house.rabbitmq.url)
     with closing(channel.connection):
-        for _ in range(MOST_WAITING + 100):
+        for _ in range(MAX_WAITING + 100):
             channel.basic_publish("", "routine", b"{}")
         channel.confirm_delivery()
         with pytest.raises(NackError):
             channel.basic_publish("", "routine", b"{}")
 
-    assert house.rabbitmq.counts("routine") == MOST_WAITING
+    assert house.rabbitmq.counts("routine") == MAX_WAITING
     assert house.rabbitmq.counts("routine.XQ") == 0
     house.purge()
     wait_until(lambda: house.rabbitmq.counts("routine") == 0, "the queue was emptied", 10)

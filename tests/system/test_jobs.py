@@ -124,7 +124,7 @@ def test_dead_letters_go_singly_or_by_filter(worker: House, letters: list[str]) 
     wait_until(lambda: dead(worker) == 3, "it failed again", 60)
     assert ours not in [letter["key"] for letter in jobs(worker, "dead")]
 
-    assert "say --all" in worker.manage("jobs", "dead", "--drop").stderr
+    assert "write --all" in worker.manage("jobs", "dead", "--drop").stderr
     assert jobs(worker, "dead", "--drop", garbage) == {"dropped": 1}
     assert jobs(worker, "dead", "--drop", "--actor", "open_the_safe") == {"dropped": 1}
     again = worker.manage("jobs", "dead", "--drop", unknown)

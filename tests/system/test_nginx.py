@@ -380,7 +380,7 @@ def test_a_configuration_that_cannot_work_is_refused(front: Front) -> None:
     """With one sentence, before nginx is asked."""
     for changes, words, sentence in (
         ({}, ("--certificate", "/nowhere.pem", "--key", "k"), "'/nowhere.pem' is not a file"),
-        ({}, ("--certificate", __file__, "--key", "k", "--logins-per-minute", "0"), "'0' is no such number"),
+        ({}, ("--certificate", __file__, "--key", "k", "--logins-per-minute", "0"), "'0' is not valid"),
         ({"PRODUCTION": "no", "SHOP_URL": "http://x"}, ("--certificate", __file__, "--key", "k"), "write an address"),
     ):
         done = subprocess.run(

@@ -294,7 +294,7 @@ def test_a_reload_brings_the_new_release(house: House, name: str) -> None:
     with installed(house) as release, running(release, house, name) as parts:
         part = parts[name]
         assert release.lay_out("2.0").returncode == 0
-        code = release.root / "opt/tillkeeper/releases/2.0/config/signs.py"
+        code = release.root / "opt/tillkeeper/releases/2.0/config/health/process.py"
         code.write_text(code.read_text().replace('"STATUS=ready"', '"STATUS=ready by 2.0"'))
 
         part.unit.reload(part.program)

@@ -104,7 +104,7 @@ def test_what_we_send_is_read_as_it_was_sent(name: str, args: tuple[Any, ...], o
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
 def test_what_we_cannot_have_sent_is_refused(body: bytes) -> None:
     """One error for all of it, so that it becomes a dead letter and blocks nobody."""
-    with pytest.raises(DecodeError, match=f"a body of {len(body)} bytes is no message of ours"):
+    with pytest.raises(DecodeError, match=f"a body of {len(body)} bytes is not a Tillkeeper message"):
         ENCODER.decode(body)
 
 

@@ -55,13 +55,13 @@ def test_what_has_none_is_looked_for_among_few(qualifier: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("check_payment", "“check_payment” is not understood"),
-        ("colour:red", "“colour:red” is not understood"),
+        ("check_payment", "“check_payment” is not valid"),
+        ("colour:red", "“colour:red” is not valid"),
         ("outcome:fine", "“fine” is not an outcome"),
         ("since:yesterday", "“yesterday” is not a time"),
         ("since:2026-02-31", "“2026-02-31” is not a time"),
         ("since:999999d", "“999999d” is not a time"),
-        ("actor:", "is not understood"),
+        ("actor:", "is not valid"),
     ],
 )
 def test_what_cannot_be_understood_is_said(typed: str, said: str) -> None:

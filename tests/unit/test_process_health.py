@@ -23,7 +23,7 @@ class Process:
     def __init__(self) -> None:
         self.stalled: str | None = None
         self.missing: str | None = None
-        self.signs = ProcessHealth(live={"loop": lambda: self.stalled}, ready={"database": lambda: self.missing})
+        self.health = ProcessHealth(live={"loop": lambda: self.stalled}, ready={"database": lambda: self.missing})
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Notified]:
         yield heard
 
 
-def asked(signs: ProcessHealth, path: str) -> tuple[int, object]:
+def asked(health: ProcessHealth, path: str) -> tuple[int, object]:
     """The answer to a probe."""
-    status, _, body = signs.routes()[path]()
+    status, _, body = health.routes()[path]()
     return status, json.loads(body)
 
 
@@ -46,8 +46,8 @@ def test_a_process_that_waits_for_its_database_is_live_and_not_ready() -> None:
     process = Process()
     process.missing = "secret.example does not answer"
 
-    assert asked(process.signs, "/healthz") == (200, {"live": True, "problems": []})
-    assert asked(process.signs, "/readyz") == (503, {"ready": False, "problems": ["database"]})
+    assert asked(process.health, "/healthz") == (200, {"live": True, "problems": []})
+    assert asked(process.health, "/readyz") == (503, {"ready": False, "problems": ["database"]})
 
 
 def test_a_process_that_hangs_is_neither() -> None:
@@ -55,21 +55,21 @@ def test_a_process_that_hangs_is_neither() -> None:
     process = Process()
     process.stalled = "it hangs"
 
-    assert asked(process.signs, "/healthz") == (503, {"live": False, "problems": ["loop"]})
-    assert asked(process.signs, "/readyz") == (503, {"ready": False, "problems": ["loop"]})
+    assert asked(process.health, "/healthz") == (503, {"live": False, "problems": ["loop"]})
+    assert asked(process.health, "/readyz") == (503, {"ready": False, "problems": ["loop"]})
 
 
 def test_a_check_that_fails_itself_is_a_problem() -> None:
     """Never a silent yes."""
-    signs = ProcessHealth(live={"loop": lambda: str(1 // 0)}, ready={})
-    assert asked(signs, "/healthz")[0] == 503
+    health = ProcessHealth(live={"loop": lambda: str(1 // 0)}, ready={})
+    assert asked(health, "/healthz")[0] == 503
 
 
 def test_systemd_hears_ready_once_and_life_for_as_long_as_there_is_any(systemd: Notified) -> None:
     """While it is not ready, it asks for time; when it hangs, it is silent; when it goes on, it says so."""
     process = Process()
     process.missing = "not yet"
-    end = process.signs.tell("tests")
+    end = process.health.report("tests")
     systemd.wait_for("STATUS=waiting: database")
     assert "READY=1" not in systemd.words
     assert any(word.startswith("EXTEND_TIMEOUT_USEC=") for word in systemd.words)
@@ -114,13 +114,13 @@ def test_a_check_that_fails_in_its_thread_fails_for_who_asked() -> None:
         CheckWithTimeout(lambda: str(1 // 0))()
 
 
-def test_a_loop_is_told_by_its_turns() -> None:
+def test_heartbeats_tell_a_hung_loop_from_an_idle_one() -> None:
     """One that never came round is no better than one that stopped."""
-    turns = Heartbeats()
-    assert turns.problem("loop", 60) == "loop has not come round yet."
-    turns.note("loop")
-    assert turns.problem("loop", 60) is None
-    assert turns.problem("loop", 0) == "loop has not come round for 0 s."
+    heartbeats = Heartbeats()
+    assert heartbeats.problem("loop", 60) == "loop has sent no heartbeat yet."
+    heartbeats.beat("loop")
+    assert heartbeats.problem("loop", 60) is None
+    assert heartbeats.problem("loop", 0) == "loop has sent no heartbeat for 0 s."
 
 
 @pytest.fixture(scope="module")

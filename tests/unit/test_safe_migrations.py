@@ -53,9 +53,9 @@ def alter(name: str, field: "models.Field[Any, Any]") -> Operation:
 REFUSED: dict[str, tuple[Operation, str]] = {
     "a table goes": (migrations.DeleteModel("Order"), "the old code still reads and writes it"),
     "a column goes": (migrations.RemoveField("order", "old"), "the old code still reads and writes it"),
-    "a table is renamed": (migrations.RenameModel("Order", "Sale"), "asks for the old name"),
-    "a column is renamed": (migrations.RenameField("order", "old", "older"), "asks for the old name"),
-    "a table is called something else": (migrations.AlterModelTable("order", "sales"), "asks for the old name"),
+    "a table is renamed": (migrations.RenameModel("Order", "Sale"), "uses the old name"),
+    "a column is renamed": (migrations.RenameField("order", "old", "older"), "uses the old name"),
+    "a table is called something else": (migrations.AlterModelTable("order", "sales"), "uses the old name"),
     "a column that must be filled in": (add(models.IntegerField(default=0)), "inserts rows without it"),
     "a column with an index": (add(models.IntegerField(null=True, db_index=True)), "index is built under a lock"),
     "a unique column": (add(models.IntegerField(null=True, unique=True)), "index is built under a lock"),
@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[Operation, str]] = {
     "code without a way back": (migrations.RunPython(nothing), "cannot be undone"),
     "SQL without a way back": (migrations.RunSQL("SELECT 1"), "cannot be undone"),
     "SQL": (migrations.RunSQL("SELECT 1", "SELECT 1"), "check its locks"),
-    "an operation without a rule": (CreateExtension("shop"), "there is no rule for this operation"),
+    "an operation without a rule": (CreateExtension("shop"), "this check has no rule for this operation"),
     "hidden in a change of the state": (
         migrations.SeparateDatabaseAndState([migrations.AddIndex("order", INDEX)], []),
         "use AddIndexConcurrently",
@@ -143,7 +143,7 @@ def test_who_has_looked_says_so_and_must_not_have_looked_for_nothing() -> None:
     assert judged(gone, RemoveField__order_dot_old="no code since 1.4 knows it") == []
     assert len(judged(gone, RemoveField__order_dot_old="")) == 1
     [said] = judged(gone, RemoveField__order_dot_old="no code knows it", RemoveField__order_dot_gone="neither")
-    assert "nothing is wrong with it" in said
+    assert "but it is safe" in said
 
 
 def test_the_migrations_of_this_release_are_safe() -> None:

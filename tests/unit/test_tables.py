@@ -8,7 +8,7 @@ import pytest
 from django.utils import translation
 
 from config.cli import tables
-from config.cli.tables import WIDEST, as_json, cell, table
+from config.cli.tables import MAX_CELL_CHARS, as_json, cell, table
 from config.formats import durations
 from config.formats import text as format_text
 from config.formats.text import printable, storable
@@ -49,7 +49,7 @@ def test_no_rows_are_a_sentence() -> None:
         ("\x1b[2J", "\\x1b[2J"),
         (0.25, "250 ms"),
         (timedelta(minutes=75), "1 h 15 min"),
-        ("x" * 100, "x" * (WIDEST - 1) + "…"),
+        ("x" * 100, "x" * (MAX_CELL_CHARS - 1) + "…"),
     ],
 )
 def test_a_cell_is_one_line(value: object, shown: str) -> None:

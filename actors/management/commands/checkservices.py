@@ -1,4 +1,4 @@
-"""Are the database and the broker there? Asked before web and worker start."""
+"""Checks the database and the broker, before web and worker start."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class Command(Base):
     help = "Checks that the database answers and is up to date, and that RabbitMQ answers; says what to do if not."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--without-broker", action="store_true", help="for the web, which does not need it")
+        parser.add_argument("--without-broker", action="store_true", help="for the web, which does not need the broker")
 
     def handle(self, *args: Any, **options: Any) -> None:
         problems = services_problems(broker=not options["without_broker"])

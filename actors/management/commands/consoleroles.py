@@ -10,7 +10,7 @@ from config.cli.command import Command as Base
 
 
 class Command(Base):
-    help = "Makes the groups “Console: read”, “Console: act” and “Console: configure”; gives them what they lack."
+    help = "Creates the groups “Console: read”, “Console: act” and “Console: configure”, and adds missing permissions."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for name, permissions in ROLES.items():

@@ -1,4 +1,4 @@
-"""What runs, what ran, what waits, what is dead, and what is wrong."""
+"""Jobs: running, finished, waiting and dead ones, and what is wrong."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from config.cli.command import NoAnswer, SomethingLeft
 
 
 class Command(Base):
-    help = f"Looks at jobs: {', '.join(PARTS)}."
+    help = f"Shows and manages jobs: {', '.join(PARTS)}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         chosen = parser.add_subparsers(dest="what", required=True, metavar="what")

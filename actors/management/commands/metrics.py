@@ -10,14 +10,14 @@ from config.cli import command
 class Command(command.Command):
     """`manage.py metrics --markdown > deploy/METRICS.md`."""
 
-    help = "List every series that Prometheus finds: kind, labels and meaning, and how to read them."
+    help = "List every series for Prometheus: kind, labels and meaning, and how to read them."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Two ways to print it."""
+        """`--markdown`, or names alone."""
         parser.add_argument("--markdown", action="store_true", help="as deploy/METRICS.md")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Names alone are what a shell can go on with."""
+        """Names alone suit a shell script."""
         names = "".join(f"{series.name}\n" for series in catalogue())
         self.stdout.write(markdown() if options["markdown"] else names, ending="")

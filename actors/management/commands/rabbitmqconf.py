@@ -16,7 +16,7 @@ class Command(Base):
     help = "Print RabbitMQ's definitions: the user of BROKER_URL with the fewest rights, and bounds for its queues."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """The password goes out as a salted hash only."""
+        """The password is printed only as a salted hash."""
         if not settings.BROKER_URL:
             raise NoAnswer("BROKER_URL is not set: write an address like amqp://user:password@host/vhost.")
         self.stdout.write(json.dumps(definitions(settings.BROKER_URL), indent=2))

@@ -13,11 +13,11 @@ from config.cli.command import NoAnswer, SomethingLeft
 from config.messaging.nudges import publisher
 
 WATCH_S = 5.0
-"""A scheduler that runs fires something within this time."""
+"""A running scheduler fires a tick within this time."""
 
 
 class Command(Base):
-    """`manage.py restored --backup-taken-at 2026-03-29T02:00:00Z`, with everything else stopped."""
+    """`manage.py restored --backup-taken-at 2026-03-29T02:00:00Z`, while everything else is stopped."""
 
     help = (
         "After a restore and before the shop opens: asks the providers what was paid since, settles it, and holds "
@@ -25,9 +25,9 @@ class Command(Base):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The moment is in the name of the backup."""
+        """The backup's name holds the time."""
         parser.add_argument("--backup-taken-at", type=moment, required=True, help="UTC, like 2026-03-29T02:00:00Z")
-        parser.add_argument("--patience-s", type=float, default=600.0, help="ask for so long at the most")
+        parser.add_argument("--patience-s", type=float, default=600.0, help="longest time to ask the providers")
 
     def handle(self, *_args: Any, backup_taken_at: datetime, patience_s: float, **_options: Any) -> None:
         self._insist_on_a_closed_shop()
@@ -47,7 +47,7 @@ class Command(Base):
             )
 
     def _insist_on_a_closed_shop(self) -> None:
-        """In an open shop nearly every mail that waits is a new one."""
+        """In an open shop nearly every waiting mail is new, and must not be held."""
         before = ledger.newest()
         time.sleep(WATCH_S)
         if ledger.newest() != before:

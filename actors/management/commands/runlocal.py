@@ -1,4 +1,4 @@
-"""The embedded mode: the whole of Tillkeeper in one process, with nothing but Python and SQLite."""
+"""The embedded mode: all of Tillkeeper in one process, with nothing but Python and SQLite."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Command(Base):
             raise NoAnswer(f"An address cannot be used ({error}); change SHOP_URL or SANDBOX_URL.") from error
 
     def _welcome(self) -> None:
-        """Where to look, and who may log in."""
+        """The addresses to open, and the operator's login."""
         self.stdout.write(f"\n  Shop      {settings.SHOP_URL}/")
         self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {first_operator.login()}")
         self.stdout.write(

@@ -1,9 +1,9 @@
-"""The scheduler as a process of its own; several may run."""
+"""The scheduler as a separate process; several may run."""
 
 import logging
 from typing import Any
 
-from actors.runtime.probes import watch
+from actors.runtime.probes import report
 from actors.runtime.signals import stop_signal
 from actors.runtime.startup import services_problems
 from actors.scheduling.scheduler import in_background
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Command(Base):
-    help = "Runs the scheduler: fires what stands in actors/scheduling/table.py. Several may run; each tick fires once."
+    help = "Runs the scheduler of actors/scheduling/table.py. Several may run; each tick fires once."
 
     def handle(self, *args: Any, **options: Any) -> None:
         problems = services_problems()
@@ -26,7 +26,7 @@ class Command(Base):
         told = stop_signal()
         with in_background() as scheduler:
             log.info("scheduler.started", extra={"scheduler": scheduler.name, "entries": len(scheduler.actors)})
-            watch("scheduler", scheduler.signs(), "SCHEDULER_METRICS_PORT", BROKER)
+            report("scheduler", scheduler.health(), "SCHEDULER_METRICS_PORT", BROKER)
             told.get()
             notify("STOPPING=1")
         publisher.flush(timeout_s=1)

@@ -1,1 +1,1 @@
-"""The words of `manage.py jobs`: thin faces of the queries, the findings and the actions."""
+"""The subcommands of `manage.py jobs`: each is a thin layer over queries, findings and actions."""

@@ -1,70 +1,70 @@
-"""The words after `manage.py jobs` that change something, by the console's own actions."""
+"""The subcommands of `manage.py jobs` that change something, by the console's actions."""
 
 from dataclasses import asdict
 
 from actors.models import Pause
 from actors.operations import actions, broker, dead_letters, pauses
 from actors.operations.actions import named
-from actors.operations.cli.result import CommandResult as Answer
-from actors.operations.cli.result import Options, elsewhere
+from actors.operations.cli.result import CommandResult, Options, elsewhere
 from actors.runtime import history
 from config.actions import Subject, do_one
 from config.cli.command import os_user
 from config.formats.text import printable
 
 
-def dead(options: Options) -> Answer:
-    """Look at dead letters, or drop them."""
+def dead(options: Options) -> CommandResult:
+    """Show dead letters, or drop them."""
     which = _which(options)
     if options["drop"]:
         if which == dead_letters.ALL and not options["all"]:
-            raise ValueError("Name one letter, or a filter; or say --all to drop every one.")
-        return _done(do_one(actions.LETTER_DROP, _letters(which), os_user(), why=options["why"]), "dropped", which)
-    looked_at = dead_letters.find(which, options["limit"])
-    if which.key and not looked_at:
-        raise ValueError(_no_letter(which))
-    errors = history.last_errors([letter.key for letter in looked_at])
-    found = [asdict(letter) | {"error": errors.get(letter.key, "")} for letter in looked_at]
+            raise ValueError("Name one dead letter or a filter, or write --all to drop every one.")
+        return _done(do_one(actions.DROP_DEAD_LETTER, _subject(which), os_user(), why=options["why"]), "dropped", which)
+    letters = dead_letters.find(which, options["limit"])
+    if which.key and not letters:
+        raise ValueError(_no_dead_letter(which))
+    errors = history.last_errors([letter.key for letter in letters])
+    found = [asdict(letter) | {"error": errors.get(letter.key, "")} for letter in letters]
     more = [f"There may be more: these are the first {options['limit']}."] if len(found) == options["limit"] else []
-    return Answer(found, "No dead letters.", notes=more + elsewhere())
+    return CommandResult(found, "No dead letters.", notes=more + elsewhere())
 
 
-def retry(options: Options) -> Answer:
+def retry(options: Options) -> CommandResult:
     """Send dead letters again."""
     if bool(options["key"]) == options["all"]:
-        raise ValueError("Name one message, or say --all (with --actor, --queue or --older-than, as you like).")
+        raise ValueError("Name one message, or write --all (with --actor, --queue or --older-than, as you like).")
     which = _which(options)
-    sent = do_one(actions.LETTER_AGAIN, _letters(which), os_user())
+    sent = do_one(actions.RESEND_DEAD_LETTER, _subject(which), os_user())
     if sent or options["all"]:
         return _done(sent, "sent again", which)
     return _run_again(options["key"])
 
 
-def pause(options: Options) -> Answer:
-    """Let a queue or an entry of the schedule rest."""
+def pause(options: Options) -> CommandResult:
+    """Pause a queue or an entry of the schedule."""
     name, why = options["name"], options["why"].strip()
     if not why:
-        raise ValueError("Say --why: the person who finds it paused wants to know.")
-    new = [do_one(actions.PAUSE[kind], named(name, name), os_user(), why=why) for kind in _resting(name)]
-    said = f"{name} rests now." if any(new) else f"{name} rested already; who began that, and why, stays as it is."
-    return Answer([], said, {"paused": name, "by": os_user(), "new": any(new)})
+        raise ValueError("Write --why: the person who finds it paused needs the reason.")
+    new = [do_one(actions.PAUSE[kind], named(name, name), os_user(), why=why) for kind in _kinds_named(name)]
+    already = f"{name} was paused already; its first reason stays."
+    said = f"{name} is paused." if any(new) else already
+    return CommandResult([], said, {"paused": name, "by": os_user(), "new": any(new)})
 
 
-def resume(options: Options) -> Answer:
-    """Let it go on."""
+def resume(options: Options) -> CommandResult:
+    """Resume it."""
     name = options["name"]
-    rested = [do_one(actions.RESUME[kind], named(name, name), os_user()) for kind in _resting(name)]
-    said = f"{name} goes on." if any(rested) else f"{name} did not rest."
-    return Answer([], said, {"resumed": name, "by": os_user(), "rested": any(rested)})
+    changed = [do_one(actions.RESUME[kind], named(name, name), os_user()) for kind in _kinds_named(name)]
+    said = f"{name} is resumed." if any(changed) else f"{name} was not paused."
+    return CommandResult([], said, {"resumed": name, "by": os_user(), "rested": any(changed)})
 
 
-def _run_again(message_id: str) -> Answer:
-    """No dead letter has this id any more; the history may."""
+def _run_again(message_id: str) -> CommandResult:
+    """No dead letter has this id; the history may have it."""
     jobs = history.runs(message_id=message_id, limit=1)
     if not jobs:
-        raise ValueError("Neither the dead letters nor the history have a message of that id that can be sent again.")
-    sent_as = do_one(actions.JOB_AGAIN, actions.JOB_AGAIN.about(jobs[0]), os_user())
-    return Answer([], f"{jobs[0].actor} was sent again, as {sent_as}.", {"sent again": 1, "as": sent_as})
+        raise ValueError("Neither the dead letters nor the history have a message with this id that can be sent again.")
+    sent_as = do_one(actions.RERUN_JOB, actions.RERUN_JOB.about(jobs[0]), os_user())
+    return CommandResult([], f"{jobs[0].actor} was sent again, as {sent_as}.", {"sent again": 1, "as": sent_as})
 
 
 def _which(options: Options) -> dead_letters.DeadLetterFilter:
@@ -76,26 +76,26 @@ def _which(options: Options) -> dead_letters.DeadLetterFilter:
     )
 
 
-def _letters(which: dead_letters.DeadLetterFilter) -> Subject:
+def _subject(which: dead_letters.DeadLetterFilter) -> Subject:
     chosen = [f"{name} {value}" for name, value in asdict(which).items() if value]
     return named("", f"dead letters: {', '.join(chosen) or 'all'}", which)
 
 
-def _done(count: int, what: str, which: dead_letters.DeadLetterFilter) -> Answer:
-    """That no letter is left is well; that there is none of the name that somebody wrote is not."""
+def _done(count: int, what: str, which: dead_letters.DeadLetterFilter) -> CommandResult:
+    """Zero is fine for a filter, but an error for a named dead letter."""
     if which.key and not count:
-        raise ValueError(_no_letter(which))
-    return Answer([], f"{count} {what}." if count else "There was none.", {what: count})
+        raise ValueError(_no_dead_letter(which))
+    return CommandResult([], f"{count} {what}." if count else "There was no match.", {what: count})
 
 
-def _no_letter(which: dead_letters.DeadLetterFilter) -> str:
-    return f"There is no dead letter {printable(which.key)!r} of that kind; `jobs dead` lists those there are."
+def _no_dead_letter(which: dead_letters.DeadLetterFilter) -> str:
+    return f"There is no dead letter {printable(which.key)!r} that matches; `jobs dead` lists them."
 
 
-def _resting(name: str) -> list[Pause.Kind]:
-    """The kinds of what bears this name: a queue, an entry of the schedule."""
+def _kinds_named(name: str) -> list[Pause.Kind]:
+    """What bears this name: a queue, an entry of the schedule, or both."""
     known = {kind: actions.known(kind) for kind in (pauses.QUEUE, pauses.SCHEDULE)}
     if found := [kind for kind, names in known.items() if name in names]:
         return found
     said = "; ".join(f"{kind.value}: {', '.join(sorted(names))}" for kind, names in known.items())
-    raise ValueError(f"Nothing here is named {printable(name)!r}. Write one of these. {said}.")
+    raise ValueError(f"There is no queue or entry {printable(name)!r}. Write one of these. {said}.")

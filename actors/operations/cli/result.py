@@ -1,4 +1,4 @@
-"""What a word of `manage.py jobs` prints: a table for people, JSON for programs."""
+"""The output of `manage.py jobs`: a table for people, JSON for programs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class CommandResult:
-    """Rows for people, the same with more in it for programs, and lines below the rows."""
+    """Rows for people, data with more detail for programs, and notes below the rows."""
 
     rows: Sequence[Row]
     empty: str
-    """Printed where there are no rows."""
+    """Printed if there are no rows."""
 
     data: Any = None
-    """For programs, in place of the rows."""
+    """JSON data that replaces the rows."""
 
     notes: list[str] = field(default_factory=list)
     left: str = ""
-    """What is left to do or was found, in a sentence; empty if all is well."""
+    """A sentence about what is left to do or was found; empty if all is well."""
 
     def as_text(self) -> str:
-        """A table, and the lines below it."""
+        """The table and the notes."""
         return "\n".join([table(self.rows, self.empty), *self.notes])
 
     def as_json(self) -> str:
@@ -36,6 +36,6 @@ class CommandResult:
 
 
 def elsewhere() -> list[str]:
-    """A note, where this process does not see the shop's queues."""
+    """A note if this process does not see the shop's queues."""
     inside = "The queues are inside the running process (no BROKER_URL): only its console sees them."
     return [inside] if broker.in_this_process() else []

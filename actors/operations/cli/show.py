@@ -1,4 +1,4 @@
-"""The words that show something: what runs, what ran, what waits, and what is wrong."""
+"""The subcommands that show something: running, past and waiting jobs, and what is wrong."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ BROKER_PATIENCE_S = 30.0
 
 
 def active(options: Options) -> CommandResult:
-    """What runs now, the longest first."""
+    """The running jobs, longest first."""
     now = database_now()
     found = [(worker, job) for worker in workers().unstopped for job in worker.busy]
     found.sort(key=lambda each: each[1].since or now)
@@ -61,18 +61,18 @@ def scheduled(options: Options) -> CommandResult:
 
 
 def reserved(options: Options) -> CommandResult:
-    """The messages that workers hold and have not begun: `fetched` wait for a thread, `delayed` for their time."""
+    """Messages that workers hold but have not started: `fetched` wait for a thread, `delayed` for their time."""
     rows = [_columns(worker, "queues", "fetched", "delayed") for worker in workers().living]
     return CommandResult(rows, "No worker runs.")
 
 
 def stats(options: Options) -> CommandResult:
-    """Workers, and what actors did."""
+    """The workers, and the totals of each actor."""
     actors = plain(statistics(options["since"] or database_now() - timedelta(days=1)))
     columns = ("release", "queues", "threads", "busy", "done", "failed", "unrecorded", "started_at", "seen_at")
     processes = [_columns(worker, *columns) | {"busy": len(worker.busy)} for worker in workers().living]
     notes = ["", table(processes, "No worker runs.")]
-    return CommandResult(actors, "Nothing was done since then.", {"actors": actors, "workers": processes}, notes)
+    return CommandResult(actors, "No runs since then.", {"actors": actors, "workers": processes}, notes)
 
 
 def past(options: Options) -> CommandResult:
@@ -96,7 +96,7 @@ def past(options: Options) -> CommandResult:
         for job in jobs
     ]
     notes = [f"\nAttempt {job.attempt}:\n{job.traceback}" for job in jobs if job.traceback and options["message_id"]]
-    return CommandResult(rows, "Nothing of that kind is remembered.", jobs, notes)
+    return CommandResult(rows, "No matching runs.", jobs, notes)
 
 
 def queues(options: Options) -> CommandResult:
@@ -105,7 +105,7 @@ def queues(options: Options) -> CommandResult:
 
 
 def doctor(options: Options) -> CommandResult:
-    """What is wrong, and what helps."""
+    """The findings."""
     findings = examine(BROKER_PATIENCE_S)
     text = "\n".join(_said(finding) for finding in findings) or "Nothing is wrong."
     left = f"Findings: {len(findings)}." if findings else ""

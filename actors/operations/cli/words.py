@@ -1,4 +1,4 @@
-"""The words after `manage.py jobs`, each with its arguments."""
+"""The subcommands of `manage.py jobs`, each with its arguments."""
 
 import argparse
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from config.cli.arguments import count, length, since
 
 @dataclass(frozen=True)
 class Part:
-    """One word after `jobs`."""
+    """One subcommand of `jobs`."""
 
     help: str
     run: Callable[[Options], CommandResult]
@@ -22,7 +22,7 @@ class Part:
 
 
 def _of_stats(words: argparse.ArgumentParser) -> None:
-    words.add_argument("--since", type=since, help="90m, 6h, 2d, or a date or time (UTC); the last day if not given")
+    words.add_argument("--since", type=since, help="90m, 6h, 2d, or a date or time (UTC); default: the last day")
 
 
 def _of_history(words: argparse.ArgumentParser) -> None:
@@ -38,13 +38,13 @@ def _of_letters(words: argparse.ArgumentParser) -> None:
     words.add_argument("--queue", default="")
     words.add_argument("--actor", default="")
     words.add_argument("--older-than", type=length, help="90m, 6h, 2d")
-    words.add_argument("--all", action="store_true", help="all that the filters let through")
+    words.add_argument("--all", action="store_true", help="all that match the filters")
 
 
 def _of_dead(words: argparse.ArgumentParser) -> None:
     _of_letters(words)
     words.add_argument("--limit", type=count, default=dead_letters.FIND_LIMIT)
-    words.add_argument("--drop", action="store_true", help="throw the chosen ones away; --limit does not count here")
+    words.add_argument("--drop", action="store_true", help="delete the chosen ones; --limit does not count here")
     words.add_argument("--why", default="", help="the reason for --drop, for the log")
 
 
@@ -60,14 +60,14 @@ def _of_resume(words: argparse.ArgumentParser) -> None:
 PARTS = {
     "active": Part("what runs now, and where", active),
     "registered": Part("the actors that this project declares", registered),
-    "scheduled": Part("the schedule: what is due next, and when it was last", scheduled),
-    "reserved": Part("messages that workers hold and have not begun", reserved),
-    "stats": Part("what each actor did, and the workers that run", stats, _of_stats),
-    "history": Part("what ran, the latest first", past, _of_history),
-    "queues": Part("how many messages wait, since when, and who takes them", queues),
-    "dead": Part("dead letters: look at them, or drop them", dead, _of_dead),
+    "scheduled": Part("the schedule: next and last due times", scheduled),
+    "reserved": Part("messages that workers hold but have not started", reserved),
+    "stats": Part("what each actor did, and the running workers", stats, _of_stats),
+    "history": Part("finished runs, latest first", past, _of_history),
+    "queues": Part("waiting messages, their age, and the consumers", queues),
+    "dead": Part("dead letters: show or drop them", dead, _of_dead),
     "retry": Part("send dead letters again, or a message of the history", retry, _of_letters),
-    "pause": Part("let a queue or an entry of the schedule rest: nothing is lost by it", pause, _of_pause),
-    "resume": Part("let it go on", resume, _of_resume),
+    "pause": Part("pause a queue or an entry of the schedule: nothing is lost", pause, _of_pause),
+    "resume": Part("resume it", resume, _of_resume),
     "doctor": Part("what is wrong, since when, and what helps", doctor),
 }

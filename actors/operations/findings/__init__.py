@@ -1,6 +1,7 @@
-"""What is wrong, since when, what helps, and how urgent it is: the one list.
+"""Findings: the one list of what is wrong, since when, what helps, and how urgent it is.
 
-The console's first page and `manage.py jobs doctor` both show it.
+A check reads a snapshot of the queries and yields findings. The console's first page and `manage.py jobs doctor` show
+the same list.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,14 +37,14 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
 
 
 def examine(patience_s: float | None = None) -> list[Finding]:
-    """Everything that is wrong. The broker is waited for so long."""
+    """Everything that is wrong. The broker gets `patience_s` to answer."""
     return database_findings() or findings_of(take_snapshot(patience_s))
 
 
 def database_findings() -> list[Finding]:
-    """A problem of the database is the only finding then: all else depends on it."""
+    """A database problem hides all other findings: they depend on the database."""
     problem = database_problem()
-    return [Finding("database", problem, _("Nothing else can be examined before that."))] if problem else []
+    return [Finding("database", problem, _("Nothing else can be checked before that."))] if problem else []
 
 
 def findings_of(seen: Snapshot) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""A finding, and the answers that findings are drawn from."""
+"""A finding, and the snapshot that findings are drawn from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from billing.attention import Waiting, waiting_for_a_person
 from commerce.gauges import unsent_mails
 from config.due.queue import database_now
 
-NAMED = 3
-"""A sentence names so many entries or actors."""
+NAMES_SHOWN = 3
+"""Entries or actors that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,28 @@ class Finding:
 
     subject: str
     problem: str
-    """Reads on from the subject: "queue urgent: it is paused"."""
+    """Continues the subject: "queue urgent: it is paused"."""
 
     advice: str
-    """What helps."""
+    """What to do."""
 
     since: datetime | None = None
     is_urgent: bool = True
-    """Customers or money wait. Otherwise it can wait for office hours."""
+    """Customers or money wait. Other findings can wait for office hours."""
 
     page: str = ""
-    """The name of the address to look at; empty: the console has no page for it."""
+    """The URL name of the page about it; empty if the console has none."""
 
     page_args: tuple[str, ...] = ()
     action: str = ""
-    """The action that helps, and the key of what it is done to."""
+    """The action that helps, and its key."""
 
     key: str = ""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The answers that findings are drawn from, each asked once."""
+    """The answers that findings are drawn from, each read once."""
 
     now: datetime
     work: Work
@@ -64,7 +64,7 @@ class Snapshot:
 
 
 def take_snapshot(patience_s: float | None = None) -> Snapshot:
-    """Ask everything. The broker is waited for so long; a silent one is asked nothing more."""
+    """Read everything. The broker gets `patience_s` to answer; a silent one is not asked again."""
     queues = known_queues(patience_s)
     return Snapshot(
         now=database_now(),
@@ -81,12 +81,12 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
 
 
 def paused(subject: str, pause: Pause, page: str, action: str) -> Finding:
-    """So that a pause is not forgotten. If customers wait because of it, the lag says so."""
+    """A reminder of a pause. If customers wait because of it, the lag shows it."""
     told = {"by": pause.paused_by, "why": pause.why}
     return Finding(
         subject,
         _("it is paused by %(by)s: %(why)s") % told,
-        _("Resume it, once the reason is gone."),
+        _("Resume it when the reason is gone."),
         pause.paused_at,
         is_urgent=False,
         page=page,
@@ -98,4 +98,4 @@ def paused(subject: str, pause: Pause, page: str, action: str) -> Finding:
 def some_of(names: Iterable[str]) -> str:
     """The first names, in order; an ellipsis stands for the others."""
     found = sorted(names)
-    return ", ".join(found[:NAMED]) + (", …" if len(found) > NAMED else "")
+    return ", ".join(found[:NAMES_SHOWN]) + (", …" if len(found) > NAMES_SHOWN else "")

@@ -1,4 +1,4 @@
-"""Rows that wait for a person, mails that were given up, and settings that do not suit a shop with customers."""
+"""Findings about rows that wait for a person, mails that were given up, and unsuitable settings."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -16,11 +16,11 @@ LISTS = {
     "difference": "admin:billing_difference_changelist",
     "order": "admin:commerce_order_changelist",
 }
-"""Where the rows that wait for a person are listed."""
+"""The pages that list the rows waiting for a person."""
 
 
 def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
-    """By kind of row."""
+    """One finding per kind of row."""
     subjects = {"payment": _("payments"), "refund": _("refunds"), "difference": _("differences"), "order": _("orders")}
     for waiting in seen.waiting:
         if waiting.rows:
@@ -28,7 +28,7 @@ def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 subjects.get(waiting.noun, waiting.noun),
                 text % {"n": counted(waiting.rows)},
-                _("Decide what becomes of each: `payments attention` lists them, and what can be done."),
+                _("Decide each of them: `payments attention` lists them and the possible resolutions."),
                 waiting.since,
                 page=LISTS.get(waiting.noun, ""),
             )
@@ -43,7 +43,7 @@ def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
 
 
 def wrong_settings(seen: Snapshot) -> Iterator[Finding]:
-    """Values that let a process start, and that a shop with customers should not have."""
+    """Values that let a process start, but do not suit a shop with customers."""
     if settings.PRODUCTION and not settings.EMAIL_HOST:
         yield Finding("EMAIL_HOST", _("it is not set: mails are written to files"), _("Name the mail server."))
     if settings.PRODUCTION and urlsplit(settings.SHOP_URL).hostname in ("127.0.0.1", "localhost"):

@@ -1,4 +1,4 @@
-"""Workers that are missing, and queues that no worker takes, that grow, or that hold dead letters."""
+"""Findings about missing workers, and about queues without workers, with many messages or with dead letters."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,19 +11,19 @@ from actors.operations import broker
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.workers import WorkerProcess
 
-MESSAGES_MANY = 1_000
-"""Workers handle a nudge in milliseconds; so many of them wait only if too few workers run."""
+MANY_MESSAGES = 1_000
+"""Workers handle a nudge in milliseconds; more than this wait only if too few workers run."""
 
 LOSS_SHOWN = timedelta(days=1)
-"""A lost worker is a finding for this long, so that office hours see it; after that it is history."""
+"""A lost worker is a finding for this long, so that office hours see it; later only the history has it."""
 
 
 def no_workers(seen: Snapshot) -> Iterator[Finding]:
-    """Not one process gives a sign of life."""
+    """No process sends a heartbeat."""
     if not seen.workers.living:
         yield Finding(
             _("workers"),
-            _("no worker gives a sign of life"),
+            _("no worker sends a heartbeat"),
             _("Start one: `make worker` (or `make run`)."),
             max((worker.row.seen_at for worker in seen.workers.workers), default=None),
             page="console:workers",
@@ -31,17 +31,17 @@ def no_workers(seen: Snapshot) -> Iterator[Finding]:
 
 
 def lost_workers(seen: Snapshot) -> Iterator[Finding]:
-    """Processes that ended without a word, and were busy."""
-    advice = _("Look for its end in the log of its host (out of memory?). Its rows come due again by themselves.")
+    """Processes that died during a job."""
+    advice = _("Check its host's log for the reason (out of memory?). Its rows come due again by themselves.")
     for worker in (lost for lost in seen.workers.lost if lost.row.seen_at > seen.now - LOSS_SHOWN):
         actors = some_of({job.actor for job in worker.busy})
-        problem = _("it ended without a word, busy with %(actors)s") % {"actors": actors}
+        problem = _("it died while it ran %(actors)s") % {"actors": actors}
         yield _of_worker(worker, problem, advice, worker.row.seen_at)
 
 
 def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
     """Runs that the database did not take in time."""
-    advice = _("The database was away, or too slow for the history: look for history.waits in its log.")
+    advice = _("The database was down, or too slow for the history: check its log for history.waits.")
     for worker in seen.workers.living:
         if n := worker.row.unrecorded:
             text = ngettext("%(n)s run is missing in the history", "%(n)s runs are missing in the history", n)
@@ -49,11 +49,11 @@ def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
 
 
 def several_releases(seen: Snapshot) -> Iterator[Finding]:
-    """A deployment that left some processes behind."""
+    """A deployment that left old processes running."""
     releases = sorted({worker.row.release or pgettext("release", "none") for worker in seen.workers.living})
     if len(releases) > 1:
         problem = _("several releases run side by side: %(releases)s") % {"releases": ", ".join(releases)}
-        advice = _("Restart those that were left behind.")
+        advice = _("Restart the old ones.")
         yield Finding(_("workers"), problem, advice, is_urgent=False, page="console:workers")
 
 
@@ -66,14 +66,14 @@ def _of_worker(worker: WorkerProcess, problem: str, advice: str, since: datetime
 
 
 def silent_broker(seen: Snapshot) -> Iterator[Finding]:
-    """A silent broker costs time and no work: sweeps in this process, or on other hosts, do it."""
+    """A silent broker costs time, but no work is lost: sweeps find it."""
     if seen.queues.problem:
         advice = _("Start it, or correct BROKER_URL.")
         yield Finding(_("broker"), seen.queues.problem, advice, page="console:queues")
 
 
 def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
-    """By the broker's word, or, where it is silent or inside of another process, by that of the workers."""
+    """From the broker; if it is silent or in another process, from the workers."""
     told = {} if seen.queues.problem or broker.in_this_process() else {q.name: q for q in seen.queues.value or ()}
     for name in broker.queue_names():
         lacks_worker = bool(seen.workers.living) and name not in seen.workers.consumed
@@ -90,15 +90,15 @@ def paused_queues(seen: Snapshot) -> Iterator[Finding]:
 
 
 def long_queues(seen: Snapshot) -> Iterator[Finding]:
-    """Queues with MESSAGES_MANY messages or more."""
+    """Queues with MANY_MESSAGES messages or more."""
     for queue in seen.queues.value or ():
-        if queue.ready >= MESSAGES_MANY:
-            advice = _("Start more workers; `jobs active` tells what runs.")
+        if queue.ready >= MANY_MESSAGES:
+            advice = _("Start more workers; `jobs active` shows what runs.")
             yield _of_queue(queue.name, _("%(n)s messages wait") % {"n": queue.ready}, advice)
 
 
 def dead_letters(seen: Snapshot) -> Iterator[Finding]:
-    """By queue."""
+    """One finding per queue."""
     for queue in seen.queues.value or ():
         if queue.dead:
             text = ngettext("%(n)s dead letter", "%(n)s dead letters", queue.dead) % {"n": queue.dead}
@@ -107,10 +107,10 @@ def dead_letters(seen: Snapshot) -> Iterator[Finding]:
 
 
 def other_arguments(seen: Snapshot) -> Iterator[Finding]:
-    """Queues that workers of this release could not declare."""
+    """Queues that workers of this release cannot declare."""
     for name, refusal in seen.refused_arguments.items():
         problem = _("it exists with other arguments (%(refusal)s)") % {"refusal": refusal}
-        advice = _("Let workers of the old release empty it, then delete it: the next start makes it anew.")
+        advice = _("Let workers of the old release empty it, then delete it: the next start creates it again.")
         yield _of_queue(name, problem, advice)
 
 

@@ -1,4 +1,4 @@
-"""Work that is late, providers that may not be called, and a schedule that is not fired."""
+"""Findings about late work, providers that may not be called, and a schedule that is not fired."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,8 +19,8 @@ def late_work(seen: Snapshot) -> Iterator[Finding]:
     for backlog in (late for late in seen.work.backlogs if late.is_late):
         yield Finding(
             backlog.label,
-            _("%(due)s due, and no worker has looked") % {"due": counted(backlog.due)},
-            _("Start the sweep by hand. If the rows stay, look for a missing worker, a pause or an open breaker."),
+            _("%(due)s due, and no worker has checked them") % {"due": counted(backlog.due)},
+            _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker."),
             seen.now - timedelta(seconds=backlog.lag_s),
             page="console:kind",
             page_args=(backlog.name,),
@@ -43,15 +43,15 @@ def _why_closed(account: Account) -> tuple[str, str]:
     if account.is_held:
         told = {"by": state.changed_by, "why": state.why}
         problem = _("%(by)s opened its breaker by hand, so no call passes (%(why)s)") % told
-        return problem, _("Close the breaker, once the reason is gone.")
+        return problem, _("Close the breaker when the reason is gone.")
     if account.is_paused:
-        return _("the provider asked us to leave it alone for a while"), _("Wait: calls pass again by themselves.")
-    problem = _("its breaker is open, so only a probe passes now and then (%(error)s)") % {"error": state.last_error}
-    return problem, _("Wait, if the provider is down: the breaker closes after a probe that is answered.")
+        return _("the provider asked us to stop calls for a while"), _("Wait: calls resume by themselves.")
+    problem = _("its breaker is open, so only single probes pass (%(error)s)") % {"error": state.last_error}
+    return problem, _("If the provider is down, wait: the breaker closes after a probe that is answered.")
 
 
 def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
-    """All entries together if no scheduler runs, else each on its own."""
+    """One finding if no scheduler runs, else one per entry."""
     missed = {entry.actor: entry.missed_at for entry in seen.schedule if entry.missed_at and _has_actor(entry)}
     used_up = [entry.used_up_at for entry in seen.schedule if entry.used_up_at]
     if missed and all(at < max(missed.values()) for at in used_up):
@@ -63,14 +63,14 @@ def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
             page=SCHEDULE,
         )
         return
-    advice = _("Look for scheduler.no_database in the scheduler's log; the entry can be run by hand meanwhile.")
+    advice = _("Check the scheduler's log for scheduler.no_database. Until then, run the entry by hand.")
     for actor, missed_at in missed.items():
         problem = _("due at %(at)s UTC, and not fired") % {"at": f"{missed_at:%Y-%m-%d %H:%M:%S}"}
         yield Finding(_entry(actor), problem, advice, missed_at, page=SCHEDULE, action="run-now", key=actor)
 
 
 def entries_without_actor(seen: Snapshot) -> Iterator[Finding]:
-    """Names that are misspelt, or whose module is not loaded."""
+    """Misspelt names, or actors whose module is not loaded."""
     for entry in seen.schedule:
         if not _has_actor(entry):
             advice = _("Correct ACTOR_SCHEDULE or ACTOR_MODULES.")

@@ -1,7 +1,7 @@
-"""Searching the history of jobs: `actor:check_payment outcome:failed since:2h error:timeout`.
+"""Search in the history of jobs: `actor:check_payment outcome:failed since:2h error:timeout`.
 
 Every word has a qualifier, so that an index or a limit makes it cheap: a search must not cost the database more than
-the page does. A word without an index is searched for among the SCANNED newest jobs that the other words leave.
+the page does. A word without an index searches only the SCANNED newest jobs that match the other words.
 """
 
 import re
@@ -25,7 +25,7 @@ _WORD = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)')
 
 @dataclass(frozen=True)
 class Search:
-    """The search that was typed. `problem`: a word that has no meaning, in a sentence; it finds nothing then."""
+    """The search as typed. `problem`: a sentence about a word that is not valid; nothing is found then."""
 
     typed: str
     indexed: Q = field(default_factory=Q)
@@ -51,7 +51,7 @@ QUALIFIERS = (*INDEXED, "since", *SCANS)
 
 
 def parse(typed: str, now: datetime) -> Search:
-    """The search for what was typed; `since:2h` counts back from `now`."""
+    """Parse a search; `since:2h` counts back from `now`."""
     indexed, scanned, is_scan = Q(), Q(), False
     for qualifier, word in _words(typed):
         try:
@@ -65,7 +65,7 @@ def parse(typed: str, now: datetime) -> Search:
 
 
 def matching(search: Search, before: Job | None, limit: int) -> list[Job]:
-    """The newest jobs that match, up to `limit`, without their tracebacks; only older ones than `before`."""
+    """The newest matching jobs, up to `limit`, without tracebacks; only jobs older than `before`."""
     if search.problem:
         return []
     newest = Job.objects.filter(search.indexed).order_by("-ended_at", "-id")
@@ -83,7 +83,7 @@ def _indexed(qualifier: str, word: str, now: datetime) -> Q:
         return Q(ended_at__gte=_since(word, now))
     if qualifier not in INDEXED:
         known = {"word": f"{qualifier}:{word}" if qualifier else word, "qualifiers": ": ".join(QUALIFIERS) + ":"}
-        raise ValueError(_("“%(word)s” is not understood: begin each word with one of %(qualifiers)s") % known)
+        raise ValueError(_("“%(word)s” is not valid: begin each word with one of %(qualifiers)s") % known)
     if qualifier == "outcome" and word.lower() not in Job.Outcome.values:
         known = {"word": word, "outcomes": ", ".join(Job.Outcome.values)}
         raise ValueError(_("“%(word)s” is not an outcome: write one of %(outcomes)s.") % known)
@@ -94,7 +94,7 @@ def _since(word: str, now: datetime) -> datetime:
     """`90s`, `15m`, `2h`, `7d`, `2026-03-29`, or `2026-03-29T12:00`, in the shop's time zone."""
     try:
         at = _moment(word, now)
-    except (ValueError, OverflowError):  # a day that does not exist, or that is before the first
+    except (ValueError, OverflowError):  # a day that does not exist, or lies before year 1
         at = None
     if at is None:
         raise ValueError(_("“%(word)s” is not a time: write 15m, 2h, 7d, or a day like 2026-03-29.") % {"word": word})
@@ -109,7 +109,7 @@ def _moment(word: str, now: datetime) -> datetime | None:
 
 
 def _older_than(job: Job) -> Q:
-    """The database enters the index by the first condition."""
+    """The first condition lets the database use the index."""
     earlier = Q(ended_at__lt=job.ended_at) | Q(ended_at=job.ended_at, pk__lt=job.pk)
     return Q(ended_at__lte=job.ended_at) & earlier
 

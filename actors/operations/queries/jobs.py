@@ -1,4 +1,4 @@
-"""Jobs: what ran, with what outcome, and one of them with all that is known of it."""
+"""The history of jobs, and one job with all its details."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from config.due.queue import database_now
 ROWS = 50
 
 CHARTED = 5_000
-"""The chart is drawn from so many of the latest jobs."""
+"""The chart shows this many of the latest jobs."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class OneJob:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What an actor did since some time. Times are seconds; `outcomes` counts by outcome."""
+    """An actor's runs since some time. Times are seconds; `outcomes` counts by outcome."""
 
     actor: str
     runs: int
@@ -52,7 +52,7 @@ class Statistics:
 
 
 def jobs(typed: str, before: int | None) -> Jobs:
-    """The jobs that were searched for; those that ended last come first."""
+    """The jobs that match the search, latest end first."""
     now = database_now()
     search = parse(typed, now)
     last = Job.objects.filter(pk=before).first() if before is not None else None
@@ -62,7 +62,7 @@ def jobs(typed: str, before: int | None) -> Jobs:
 
 
 def one_job(pk: int) -> OneJob | None:
-    """None if no job has this number, or not any more."""
+    """One job; None if this id does not exist (any more)."""
     job = Job.objects.filter(pk=pk).first()
     if job is None:
         return None
@@ -71,7 +71,7 @@ def one_job(pk: int) -> OneJob | None:
 
 
 def slots(now: datetime) -> list[Slot]:
-    """The outcomes of the latest jobs: done, retried, failed or dropped. A quarantined job has failed too."""
+    """The outcomes of the latest jobs: done, retried, failed or dropped. A quarantined job counts as failed."""
     latest = Job.objects.filter(ended_at__gt=now - SPAN).order_by("-ended_at", "-id")
     ended = latest.values_list("ended_at", "outcome")[:CHARTED]
     failed = Job.Outcome.FAILED.value

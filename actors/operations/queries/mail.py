@@ -1,4 +1,4 @@
-"""Mails: those that wait, and those that were given up."""
+"""Mails that wait, and mails that were given up."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ class Mail:
     lag_s: float
     given_up: int
     waiting: list[Notification]
-    """The mails that wait longest."""
+    """The mails with the longest wait."""
 
     lost: list[Notification]
-    """The mails that were given up, the newest first."""
+    """The mails that were given up, newest first."""
 
 
 def mail() -> Mail:
-    """The numbers, and ROWS of each list."""
+    """The counts, and ROWS of each list."""
     backlog, (queued, given_up) = lag.backlog(MAIL_QUEUE), unsent_mails()
     return Mail(
         queued=queued,

@@ -1,4 +1,4 @@
-"""One payment: why it is where it is, and what happened."""
+"""One payment: the reason for its state, and its timeline."""
 
 from dataclasses import dataclass
 
@@ -19,16 +19,16 @@ class OnePayment:
 
     payment: Payment
     standing: list[str]
-    """Why it is where it is (`billing.explain.standing`)."""
+    """The reason for its state (`billing.explain.standing`)."""
 
     timeline: list[Entry]
     resolutions: list[Offer]
     order: Order | None
-    """None: its reference is not an order."""
+    """None if its reference is not an order."""
 
 
 def one_payment(pk: int) -> OnePayment | None:
-    """None if no payment has this number."""
+    """The payment with this id, or None."""
     payment = Payment.objects.filter(pk=pk).first()
     if payment is None:
         return None

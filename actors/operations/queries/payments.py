@@ -1,4 +1,4 @@
-"""Payments: how many are open on each track, and which of them to look at."""
+"""Payments: how many are open on each track, and a list of the chosen ones."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from config.due.queue import database_now
 ROWS = 50
 
 EVENTS = 2_500
-"""The charts are drawn from so many of the latest events."""
+"""The charts show this many of the latest events."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """An account's open payments. Each of them is on one of the two tracks."""
+    """The open payments of an account. Each payment is on one of the two tracks."""
 
     account: str
     fast: int
@@ -36,7 +36,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which payments to list; without a choice those that wait for a person."""
+    """Which payments to list; by default those that wait for a person."""
 
     which: str = "attention"
     account: str = ""
@@ -52,20 +52,20 @@ class Payments:
     attention: int
     refunds_attention: int
     slots: list[Slot]
-    """What ended, by `succeeded` and `ended_unpaid`."""
+    """Payments that ended, by `succeeded` and `ended_unpaid`."""
 
     found_by: dict[str, int]
-    """Who found the outcomes of the last hour. Many by the schedule mean that callbacks do not arrive."""
+    """How the outcomes of the last hour were found. Many by the schedule mean that callbacks do not arrive."""
 
     chosen: Chosen
     accounts: list[str]
     rows: list[Payment]
     more_before: int | None
-    """There are more: those with numbers below this one."""
+    """There are more: those with ids below this one."""
 
 
 def payments(chosen: Chosen) -> Payments:
-    """The numbers, and the list that was asked for."""
+    """The counts, and the chosen list."""
     now = database_now(CHECK_QUEUE.database)
     rows, tracks = _chosen_rows(chosen, now), open_by_track(now)
     slots, found_by = _outcomes(now)
@@ -97,7 +97,7 @@ def open_by_track(now: datetime) -> list[Track]:
 
 
 def _chosen_rows(chosen: Chosen, now: datetime) -> list[Payment]:
-    """Each list is read from an index of its own. A word goes before everything else."""
+    """Each list has its own index. A search word overrides the other choices."""
     older = Payment.objects.order_by("-pk")
     if chosen.before is not None:
         older = older.filter(pk__lt=chosen.before)
@@ -115,13 +115,14 @@ def _chosen_rows(chosen: Chosen, now: datetime) -> list[Payment]:
 
 
 def _of_accounts(chosen: Chosen, rows: "QuerySet[Payment]", column: str) -> list[Payment]:
-    """The first by a column. Their index begins with the account, so each account is asked on its own."""
+    """The first rows by a column. The index begins with the account, so each account is one query."""
     accounts = [chosen.account] if chosen.account else gauges.accounts()
     firsts = [list(rows.filter(account=account).order_by(column)[:ROWS]) for account in accounts]
     return sorted((row for first in firsts for row in first), key=attrgetter(column))[:ROWS]
 
 
-# --- what came of them ------------------------------------------------------------------------------------------------
+# --- outcomes
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _outcomes(now: datetime) -> tuple[list[Slot], dict[str, int]]:

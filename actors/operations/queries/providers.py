@@ -1,4 +1,4 @@
-"""Accounts at providers: may each be called, how much of its limit is used, and what its last calls brought."""
+"""Accounts at providers: may they be called, how much of their limit is used, and the result of the last calls."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +17,14 @@ class Account:
     """0: no limit."""
 
     booked_s: float
-    """Calls are booked so far ahead. More than some seconds mean that the limit holds the work up."""
+    """Seconds for which calls are booked ahead. More than a few mean that the limit slows the work down."""
 
     is_paused: bool
-    """The provider asked us to leave it alone for a while."""
+    """The provider asked us to stop calls for a while."""
 
     @property
     def passes(self) -> bool:
-        """May calls pass?"""
+        """Are calls allowed?"""
         return self.state.breaker == Breaker.CLOSED and not self.is_paused
 
     @property

@@ -1,4 +1,4 @@
-"""Queues: what waits in them, who takes it, and what died there."""
+"""Queues: waiting messages, consumers and dead letters."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,11 +15,11 @@ from actors.operations.queries.pauses import pauses
 from actors.runtime import history
 from config.messaging.broker import Rabbitmq
 
-LETTERS = 100
-"""The page shows so many dead letters."""
+SHOWN = 100
+"""Dead letters that the page shows."""
 
 ARGUMENTS_FRESH_S = 60.0
-"""Arguments change with a release; comparing them costs one connection for each queue."""
+"""Arguments change only with a release; comparing them costs one connection per queue."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Queue(operation_broker.QueueFacts):
 
     @property
     def is_unattended(self) -> bool:
-        """Does no worker take its messages, though the queue is not paused?"""
+        """Does no worker read it, though it is not paused?"""
         return self.consumers == 0 and self.pause is None
 
 
@@ -48,11 +48,11 @@ class Queues:
 
 
 _queues: CachedQuery[list[operation_broker.QueueFacts]] = CachedQuery(operation_broker.queues, "watch-queues")
-_letters: CachedQuery[list[DeadLetter]] = CachedQuery(partial(dead_letters.find, limit=LETTERS), "watch-letters")
+_letters: CachedQuery[list[DeadLetter]] = CachedQuery(partial(dead_letters.find, limit=SHOWN), "watch-letters")
 
 
 def known_queues(patience_s: float | None = None) -> Latest[list[Queue]]:
-    """The queues, as the broker described them last, with their pauses. Waits for the broker for `patience_s`."""
+    """The queues and their pauses, by the broker's last answer. The broker gets `patience_s` to answer."""
     known, paused = _queues.latest(patience_s), pauses(Pause.Kind.QUEUE)
     queues = [Queue(**vars(facts), pause=paused.get(facts.name)) for facts in known.value or ()]
     return Latest(queues, known.age_s, known.problem)
@@ -74,16 +74,16 @@ def queues() -> Queues:
     )
 
 
-def ask_anew() -> None:
+def expire() -> None:
     """Call this after dead letters were sent again or dropped."""
-    _queues.ask_anew()
-    _letters.ask_anew()
+    _queues.expire()
+    _letters.expire()
 
 
 def refused_arguments(patience_s: float | None = None) -> dict[str, str]:
-    """The queues that exist with other arguments than ours, and what RabbitMQ says to that.
+    """The existing queues with other arguments than ours, and RabbitMQ's error.
 
-    RabbitMQ refuses to declare them, so a worker of this release could not start.
+    A worker of this release could not declare them, and so could not start.
     """
     return _refusals.latest(patience_s).value or {}
 

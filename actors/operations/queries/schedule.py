@@ -1,7 +1,7 @@
-"""The schedule: when each entry is due, and how late it is. The console, `jobs`, the findings and the metrics ask here.
+"""The schedule: when each entry is due, and how late it is. Console, `jobs`, findings and metrics use it.
 
 Late means one of two things. A tick that *was fired* was late by `late_s`. A tick that *was not fired* makes its entry
-overdue, and missed once that lasts longer than LATE_S. A paused entry is neither.
+overdue, and missed once it is overdue for more than LATE_S. A paused entry is neither.
 """
 
 from collections import defaultdict
@@ -32,26 +32,26 @@ class ScheduledEntry:
 
     actor: str
     period: str
-    """In words."""
+    """The period in words."""
 
     spec: str
-    """As the schedule has it."""
+    """The period in the schedule's own notation."""
 
     next_at: datetime
     last_at: datetime | None
     """The due time of the tick that was fired last."""
 
     late_s: float | None
-    """How late that tick was fired; None if there was none."""
+    """How late that tick was fired; None if there is none."""
 
     lateness_s: list[float]
-    """The same of the last ticks, the oldest first."""
+    """The same for the last ticks, oldest first."""
 
     used_up_at: datetime | None
-    """The due time of the last tick that was fired, or that a pause used up."""
+    """The due time of the last tick that was fired, or used up by a pause."""
 
     overdue_s: float | None
-    """How long the tick after that has been due; 0 if it is not; None if there was no tick yet."""
+    """How long the next tick has been due; 0 if it is not due; None if there is no tick yet."""
 
     missed_at: datetime | None
     """The first tick that was not fired, if it has been due for more than LATE_S."""
@@ -60,7 +60,7 @@ class ScheduledEntry:
 
 
 def schedule(ticks: int = 1) -> list[ScheduledEntry]:
-    """Every entry, the next due first. `ticks`: how many of its last ticks `lateness_s` tells of."""
+    """Every entry, the next due first. `ticks`: the number of last ticks in `lateness_s`."""
     now, paused, entries = database_now(), pauses(Pause.Kind.SCHEDULE), table()
     last = _last_ticks([entry.actor for entry in entries], ticks)
     found = [_scheduled(entry, last[entry.actor], paused.get(entry.actor), now) for entry in entries]
@@ -70,7 +70,7 @@ def schedule(ticks: int = 1) -> list[ScheduledEntry]:
 def missed_at(entry: Entry, used_up_at: datetime | None, now: datetime) -> datetime | None:
     """The first tick that was not fired, if it has been due for more than LATE_S.
 
-    Where there was no tick at all, one that is too old to be caught up does not count: the shop is younger.
+    Without any tick, one that is too old to be caught up does not count: the shop is younger.
     """
     late = timedelta(seconds=LATE_S)
     if used_up_at is not None:
@@ -81,7 +81,7 @@ def missed_at(entry: Entry, used_up_at: datetime | None, now: datetime) -> datet
 
 
 def in_words(period: Every | Cron) -> str:
-    """The period, in words where it is a simple one; all times are UTC.
+    """A simple period in words, else its notation; all times are UTC.
 
     >>> in_words(Cron("0 3 * * *")), in_words(Cron("17 * * * *")), in_words(Cron("0 3 1 * *"))
     ('daily at 03:00 UTC', 'hourly at :17', '0 3 1 * *')
@@ -97,9 +97,9 @@ def in_words(period: Every | Cron) -> str:
 
 
 def _last_ticks(schedules: list[str], ticks: int) -> dict[str, list[Tick]]:
-    """Of each schedule its last tick, and its last fired ones, the newest first.
+    """The last tick of each schedule, and its last fired ones, newest first.
 
-    All in one question, written by hand: Django took 8 ms to compose it.
+    One query, written by hand: Django took 8 ms to compose it.
     """
     found: defaultdict[str, list[Tick]] = defaultdict(list)
     both = [LATEST_SQL.format(only="", limit=1), LATEST_SQL.format(only="AND NOT paused", limit=ticks)]

@@ -1,4 +1,4 @@
-"""What happened in the last hour, in slots, for charts; a shorter time if there were too many rows to read."""
+"""Events of the last hour, in slots, for charts; a shorter time if there are too many rows."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ SLOTS = 12
 
 @dataclass(frozen=True)
 class Slot:
-    """One slot: how often each thing happened."""
+    """One slot: the count of each event."""
 
     begins_at: datetime
     counts: dict[str, int]
 
 
 def spread(happened: Sequence[tuple[datetime, str]], now: datetime, limit: int) -> list[Slot]:
-    """The slots, the oldest first.
+    """The slots, oldest first.
 
-    `happened`: times and names, the newest first. If there are `limit` of them, older ones were not read.
+    `happened`: times and names, newest first. If there are `limit` of them, older ones were not read.
     """
     span = max(now - happened[-1][0], timedelta(seconds=SLOTS)) if len(happened) >= limit else SPAN
     width = span / SLOTS

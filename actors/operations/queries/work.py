@@ -1,4 +1,4 @@
-"""Slow work: how much is due of each kind, and how late the oldest of it is."""
+"""Slow work: how many rows of each kind are due, and how late the oldest is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from config.due import lag
 from config.due.queue import DueRow, database_now
 
 ROWS = 50
-"""The page of a kind shows so many rows."""
+"""Rows that the page of a kind shows."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Backlog:
     due: int
     lag_s: float
     next_at: datetime | None
-    """The next due time that is still ahead."""
+    """The earliest due time in the future."""
 
     @property
     def is_late(self) -> bool:
-        """Return True when the kind is more than LATE_S late."""
+        """Is the kind more than LATE_S late?"""
         return self.lag_s > LATE_S
 
 
@@ -37,13 +37,13 @@ class Row:
     """One row that carries slow work."""
 
     key: str
-    """For actions: the kind and the key, like `payment:17`."""
+    """The key for actions: the kind and the id, like `payment:17`."""
 
     text: str
     address: str
     due_at: datetime
     late_s: float
-    """Below zero: it is not due yet."""
+    """Negative if it is not due yet."""
 
     claims: int
     errors: int
@@ -52,30 +52,30 @@ class Row:
 
     @property
     def is_due(self) -> bool:
-        """Has its time come?"""
+        """Is it due?"""
         return self.late_s >= 0
 
     @property
     def is_held(self) -> bool:
-        """Does a worker hold it, or did one that has not come back?"""
+        """Was it claimed, by a living or a dead worker?"""
         return self.claims > 0 and not self.is_due
 
 
 @dataclass(frozen=True)
 class Work:
-    """The kinds of work, those that are late first."""
+    """The kinds of work, late ones first."""
 
     backlogs: list[Backlog]
 
     @property
     def longest_s(self) -> float:
-        """The greatest lag of all."""
+        """The greatest lag of all kinds."""
         return max((backlog.lag_s for backlog in self.backlogs), default=0.0)
 
 
 @dataclass(frozen=True)
 class KindOfWork:
-    """One kind and its rows: the due ones, the longest first, then those that come due next."""
+    """One kind and its rows: due ones first, longest wait first, then by due time."""
 
     backlog: Backlog
     rows: list[Row]

@@ -1,4 +1,4 @@
-"""Worker processes: where each runs, what it works on, and when it was last seen."""
+"""Worker processes: host, running jobs and last heartbeat."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from actors.runtime.quarantine import silence_limit
 from config.due.queue import database_now
 
 ROWS = 500
-"""More than the processes that any shop runs at once; those that were seen last come first."""
+"""More than the processes of any shop; the latest heartbeats come first."""
 
 
 @dataclass(frozen=True)
 class Busy:
-    """A job that a thread works on."""
+    """A running job."""
 
     actor: str
     message_id: str
@@ -26,59 +26,59 @@ class Busy:
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """One process, as it last told of itself. `is_silent`: it has not stopped, and some of its beats are missing."""
+    """One process, by its last heartbeat. `is_silent`: it has not stopped, and heartbeats are missing."""
 
     row: Worker
     busy: list[Busy]
-    """The longest running first."""
+    """Longest first."""
 
     is_silent: bool
 
     @property
     def is_alive(self) -> bool:
-        """Does it run?"""
+        """Is it running?"""
         return self.row.stopped_at is None and not self.is_silent
 
 
 @dataclass(frozen=True)
 class Workers:
-    """The processes that have not stopped come first."""
+    """Processes that have not stopped come first."""
 
     workers: list[WorkerProcess]
 
     @property
     def unstopped(self) -> list[WorkerProcess]:
-        """The processes that run, and those that ended without saying so."""
+        """The running processes, and those that died."""
         return [worker for worker in self.workers if worker.row.stopped_at is None]
 
     @property
     def living(self) -> list[WorkerProcess]:
-        """The processes that run."""
+        """The running processes."""
         return [worker for worker in self.workers if worker.is_alive]
 
     @property
     def lost(self) -> list[WorkerProcess]:
-        """The processes that ended without saying so, and were busy."""
+        """The processes that died during a job."""
         return [worker for worker in self.workers if worker.is_silent and worker.busy]
 
     @property
     def threads(self) -> int:
-        """Of all that run."""
+        """The threads of all running processes."""
         return sum(worker.row.threads for worker in self.living)
 
     @property
     def busy(self) -> int:
-        """The threads that work on something."""
+        """The busy threads."""
         return sum(len(worker.busy) for worker in self.living)
 
     @property
     def consumed(self) -> set[str]:
-        """The queues that at least one running process takes messages from."""
+        """The queues with at least one running worker."""
         return {queue for worker in self.living for queue in worker.row.queues}
 
 
 def workers(limit: int = ROWS) -> Workers:
-    """The processes that were seen last."""
+    """The processes with the latest heartbeats."""
     alive_since = database_now() - silence_limit()
     found = [_process(row, alive_since) for row in Worker.objects.order_by("-seen_at")[:limit]]
     return Workers(sorted(found, key=lambda worker: worker.row.stopped_at is not None))

@@ -1,4 +1,4 @@
-"""A backup of the database."""
+"""Backs up the database."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,12 +16,12 @@ class Command(Base):
     help = "Back up the database into a directory, check that the file can be read, and delete old ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where to, and how long."""
+        """The target directory and the retention time."""
         parser.add_argument("directory", type=Path)
         parser.add_argument("--keep-days", type=count, default=14, help="older ones are deleted once this one is good")
 
     def handle(self, *_args: Any, directory: Path, keep_days: int, **_options: Any) -> None:
-        """One line, for whoever carries the file away."""
+        """Print one line, for the script that copies the file elsewhere."""
         try:
             self.stdout.write(str(backups.take(directory.resolve(), keep_days)))
         except backups.BackupError as error:

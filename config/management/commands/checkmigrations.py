@@ -1,4 +1,4 @@
-"""Whether every migration may run while the old code still serves customers."""
+"""Checks that every migration may run while the old code still serves customers."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ APPS = {"billing", "commerce", "actors"}
 
 
 class Command(Base):
-    """`manage.py checkmigrations`: a line for each operation that may not."""
+    """`manage.py checkmigrations`: prints a line for each unsafe operation."""
 
     help = "Refuse migrations that cannot run beside the old code, and say why."
     requires_system_checks: list[str] = []

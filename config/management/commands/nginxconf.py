@@ -18,7 +18,7 @@ class Command(Base):
     help = "Print a configuration for nginx, made from deploy/nginx and the shop's settings."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """What only the proxy has to know."""
+        """The values that only the proxy needs."""
         parser.add_argument("--certificate", type=_readable, required=True, help="TLS certificate with its chain")
         parser.add_argument("--key", type=Path, required=True, help="its private key")
         parser.add_argument("--web", default="127.0.0.1:8000", help="where gunicorn listens")
@@ -33,7 +33,7 @@ class Command(Base):
         parser.add_argument("--callbacks-per-second", type=count, default=100, help="from one address of a provider")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Only a shop with TLS: its cookies do not travel without."""
+        """Needs a shop with TLS: without it browsers do not send its cookies."""
         if not settings.SHOP_URL.startswith("https://"):
             raise NoAnswer(f"SHOP_URL is {settings.SHOP_URL!r}: write an address like https://host.")
         callbacks_per_second = options["callbacks_per_second"]
@@ -55,7 +55,7 @@ class Command(Base):
 
 
 def _readable(path: str) -> Path:
-    """nginx would look for a relative path in a directory of its own."""
+    """Refuse a relative path: nginx would resolve it against its own directory."""
     if not Path(path).is_file():
         raise ArgumentTypeError(f"{path!r} is not a file")
     return Path(path).resolve()

@@ -1,4 +1,4 @@
-"""A backup, put back; or only tried."""
+"""Restores a backup, or tries it in a temporary database."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -10,17 +10,17 @@ from config.database import backups
 
 
 class Command(Base):
-    """`manage.py restore FILE` fills the empty database of DATABASE_URL; with `--drill`, one that is dropped again."""
+    """`manage.py restore FILE` fills the empty database of DATABASE_URL; with `--drill`, a temporary one."""
 
-    help = "Restore a backup into the (empty) database, or with --drill only try whether that would work."
+    help = "Restore a backup into the (empty) database, or with --drill into a temporary one, to check that it works."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which file, and how serious."""
+        """The file, and whether this is a drill."""
         parser.add_argument("file", type=Path)
-        parser.add_argument("--drill", action="store_true", help="into a database of its own, which is dropped again")
+        parser.add_argument("--drill", action="store_true", help="restore into a temporary database and drop it again")
 
     def handle(self, *_args: Any, file: Path, drill: bool, **_options: Any) -> None:
-        """Says what comes next, or what was found."""
+        """Print the next step, or the result of the drill."""
         try:
             self.stdout.write(_tried(file) if drill else _restored(file))
         except backups.BackupError as error:

@@ -14,9 +14,9 @@ class Command(Base):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Two ways to print it."""
+        """`--markdown`, or names alone."""
         parser.add_argument("--markdown", action="store_true", help="as deploy/SETTINGS.md")
 
     def handle(self, *_args: Any, markdown: bool, **_options: Any) -> None:
-        """Names alone are what a shell can go on with."""
+        """Names alone suit a shell script."""
         self.stdout.write(reference.markdown() if markdown else "\n".join(sorted(reference.names())), ending="")

@@ -17,7 +17,7 @@ from actors.console.actions import ACTIONS
 from actors.operations import pauses
 from actors.operations.dead_letters import find
 from actors.operations.queries import cached_query
-from actors.operations.queries.queues import ask_anew
+from actors.operations.queries.queues import expire
 from billing.models import AccountState, Breaker, Payment
 from commerce.models import Notification, Order, OrderStatus
 from config.messaging.nudges import publisher
@@ -144,7 +144,7 @@ def test_too_many_at_once_are_refused(boss: Client, house: dict[str, str]) -> No
     """It is one request, and somebody waits for it."""
     keys = [str(number) for number in range(501)]
     page = boss.post(reverse("console:check-payment"), {"key": keys}, follow=True).content.decode()
-    assert "please choose at most 500 rows" in page
+    assert "please choose 500 rows or fewer" in page
 
 
 @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "\\\\evil"])
@@ -163,10 +163,10 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     dead.clear()
     messages = [broker.get_actor(name).message(*args) for name, args in LETTERS]
     dead.extend(MessageProxy(message) for message in messages)
-    ask_anew()
+    expire()
     yield [message.message_id for message in messages]
     dead.clear()
-    ask_anew()
+    expire()
 
 
 LETTERS: list[tuple[str, list[int]]] = [("check_payment", [1]), ("check_payment", [2]), ("settle_orders", [])]

@@ -22,7 +22,7 @@ from actors.operations import pauses
 from actors.operations.findings import findings_of, take_snapshot
 from actors.operations.queries import cached_query
 from actors.operations.queries.cached_query import Latest
-from actors.operations.queries.queues import ask_anew
+from actors.operations.queries.queues import expire
 from actors.scheduling.table import Entry, entries, table
 from billing.limits import breaker
 from billing.models import AccountState, Attention, Breaker, Payment
@@ -40,7 +40,7 @@ Found = Callable[[], dict[str, str]]
 def found(boss: Client, monkeypatch: pytest.MonkeyPatch) -> Found:
     """What both faces show: problems by subject."""
     monkeypatch.setattr(cached_query, "PATIENCE_S", 20.0)
-    ask_anew()
+    expire()
 
     def both() -> dict[str, str]:
         printed = StringIO()
@@ -75,7 +75,7 @@ def test_a_calm_house_has_none(calm: None, found: Found, boss: Client) -> None:
     printed = StringIO()
     call_command("jobs", "doctor", stdout=printed)
     assert printed.getvalue() == "Nothing is wrong.\n"
-    assert "Nobody is waiting." in boss.get(reverse("console:overview")).content.decode()
+    assert "All is well." in boss.get(reverse("console:overview")).content.decode()
 
 
 def test_a_page_of_findings_leads_to_each_of_them(shop: Shop, found: Found, boss: Client) -> None:
@@ -96,15 +96,15 @@ def test_work_that_is_late(calm: None, shop: Shop, found: Found) -> None:
     """By kind, with how much is due."""
     _, payment = shop.order()
     Payment.objects.filter(pk=payment.pk).update(next_check_at=database_now() - timedelta(minutes=5))
-    assert found() == {"open payments": "1 due, and no worker has looked"}
+    assert found() == {"open payments": "1 due, and no worker has checked them"}
 
 
 @pytest.mark.parametrize(
     ("state", "said"),
     [
         ({"breaker": Breaker.HELD, "changed_by": "olga", "why": "a test"}, "olga opened its breaker by hand"),
-        ({"breaker": Breaker.OPEN, "last_error": "no answer"}, "only a probe passes now and then (no answer)"),
-        ({"paused_until": timezone.now() + timedelta(days=1)}, "asked us to leave it alone"),
+        ({"breaker": Breaker.OPEN, "last_error": "no answer"}, "only single probes pass (no answer)"),
+        ({"paused_until": timezone.now() + timedelta(days=1)}, "asked us to stop calls"),
     ],
     ids=["held", "open", "paused"],
 )
@@ -178,7 +178,7 @@ def test_no_worker(found: Found, db: None) -> None:
     """None that gives a sign of life."""
     fired_until(timedelta(0))
     worker(seen_at=database_now() - timedelta(minutes=3))
-    assert found()["workers"] == "no worker gives a sign of life"
+    assert found()["workers"] == "no worker sends a heartbeat"
 
 
 def test_a_lost_worker(calm: None, found: Found) -> None:
@@ -186,7 +186,7 @@ def test_a_lost_worker(calm: None, found: Found) -> None:
     busy = [{"actor": "check_payment", "message_id": "m", "args": "[]", "since": ""}]
     for name, minutes, runs in (("lost", 3, busy), ("idle", 3, []), ("old", 25 * 60, busy)):
         worker(name=name, seen_at=database_now() - timedelta(minutes=minutes), busy=runs)
-    assert found() == {"worker lost": "it ended without a word, busy with check_payment"}
+    assert found() == {"worker lost": "it died while it ran check_payment"}
 
 
 def test_runs_that_the_history_lacks(found: Found, db: None) -> None:
@@ -224,7 +224,7 @@ def dead_letter() -> Iterator[None]:
     dead.append(MessageProxy(broker.get_actor("check_payment").message(1)))
     yield
     dead.clear()
-    ask_anew()
+    expire()
 
 
 def test_dead_letters(calm: None, dead_letter: None, found: Found) -> None:
