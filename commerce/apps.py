@@ -12,5 +12,5 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects what happens at a login, and declares what the metrics read and what may need a person."""
+        """Connects the login signal, and registers the gauges and the attention list."""
         from commerce import attention, gauges, visitors  # noqa: F401

@@ -1,4 +1,4 @@
-"""Orders that a person must look at, beside billing's own rows."""
+"""Registers orders that need attention, beside billing's rows."""
 
 from django.db.models import Q
 

@@ -1,7 +1,7 @@
-"""Carts: filled, changed, and merged when their visitor logs in.
+"""Fills and changes carts, and merges them when a visitor logs in.
 
-Whoever writes to a cart locks its row first. So the nightly cleanup, which locks it too, never takes away a cart that
-somebody is filling, and nobody fills a cart that has just been taken away.
+Every change locks the cart's row first, and so does the nightly cleanup. So the cleanup never deletes a cart in use,
+and a deleted cart is never filled.
 """
 
 import logging
@@ -17,65 +17,65 @@ from commerce.models import Cart, CartItem, Obstacle, Order, Product
 
 log = logging.getLogger(__name__)
 
-MOST_OF_ONE = 99
-"""So many of one product fit into a cart; enough for an office, and no number that breaks a page."""
+MAX_QUANTITY = 99
+"""Largest quantity of one product in a cart: enough for an office, and short enough for the pages."""
 
 
 class CartGone(Exception):
-    """The cart was tidied away, or merged into another one, since the visitor's request found it."""
+    """The cart was deleted, or merged into another one, since the request read it."""
 
 
 def add(cart: Cart, product: Product, quantity: int = 1) -> None:
-    """Put some more of the product into the cart, up to MOST_OF_ONE. Raises CartGone."""
+    """Add a quantity of the product, up to MAX_QUANTITY in total. Raises CartGone."""
     with transaction.atomic():
         touch(cart)
         item, new = CartItem.objects.get_or_create(cart=cart, product=product, defaults={"quantity": quantity})
         if not new:
             CartItem.objects.filter(pk=item.pk).update(quantity=F("quantity") + quantity)
-        CartItem.objects.filter(pk=item.pk, quantity__gt=MOST_OF_ONE).update(quantity=MOST_OF_ONE)
+        CartItem.objects.filter(pk=item.pk, quantity__gt=MAX_QUANTITY).update(quantity=MAX_QUANTITY)
 
 
 def set_quantity(cart: Cart, product_id: int, quantity: int) -> None:
-    """Change how many are in the cart; none takes the product out. Raises CartGone."""
+    """Change the quantity of a product; 0 removes it. Raises CartGone."""
     with transaction.atomic():
         touch(cart)
         item = cart.items.filter(product_id=product_id)
-        item.update(quantity=min(quantity, MOST_OF_ONE)) if quantity > 0 else item.delete()
+        item.update(quantity=min(quantity, MAX_QUANTITY)) if quantity > 0 else item.delete()
 
 
 def touch(cart: Cart) -> None:
-    """Lock the cart and note that it is in use; to be called inside a transaction. Raises CartGone."""
+    """Lock the cart and mark it as in use. Must run inside a transaction. Raises CartGone."""
     if not Cart.objects.filter(pk=cart.pk).update(changed_at=timezone.now()):
         raise CartGone(cart.pk)
 
 
 def merge(visitors_cart_id: int | None, customer: AbstractBaseUser) -> None:
-    """Make what the visitor had put aside part of the customer's cart; the anonymous cart is gone afterwards.
+    """Move the items of the visitor's anonymous cart into the customer's cart, and delete the anonymous one.
 
-    Quantities add up, to MOST_OF_ONE. A customer without a cart simply takes the visitor's over. Carts of others are
-    left alone, whatever the session claims.
+    Quantities add up, to MAX_QUANTITY. A customer without a cart gets the visitor's. A cart of another customer is not
+    touched, even if the session names it.
     """
     try:
         with transaction.atomic():
             _merge(visitors_cart_id, customer)
     except IntegrityError:
-        # Another login of the same customer has brought a cart meanwhile: then there is one to merge with.
+        # A concurrent login of the same customer has created a cart: now there is one to merge with.
         with transaction.atomic():
             _merge(visitors_cart_id, customer)
 
 
 def items(cart: Cart | None) -> list[CartItem]:
-    """What is in the cart, with the products and their sellers, in one query."""
+    """The items of the cart, with products and sellers, in one query."""
     return list(cart.items.select_related("product__seller")) if cart else []
 
 
 def can_be_ordered(items: Sequence[CartItem]) -> bool:
-    """Is every line to be had, as far as the stock of now can tell? Placing the order looks again, under lock."""
+    """True if every item is available by the current stock. Placing the order checks again, under lock."""
     return all(item.obstacle == Obstacle.NONE for item in items)
 
 
 def total(items: Sequence[CartItem]) -> Money | None:
-    """What it all costs at the catalogue's prices of now; None for an empty cart, or one in several currencies."""
+    """The total at current prices; None for an empty cart, or one in several currencies."""
     currencies = {item.product.currency for item in items}
     if len(currencies) != 1:
         return None
@@ -93,20 +93,20 @@ def _merge(visitors_cart_id: int | None, customer: AbstractBaseUser) -> None:
         visitors.customer_id = customer.pk
         visitors.save(update_fields=["customer", "changed_at"])
         return
-    _pour(visitors, own)
+    _move_items(visitors, own)
     touch(own)
     visitors.delete()
     transaction.on_commit(lambda: log.info("cart.merged", extra={"cart": own.pk}))
 
 
-def _pour(source: Cart, target: Cart) -> None:
-    """Both are locked. Orders remember the cart they are in now."""
-    there = {item.product_id: item for item in target.items.all()}
+def _move_items(source: Cart, target: Cart) -> None:
+    """Both carts are locked. Orders of the source point to the target afterwards."""
+    existing = {item.product_id: item for item in target.items.all()}
     for item in source.items.all():
-        same = there.get(item.product_id)
+        same = existing.get(item.product_id)
         if same is None:
             CartItem.objects.filter(pk=item.pk).update(cart=target)
         else:
-            together = min(same.quantity + item.quantity, MOST_OF_ONE)
-            CartItem.objects.filter(pk=same.pk).update(quantity=together)
+            quantity = min(same.quantity + item.quantity, MAX_QUANTITY)
+            CartItem.objects.filter(pk=same.pk).update(quantity=quantity)
     Order.objects.filter(cart=source).update(cart=target)

@@ -1,4 +1,4 @@
-"""What is for sale, and how it is found."""
+"""The products for sale, and the search."""
 
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Coalesce, NullIf
@@ -10,7 +10,7 @@ PER_PAGE = 12
 
 
 def for_sale(query: str, language: str | None) -> QuerySet[Product]:
-    """What is for sale with every word of the query in either language; sold-out products last, then by name."""
+    """Products for sale that contain every word of the query in one of the languages; sold out last, then by name."""
     found = Product.objects.filter(FOR_SALE)
     for word in words(query):
         found = found.filter(search_text__contains=word)

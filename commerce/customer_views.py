@@ -1,4 +1,4 @@
-"""The pages of customers who have an account. Nobody needs one: a guest orders in the same way."""
+"""The pages of customers with an account. An account is optional: guests order the same way."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +31,14 @@ ORDERS_PER_PAGE = 20
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    """The customer's orders, the last one first."""
+    """The customer's orders, newest first."""
     orders = Order.objects.filter(customer=visitors.customer(request)).order_by("-id")
     page = Paginator(orders, ORDERS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "commerce/account/account.html", {"orders": page, "in_cart": visitors.in_cart(request)})
 
 
 class _ShowsCart:
-    """The header says what is in the cart, here as everywhere."""
+    """The page's header shows the number of products in the cart."""
 
     request: HttpRequest
 
@@ -48,7 +48,7 @@ class _ShowsCart:
 
 
 class LogIn(_ShowsCart, LoginView):
-    """What was in the visitor's cart is in the customer's afterwards; see `commerce.visitors`."""
+    """The login page. `commerce.visitors` merges the visitor's cart into the customer's."""
 
     template_name = "commerce/account/login.html"
     authentication_form = LoginForm
@@ -56,18 +56,18 @@ class LogIn(_ShowsCart, LoginView):
 
 
 class LogOut(LogoutView):
-    """The cart stays with the customer, and the browser knows nothing of it any more."""
+    """The cart stays with the customer; the browser's session forgets it."""
 
 
 class SignUp(_ShowsCart, RedirectURLMixin, CreateUserView):
-    """A new account, logged in at once."""
+    """Creates an account and logs in."""
 
     template_name = "commerce/account/sign_up.html"
     form_class = SignUpForm
     next_page = "account"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Where the visitor wanted to be, if that is a page of this shop."""
+        """With the page to return to, if it belongs to this shop."""
         return super().get_context_data(**context, next=self.get_redirect_url())
 
     def form_valid(self, form: "ModelForm[User]") -> HttpResponse:

@@ -1,7 +1,7 @@
-"""What customers may choose from: the active methods in the currency of their goods.
+"""The delivery methods that a customer can choose: the active ones in the currency of the goods.
 
-Nothing is locked here. Every checkout would wait for the same row, and an order keeps the name and price that it read:
-a method that is changed in that moment is a method that was changed a moment later.
+Nothing is locked, because every checkout would wait for the same row. An order keeps the name and price that it read:
+a change at the same moment is a change a moment later.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from commerce.models import DeliveryMethod
 
 @dataclass(frozen=True)
 class Offer:
-    """One way of delivery for some goods, and what both cost together."""
+    """A delivery method, and the total of goods and delivery."""
 
     method: DeliveryMethod
     total: Money
 
 
 def offers(goods: Money | None) -> list[Offer]:
-    """For goods of this price, the first choice first; none for goods without one price."""
+    """The offers for goods of this price, the default first; none without a price."""
     return [Offer(method, goods + method.price) for method in _offered(goods.currency)] if goods else []
 
 
 def chosen(method_id: int | None, currency: str) -> DeliveryMethod | None:
-    """The method with this id; for None the first one, or None if there is none. Raises DeliveryNotOffered."""
+    """The method with this id; for None the default, or None without methods. Raises DeliveryNotOffered."""
     if method_id is None:
         return _offered(currency).first()
     method = _offered(currency).filter(pk=method_id).first()

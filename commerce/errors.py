@@ -1,19 +1,19 @@
-"""What a customer can run into, said so that the page can show it, and what a manager can.
+"""Errors that a page or command shows to a customer or a manager.
 
 CannotOrder
 ├── EmptyCart
 ├── NotEnough           sold out, or fewer left than wanted
-│   └── NotSold         the shop has taken it off the shelf
+│   └── NotSold         no longer for sale
 ├── SeveralCurrencies   an order is paid with one payment, so it has one currency
-├── TooMuch             more than any payment can hold
+├── TooMuch             the total is too large for a payment
 ├── DeliveryNotOffered  switched off since the page was shown, or never offered for this currency
-└── TotalChanged        a price is another one than the page showed
+└── TotalChanged        a price differs from the one on the page
 
 CannotReview
-├── NothingToReview     the order is gone, or is no delivered one any more
-└── ReviewPublished     it stands on the product's page as it is
+├── NothingToReview     the order is gone, or no longer a delivered one
+└── ReviewPublished     a published review is final
 
-CannotReport            the day is not over, or before the shop's time
+CannotReport            the day is not over, or before the shop's first order
 """
 
 from django.utils.translation import gettext as _
@@ -32,7 +32,7 @@ class EmptyCart(CannotOrder):
 
 
 class NotEnough(CannotOrder):
-    """`left` is what could be had at most."""
+    """`left` is the quantity that can still be ordered."""
 
     def __init__(self, product: str, left: int) -> None:
         sold_out = _("“%(product)s” is sold out.") % {"product": product}
@@ -41,10 +41,10 @@ class NotEnough(CannotOrder):
 
 
 class NotSold(NotEnough):
-    """There may be some left, but not for sale."""
+    """There may be stock left, but it is not for sale."""
 
     def __init__(self, product: str) -> None:
-        CannotOrder.__init__(self, _("“%(product)s” is not sold any more.") % {"product": product})
+        CannotOrder.__init__(self, _("“%(product)s” is no longer sold.") % {"product": product})
 
 
 class SeveralCurrencies(CannotOrder):
@@ -54,16 +54,16 @@ class SeveralCurrencies(CannotOrder):
 
 class TooMuch(CannotOrder):
     def __init__(self) -> None:
-        super().__init__(_("This is more than one payment can hold; please order it in parts."))
+        super().__init__(_("This total is too large for one payment. Please split the order."))
 
 
 class DeliveryNotOffered(CannotOrder):
     def __init__(self) -> None:
-        super().__init__(_("This way of delivery is not offered any more; please choose again."))
+        super().__init__(_("This delivery method is no longer offered. Please choose another one."))
 
 
 class TotalChanged(CannotOrder):
-    """`total` is what it would cost now."""
+    """`total` is the current total."""
 
     def __init__(self, total: Money) -> None:
         changed = _("Prices have changed: the total is %(total)s now. Nothing has been ordered yet.")
@@ -76,13 +76,13 @@ class CannotReview(Exception):
 
 class NothingToReview(CannotReview):
     def __init__(self) -> None:
-        super().__init__(_("There is nothing to review here any more."))
+        super().__init__(_("There is nothing left to review here."))
 
 
 class ReviewPublished(CannotReview):
     def __init__(self) -> None:
-        super().__init__(_("Your review has been published meanwhile and cannot be changed any more."))
+        super().__init__(_("Your review has been published and can no longer be changed."))
 
 
 class CannotReport(Exception):
-    """There is no report of that day; the message says why, for whoever asked."""
+    """The day cannot have a report; the message says why."""

@@ -1,4 +1,4 @@
-"""What customers fill in."""
+"""The forms of the shop's pages."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from commerce.carts import MOST_OF_ONE
+from commerce.carts import MAX_QUANTITY
 from commerce.delivery import Offer
 from commerce.orders import Wishes
 
@@ -26,23 +26,22 @@ REVIEW_MAX_CHARS = 2_000
 
 
 class AddForm(forms.Form):
-    """How many more of a product."""
+    """A quantity to add; empty: 1."""
 
-    quantity = forms.IntegerField(min_value=1, max_value=MOST_OF_ONE, required=False)
+    quantity = forms.IntegerField(min_value=1, max_value=MAX_QUANTITY, required=False)
 
 
 class QuantityForm(forms.Form):
-    """How many of a product; none takes it out of the cart."""
+    """A new quantity of a product; 0 removes it from the cart."""
 
     product = forms.IntegerField(min_value=1, max_value=models.BigIntegerField.MAX_BIGINT)
-    quantity = forms.IntegerField(min_value=0, max_value=MOST_OF_ONE)
+    quantity = forms.IntegerField(min_value=0, max_value=MAX_QUANTITY)
 
 
 class CheckoutForm(forms.Form):
-    """Who orders, where it goes and how. No price is taken from it: it only tells which total the customer had seen.
+    """Customer, address and delivery. It sets no price: it only says which total the customer has seen.
 
-    Whoever sends no `delivery` at all gets the first offer, as the page itself suggests; whoever sends one must name
-    one of the offers.
+    Without a `delivery` value the first offer is used, which is the page's default; a value must be one of the offers.
     """
 
     email = forms.EmailField(
@@ -63,8 +62,8 @@ class CheckoutForm(forms.Form):
         empty_value=None,
         widget=forms.RadioSelect,
         error_messages={
-            "required": _("Please choose how the goods should reach you."),
-            "invalid_choice": _("This way of delivery is not offered any more; please choose again."),
+            "required": _("Please choose a delivery method."),
+            "invalid_choice": _("This delivery method is no longer offered. Please choose another one."),
         },
     )
 
@@ -77,29 +76,29 @@ class CheckoutForm(forms.Form):
 
     @property
     def contact(self) -> list[forms.BoundField]:
-        """What is typed in."""
+        """The text fields."""
         return [self[name] for name in ("email", "name", "address")]
 
     @property
     def chosen(self) -> str:
-        """The delivery that is marked on the page; one that is not offered marks none."""
+        """The selected delivery on the page; an unknown value selects none."""
         first = str(self.offers[0].method.pk) if self.offers else ""
         return str(self.data.get("delivery", first))
 
     @property
     def customer(self) -> dict[str, str]:
-        """Who orders, once the form is valid."""
+        """The customer's data, once the form is valid."""
         return {field.name: self.cleaned_data[field.name] for field in self.contact}
 
     @property
     def wishes(self) -> Wishes:
-        """How, and which total the page had shown for it, once the form is valid."""
+        """The delivery and the total that the page showed for it, once the form is valid."""
         delivery_id = self.cleaned_data["delivery"]
         return Wishes(delivery_id, self.data.get(f"shown-{delivery_id}" if delivery_id else "shown", ""))
 
 
 class ParagraphsField(forms.CharField):
-    """A text of several lines; browsers send two characters for a line break and count one."""
+    """A multi-line text. Browsers send a line break as two characters, but count it as one."""
 
     def to_python(self, value: Any) -> str:
         text: str = super().to_python(value) or ""
@@ -107,7 +106,7 @@ class ParagraphsField(forms.CharField):
 
 
 class ReviewForm(forms.Form):
-    """What a customer thinks of a product. The stars are enough."""
+    """A review. Only the stars and a name are required."""
 
     rating = forms.TypedChoiceField(
         label=_("Your rating"),
@@ -131,7 +130,7 @@ class ReviewForm(forms.Form):
     name = forms.CharField(
         label=_("Your name"),
         max_length=100,
-        help_text=_("Everybody will see it under your review. A first name is enough, or any other."),
+        help_text=_("Shown under your review. A first name or a nickname is enough."),
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
 
@@ -143,7 +142,7 @@ class ReviewForm(forms.Form):
 
 
 class LoginForm(AuthenticationForm):
-    """Customers have their address for a name; people of the shop, who log in here too, may have another one."""
+    """Customers log in with their mail address; staff, who log in here too, may have another user name."""
 
     error_messages = {
         "invalid_login": _("No account has this e-mail address and password. Capital letters in the password count."),
@@ -163,7 +162,7 @@ class LoginForm(AuthenticationForm):
 
 
 class SignUpForm(AnyUserCreationForm):
-    """A new account. The address is also the name to log in with, in small letters."""
+    """A new account. The lower-case address is the user name."""
 
     email = forms.EmailField(
         label=_("E-mail"),
@@ -181,11 +180,11 @@ class SignUpForm(AnyUserCreationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].label, self.fields["password2"].label = _("Password"), _("Password, once more")
-        self.fields["password1"].help_text = _("At least 8 characters, and none of the passwords everybody knows.")
+        self.fields["password1"].help_text = _("At least 8 characters, and not a common password.")
         self.fields["password2"].help_text = ""
 
     def clean_email(self) -> str:
-        """One account per address, however it is written."""
+        """One account per address, ignoring case."""
         email: str = self.cleaned_data["email"].lower()
         if User.objects.filter(username=email).exists():
             raise forms.ValidationError(_("There is an account with this address. Please log in."), code="taken")

@@ -1,4 +1,4 @@
-"""What the shop tells when somebody looks."""
+"""The shop's gauges, read on each scrape."""
 
 from collections.abc import Iterator
 
@@ -11,25 +11,26 @@ from config.metrics.registry import DATABASE, Value, reader, reading
 
 UNSENT_GAUGE = reading(
     "tillkeeper_unsent_mails",
-    f"Mails that were not sent: queued, or given up; {COUNTED_AT_MOST} means as many or more.",
+    f"Unsent mails: queued, or given up; {COUNTED_AT_MOST} means as many or more.",
     "status",
 )
 
 
 @reader(DATABASE)
 def mails() -> Iterator[Value]:
-    """Mails of both kinds that were not sent."""
+    """Unsent mails of both states."""
     queued, given_up = unsent_mails()
     yield UNSENT_GAUGE, ("queued",), queued
     yield UNSENT_GAUGE, ("given_up",), given_up
 
 
 def unsent_mails() -> tuple[int, int]:
-    """How many mails are queued and how many were given up, each counted up to COUNTED_AT_MOST."""
-    queued, lost = in_one_round_trip(capped(MAIL_QUEUE.appointments(), "send_after"), capped(mails_given_up(), "pk"))
-    return queued, lost
+    """The number of queued mails and of given-up mails, each counted up to COUNTED_AT_MOST."""
+    waiting, failed = capped(MAIL_QUEUE.appointments(), "send_after"), capped(mails_given_up(), "pk")
+    queued, given_up = in_one_round_trip(waiting, failed)
+    return queued, given_up
 
 
 def mails_given_up() -> QuerySet[Notification]:
-    """The mails that are not tried again, the newest first; they have a partial index."""
+    """Mails that are not retried, newest first; they have a partial index."""
     return Notification.objects.filter(status=Notification.Status.GIVEN_UP).order_by("-pk")

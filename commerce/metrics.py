@@ -1,4 +1,4 @@
-"""What the shop counts."""
+"""The shop's counters and histograms."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,18 +10,18 @@ from config.metrics.registry import SECONDS_BUCKETS, counter, histogram
 
 ORDERS_TOTAL = counter(
     "tillkeeper_orders_total",
-    "Orders by what happened to them: placed, paid, canceled, expired, delivered, refunded, attention.",
+    "Orders by event: placed, paid, canceled, expired, delivered, refunded, attention.",
     "event",
 )
 CHECKOUT_SECONDS = histogram(
     "tillkeeper_checkout_seconds",
-    "What the checkout's button took, by what came of it: sent_on (the order is placed), refused, error.",
+    "Duration of a checkout, by outcome: sent_on (the order is placed), refused, error.",
     "outcome",
     buckets=SECONDS_BUCKETS,
 )
 MAILS_TOTAL = counter(
     "tillkeeper_mails_total",
-    "Mails by what became of them: sent, put_off, given_up, uncertain (given up, for it may have arrived).",
+    "Mails by outcome: sent, put_off, given_up, uncertain (given up because it may have arrived).",
     *("kind", "outcome"),
 )
 
@@ -29,7 +29,7 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 def measured_checkout(view: View) -> View:
-    """Time the button of the checkout page; to look at the page is no checkout."""
+    """Measure the POST of the checkout page; a GET only shows the form."""
 
     @wraps(view)
     def timed(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Orders: placed, paid for, cancelled, expired, delivered."""
+"""Places, pays, cancels, expires and delivers orders."""
 
 import logging
 from dataclasses import dataclass
@@ -26,40 +26,40 @@ EXPIRY_QUEUE = Due(Order, "expires_at", lease=timedelta(seconds=30))
 BATCH = 100
 
 CHECK_AGAIN_AFTER = timedelta(seconds=30)
-"""For an order that cannot expire yet; it usually ends before that, when its payment's end is settled."""
+"""For an order that cannot expire yet. It usually ends before, when the end of its payment is settled."""
 
 
 @dataclass(frozen=True)
 class Customer:
-    """Who orders, and where it goes."""
+    """The customer of an order, and the delivery address."""
 
     email: str
     name: str
     address: str
     language: str
     account: User | None = None
-    """Of whoever is logged in; None: a guest."""
+    """The user who is logged in; None: a guest."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What else the checkout page was told, and what it had shown."""
+    """The customer's choice at the checkout, and the total that the page showed."""
 
     delivery_id: int | None = None
-    """None: the first way of delivery that is offered, if there is one."""
+    """None: the first delivery method that is offered, if there is one."""
     shown_total: str = ""
-    """Money in words, "42.60 EUR": the order is not placed at any other total. Empty: whatever it costs."""
+    """Like "42.60 EUR": the order is not placed at another total. Empty: any total."""
 
 
 NO_WISHES = Wishes()
 
 
 def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[Order, Payment]:
-    """Turn the cart into an order with its stock reserved and a payment written down, in one transaction.
+    """Turn the cart into an order with reserved stock and a stored payment, in one transaction.
 
-    Prices are those of now, the catalogue's read under lock. Raises CannotOrder, and changes nothing, if the cart is
-    empty, something in it or the delivery is not to be had, or the total is not the one that was shown. The caller
-    introduces the payment afterwards.
+    Prices are current, read under lock. Raises CannotOrder, and changes nothing, if the cart is empty, a product or the
+    delivery is not available, or the total differs from the one that was shown. The caller introduces the payment
+    afterwards.
     """
     with transaction.atomic():
         items = _locked_items(cart)
@@ -77,10 +77,10 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
 
 
 def pay_again(public_id: str) -> Payment | None:
-    """Start another payment for an order that still waits for one.
+    """Start another payment for an order that still awaits one.
 
-    None if it does not wait any more, or if the customer has called it off. Raises PaymentUnresolved while the outcome
-    of the last one is not known.
+    None if it no longer does, or if the customer has cancelled. Raises PaymentUnresolved while the outcome of the last
+    payment is unknown.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(public_id=public_id)
@@ -91,29 +91,29 @@ def pay_again(public_id: str) -> Payment | None:
 
 
 def cancel(public_id: str, by: str = "", why: str = "") -> bool:
-    """The customer does not want it any more; False if it has ended already, or if its money is here.
+    """Cancel for the customer; False if it has ended already, or if its money has arrived.
 
-    `by` is who of the shop says so on the customer's behalf, and `why` what the customer told them.
+    `by` is the staff user who cancels on the customer's behalf, and `why` the customer's reason.
 
-    While a payment is open the order goes on waiting: the payment is called off at the provider first, and what comes
-    of that ends the order, in `commerce.settlement`. If the customer has paid meanwhile, it is paid.
+    While a payment is open the order keeps waiting: the payment is cancelled at the provider first, and
+    `commerce.settlement` ends the order by the outcome. If the customer has paid meanwhile, the order is paid.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(public_id=public_id)
         if not order.awaits_payment:
             return False
-        called_off = payments.cancel(public_id)
-        if not called_off and payments.money_may_come(public_id):
+        canceling_payment = payments.cancel(public_id)
+        if not canceling_payment and payments.money_may_come(public_id):
             return False
-        said = {"by": by, "note": why}
-        OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.CANCEL_ASKED, defaults=said)
-        if not called_off:
+        details = {"by": by, "note": why}
+        OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.CANCEL_ASKED, defaults=details)
+        if not canceling_payment:
             give_up(order, OrderStatus.CANCELED)
     return True
 
 
 def cancel_on_behalf(order_id: int, by: str, why: str) -> bool:
-    """Somebody of the shop cancels it for the customer; False as for `cancel`, or if it was asked for already."""
+    """A staff user cancels for the customer; False as for `cancel`, or if it was requested already."""
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
         if order.events.filter(kind=OrderEvent.Kind.CANCEL_ASKED).exists():
@@ -122,21 +122,21 @@ def cancel_on_behalf(order_id: int, by: str, why: str) -> bool:
 
 
 def clear_attention(order_id: int, by: str, why: str) -> bool:
-    """Somebody of the shop has looked at it, and says what came of that; False if nobody needs to look."""
+    """A staff user has resolved the order's attention, and says how; False if it needs none."""
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
         if not order.attention_note:
             return False
         order.attention_note = ""
         order.save(update_fields=["attention_note"])
-        said = {"by": by, "at": database_now()}
-        OrderEvent.objects.update_or_create(order=order, kind=OrderEvent.Kind.LOOKED_AT, note=why, defaults=said)
+        details = {"by": by, "at": database_now()}
+        OrderEvent.objects.update_or_create(order=order, kind=OrderEvent.Kind.LOOKED_AT, note=why, defaults=details)
     log.info("order.looked_at", extra={"order": order.public_id, "by": by})
     return True
 
 
 def mark_delivered(order_id: int, by: str) -> bool:
-    """Somebody of the shop says that the goods have arrived; False unless the order is paid and not delivered yet."""
+    """A staff user confirms the delivery; False unless the order is paid and not delivered yet."""
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
         if OrderStatus.DELIVERED not in ORDER_ARROWS[OrderStatus(order.status)]:
@@ -151,14 +151,14 @@ def mark_delivered(order_id: int, by: str) -> bool:
 
 
 def expire_due() -> int:
-    """Let every order expire whose time is over and for which no money can come any more; returns how many were due."""
+    """Expire every due order that can no longer receive money; returns how many were due."""
     return EXPIRY_QUEUE.work_off(BATCH, _expire)
 
 
 def mark_paid(order: Order, payment: Payment) -> None:
-    """Its money is here, and its stock is held; both rows are locked. Must run inside a transaction."""
+    """The payment has succeeded, and the stock is held; both rows are locked. Must run inside a transaction."""
     if order.ended_at:
-        # Late money: the order forgets its first end, its story does not.
+        # A late payment: the order's row loses its first end, so an event keeps it.
         OrderEvent.objects.get_or_create(order=order, kind=order.status, defaults={"at": order.ended_at})
     order.end(OrderStatus.PAID, database_now())
     order.paid_with = payment
@@ -170,7 +170,7 @@ def mark_paid(order: Order, payment: Payment) -> None:
 
 
 def require_attention(order: Order, note: str) -> None:
-    """A person must look at this locked order; each note is given once, and whoever clears it is not asked again."""
+    """Require a person's attention for this locked order. Each note is given once: after it is cleared, it stays so."""
     note = note[:200]
     _, is_new = OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.ATTENTION, note=note)
     if is_new:
@@ -190,7 +190,7 @@ def give_up(order: Order, status: OrderStatus) -> None:
 
 
 def _locked_items(cart: Cart) -> list[CartItem]:
-    """The lock on the cart makes a second click of the same button wait, and then find the cart empty."""
+    """The cart's lock makes a second click of the same button wait, and then find the cart empty."""
     try:
         carts.touch(cart)
     except carts.CartGone:
@@ -246,8 +246,8 @@ def _start_payment(order: Order) -> Payment:
 
 
 def _expire(order: Order) -> None:
-    """While money may come the order waits: its payment has an appointment at that same moment, when the provider is
-    asked once more and the payment is called off there.
+    """While money may come, the order waits: its payment is due at the same moment. That check asks the provider once
+    more and cancels the payment there.
     """
     with EXPIRY_QUEUE.holding(order) as held:
         if payments.money_may_come(held.public_id):

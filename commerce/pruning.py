@@ -1,9 +1,8 @@
-"""What the shop need not keep: carts that nobody has come back to.
+"""Deletes abandoned carts.
 
-A shop has millions of them, and the shop goes on while they are tidied away. So: the carts of a batch are looked for
-without a lock, locked all at once, looked at again, and deleted, in one short transaction whose size follows the
-machine. No more than one batch is ever in memory. Nothing is remembered between batches but where the last one ended,
-so a run that is cut off costs nothing: the next one starts with the oldest cart that is left.
+A shop has millions of them, and stays open during the cleanup. So a batch is found without a lock, then locked, checked
+again and deleted in one short transaction, whose size adapts to the machine. Only one batch is in memory. The only
+state between batches is the last key, so an interrupted run loses nothing: the next run starts with the oldest cart.
 """
 
 import logging
@@ -24,40 +23,41 @@ log = logging.getLogger(__name__)
 
 ANONYMOUS_CARTS_KEPT = timedelta(days=settings.CART_RETENTION_DAYS)
 CUSTOMERS_CARTS_KEPT = timedelta(days=settings.CUSTOMER_CART_RETENTION_DAYS)
-"""Since somebody put something in or took something out. Reading a cart does not count."""
+"""Since the last change of the cart's content. Reading a cart does not count."""
 
 BATCH_LOCKS_S = 0.025
-"""A batch is sized to hold its locks for so long: an eighth of the 200 ms that nobody may have to wait."""
+"""Target for how long a batch holds its locks: an eighth of the 200 ms that a customer may wait."""
 
 STATEMENT_LIMIT_MS = 60
-"""PostgreSQL breaks a statement off that takes longer, on a machine that stumbles; a smaller batch is tried then."""
+"""PostgreSQL's statement timeout: a slow moment of the machine ends a large batch, and a smaller one is tried."""
 
-BROKEN_OFF = "57014"
-"""PostgreSQL's code for it, `query_canceled`."""
+QUERY_CANCELED = "57014"
+"""PostgreSQL's SQLSTATE for a statement timeout."""
 
 SMALLEST_BATCH, FIRST_BATCH, LARGEST_BATCH = 10, 100, 2_000
+"""In carts."""
 
-TELL_EVERY_S = 5.0
+LOG_EVERY_S = 5.0
 
 
 def cleanup_old_carts(seconds: float) -> bool:
-    """Delete old carts for `seconds` at the most; True if it did not come to the end and should be called again.
+    """Delete old carts for up to `seconds`; True if some may be left and it should be called again.
 
-    A cart is old when nobody has changed it for ANONYMOUS_CARTS_KEPT, or CUSTOMERS_CARTS_KEPT if it is a customer's.
+    A cart is old if it was not changed for ANONYMOUS_CARTS_KEPT, or CUSTOMERS_CARTS_KEPT if it is a customer's.
 
-    However old, it stays as long as there is money or an open payment behind it, that is, while an order placed from it
+    An old cart is kept while an order placed from it
 
-    * awaits payment, or has a payment whose outcome is not known;
-    * has a payment that succeeded, and ended no longer ago than the cart's own retention time;
-    * carries a note for a person: until somebody has sorted it out, nothing about it is thrown away.
+    * awaits payment, or has a payment whose outcome is unknown;
+    * has a payment that succeeded, and ended more recently than the cart's own retention time;
+    * requires attention: nothing about it is deleted until a person has resolved it.
     """
     started = time.monotonic()
-    deleted, told_at, finished = 0, started, True
+    deleted, logged_at, finished = 0, started, True
     for batch in _batches():
         deleted += batch
         now = time.monotonic()
-        if now - told_at >= TELL_EVERY_S:
-            told_at = now
+        if now - logged_at >= LOG_EVERY_S:
+            logged_at = now
             log.info("carts.cleaning", extra={"deleted": deleted, "seconds": round(now - started, 1)})
         if shutting_down.is_set() or now - started >= seconds:
             finished = False
@@ -70,10 +70,9 @@ def cleanup_old_carts(seconds: float) -> bool:
 
 
 def _batches() -> Iterator[int]:
-    """Delete batch after batch, and say how many carts each of them was.
+    """Delete batch after batch; yields the number of carts in each.
 
-    Between two of them the others have the database for as long as the last one had it: SQLite lets one writer in at a
-    time, and does not queue them.
+    After each batch it pauses as long as the batch took: SQLite allows one writer at a time, and does not queue them.
     """
     now = database_now()
     for carts in (_anonymous(now), _customers(now)):
@@ -96,16 +95,16 @@ def _customers(now: datetime) -> QuerySet[Cart]:
     return _old(Q(customer__isnull=False), now - CUSTOMERS_CARTS_KEPT)
 
 
-def _old(whose: Q, kept_since: datetime) -> QuerySet[Cart]:
-    """Carts last changed before that moment, without the ones that `cleanup_old_carts` spares."""
+def _old(owner: Q, kept_since: datetime) -> QuerySet[Cart]:
+    """Carts last changed before this moment, without the ones that `cleanup_old_carts` keeps."""
     orders = Order.objects.filter(cart=OuterRef("pk"))
     unsettled = orders.filter(Q(status=OrderStatus.AWAITING_PAYMENT) | ~Q(attention_note=""))
     with_money = orders.filter(Exists(payments.open_or_paid_since(OuterRef("public_id"), kept_since)))
-    return Cart.objects.filter(whose, ~Exists(unsettled), ~Exists(with_money), changed_at__lt=kept_since)
+    return Cart.objects.filter(owner, ~Exists(unsettled), ~Exists(with_money), changed_at__lt=kept_since)
 
 
 def _next_keys(carts: QuerySet[Cart], last: tuple[datetime, int] | None, size: int) -> list[tuple[datetime, int]]:
-    """The next ones in the order of the index `cart_by_age`, found without a lock."""
+    """The next keys in the order of the index `cart_by_age`, read without a lock."""
     if last:
         changed_at, key = last
         later = Q(changed_at__gt=changed_at) | Q(changed_at=changed_at, pk__gt=key)
@@ -114,11 +113,11 @@ def _next_keys(carts: QuerySet[Cart], last: tuple[datetime, int] | None, size: i
 
 
 def _delete_in_time(carts: QuerySet[Cart], keys: list[int]) -> int:
-    """Delete them in one transaction, or in several if the machine is too slow for that at the moment."""
+    """Delete the carts in one transaction, or in several if that one runs into the statement timeout."""
     try:
         return _delete(carts, keys)
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != BROKEN_OFF or len(keys) <= SMALLEST_BATCH:
+        if getattr(error.__cause__, "sqlstate", None) != QUERY_CANCELED or len(keys) <= SMALLEST_BATCH:
             raise
     log.info("carts.batch_broken_off", extra={"size": len(keys)})
     half = len(keys) // 2
@@ -126,9 +125,9 @@ def _delete_in_time(carts: QuerySet[Cart], keys: list[int]) -> int:
 
 
 def _delete(carts: QuerySet[Cart], keys: list[int]) -> int:
-    """Delete those of them that still are what they were; a cart that somebody is using is left to its user.
+    """Delete the carts that are still old; a cart in use (locked) is skipped.
 
-    Django's own delete takes the items along, and makes orders forget where they came from.
+    Django's delete also deletes the items, and sets `cart` of their orders to NULL.
     """
     skip_locked = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
@@ -140,14 +139,14 @@ def _delete(carts: QuerySet[Cart], keys: list[int]) -> int:
 
 
 def _limit_statements() -> None:
-    """For this transaction; SQLite has nothing of the kind."""
+    """For this transaction; SQLite has no statement timeout."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_LIMIT_MS)])
 
 
 def _next_size(size: int, took_s: float) -> int:
-    """As many as fit into BATCH_LOCKS_S at the pace of the last batch, at the most twice as many as that was.
+    """As many carts as fit into BATCH_LOCKS_S at the last batch's pace, up to twice its size.
 
     >>> [_next_size(200, took_s) for took_s in (0.0, 0.01, 0.025, 0.05, 10.0)]
     [400, 400, 200, 100, 10]

@@ -1,9 +1,8 @@
-"""After the database was restored from a backup: what happened since is found out, and nobody is written to twice.
+"""After a restore from a backup: learns what happened since, without sending a mail twice.
 
-The restored database does not know what was paid after the backup was taken, nor that its customers have been told.
-The first it can ask the provider; the second nobody can. So before the shop opens, everything is found out and settled
-that there is to find out, and every mail that comes of it is held: it may have been sent. What moves after that is new,
-and is mailed as ever.
+The restored database does not know which payments succeeded after the backup, nor which mails were sent. The provider
+can answer the first question; the second has no answer. So before the shop opens, every open payment and refund is
+checked and settled, and every resulting mail is held: it may have been sent. Later events are new, and are mailed.
 """
 
 import logging
@@ -30,13 +29,13 @@ log = logging.getLogger(__name__)
 
 PAUSE_S = 0.2
 ROUND_S = 2.0
-"""Each account gets so long in turn, so that a provider that hangs takes no time from the others for ever."""
+"""Time for each account in turn, so that a provider that hangs cannot block the others."""
 
 
 def find_out(seconds: float) -> int:
-    """Ask about every open payment and refund, for `seconds` at the most, and settle what is news.
+    """Check every open payment and refund for up to `seconds`, and settle the results.
 
-    Returns how many could not be asked about: their mails could still come twice.
+    Returns how many could not be checked: their mails could still be sent twice.
     """
     for kind in (CHECK_QUEUE, REFUND_QUEUE, SETTLEMENT_QUEUE):
         _free(kind)
@@ -51,7 +50,7 @@ def find_out(seconds: float) -> int:
 
 
 def write_what_is_due() -> None:
-    """The mails that the calendar gives the reason for: reminders and reports of the days since."""
+    """Queue the mails that are due by date: review reminders, and reports of the days since."""
     while reviews.request_due(60.0):
         pass
     while reports.build_missing(database_now()) == reports.BATCH:
@@ -59,16 +58,16 @@ def write_what_is_due() -> None:
 
 
 def hold_mails(taken_at: datetime) -> int:
-    """Give up every mail that waits, with the reason; an operator may send it again. Returns how many."""
+    """Give up every queued mail, with the reason. Returns how many. An operator may send them again."""
     held = queue.hold_all(f"restored from a backup of {taken_at:%Y-%m-%d %H:%M:%S %Z}")
     log.warning("restored.mails_held", extra={"mails": held, "taken_at": taken_at.isoformat()})
     return held
 
 
 def _free(kind: Due[Any]) -> None:
-    """Make every row due now. Nobody is at work, so what the backup says of claims is about workers of the past.
+    """Make every row due now. No worker runs, so the claims in the backup are of workers that are gone.
 
-    Each counts as failed until an answer says otherwise: the fault of a whole account is not counted for the row.
+    `errors` is 1 until an answer resets it, because an error of the whole account is not counted on the row.
     """
     rows = kind.model.objects.filter(**{f"{kind.column}__isnull": False})
     rows.update(**{kind.column: Now(), "claims": 0, "errors": 1})
@@ -81,12 +80,12 @@ def _ask_all() -> None:
 
 
 def _waiting(kind: Due[Any], since: datetime) -> int:
-    """Rows that nobody has looked at since: a look gives them a later appointment, or none."""
+    """Rows that were not checked since: a check gives them a later due time, or none."""
     return kind.due(since).count()
 
 
 def _unknown(kind: Due[Any], since: datetime) -> int:
-    """Rows that nobody has looked at, and those whose last look brought no answer."""
+    """Rows that were not checked, and rows whose last check got no answer."""
     rows = kind.model.objects.filter(**{f"{kind.column}__isnull": False})
     unanswered: int = rows.filter(Q(errors__gt=0) | Q(**{f"{kind.column}__lte": since})).count()
     return unanswered

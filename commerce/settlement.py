@@ -1,8 +1,7 @@
-"""Settlement: what happened to payments becomes what happens to orders.
+"""Settlement: applies payment events to orders.
 
-Each payment event is settled in one transaction, which locks the event, the order and the payment, in that order, and
-looks at the payment, and at what went back of it, *as it is now*. So it does not matter in which order events are
-settled, or how often.
+Each payment event is settled in one transaction, which locks the event, the order and the payment, in this order, and
+reads the payment and its refunds *as they are now*. So events may be settled in any order, and several times.
 """
 
 import logging
@@ -28,7 +27,7 @@ BATCH = 50
 
 
 def settle_due() -> int:
-    """Settle the payment events that are due; returns how many were claimed: a full batch means there may be more."""
+    """Settle due payment events; returns how many were claimed. After a full batch there may be more."""
     return SETTLEMENT_QUEUE.work_off(BATCH, _settle)
 
 
@@ -48,14 +47,14 @@ def _settle(event: PaymentEvent) -> None:
 
 
 def _apply(payment: Payment, order: Order) -> None:
-    """What the payment's state, as it is now, means for the order."""
+    """Apply the payment's current state to the order."""
     match payment.status:
         case Status.SUCCEEDED:
             _take_money(payment, order)
         case Status.CANCELED if _may_end(order):
             give_up(order, OrderStatus.CANCELED)
         case Status.EXPIRED | Status.FAILED if payment.cancel_asked_at and _may_end(order):
-            # It came to nothing by itself before it could be called off; the customer wanted no other.
+            # The payment ended unpaid before it could be cancelled; the customer wanted no other.
             give_up(order, OrderStatus.CANCELED)
         case Status.EXPIRED if _may_end(order) and order.pay_before <= database_now():
             give_up(order, OrderStatus.EXPIRED)
@@ -63,7 +62,7 @@ def _apply(payment: Payment, order: Order) -> None:
 
 
 def _take_money(payment: Payment, order: Order) -> None:
-    """Money that somebody wanted to give back was decided on, even if that failed: a person is told of it then."""
+    """A payment with a refund was decided on already, even if the refund failed: that requires attention by itself."""
     if order.awaits_payment:
         orders.mark_paid(order, payment)
     elif order.paid_with_id != payment.pk and not Refund.objects.filter(payment=payment).exists():
@@ -71,7 +70,7 @@ def _take_money(payment: Payment, order: Order) -> None:
 
 
 def _take_refund(refund: Refund, order: Order) -> None:
-    """Whatever the money was for, the customer hears that it went back, and a person that it did not."""
+    """A successful refund is mailed to the customer, also of a late payment; a failed one requires attention."""
     if refund.status == RefundStatus.SUCCEEDED:
         queue_money_back(order, refund)
     elif not refund.is_open:
@@ -80,10 +79,10 @@ def _take_refund(refund: Refund, order: Order) -> None:
 
 
 def _count_refunds(payment: Payment, order: Order) -> None:
-    """What has gone back of the order's money, as it is now; all of it undoes the order.
+    """Store the refunded part of the order's money; a full refund ends the order.
 
-    The goods are on the shelf again then, and their sellers keep them, unless they were delivered: those the customer
-    has, and whether they come back, and fit to be sold, is for a person to see.
+    Then the stock is returned and the sellers get a mail not to send. Not if the goods were delivered: a person must
+    see whether they come back in a state to be sold.
     """
     done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
     order.refunded_minor = done.aggregate(minor=Sum("amount_minor"))["minor"] or 0

@@ -10,10 +10,10 @@ from commerce.models import Order, Product
 
 
 def take(wanted: Mapping[int, int]) -> dict[int, Product]:
-    """Reserve so many of each product (by id) and return the products as they are sold.
+    """Reserve a quantity of each product id; returns the products with their current prices.
 
-    Must run inside a transaction. Locks the rows in the order of their ids. Raises NotEnough, for the transaction to
-    roll back, if one of them is sold out, or NotSold if it is not for sale any more.
+    Must run inside a transaction, and locks the rows in the order of their ids. Raises NotEnough if a product has too
+    little stock, or NotSold if it is no longer for sale; the transaction must roll back then.
     """
     locked = Product.objects.select_for_update(of=("self",)).select_related("seller").filter(pk__in=wanted)
     products = {product.pk: product for product in locked.order_by("pk")}
@@ -28,13 +28,13 @@ def take(wanted: Mapping[int, int]) -> dict[int, Product]:
 
 
 def give_back(order: Order) -> None:
-    """Return what the order had reserved. Must run inside a transaction that holds the order."""
+    """Return the order's stock. Must run inside a transaction that holds the order."""
     for line in order.lines.order_by("product_id"):
         Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity)
 
 
 def take_again(order: Order) -> bool:
-    """Reserve the order's products once more; False, with nothing taken, if they are gone."""
+    """Reserve the order's products again; False, with nothing reserved, if some are gone."""
     wanted = dict(order.lines.values_list("product_id", "quantity"))
     try:
         with transaction.atomic():  # a savepoint: all of it or nothing

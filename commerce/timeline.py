@@ -1,8 +1,7 @@
-"""What happened to an order, in sentences that a shop assistant understands.
+"""The history of an order, in sentences for shop staff and customers.
 
-Everything stands in rows already: in the order, in the events and callbacks of its payments, in its mails. Here it is
-put together, in six queries however long the story is; what the customer sees of it takes three. What no other row
-tells is an `OrderEvent`.
+It is read from the order, the events and callbacks of its payments, and its mails, in six queries; the customer's
+version takes three. `OrderEvent` records what no other row does.
 """
 
 from collections.abc import Iterator
@@ -16,13 +15,13 @@ from commerce.models import Notification, Order, OrderEvent, OrderStatus
 
 
 def timeline(order: Order) -> list[Entry]:
-    """The whole story, oldest first."""
-    told = payments.history(order.public_id)
-    return in_order([*_of_order(order), *of_payments(told), *_of_mails(order), *_of_events(order)])
+    """The whole history, oldest first."""
+    history = payments.history(order.public_id)
+    return in_order([*_of_order(order), *of_payments(history), *_of_mails(order), *_of_events(order)])
 
 
 def for_customer(order: Order) -> list[Entry]:
-    """What of the story is also told to whoever ordered."""
+    """The entries that the customer sees."""
     outcomes = of_outcomes(payments.outcomes(order.public_id))
     entries = [*_of_order(order), *outcomes, *_of_mails(order), *_of_events(order)]
     return in_order(entry for entry in entries if entry.for_customer)
@@ -32,11 +31,11 @@ def for_customer(order: Order) -> list[Entry]:
 
 
 def _of_order(order: Order) -> Iterator[Entry]:
-    yield Entry(order.placed_at, _("The order was placed, and its goods were put aside."), for_customer=True)
+    yield Entry(order.placed_at, _("The order was placed, and its goods were reserved."), for_customer=True)
     if order.ended_at is None:
         return
     if order.refunded_at:
-        yield Entry(order.refunded_at, _("All of the money has gone back."), for_customer=True)
+        yield Entry(order.refunded_at, _("All of the money was refunded."), for_customer=True)
     if order.was_paid:
         yield Entry(order.ended_at, _("The order is paid, and can be packed."), for_customer=True)
     else:
@@ -46,17 +45,17 @@ def _of_order(order: Order) -> Iterator[Entry]:
 def _unpaid_end(status: str, at: datetime) -> Entry:
     if status == OrderStatus.CANCELED:
         return Entry(at, _("The order was cancelled; the goods are back on the shelf."), for_customer=True)
-    return Entry(at, _("Nobody paid in time; the goods are back on the shelf."), for_customer=True)
+    return Entry(at, _("The order was not paid in time; the goods are back on the shelf."), for_customer=True)
 
 
 def _of_events(order: Order) -> Iterator[Entry]:
     for event in OrderEvent.objects.filter(order=order):
         match event.kind:
             case OrderEvent.Kind.CANCEL_ASKED:
-                yield Entry(event.at, _("Cancelling the order was requested."), for_customer=True)
+                yield Entry(event.at, _("Cancellation was requested."), for_customer=True)
                 if event.by:
-                    said = {"who": event.by, "note": event.note}
-                    yield Entry(event.at, _("%(who)s cancelled it for the customer: %(note)s") % said)
+                    facts = {"who": event.by, "note": event.note}
+                    yield Entry(event.at, _("%(who)s cancelled it for the customer: %(note)s") % facts)
             case OrderEvent.Kind.CANCELED | OrderEvent.Kind.EXPIRED:
                 yield _unpaid_end(event.kind, event.at)
             case OrderEvent.Kind.DELIVERED:
@@ -64,14 +63,16 @@ def _of_events(order: Order) -> Iterator[Entry]:
                 if event.by:
                     yield Entry(event.at, _("%(who)s marked it delivered.") % {"who": event.by})
             case OrderEvent.Kind.MONEY_NOT_TAKEN:
-                yield Entry(event.at, _("Money came that was not waited for; it is given back."), for_customer=True)
+                yield Entry(
+                    event.at, _("A payment came that we did not expect; it is being refunded."), for_customer=True
+                )
             case OrderEvent.Kind.DECIDED:
                 yield Entry(event.at, _("%(who)s decided: %(what)s.") % {"who": event.by, "what": event.note})
             case OrderEvent.Kind.ATTENTION:
                 yield Entry(event.at, _("A person must look: %(note)s.") % {"note": event.note}, trouble=True)
             case OrderEvent.Kind.LOOKED_AT:
-                said = {"who": event.by, "note": event.note}
-                yield Entry(event.at, _("%(who)s has looked at it: %(note)s") % said)
+                facts = {"who": event.by, "note": event.note}
+                yield Entry(event.at, _("%(who)s has resolved it: %(note)s") % facts)
 
 
 # --- its mails -------------------------------------------------------------------------------------------------------

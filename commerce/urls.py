@@ -1,4 +1,4 @@
-"""Addresses of the shop."""
+"""The shop's URLs."""
 
 from datetime import date
 
@@ -11,18 +11,18 @@ from commerce.reviews import views as review_views
 
 
 class PublicId(StringConverter):
-    """What `secrets.token_urlsafe` makes; anything else is no order and need not reach the database."""
+    """The format of `secrets.token_urlsafe`; other values cannot be orders and do not reach the database."""
 
     regex = "[A-Za-z0-9_-]{1,32}"
 
 
 class Day(StringConverter):
-    """A day that is in the calendar, like 2026-03-29."""
+    """A valid date, like 2026-03-29."""
 
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
     def to_python(self, value: str) -> date:  # type: ignore[override]
-        """Raises ValueError, which makes it another address, for 31 February."""
+        """Raises ValueError for 31 February; the URL does not match then."""
         return date.fromisoformat(value)
 
     def to_url(self, value: date) -> str:  # type: ignore[override]
@@ -30,7 +30,7 @@ class Day(StringConverter):
 
 
 class Signed(StringConverter):
-    """What `django.core.signing` makes."""
+    """The format of `django.core.signing`."""
 
     regex = "[A-Za-z0-9_:-]{1,200}"
 

@@ -1,4 +1,4 @@
-"""The pages of the shop. They say what to do; `carts`, `orders` and `billing.payments.service` do it."""
+"""The pages of the shop. The work is done by `carts`, `orders` and `billing.payments.service`."""
 
 from contextlib import suppress
 from typing import TypeVar
@@ -26,14 +26,14 @@ from commerce.reviews import ratings
 from commerce.search import LONGEST_QUERY
 from commerce.timeline import for_customer
 
-LAST_ORDER = "last_order"
+LAST_ORDER_SESSION_KEY = "last_order"
 
 M = TypeVar("M", bound=Model)
 
 
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """What is for sale, or what of it was looked for, page by page. A page that is not there is not found."""
+    """The products for sale, or the search results, in pages. A page that does not exist is a 404."""
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
     pages = Paginator(commerce_catalogue.for_sale(query, get_language()), commerce_catalogue.PER_PAGE)
     shown = _page_of(pages, request)
@@ -43,17 +43,17 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def product(request: HttpRequest, slug: str) -> HttpResponse:
-    """All there is to say about one product, and what customers say, page by page."""
+    """One product with its reviews, in pages."""
     shown = get_object_or_404(Product, FOR_SALE, slug=slug)
     [(_shown, rating)] = ratings.with_ratings([shown])
-    page = {"product": shown, "most": min(shown.stock, carts.MOST_OF_ONE), "in_cart": visitors.in_cart(request)}
-    said = {"rating": rating, "reviews": _page_of(ratings.published(shown), request)}
-    return render(request, "commerce/product.html", {**page, **said})
+    page = {"product": shown, "most": min(shown.stock, carts.MAX_QUANTITY), "in_cart": visitors.in_cart(request)}
+    reviews = {"rating": rating, "reviews": _page_of(ratings.published(shown), request)}
+    return render(request, "commerce/product.html", {**page, **reviews})
 
 
 @require_POST
 def add_to_cart(request: HttpRequest) -> HttpResponse:
-    """Some more of a product; one, if the form does not say how many."""
+    """Adds a quantity of a product, 1 by default."""
     chosen = get_object_or_404(Product, FOR_SALE, pk=_whole_number(request.POST.get("product")))
     form = AddForm(request.POST)
     if not form.is_valid():
@@ -62,7 +62,7 @@ def add_to_cart(request: HttpRequest) -> HttpResponse:
     quantity = form.cleaned_data["quantity"] or 1
     try:
         carts.add(visitors.cart_for_writing(request), chosen, quantity)
-    except carts.CartGone:  # tidied away in this very moment
+    except carts.CartGone:  # deleted at this very moment
         carts.add(visitors.cart_for_writing(request), chosen, quantity)
     messages.success(request, _("“%(product)s” is in your cart.") % {"product": chosen.title})
     return redirect("cart")
@@ -71,7 +71,7 @@ def add_to_cart(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def cart(request: HttpRequest) -> HttpResponse:
-    """What the visitor has put aside."""
+    """The visitor's cart."""
     items = carts.items(visitors.cart(request))
     total = carts.total(items)
     page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
@@ -81,10 +81,10 @@ def cart(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def change_cart(request: HttpRequest) -> HttpResponse:
-    """Another quantity of one product."""
+    """Changes the quantity of one product."""
     form, visitors_cart = QuantityForm(request.POST), visitors.cart(request)
     if form.is_valid() and visitors_cart:
-        with suppress(carts.CartGone):  # the page that follows shows what is there
+        with suppress(carts.CartGone):  # the next page shows the current cart
             carts.set_quantity(visitors_cart, form.cleaned_data["product"], form.cleaned_data["quantity"])
     else:
         messages.error(request, _("That quantity cannot be ordered."))
@@ -95,7 +95,7 @@ def change_cart(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @measured_checkout
 def checkout(request: HttpRequest) -> HttpResponse:
-    """The form, and the order that comes of it; the customer is sent on to the provider's page."""
+    """Shows the form; places the order and redirects the customer to the provider's page."""
     visitors_cart, buyer = visitors.cart(request), visitors.customer(request)
     items = carts.items(visitors_cart)
     total = carts.total(items)
@@ -103,7 +103,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if visitors_cart is None or not items:
         return _nothing_to_order(request)
     if request.method != "POST" and not carts.can_be_ordered(items):
-        messages.error(request, _("Something in your cart cannot be had as it is. Please change what is marked."))
+        messages.error(request, _("Some items in your cart are not available. Please change the marked ones."))
         return redirect("cart")
     if request.method == "POST" and form.is_valid():
         try:
@@ -111,7 +111,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         except CannotOrder as error:
             form.add_error(None, str(error))
         else:
-            request.session[LAST_ORDER] = order.public_id
+            request.session[LAST_ORDER_SESSION_KEY] = order.public_id
             return _send_to_provider(order.public_id, payments.introduce(payment))
     page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
     return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
@@ -120,7 +120,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def order(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The order and where its payment stands; the page follows it by itself."""
+    """The order and the state of its payment; the page updates itself."""
     shown, payment = _order(public_id), payments.latest(public_id)
     page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
     return render(request, "commerce/order.html", {**page, "history": for_customer(shown), **_state(shown, payment)})
@@ -129,7 +129,7 @@ def order(request: HttpRequest, public_id: str) -> HttpResponse:
 @never_cache
 @require_safe
 def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
-    """What was paid, to print or to keep; there is none before the money is here."""
+    """The receipt, to print; a 404 before the order is paid."""
     shown = get_object_or_404(Order.objects.select_related("paid_with"), public_id=public_id, paid_with__isnull=False)
     return render(request, "commerce/receipt.html", {"order": shown, "lines": shown.lines.all()})
 
@@ -137,14 +137,14 @@ def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
 @never_cache
 @require_safe
 def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
-    """What the order page asks for while it is open. `state` changes when the page should show something else."""
+    """Polled by the open order page. The page changes when `state` does."""
     shown = _order(public_id)
     return JsonResponse(_state(shown, payments.latest(public_id)))
 
 
 @require_safe
 def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Where the provider sends the customer back to: a reason to look, and nothing more."""
+    """The provider redirects the customer here: a reason to check the payment, and no proof of anything."""
     shown = _order(public_id)
     if shown.awaits_payment:
         payments.check_reference_now(public_id, AskedBy.RETURN)
@@ -153,40 +153,40 @@ def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_POST
 def pay(request: HttpRequest, public_id: str) -> HttpResponse:
-    """On to the provider's page: of the payment that is open, or of a new one if the last one failed."""
+    """Redirects to the provider's page of the open payment, or of a new one if the last one failed."""
     _order(public_id)
     try:
         started = orders.pay_again(public_id)
     except payments.PaymentUnresolved:
         return _send_to_provider(public_id, payments.latest(public_id))
     if started is None:
-        messages.error(request, _("This order cannot be paid any more."))
+        messages.error(request, _("This order can no longer be paid."))
         return redirect("order", public_id)
     return _send_to_provider(public_id, payments.introduce(started))
 
 
 @require_POST
 def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The customer does not want it any more; the page shows what comes of it."""
+    """Cancels for the customer; the order page shows the outcome."""
     _order(public_id)
     if not orders.cancel(public_id):
-        messages.error(request, _("This order cannot be cancelled any more."))
+        messages.error(request, _("This order can no longer be cancelled."))
     return redirect("order", public_id)
 
 
 def _send_to_provider(public_id: str, payment: Payment | None) -> HttpResponse:
-    """To the page where one pays; to the order if the provider has not told it yet: the background will ask again."""
+    """Redirects to the provider's page, or to the order if that page is not known yet: the sweep will ask again."""
     if payment and payment.is_open and payment.pay_url and not payment.cancel_asked_at:
         return redirect(payment.pay_url)
     return redirect("order", public_id)
 
 
 def _state(order: Order, payment: Payment | None) -> dict[str, str | bool]:
-    """One word for what the customer should see and do.
+    """The state of the order page.
 
-    `paid`, `delivered`, `canceled`, `expired`, `refunded`: the end. Before that: `pay` (the provider's page is waiting
-    for the customer), `checking` (the outcome is not known), `try_again` (this payment came to nothing, another may be
-    started), `canceling` (the customer called it off, and the provider has not confirmed that yet).
+    Final: `paid`, `delivered`, `canceled`, `expired`, `refunded`. Before: `pay` (the provider's page waits for the
+    customer), `checking` (the outcome is unknown), `try_again` (this payment has failed, another may be started),
+    `canceling` (the customer has cancelled, and the provider has not confirmed it yet).
     """
     if not order.awaits_payment:
         return {"state": order.status, "final": True}
@@ -200,8 +200,8 @@ def _state(order: Order, payment: Payment | None) -> dict[str, str | bool]:
 
 
 def _nothing_to_order(request: HttpRequest) -> HttpResponse:
-    """A second click on "order" finds the cart empty: the order it wants to see is the one the first click placed."""
-    last = request.session.get(LAST_ORDER)
+    """A second click on "order" finds an empty cart: it gets the order of the first click."""
+    last = request.session.get(LAST_ORDER_SESSION_KEY)
     if request.method == "POST" and last:
         return redirect("order", last)
     messages.error(request, _("Your cart is empty."))
@@ -213,7 +213,7 @@ def _customer(form: CheckoutForm, account: User | None) -> orders.Customer:
 
 
 def _known_of(account: User | None) -> dict[str, str]:
-    """What a customer who is logged in need not write again."""
+    """Initial values from the customer's account."""
     return {"email": account.email, "name": account.first_name} if account else {}
 
 
@@ -222,7 +222,7 @@ def _order(public_id: str) -> Order:
 
 
 def _page_of(pages: "Paginator[M]", request: HttpRequest) -> "Page[M]":
-    """The page that was asked for, the first one by default. One that is not there is not found."""
+    """The requested page, the first by default. Raises Http404 if it does not exist."""
     try:
         return pages.page(_whole_number(request.GET.get("page", "1")))
     except InvalidPage:

@@ -1,4 +1,4 @@
-"""Who is looking at the page, and which cart is theirs."""
+"""The visitor of a page, and their cart."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from commerce import carts
 from commerce.models import Cart, CartItem
 
-CART = "cart"
-"""Where the session keeps the number of an anonymous cart. A customer's cart is found by the customer."""
+SESSION_KEY = "cart"
+"""The session holds the id of an anonymous cart. A customer's cart is found by the customer."""
 
 
 def customer(request: HttpRequest) -> User | None:
-    """Whoever is logged in; guests are nobody, and may do everything but see a list of their orders."""
+    """The user who is logged in; None for guests, who can do everything except list their orders."""
     return request.user if request.user.is_authenticated else None
 
 
@@ -25,9 +25,9 @@ def cart(request: HttpRequest) -> Cart | None:
     buyer = customer(request)
     if buyer:
         return Cart.objects.filter(customer=buyer).first()
-    if CART not in request.session:
+    if SESSION_KEY not in request.session:
         return None
-    return Cart.objects.filter(pk=request.session[CART], customer__isnull=True).first()
+    return Cart.objects.filter(pk=request.session[SESSION_KEY], customer__isnull=True).first()
 
 
 def cart_for_writing(request: HttpRequest) -> Cart:
@@ -36,13 +36,13 @@ def cart_for_writing(request: HttpRequest) -> Cart:
 
 
 def in_cart(request: HttpRequest) -> int:
-    """How many products the visitor has put aside."""
+    """The number of products in the visitor's cart."""
     buyer = customer(request)
     if buyer:
         return CartItem.objects.filter(cart__customer=buyer).count()
-    if CART not in request.session:
+    if SESSION_KEY not in request.session:
         return 0
-    return CartItem.objects.filter(cart=request.session[CART], cart__customer__isnull=True).count()
+    return CartItem.objects.filter(cart=request.session[SESSION_KEY], cart__customer__isnull=True).count()
 
 
 def _new_cart(request: HttpRequest) -> Cart:
@@ -50,12 +50,12 @@ def _new_cart(request: HttpRequest) -> Cart:
     if buyer:
         return _customers_cart(buyer)
     created = Cart.objects.create()
-    request.session[CART] = created.pk
+    request.session[SESSION_KEY] = created.pk
     return created
 
 
 def _customers_cart(buyer: User) -> Cart:
-    """Two clicks at once make one cart: the database allows a customer no second one."""
+    """Two clicks at once create one cart: the database allows only one per customer."""
     try:
         with transaction.atomic():
             return Cart.objects.create(customer=buyer)
@@ -65,5 +65,5 @@ def _customers_cart(buyer: User) -> Cart:
 
 @receiver(user_logged_in, dispatch_uid="commerce.merge_carts")
 def _merge_carts(request: HttpRequest, user: AbstractBaseUser, **_more: Any) -> None:
-    """The customer brings what was put aside before. After logging out the session is new, and the cart stays."""
-    carts.merge(request.session.pop(CART, None), user)
+    """Login adds the visitor's cart to the customer's. Logout starts a new session, and the cart stays."""
+    carts.merge(request.session.pop(SESSION_KEY, None), user)

@@ -57,7 +57,7 @@ def order(
 ) -> Order:
     """An order placed then, that came to its end `ended_at` (ten minutes later), with its payment and its mail.
 
-    `source` is the payment's state before it succeeded: an unpaid end makes it late money.
+    `source` is the payment's state before it succeeded: an unpaid end makes it a late payment.
     """
     goods = of or product()
     end = None if status == OrderStatus.AWAITING_PAYMENT else ended_at or at + 10 * MINUTE
@@ -87,7 +87,7 @@ def money_comes(late: Order, at: datetime) -> None:
     source = Status(payment.status)
     Payment.objects.filter(pk=payment.pk).update(status=Status.SUCCEEDED, ended_at=at, found_by="schedule")
     _event(payment, source, at)
-    late.attention_note = f"late money: payment {payment.pk} succeeded after the stock was sold"
+    late.attention_note = f"late payment: payment {payment.pk} succeeded after the stock was sold"
     late.save()
 
 

@@ -29,7 +29,7 @@ PICTURES = ROOT / "deploy" / "pictures"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 LANGUAGES = {"en": "en-GB", "ru": "ru-RU"}
 BUTTONS = {"pay": "", "checking": "authorize", "try_again": "decline", "paid": "pay", "canceled": "cancel"}
-"""What the buyer presses on the provider's page to bring an order into each state; one more only lets time pass."""
+"""The button on the provider's page that brings an order into each state; "expired" only needs time."""
 
 CUSTOMERS = {
     "en": {"email": "ann@example.com", "name": "Ann O'Nym", "address": "1 Main Street\nSpringfield"},
@@ -37,44 +37,45 @@ CUSTOMERS = {
 }
 
 
-SAID = (
+REVIEWS = (
     (5, "Ann", "Keeps the coffee warm while I answer mails.\n\nSurvived the dishwasher, and me."),
     (4, "مريم", "كوب جميل، لكن اليد تصبح ساخنة قليلاً."),
     (5, "Анна ☕", "Подарила маме, теперь нужна вторая."),
     (3, "Pneumonoultramicroscopicsilicovolcanoconiosis", "Blau" + "grau" * 30),
 )
-"""What customers say about the mug."""
+"""Reviews of the mug."""
 
-BY_HAND = """
+DELIVER_AND_REVIEW = """
 import json
 from commerce import orders
 from commerce.models import Order, Product, Review
-from commerce.reviews import links, service
+from commerce.reviews import links
+from commerce.reviews import service as reviews
 mug, blend = (Product.objects.get(slug=slug).pk for slug in ("enamel-mug", "house-blend"))
 for public_id, (rating, name, text) in json.loads({said!r}):
     key = Order.objects.get(public_id=public_id).pk
     orders.mark_delivered(key, "sam")
-    review = service.write(links.Subject(key, mug), rating, text, name)
-    service.moderate(review.pk, review.changed_at, Review.Status.PUBLISHED, "sam")
+    review = reviews.write(links.Subject(key, mug), rating, text, name)
+    reviews.moderate(review.pk, review.changed_at, Review.Status.PUBLISHED, "sam")
 first = Order.objects.get(public_id=json.loads({said!r})[0][0]).pk
-service.write(links.Subject(first, blend), 2, "Too dark for me.", "Ann")
+reviews.write(links.Subject(first, blend), 2, "Too dark for me.", "Ann")
 subjects = {{"form": (key, blend), "published": (key, mug), "waiting": (first, blend), "over": (key, 0)}}
 print(json.dumps({{name: links.address(links.Subject(*pair)) for name, pair in subjects.items()}}))
 """
-"""What the shop's people do; prints a link for each state of the review page."""
+"""Staff's part in the shop's shell; prints a link for each state of the review page."""
 
 GIVE_BACK = """
 from uuid import uuid4
 from billing.models import Payment
-from billing.refunds import follow
+from billing.refunds import service as refunds
 payment = Payment.objects.get(reference={public_id!r})
-follow.start(payment.pk, None, wanted_by="sam", why="broken on arrival", key=uuid4().hex)
+refunds.start(payment.pk, None, wanted_by="sam", why="broken on arrival", key=uuid4().hex)
 """
 
 
 @dataclass(frozen=True)
-class Look:
-    """A window, and the colours its owner likes."""
+class Window:
+    """The size of a browser window, and its colour scheme."""
 
     name: str
     width: int
@@ -82,25 +83,25 @@ class Look:
     dark: bool = False
 
 
-LOOKS = (Look("phone", 390, 844), Look("phone-dark", 390, 844, dark=True), Look("desktop", 1280, 900))
+SHOP_WINDOWS = (Window("phone", 390, 844), Window("phone-dark", 390, 844, dark=True), Window("desktop", 1280, 900))
 CONSOLE = ("", "work", "payments", "jobs", "queues", "workers", "schedule", "providers", "mail")
-BEHIND_THE_COUNTER = (Look("desktop", 1280, 900), Look("desktop-dark", 1280, 900, dark=True))
-ON_CALL = Look("phone", 390, 844)
-"""An operator who is woken up at night has a telephone in the hand."""
+ADMIN_WINDOWS = (Window("desktop", 1280, 900), Window("desktop-dark", 1280, 900, dark=True))
+ON_CALL = Window("phone", 390, 844)
+"""An operator on call uses a phone."""
 
-README = Look("readme", 960, 640)
+README = Window("readme", 960, 640)
 
 
 @dataclass(frozen=True)
 class Order:
-    """One order of one customer, and where it is paid."""
+    """One order, and its payment page."""
 
     public_id: str
     pay_url: str
 
 
 def main() -> None:
-    """Take the pictures anew; `--readme`: only the two that are in the repository."""
+    """Take all pictures, or with `--readme` only the two that are in the repository."""
     if sys.argv[1:] == ["--readme"]:
         take_for_readme()
     else:
@@ -108,7 +109,7 @@ def main() -> None:
 
 
 def take_all() -> None:
-    """Every page, and an index of the pictures."""
+    """Take every page anew, and write an index of the pictures."""
     started = time.monotonic()
     TARGET.mkdir(parents=True, exist_ok=True)
     for old in TARGET.glob("*.png"):
@@ -121,10 +122,10 @@ def take_all() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
             for language in LANGUAGES:
-                for look in LOOKS:
-                    _take(browser, shop, language, look, orders[language], links[language])
-            for look in BEHIND_THE_COUNTER:
-                _take_admin(browser, shop, look, orders["en"]["paid"])
+                for window in SHOP_WINDOWS:
+                    _take(browser, shop, language, window, orders[language], links[language])
+            for window in ADMIN_WINDOWS:
+                _take_admin(browser, shop, window, orders["en"]["paid"])
             _take_on_call(browser, shop)
             _take_for_readme(browser, shop)
             browser.close()
@@ -157,7 +158,7 @@ def _shop(var: Path) -> Iterator[Embedded]:
 
 
 def _orders(shop: Embedded, language: str) -> dict[str, Order]:
-    """An order in each state. Only the first of them has so little time to pay that it is over now."""
+    """An order in each state. Only the first one has a payment window that is over already."""
     shop.program.kill()
     shop.environment["PAYMENT_WINDOW_S"] = "2"
     shop.start()
@@ -176,14 +177,14 @@ def _orders(shop: Embedded, language: str) -> dict[str, Order]:
 
 
 def _review(shop: Embedded, orders: dict[str, Order], language: str) -> dict[str, str]:
-    """Deliver some orders and let their customers speak; one of them becomes the order that is shown as delivered."""
-    delivered = [_place(shop, language) for _ in SAID]
+    """Deliver some orders and write their reviews; one of them is shown as the delivered order."""
+    delivered = [_place(shop, language) for _ in REVIEWS]
     for order in delivered:
         requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
     for order in delivered:
         _wait_for(shop, {"paid": order}, "paid")
-    said = json.dumps([(order.public_id, words) for order, words in zip(delivered, SAID, strict=True)])
-    with shop.manage("shell", "-v0", "-c", BY_HAND.format(said=said)) as program:
+    said = json.dumps([(order.public_id, review) for order, review in zip(delivered, REVIEWS, strict=True)])
+    with shop.manage("shell", "-v0", "-c", DELIVER_AND_REVIEW.format(said=said)) as program:
         assert program.wait(60) == 0, program.output()
         links: dict[str, str] = json.loads(program.last_lines(1))
     orders["delivered"] = delivered[-1]
@@ -191,7 +192,7 @@ def _review(shop: Embedded, orders: dict[str, Order], language: str) -> dict[str
 
 
 def _refund(shop: Embedded, language: str) -> Order:
-    """An order whose money has gone back."""
+    """A refunded order."""
     order = _place(shop, language)
     requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
     _wait_for(shop, {"paid": order}, "paid")
@@ -219,7 +220,7 @@ def _visitor(language: str) -> requests.Session:
 def _fill_cart(shop: Embedded, visitor: requests.Session) -> None:
     for slug, quantity in (("enamel-mug", "2"), ("house-blend", "1"), ("moka-pot", "1")):
         form = Form(visitor.get(f"{shop.url}/products/{slug}/", timeout=10)).forms_with("quantity")[0]
-        # Placing orders must not empty the shelf: what is scarce is ordered by nobody.
+        # The orders must not sell out a scarce product: it is only looked at.
         if slug != "moka-pot":
             visitor.post(form.action, form.values | {"quantity": quantity}, timeout=10).raise_for_status()
 
@@ -230,15 +231,15 @@ def _wait_for(shop: Embedded, orders: dict[str, Order], state: str) -> None:
 
 
 def _take(
-    browser: Browser, shop: Embedded, language: str, look: Look, orders: dict[str, Order], links: dict[str, str]
+    browser: Browser, shop: Embedded, language: str, window: Window, orders: dict[str, Order], links: dict[str, str]
 ) -> None:
     context = browser.new_context(
         locale=LANGUAGES[language],
-        viewport={"width": look.width, "height": look.height},
-        color_scheme="dark" if look.dark else "light",
+        viewport={"width": window.width, "height": window.height},
+        color_scheme="dark" if window.dark else "light",
         reduced_motion="reduce",
     )
-    camera = _Camera(context, f"{language}-{look.name}")
+    camera = _Camera(context, f"{language}-{window.name}")
     _take_shelf(camera, shop)
     _take_purchase(camera, shop, language)
     camera.shoot("provider", orders["pay"].pay_url)
@@ -286,12 +287,12 @@ def _take_reviews(camera: "_Camera", links: dict[str, str]) -> None:
     camera.shoot("review-errors")
 
 
-def _take_admin(browser: Browser, shop: Embedded, look: Look, order: Order) -> None:
-    """What operators see: the lists, an order with its story, and a question before something is decided."""
+def _take_admin(browser: Browser, shop: Embedded, window: Window, order: Order) -> None:
+    """The admin: the lists, an order with its history, and the confirmation of an action."""
     context = browser.new_context(
-        viewport={"width": look.width, "height": look.height}, color_scheme="dark" if look.dark else "light"
+        viewport={"width": window.width, "height": window.height}, color_scheme="dark" if window.dark else "light"
     )
-    camera, admin = _Camera(context, look.name), f"{shop.url}/admin/"
+    camera, admin = _Camera(context, window.name), f"{shop.url}/admin/"
     _log_in(camera.page, admin, _password(shop))
     for model in ("billing/payment", "billing/paymentevent", "commerce/order", "commerce/notification"):
         camera.shoot(f"admin-{model.replace('/', '-')}", f"{admin}{model}/")
@@ -310,7 +311,7 @@ def _take_admin(browser: Browser, shop: Embedded, look: Look, order: Order) -> N
 
 
 def _take_console(camera: "_Camera", console: str) -> None:
-    """Every page, and the question before something is stopped."""
+    """Every page of the console, and the confirmation of an action."""
     for page in CONSOLE:
         camera.shoot(f"console-{page or 'overview'}", f"{console}{page}/" if page else console)
     camera.shoot("console-kind", f"{console}work/payment/")
@@ -363,13 +364,13 @@ def _log_in(page: Page, admin: str, password: str) -> None:
 
 
 class _Camera:
-    """Takes whole pages, and names the pictures by what is on them."""
+    """Takes pictures of whole pages, named by their content."""
 
     def __init__(self, context: BrowserContext, name: str) -> None:
         self.name, self.page = name, context.new_page()
 
     def shoot(self, what: str, address: str | None = None) -> None:
-        """The page at the address; without one, the page that is open."""
+        """Take the page at the URL; without one, the open page."""
         if address:
             self.page.goto(address)
         self.page.screenshot(path=TARGET / f"{what}-{self.name}.png", full_page=True)
@@ -382,7 +383,7 @@ def _assert_nothing_sticks_out(page: Page, what: str) -> None:
 
 
 def _write_index() -> int:
-    """All pictures on one page, in the order of their names; returns how many there are."""
+    """Write a page with all pictures, sorted by name; returns how many."""
     names = [picture.name for picture in sorted(TARGET.glob("*.png"))]
     figures = "\n".join(
         f'<figure><a href="{escape(name)}"><img src="{escape(name)}" alt="" loading="lazy"></a>'

@@ -1,4 +1,4 @@
-"""A shop for tests: real rows, the real provider over real HTTP, and the verbs of customers and sweeps."""
+"""A shop for tests: real rows, the real provider over real HTTP, and methods for what customers and sweeps do."""
 
 import json
 from datetime import datetime, timedelta
@@ -32,17 +32,17 @@ M = TypeVar("M", bound=Model)
 
 
 def sandbox_account(server: SandboxServer) -> dict[str, str]:
-    """What PAYMENT_ACCOUNTS says of an account at this server."""
+    """The PAYMENT_ACCOUNTS entry of an account at this server."""
     return {"provider": "sandbox", "url": server.url, "api_key": server.api_key, "callback_secret": SECRET}
 
 
 def signed(body: bytes, secret: str = SECRET) -> CallbackRequest:
-    """The body as the provider would post it, now."""
+    """The body, signed now as the provider would."""
     return CallbackRequest(body, {"sandbox-signature": signature(secret, body)}, "127.0.0.1")
 
 
 def written_payment(now: datetime, **facts: Any) -> Payment:
-    """A pending payment of 1.00 EUR that no customer began: not saved yet, and no provider knows it."""
+    """A pending payment of 1.00 EUR: not saved, and unknown to the provider."""
     row = {
         "account": "sandbox",
         "amount_minor": 100,
@@ -56,13 +56,13 @@ def written_payment(now: datetime, **facts: Any) -> Payment:
 
 
 class Shop:
-    """Says in one line what a test is about."""
+    """Sets up in one line what a test needs."""
 
     def __init__(self, sandbox: SandboxServer) -> None:
         self.sandbox = sandbox
 
     def seller(self, login: str = "roastery", **facts: object) -> Seller:
-        """Somebody who sells; the same one for the same login."""
+        """A seller; the same one for the same login."""
         return Seller.objects.get_or_create(
             email=f"{login}@sellers.example.com", defaults={"name": login.title(), **facts}
         )[0]
@@ -70,12 +70,12 @@ class Shop:
     def product(
         self, slug: str = "espresso", *, stock: int = 10, price_minor: int = 450, seller: Seller | None = None
     ) -> Product:
-        """Something to buy."""
+        """A product."""
         owner = seller or self.seller()
         return Product.objects.create(slug=slug, name=slug.title(), price_minor=price_minor, stock=stock, seller=owner)
 
     def cart(self, *products: Product, quantity: int = 1) -> Cart:
-        """A cart with so many of each product; of an espresso if none is named."""
+        """A cart with this quantity of each product; the first product if none is given."""
         cart = Cart.objects.create()
         for product in products or (Product.objects.first() or self.product(),):
             carts.add(cart, product, quantity)
@@ -87,7 +87,7 @@ class Shop:
         return order, payments.introduce(payment)
 
     def buyer(self, payment: Payment, action: str) -> None:
-        """What the buyer does on the provider's page: pay, cancel, decline or authorize."""
+        """The buyer's action on the provider's page: pay, cancel, decline or authorize."""
         self.sandbox.act(payment.provider_ref, action)
 
     def paid(self, *products: Product, quantity: int = 1) -> tuple[Order, Payment]:
@@ -98,35 +98,35 @@ class Shop:
         return self.fresh(order), self.fresh(payment)
 
     def refund(self, payment: Payment, value: str = "", key: str = "") -> Refund:
-        """An operator gives back so much, or all that is left; not yet followed."""
+        """An operator refunds this amount, or the rest; not yet followed."""
         amount = Money.parse(value, payment.currency) if value else None
         return refunds.start(payment.pk, amount, wanted_by="olga", why="cold coffee", key=key or uuid4().hex)
 
     def follow(self, refund: Refund) -> Refund:
-        """Follow it now, however far off the next appointment is."""
+        """Follow it now, before its due time."""
         follow.REFUND_QUEUE.make_due(Q(pk=refund.pk), AskedBy.OPERATOR)
         follow.follow_one(refund.pk)
         return self.fresh(refund)
 
     def look(self, payment: Payment) -> Payment:
-        """Ask the provider now, as the sweep would, however far off the next appointment is."""
+        """Check the payment now, like the sweep, before its due time."""
         CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
         payment_sweep.check_one(payment.pk)
         return self.fresh(payment)
 
     def questions(self, payment: Payment) -> int:
-        """How often the provider was asked about the payment."""
+        """The number of queries that the provider got about the payment."""
         return sum(each["method"] == "GET" for each in self.sandbox.requests(payment.provider_ref))
 
     def sweep(self) -> None:
-        """Everything that the schedule would do, until nothing is due any more."""
+        """Do everything that the schedule would do, until nothing is due."""
         for _ in range(20):
             done = inbox.process_due() + payment_sweep.check_due("sandbox", 5) + follow.follow_due("sandbox", 5)
             if not done + settlement.settle_due() + orders.expire_due() + sending.send_due(100):
                 return
 
     def sweep_now(self, payment: Payment) -> None:
-        """The sweep, with this payment due."""
+        """Run the sweep with this payment due."""
         CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
         self.sweep()
 
@@ -140,7 +140,7 @@ class Shop:
         return inbox.receive("sandbox", signed(self.callback(payment, event)))
 
     def let_time_pass(self, seconds: float) -> None:
-        """Shift every appointment and deadline into the past, as if the test had slept."""
+        """Shift every due time and deadline into the past, as if the test had slept."""
         gap = timedelta(seconds=seconds)
         Payment.objects.update(created_at=F("created_at") - gap, window_ends_at=F("window_ends_at") - gap)
         Payment.objects.filter(next_check_at__isnull=False).update(next_check_at=F("next_check_at") - gap)
@@ -149,5 +149,5 @@ class Shop:
 
     @staticmethod
     def fresh(row: M) -> M:
-        """The row as it stands in the database now."""
+        """The row as it is in the database now."""
         return type(row)._default_manager.get(pk=row.pk)

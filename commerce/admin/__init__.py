@@ -1,4 +1,4 @@
-"""What the shopkeeper sees and may change: goods, a few things of an order, and the mails that went out."""
+"""The shop's admin: products, orders, mails, reviews and reports."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""What customers have put aside."""
+"""The admin of carts."""
 
 from typing import Any
 
@@ -23,13 +23,13 @@ class ItemInline(ReadOnlyInline):
 
 @admin.register(Cart)
 class CartAdmin(LargeTable, ReadOnlyAdmin):
-    """For whoever has the customer on the telephone."""
+    """Read-only, for support on the phone."""
 
     list_display = ("id", "owner", "created_at", "changed_at")
     list_filter = ("changed_at",)
     list_select_related = ("customer",)
     search_fields = ("id", "customer__username")
-    search_help_text = "In full: the number of the cart, or the customer's name here."
+    search_help_text = "Exact match: the number of the cart, or the customer's user name."
     fields = ("owner", "created_at", "changed_at")
     readonly_fields = fields
     inlines = (ItemInline,)
@@ -46,6 +46,6 @@ class CartAdmin(LargeTable, ReadOnlyAdmin):
         return super().named(word) | Q(customer_id__in=list(customers))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Carts go with their customers, and by the cleanup; on its own nobody deletes one by hand."""
+        """Allowed only as a part of deleting a customer. Otherwise the cleanup deletes carts."""
         here = request.resolver_match.url_name if request.resolver_match else None
         return str(here).startswith("auth_user_") and request.user.has_perm("commerce.delete_cart")

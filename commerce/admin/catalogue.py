@@ -1,4 +1,4 @@
-"""The goods, who sells them, and how they reach the customer."""
+"""The admin of products, sellers and delivery methods."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from commerce.models import DeliveryMethod, Product, Seller
 
 @admin.register(Seller)
 class SellerAdmin(OurAdmin):
-    """Who sells. Goods of a seller who is not active are not for sale; mails that are queued already go out."""
+    """Products of an inactive seller are not for sale; mails that are queued already are sent."""
 
     list_display = ("name", "email", "language", "active")
     list_filter = ("active",)
@@ -22,7 +22,7 @@ class SellerAdmin(OurAdmin):
 
 @admin.register(Product)
 class ProductAdmin(OurAdmin):
-    """The goods. A new stock counts as a difference to the stock that the page showed: sales go on meanwhile."""
+    """A new stock is applied as the difference to the stock on the page, because sales continue meanwhile."""
 
     list_display = ("name", "seller", "price", "stock", "active")
     list_editable = ("stock", "active")
@@ -36,7 +36,7 @@ class ProductAdmin(OurAdmin):
         return str(product.price)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Field | None:
-        """The page carries the stock it showed, to compare with."""
+        """The page sends the stock that it showed, for comparison."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field and db_field.name == "stock":
             field.show_hidden_initial = True
@@ -51,17 +51,17 @@ class ProductAdmin(OurAdmin):
             self._move_stock(request, obj, obj.stock - _shown_stock(form))
 
     def _move_stock(self, request: HttpRequest, product: Product, difference: int) -> None:
-        """In the database, never below nothing."""
+        """Change the stock in the database, never below 0."""
         rows = Product.objects.filter(pk=product.pk, stock__gte=-difference)
         if not rows.update(stock=F("stock") + difference):
-            problem = f"The stock of {product.name} was not changed: too much of it has been sold meanwhile."
+            problem = f"The stock of {product.name} was not changed: too many were sold meanwhile."
             self.message_user(request, problem, messages.ERROR)
         product.refresh_from_db(fields=["stock"])
 
 
 @admin.register(DeliveryMethod)
 class DeliveryMethodAdmin(OurAdmin):
-    """How goods reach customers. Orders keep the name and price they were placed with, whatever is changed here."""
+    """Orders keep the name and price they were placed with; a change here does not affect them."""
 
     list_display = ("name", "price", "position", "active")
     list_editable = ("position", "active")
@@ -74,6 +74,6 @@ class DeliveryMethodAdmin(OurAdmin):
 
 
 def _shown_stock(form: "ModelForm[Any]") -> int:
-    """The stock that the page showed; without it, what the database held a moment ago."""
+    """The stock that the page showed; without it, the stock that the request read."""
     shown = form.fields["stock"].to_python(form.data.get(form.add_initial_prefix("stock")))
     return int(form.initial["stock"] if shown is None else shown)

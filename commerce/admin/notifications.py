@@ -1,4 +1,4 @@
-"""Mails: queued, sent, given up."""
+"""The admin of mails."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
-from commerce.admin.orders import MOST_OF_ONE_CUSTOMER, orders_named
+from commerce.admin.orders import MAX_ORDERS_SEARCHED, orders_named
 from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order
 from commerce.models.notification import without_texts
@@ -22,7 +22,7 @@ def _send_again(mail_id: int, by: str, why: str) -> bool:
 
 
 def _named(mail: Any) -> str:
-    """A mail that may have been sent already says so."""
+    """With a warning for a mail that may have been sent already."""
     twice = "; a second copy may arrive" if mail.is_uncertain else ""
     return f"{mail.title} → {mail.recipient}: {mail.error or mail.get_status_display()}{twice}"
 
@@ -38,12 +38,12 @@ SEND_AGAIN = Action(
 
 @admin.register(Notification)
 class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
-    """Nothing in a mail can be changed; one that was given up can be sent again."""
+    """Mails are read-only; one that was given up can be sent again."""
 
     list_display = ("id", "about", "kind", "recipient", "status", "error", "queued_at", "sent_at")
     list_filter = (needs_a_person(Q(status=Notification.Status.GIVEN_UP)), "status", "kind", "queued_at")
     search_fields = ("recipient", "order__public_id")
-    search_help_text = "In full: the mail address, or the number of the order."
+    search_help_text = "Exact match: the mail address, or the number of the order."
     fields = (
         "about", "kind", "recipient", "recipient_name", "status", "error", "errors", "claims", "queued_at",
         "send_after", "sent_at", "message_id", "offers", "subject", "text",
@@ -58,10 +58,10 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         return link_to_row(DailyReport, mail.report_id, mail.title)
 
     def named(self, word: str) -> Q:
-        """The orders are looked up first: a search over two tables at once would use no index."""
+        """Orders are searched first: a search over two tables at once would use no index."""
         orders = Order.objects.filter(orders_named(word)).values_list("pk", flat=True)
-        return super().named(word) | Q(recipient__iexact=word) | Q(order_id__in=list(orders[:MOST_OF_ONE_CUSTOMER]))
+        return super().named(word) | Q(recipient__iexact=word) | Q(order_id__in=list(orders[:MAX_ORDERS_SEARCHED]))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The list does without the texts themselves."""
+        """Without the large text columns."""
         return without_texts(super().get_queryset(request)).select_related("order")

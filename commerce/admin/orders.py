@@ -1,4 +1,4 @@
-"""Orders. Their states follow the payments; a person may mend where the goods go, and take a few decisions."""
+"""The admin of orders. Payments set their states; staff can correct the address, and take a few decisions."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ from commerce.models.notification import without_texts
 from commerce.timeline import timeline
 from config.actions.admin import ActionAdmin
 
-MOST_OF_ONE_CUSTOMER = 100
-"""So many orders of one address are looked through for what belongs to them."""
+MAX_ORDERS_SEARCHED = 100
+"""Orders of one mail address whose other rows a search finds."""
 
 
 def orders_named(word: str) -> Q:
-    """The orders that somebody may mean by a word; each part of it has an index."""
+    """Orders by number, public id or mail address; each condition has an index."""
     return Q(pk=number_in(word)) | Q(public_id=word) | Q(email__iexact=word)
 
 
@@ -44,18 +44,18 @@ class NotificationInline(ReadOnlyInline):
     fields = ("kind", "recipient", "status", "queued_at", "send_after", "sent_at", "error")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Without the texts themselves."""
+        """Without the large text columns."""
         return without_texts(super().get_queryset(request))
 
 
 @admin.register(Order)
 class OrderAdmin(ActionAdmin, LargeTable):
-    """What was ordered, everything that belongs to it, and its story."""
+    """An order with its lines, mails, links and history."""
 
     list_display = ("public_id", "status", "total", "name", "email", "placed_at", "attention_note")
     list_filter = (needs_a_person(ORDERS.needs_a_person), "status", "placed_at")
     search_fields = ("public_id", "email")
-    search_help_text = "In full: the number of the order, or the customer's mail address."
+    search_help_text = "Exact match: the number of the order, or the customer's mail address."
     inlines = (LineInline, NotificationInline)
     list_actions = (MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
     page_actions = OF_ORDERS
@@ -77,12 +77,12 @@ class OrderAdmin(ActionAdmin, LargeTable):
         return str(order.refunded or "nothing")
 
     def delivery(self, order: Order) -> str:
-        """How the goods go, and what of the total it cost."""
+        """The delivery method, and its part of the total."""
         return f"{order.delivery_name}, {order.delivery_price}" if order.delivery_name else "–"
 
     @admin.display(description="see also")
     def links(self, order: Order) -> SafeString:
-        """Everything elsewhere that belongs to it."""
+        """Links to the order's rows in other tables."""
         number = order.public_id
         found = [
             link_to_search(Payment, number, "payments"),
@@ -98,9 +98,9 @@ class OrderAdmin(ActionAdmin, LargeTable):
             found.append(link_to_row(Cart, order.cart_id, "cart"))
         return format_html_join(" · ", "{}", ((link,) for link in found))
 
-    @admin.display(description="what has happened")
+    @admin.display(description="history")
     def history(self, order: Order) -> SafeString:
-        """For whoever has the customer on the telephone."""
+        """For support on the phone."""
         return render_to_string("commerce/admin/timeline.html", {"entries": timeline(order)})
 
     def named(self, word: str) -> Q:

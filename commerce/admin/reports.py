@@ -1,4 +1,4 @@
-"""The days that were counted."""
+"""The admin of daily reports."""
 
 from django.contrib import admin
 from django.urls import reverse
@@ -12,7 +12,7 @@ from commerce.models import DailyReport
 
 @admin.register(DailyReport)
 class DailyReportAdmin(ReadOnlyAdmin):
-    """The days that were counted, with the mails about them; the numbers have a page of their own."""
+    """Reports with their mails; the numbers have their own page."""
 
     list_display = ("day", "built_at", "page")
     date_hierarchy = "day"
@@ -22,5 +22,5 @@ class DailyReportAdmin(ReadOnlyAdmin):
     inlines = (NotificationInline,)
 
     def page(self, report: DailyReport) -> SafeString:
-        """Where it is drawn."""
+        """The link to the report's page."""
         return format_html('<a href="{}">Report</a>', reverse("report", args=[report.day]))

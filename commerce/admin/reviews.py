@@ -1,4 +1,4 @@
-"""Where reviews are read before customers read them."""
+"""The admin of reviews: moderation."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ from config.actions.admin import ActionAdmin
 
 
 class Moderation(Question):
-    """Carries which texts were on the page: a review's key, and when that was written."""
+    """Carries which texts were on the page, as key and time of change of each review."""
 
     seen = forms.Field(widget=forms.MultipleHiddenInput, required=False)
 
@@ -32,7 +32,7 @@ class Moderation(Question):
         self.initial["seen"] = [f"{review.pk}@{review.changed_at.isoformat()}" for review in reviews_shown]
 
     def clean_seen(self) -> dict[int, datetime]:
-        """What is no key and moment was on no page of ours."""
+        """Drops forged values: every value of ours has a key and a time."""
         pairs = [value.partition("@") for value in self.cleaned_data["seen"] or []]
         moments = [(key, parse_datetime(moment)) for key, _at, moment in pairs if key.isdecimal() and len(key) <= 18]
         return {int(key): moment for key, moment in moments if moment and moment.tzinfo}
@@ -53,19 +53,19 @@ MODERATION = (
     _action(
         "publish", _("Publish"), _("All customers see them, and the product's average counts them."),
         Review.Status.PUBLISHED, _("Reviews published"),
-        _("Reviews that were published already, or changed by their customers meanwhile"),
+        _("Reviews that are published already, or were changed by their customers meanwhile"),
     ),
     _action(
-        "reject", _("Reject"), _("They are not shown and not counted; the customer may write anew."),
+        "reject", _("Reject"), _("They are not shown and not counted; the customer may write again."),
         Review.Status.REJECTED, _("Reviews rejected"),
-        _("Reviews that were rejected already, or changed by their customers meanwhile"),
+        _("Reviews that are rejected already, or were changed by their customers meanwhile"),
     ),
 )  # fmt: skip
 
 
 @admin.register(Review)
 class ReviewAdmin(ActionAdmin, ReadOnlyAdmin):
-    """Reviews. No one changes what a customer wrote; "change review" is the permission to decide what is shown."""
+    """Staff cannot change a review's text; "change review" is the permission to moderate."""
 
     list_display = (
         "id", "product", "rating", "excerpt", "name", "status", "changed_at", "moderated_at", "moderated_by",

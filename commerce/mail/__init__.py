@@ -1,4 +1,4 @@
-"""Mails. What they say: `content`. The rows that wait: `queue`. How rows are sent: `sending`, `outcomes`.
+"""Mails. `content` renders them, `queue` stores them, `sending` sends due rows, `outcomes` records the results.
 
-What the mail server gets: `message`, `mime`. The way there: `connection`, `smtp`.
+`message` and `mime` build the bytes for the mail server; `connection` and `smtp` deliver them.
 """

@@ -1,4 +1,4 @@
-"""A connection to the mail server for a batch of mails, and a breaker for the time that the server is away."""
+"""A connection to the mail server for a batch of mails, and a breaker for when the server is unreachable."""
 
 import logging
 import smtplib
@@ -17,23 +17,23 @@ from commerce.mail.message import Message
 log = logging.getLogger(__name__)
 
 PAUSE_S = 5.0
-"""This process leaves a server that is away alone for this long: the sweep comes as often. Then one thread at a time
-tries it, because each attempt may hang until EMAIL_TIMEOUT_S."""
+"""Pause after a failed connection; the sweep's interval. Then one thread at a time tries, because each attempt may hang
+for EMAIL_TIMEOUT_S."""
 
-TROUBLES_ALLOWED = 3
-"""A mail may break a connection, and the next is sent over a new one. This many in a row are not the mails' fault."""
+FAILURES_ALLOWED = 3
+"""One mail may break a connection; the next mail gets a new one. This many failures in a row are the server's fault."""
 
 
 @dataclass
 class Breaker:
-    """Remembers, for all threads of this process, that the server is away."""
+    """Stops all threads of this process from trying an unreachable server."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: bool = False
     _quiet_until: float = 0.0
 
-    def lets_pass(self) -> bool:
-        """May this thread try? While the server is away, one thread may after each pause; the others do not wait."""
+    def allows(self) -> bool:
+        """True if this thread may try. While the breaker is open, one thread may after each pause; no thread waits."""
         with self._lock:
             if time.monotonic() < self._quiet_until:
                 return False
@@ -42,12 +42,12 @@ class Breaker:
             return True
 
     def trip(self) -> None:
-        """The server cannot be reached."""
+        """Open the breaker: the server is unreachable."""
         with self._lock:
             self._open, self._quiet_until = True, time.monotonic() + PAUSE_S
 
     def reset(self) -> None:
-        """The server is there."""
+        """Close the breaker: the server answers."""
         with self._lock:
             self._open, self._quiet_until = False, 0.0
 
@@ -56,11 +56,11 @@ breaker = Breaker()
 
 
 class Connection:
-    """One connection for a batch. The first mail opens it; after it broke, the next mail opens it anew."""
+    """One connection for a batch. The first mail opens it; after a break, the next mail reopens it."""
 
     def __init__(self) -> None:
         self._backend = get_connection()
-        self._troubles = 0
+        self._failures = 0
         self.is_open = False
 
     def __enter__(self) -> Self:
@@ -70,20 +70,20 @@ class Connection:
         self._close()
 
     def ready(self) -> bool:
-        """Is there a connection, or can one be made? A no says nothing about the mails."""
-        return self.is_open or (self._troubles < TROUBLES_ALLOWED and breaker.lets_pass() and self._connect())
+        """True if the connection is open or could be opened. False says nothing about the mails."""
+        return self.is_open or (self._failures < FAILURES_ALLOWED and breaker.allows() and self._connect())
 
     def send(self, message: Message) -> None:
         """Hand over one mail. The connection must be open; afterwards it is ready for the next mail, or closed.
 
-        Raises OSError (`smtp.meaning_of` knows its meaning), and ValueError for a mail that cannot be put together.
+        Raises OSError (`smtp.meaning_of` classifies it), and ValueError for a mail that cannot be serialized.
         """
         try:
             self._backend.send_messages([message])
         except BaseException as error:
-            self._tidy_up(error)
+            self._recover(error)
             raise
-        self._troubles = 0
+        self._failures = 0
 
     def _connect(self) -> bool:
         try:
@@ -97,15 +97,15 @@ class Connection:
         self.is_open = True
         return True
 
-    def _tidy_up(self, error: BaseException) -> None:
-        """A refused mail is taken back (RSET), so that the next can be sent over the same connection."""
+    def _recover(self, error: BaseException) -> None:
+        """Reset (RSET) after a refused mail, so that the connection can send the next one; close it otherwise."""
         refused = isinstance(error, smtp.ABOUT_THE_MAIL) and smtp.code_of(error) not in smtp.ABOUT_THE_SERVER
         if refused and self._reset():
-            self._troubles = self._troubles + 1 if isinstance(error, smtplib.SMTPSenderRefused) else 0
+            self._failures = self._failures + 1 if isinstance(error, smtplib.SMTPSenderRefused) else 0
         else:
-            self._troubles += 1
+            self._failures += 1
             self._close()
-        if self._troubles >= TROUBLES_ALLOWED:
+        if self._failures >= FAILURES_ALLOWED:
             breaker.trip()
             self._close()
 
@@ -121,5 +121,5 @@ class Connection:
         try:
             self._backend.close()
         except OSError:
-            # The server is gone, and needs no goodbye.
+            # The server is gone; QUIT is not needed.
             self._backend.connection = None  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What a mail says: rendered once, when the mail is queued."""
+"""The content of mails: rendered once, when a mail is queued."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from commerce.reviews import links
 from commerce.reviews.links import Subject
 
 SUBJECT_CHARS = 150
-"""A list of mails shows a third of that; the column holds more."""
+"""Mail programs show about a third of this; the column holds more."""
 
 
 @dataclass(frozen=True)
 class MailContent:
-    """What a mail says, as text and as HTML, and a CSV file that goes with it."""
+    """Subject, text and HTML of a mail, and a CSV attachment."""
 
     subject: str
     text: str
@@ -32,23 +32,23 @@ class MailContent:
 def of_order(
     kind: Notification.Kind, language: str, name: str, order: Order, lines: Sequence[OrderLine], **facts: object
 ) -> MailContent:
-    """A mail of this kind, in this language, to a person of this name, about these lines of the order.
+    """A mail about these lines of the order, to a recipient of this name and language.
 
-    `facts` are what its templates need besides.
+    `facts` are further values for the templates.
     """
-    context = {"name": name, "order": order, "lines": lines, **facts, **_only_in(kind, lines)}
+    context = {"name": name, "order": order, "lines": lines, **facts, **_reminder_facts(kind, lines)}
     return _render(kind, language, context)
 
 
 def of_report(report: DailyReport) -> MailContent:
-    """The numbers of a day: text, the same with bars that every mail program can draw, and the numbers as CSV."""
+    """The numbers of a day: text, HTML with bars that every mail program can draw, and CSV."""
     with translation.override(settings.LANGUAGE_CODE):
         context = page(report)
     return _render(Notification.Kind.REPORT, settings.LANGUAGE_CODE, context, csv_files.of_day(report))
 
 
 def in_one_line(text: str, chars: int) -> str:
-    """Without line breaks and control characters, and with an ellipsis where it was too long for a header.
+    """Remove line breaks and control characters; cut a text that is too long for a header, with an ellipsis.
 
     >>> in_one_line("Ann\\r\\nBcc: eve@example.com", 12)
     'Ann Bcc: ev…'
@@ -58,7 +58,7 @@ def in_one_line(text: str, chars: int) -> str:
 
 
 def is_control(character: str) -> bool:
-    """Unicode's control characters, separators of lines and paragraphs, and halves of characters."""
+    """True for Unicode's control characters, line and paragraph separators, and surrogates."""
     return unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"}
 
 
@@ -73,8 +73,8 @@ def _render(kind: Notification.Kind, language: str, context: dict[str, object], 
         )
 
 
-def _only_in(kind: Notification.Kind, lines: Sequence[OrderLine]) -> dict[str, object]:
-    """What only the review reminder says. The links are signed here: they count from when the mail was written."""
+def _reminder_facts(kind: Notification.Kind, lines: Sequence[OrderLine]) -> dict[str, object]:
+    """Values for the review reminder only. The links are signed here: they are valid from when the mail is written."""
     if kind != Notification.Kind.REVIEW_REMINDER:
         return {}
     asked = [(line, links.address(Subject(line.order_id, line.product_id))) for line in lines]

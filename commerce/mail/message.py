@@ -1,4 +1,4 @@
-"""The message of a queued mail: its envelope and headers, the same whenever it is sent."""
+"""The message of a queued mail: its envelope and headers, the same on every attempt."""
 
 from email.header import Header
 from email.utils import format_datetime, formataddr
@@ -12,11 +12,11 @@ from commerce.mail.content import in_one_line, is_control
 from commerce.models import Notification
 
 NAME_CHARS = 60
-"""Of a name in a header; the text has the whole name."""
+"""Longest name in a header; the text has the whole name."""
 
 
 class Unsendable(ValueError):
-    """No mail server could take this mail as it is; the message says what is wrong with it."""
+    """No mail server can accept this mail; the message says why."""
 
 
 class Message(EmailMultiAlternatives):
@@ -24,9 +24,9 @@ class Message(EmailMultiAlternatives):
 
 
 def of(mail: Notification) -> Message:
-    """The mail as it is handed over. Raises Unsendable.
+    """Build the message of a mail. Raises Unsendable.
 
-    The envelope has the bare address: no name, however odd, can add a recipient.
+    The envelope has the bare address, so a malicious name cannot add a recipient.
     """
     _check(mail)
     recipient = _in_ascii(mail.recipient)
@@ -41,7 +41,7 @@ def of(mail: Notification) -> Message:
 
 
 def address(name: str, email: str) -> str:
-    """The value of a To header, in ASCII where the name is not (RFC 2047), and in one line whatever the name holds."""
+    """The value of a To header: ASCII (RFC 2047 for other names), and always one line."""
     short = in_one_line(name, NAME_CHARS)
     if short.isascii():
         return formataddr((short, email))
@@ -49,7 +49,7 @@ def address(name: str, email: str) -> str:
 
 
 def _in_ascii(email: str) -> str:
-    """The local part of a valid address is ASCII already; its domain may have other letters (RFC 3490)."""
+    """The local part of a valid address is ASCII already; the domain may have other letters (RFC 3490)."""
     local, _at, domain = email.rpartition("@")
     return f"{local}@{punycode(domain)}"
 
@@ -58,7 +58,7 @@ def _check(mail: Notification) -> None:
     try:
         validate_email(mail.recipient)
     except ValidationError:
-        raise Unsendable("the recipient is no e-mail address") from None
+        raise Unsendable("the recipient is not an e-mail address") from None
     for name, header in (("subject", mail.subject), ("Message-ID", mail.message_id)):
         if any(map(is_control, header)):
             raise Unsendable(f"the {name} cannot be a header: it has a line break or a control character")

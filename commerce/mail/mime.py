@@ -1,6 +1,6 @@
-"""A message as bytes. Python's own generator costs a worker 1.7 ms a mail more, as much as sending it.
+"""Serializes a message to bytes. Python's own generator takes 1.7 ms per mail more, as long as sending takes.
 
-With it a worker reaches 38 % of a bare smtplib loop, with this module 51 % (medians of 6 rounds, busy machine).
+A worker reaches 38 % of a bare smtplib loop with it, and 51 % with this module (medians of 6 rounds, busy machine).
 """
 
 import quopri
@@ -16,7 +16,7 @@ LINE_CHARS = 76
 
 
 def as_bytes(message: Message) -> bytes:
-    """The same bytes whenever the same mail is sent. Raises ValueError for a header with a line break."""
+    """The same bytes on every attempt. Raises ValueError for a header with a line break."""
     headers = {
         "Subject": message.subject,
         "From": sender(message.from_email),
@@ -26,12 +26,12 @@ def as_bytes(message: Message) -> bytes:
     head = b"".join(_header(name, value) for name, value in headers.items())
     parts = [_part("plain", str(message.body)), *(_part("html", str(html)) for html, _ in message.alternatives)]
     files = [_file(str(name), str(text)) for name, text, _ in message.attachments]
-    return head + _together("mixed", [_together("alternative", parts), *files])
+    return head + _multipart("mixed", [_multipart("alternative", parts), *files])
 
 
 @cache
 def sender(address: str) -> str:
-    """The sender of all mails, fit for a header and for an envelope."""
+    """The sender of all mails, encoded for header and envelope."""
     return str(sanitize_address(address, "utf-8"))
 
 
@@ -45,7 +45,7 @@ def _header(name: str, value: object) -> bytes:
 
 
 def _part(subtype: str, text: str, more: str = "") -> bytes:
-    """Text as quoted-printable: lines may have any length, and the server need not know 8BITMIME."""
+    """Text as quoted-printable: lines may have any length, and the server needs no 8BITMIME."""
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\n{more}Content-Transfer-Encoding: quoted-printable\r\n\r\n'
     body = quopri.encodestring(text.encode(errors="replace"))
     return head.encode() + body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
@@ -55,8 +55,8 @@ def _file(name: str, text: str) -> bytes:
     return _part("csv", text, f'Content-Disposition: attachment; filename="{name}"\r\n')
 
 
-def _together(subtype: str, parts: list[bytes]) -> bytes:
-    """One part as it is, several as a multipart. Its boundary follows from them, so it cannot stand in one of them."""
+def _multipart(subtype: str, parts: list[bytes]) -> bytes:
+    """Join parts; a single part stays as it is. The boundary is a hash of the parts, so it cannot occur in one."""
     if len(parts) == 1:
         return parts[0]
     boundary = sha256(b"".join(parts)).hexdigest()

@@ -1,4 +1,4 @@
-"""What became of a mail that was claimed, written to its row, the metrics and the log."""
+"""Writes the outcome of a claimed mail to its row, the metrics and the log."""
 
 import logging
 from datetime import timedelta
@@ -17,23 +17,23 @@ Kind = Notification.Kind
 Status = Notification.Status
 
 BACKOFF = {
-    # Greylisting wants five minutes and more, a full mailbox hours. A server takes quick repeats for spam.
+    # Greylisting takes five minutes and more, a full mailbox hours. Quick retries look like spam.
     Meaning.LATER: (timedelta(seconds=60), timedelta(minutes=30)),
-    # A restart takes seconds, a broken machine longer; our attempts annoy no one.
+    # A restart takes seconds, a broken machine longer. Our attempts do no harm.
     Meaning.SERVER: (timedelta(seconds=15), timedelta(minutes=10)),
 }
-"""The first wait and the longest, by what the failure was about."""
+"""The first and the longest wait, by the meaning of the failure."""
 
 
 def write_sent(mail: Notification) -> None:
-    """The server has taken it."""
+    """The server has accepted the mail."""
     MAIL_QUEUE.finish(mail, done_at="sent_at", status=Status.SENT, sending_since=None, error="")
     MAILS_TOTAL.labels(mail.kind, "sent").inc()
-    log.info("mail.sent", extra=named(mail))
+    log.info("mail.sent", extra=log_fields(mail))
 
 
 def write_failure(mail: Notification, error: OSError) -> None:
-    """A definite no ends it, for a person to see. Everything else is tried again, with growing waits."""
+    """Give up after a final refusal, for a person to see. Any other failure is retried, with growing waits."""
     meaning = smtp.meaning_of(error)
     if meaning == Meaning.NEVER:
         give_up(mail, smtp.describe(error))
@@ -53,24 +53,24 @@ def _put_off(mail: Notification, why: str, first: timedelta, longest: timedelta)
 
 
 def give_up(mail: Notification, why: str) -> None:
-    """It is not tried again, until an operator wants it."""
+    """Stop trying; an operator may send the mail again."""
     MAIL_QUEUE.finish(mail, status=Status.GIVEN_UP, sending_since=None, error=why)
     MAILS_TOTAL.labels(mail.kind, "given_up").inc()
-    log.error("mail.given_up", extra={**named(mail), "error": why})
+    log.error("mail.given_up", extra={**log_fields(mail), "error": why})
 
 
 def hold(mail: Notification, why: str) -> None:
-    """It may have been sent, and its kind is better not sent than sent twice."""
+    """Stop trying: it may have been sent, and its kind must not be sent twice."""
     MAIL_QUEUE.finish(mail, status=Status.GIVEN_UP, sending_since=None, error=f"{UNCERTAIN_PREFIX}: {why}")
     MAILS_TOTAL.labels(mail.kind, "uncertain").inc()
-    log.warning("mail.uncertain", extra={**named(mail), "error": why})
+    log.warning("mail.uncertain", extra={**log_fields(mail), "error": why})
 
 
-def named(mail: Notification) -> dict[str, str]:
-    """How the log names a mail: its kind, and the order or the day that it is about."""
-    named = {"kind": mail.kind}
+def log_fields(mail: Notification) -> dict[str, str]:
+    """Identifies a mail in the log: its kind, and its order or the day of its report."""
+    fields = {"kind": mail.kind}
     if mail.order:
-        named["order"] = mail.order.public_id
+        fields["order"] = mail.order.public_id
     if mail.report:
-        named["day"] = mail.report.day.isoformat()
-    return named
+        fields["day"] = mail.report.day.isoformat()
+    return fields

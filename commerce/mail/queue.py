@@ -1,6 +1,6 @@
-"""The queue of mails: one row per mail, written in the transaction that gives the reason for it.
+"""Queues mails: one row per mail, written in the transaction of its reason.
 
-A row holds the finished mail: subject, text, Message-ID and date are frozen here. `sending` only hands it over.
+A row holds the finished mail: subject, text, Message-ID and date are frozen here. `sending` only delivers it.
 """
 
 import logging
@@ -25,13 +25,13 @@ Kind = Notification.Kind
 Status = Notification.Status
 
 GROUP_S = 10
-"""A worker begins mails of a claimed group for this long. The last one may take LONGEST_MAIL_S on top of it."""
+"""How long a worker may begin mails of a claimed group. The last one may take LONGEST_MAIL_S more."""
 
 MAIL_QUEUE = Due(Notification, "send_after", lease=timedelta(seconds=GROUP_S + smtp.LONGEST_MAIL_S + 2))
 
 
 def queue_order_confirmation(order: Order) -> None:
-    """To the customer: the order is paid. Call it in the transaction that made it so; an order has only one."""
+    """To the customer: the order is paid. Call it in the transaction that made it paid; an order has only one."""
     _queue_to_customer(Kind.ORDER_CONFIRMATION, order, list(order.lines.all()))
     nudge("send_order_confirmation", order.pk)
 
@@ -39,7 +39,7 @@ def queue_order_confirmation(order: Order) -> None:
 def queue_seller_notifications(order: Order) -> None:
     """To each seller of the order: pack these. Call it in the transaction that made the order paid.
 
-    A seller sees their own lines and the address. They do not see the customer's mail address, nor the number that
+    Sellers see their own lines and the delivery address. They do not see the customer's mail address, nor the id that
     opens the customer's page.
     """
     _queue_to_sellers(Kind.SELLER_NOTIFICATION, order)
@@ -47,19 +47,19 @@ def queue_seller_notifications(order: Order) -> None:
 
 
 def queue_stop_packing(order: Order) -> None:
-    """To each seller of the order: keep the goods, the money went back before they left. Same transaction."""
+    """To each seller of the order: do not send, the money was refunded before delivery. Same transaction."""
     _queue_to_sellers(Kind.STOP_PACKING, order)
     nudge("send_pending_emails")
 
 
 def queue_review_reminder(order: Order, lines: Sequence[OrderLine]) -> None:
-    """To the customer: how do you like these? The caller decides about which lines to ask, and when."""
+    """To the customer: please review these lines. The caller decides which lines, and when."""
     _queue_to_customer(Kind.REVIEW_REMINDER, order, lines)
     nudge("send_review_reminder", order.pk)
 
 
 def queue_money_back(order: Order, refund: Refund) -> None:
-    """To the customer: this amount has gone back. One per refund, in the transaction that learnt of it."""
+    """To the customer: this amount was refunded. One per refund, in the transaction that writes it."""
     facts = {"amount": refund.amount, "order_stands": order.is_paid}
     _queue_to_customer(Kind.MONEY_BACK, order, (), f"refund {refund.pk}", **facts)
 
@@ -67,7 +67,7 @@ def queue_money_back(order: Order, refund: Refund) -> None:
 def queue_report(report: DailyReport) -> int:
     """To each manager of REPORT_RECIPIENTS: the numbers of the day. Returns how many mails are new.
 
-    A manager gets one mail about a day, ever. A report that is built again is not mailed again.
+    A manager gets only one mail about a day. A rebuilt report is not mailed again.
     """
     new = set(settings.REPORT_RECIPIENTS) - set(report.notifications.values_list("recipient", flat=True))
     if not new:
@@ -79,9 +79,9 @@ def queue_report(report: DailyReport) -> int:
 
 
 def send_again(notification_id: int) -> bool:
-    """Queue a mail that was given up once more; False if it was not given up.
+    """Requeue a mail that was given up; False if it was not given up.
 
-    It is the same mail with the same Message-ID. One that is uncertain may arrive twice.
+    It is the same mail with the same Message-ID. An uncertain mail may arrive twice.
     """
     with transaction.atomic():
         mail = Notification.objects.select_for_update().get(pk=notification_id)
@@ -95,7 +95,7 @@ def send_again(notification_id: int) -> bool:
 
 
 def hold_all(why: str) -> int:
-    """Give up every mail that waits, because it may have been sent. An operator may send it again. Returns how many."""
+    """Give up every queued mail, because it may have been sent. Returns how many. An operator may send them again."""
     return Notification.objects.filter(status=Status.QUEUED).update(
         status=Status.GIVEN_UP,
         send_after=None,
@@ -114,7 +114,7 @@ def _queue_to_customer(
 
 
 def _queue_to_sellers(kind: Kind, order: Order) -> None:
-    """Each seller is told about their own lines, in their language."""
+    """Each seller gets a mail about their own lines, in their language."""
     lines = list(order.lines.select_related("product__seller"))
     for seller in sorted({line.product.seller for line in lines}, key=lambda seller: seller.pk):
         own = [line for line in lines if line.product.seller_id == seller.pk]
@@ -125,7 +125,7 @@ def _queue_to_sellers(kind: Kind, order: Order) -> None:
 def _queue(
     kind: Kind, recipient: str, name: str, written: MailContent, occasion: str = "", **about: Order | DailyReport
 ) -> bool:
-    """Write the row unless it is there; says whether it is new. `about` is the order or the report."""
+    """Write the row unless it exists; True if it is new. `about` is the order or the report."""
     _mail, created = Notification.objects.get_or_create(
         kind=kind,
         occasion=occasion,

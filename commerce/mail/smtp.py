@@ -1,4 +1,4 @@
-"""The mail server: our side of its protocol, and what its answers mean for a mail."""
+"""An SMTP client, and the meaning of the server's replies for a mail."""
 
 import re
 import smtplib
@@ -13,25 +13,25 @@ from commerce.mail import mime
 from commerce.mail.message import Message
 
 LONGEST_MAIL_S = 5 * settings.EMAIL_TIMEOUT_S
-"""On an open connection a mail waits for five answers or fewer: MAIL, RCPT, DATA, after the final dot, RSET."""
+"""On an open connection a mail waits for up to five replies: MAIL, RCPT, DATA, after the final dot, RSET."""
 
 
 class Meaning(Enum):
-    """What a failure says about the next try."""
+    """What a failure says about a retry."""
 
-    NEVER = "never"  # This mail will never be taken.
-    LATER = "later"  # This mail, or its recipient, is not taken now: a full mailbox, or greylisting.
-    SERVER = "server"  # It is about the server or the way there. Any other mail would have failed too.
+    NEVER = "never"  # This mail will never be accepted.
+    LATER = "later"  # This mail, or its recipient, is not accepted now: a full mailbox, or greylisting.
+    SERVER = "server"  # The server or the network failed. Any other mail would have failed too.
 
 
 class Unanswered(smtplib.SMTPServerDisconnected):
-    """The connection broke between the end of the mail and the answer: it may have been taken, or not (RFC 1047)."""
+    """The connection broke between the end of the mail and the reply: it may have been accepted (RFC 1047)."""
 
 
 def meaning_of(error: OSError) -> Meaning:
-    """What the failure says about the mail that met it.
+    """Classify a failure.
 
-    At RCPT and DATA the server knows the mail, and a 5xx is final unless it is about our login. At MAIL the server
+    At RCPT and DATA a reply is about this mail, and a 5xx is final unless it is about our login. At MAIL the server
     knows only the size and the sender, and all mails have the same sender.
     """
     code = code_of(error)
@@ -43,27 +43,27 @@ def meaning_of(error: OSError) -> Meaning:
 
 
 def code_of(error: OSError) -> int:
-    """The server's answer, 0 if there was none. Every mail has one recipient, so there is one answer."""
+    """The reply code, 0 without a reply. Every mail has one recipient, so there is only one."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next((code for code, _text in error.recipients.values()), 0)
     return int(getattr(error, "smtp_code", 0))
 
 
 def describe(error: OSError) -> str:
-    """The kind of failure and the server's code, without its text, which may quote the recipient."""
-    return f"{_WORDS.get(type(error), type(error).__name__)} {code_of(error) or ''}".strip()
+    """The kind of failure and the reply code. The server's text is left out: it may quote the recipient."""
+    return f"{_DESCRIPTIONS.get(type(error), type(error).__name__)} {code_of(error) or ''}".strip()
 
 
 ABOUT_THE_MAIL = (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
 
 ABOUT_THE_SERVER = {421, 454, 530, 534, 535, 538}
-"""It closes down (RFC 5321), or wants another login (RFC 4954)."""
+"""The server shuts down (RFC 5321), or refuses our login (RFC 4954)."""
 
-_TAKEN, _FORWARDED, _GO_ON, _CLOSING, _TOO_BIG = 250, 251, 354, 421, 552
+_ACCEPTED, _FORWARDED, _START_INPUT, _CLOSING, _TOO_BIG = 250, 251, 354, 421, 552
 
-_WORDS = {
+_DESCRIPTIONS = {
     Unanswered: "no answer after the mail was handed over",
-    ConnectionRefusedError: "nobody listens",
+    ConnectionRefusedError: "connection refused",
     TimeoutError: "no answer in time",
     smtplib.SMTPConnectError: "no service",
     smtplib.SMTPAuthenticationError: "login refused",
@@ -75,16 +75,16 @@ _WORDS = {
 
 
 class Client(smtplib.SMTP):
-    """Sends a mail in two round trips, and knows whether a connection broke before or after the mail was handed over.
+    """Sends a mail in two round trips, and tells a connection that broke before the handover from one after it.
 
     Plain smtplib takes four round trips. With a mail server on the same host a worker then reaches 44 % of a bare loop
-    instead of 51 % (medians of 6 rounds on a busy machine). The further away the server is, the more it costs.
+    instead of 51 % (medians of 6 rounds on a busy machine). A more distant server costs more.
     """
 
     _handed_over = False
 
     def send_one(self, sender: str, recipient: str, mail: bytes) -> None:
-        """As `sendmail`, but MAIL, RCPT and DATA go in one piece if the server takes that (PIPELINING, RFC 2920).
+        """Like `sendmail`, but sends MAIL, RCPT and DATA at once if the server allows it (PIPELINING, RFC 2920).
 
         Raises the same errors. After a refusal the caller resets the connection.
         """
@@ -97,17 +97,17 @@ class Client(smtplib.SMTP):
             f"MAIL FROM:{smtplib.quoteaddr(sender)}{size}", f"RCPT TO:{smtplib.quoteaddr(recipient)}", "DATA"
         )
         refusal = _refusal(sender, recipient, answers)
-        if refusal and answers[-1][0] == _GO_ON:  # the server waits for a mail to no one: end it
+        if refusal and answers[-1][0] == _START_INPUT:  # the server waits for a mail without recipients: end it
             self._ask(".")
         if refusal:
             raise refusal
-        self.send(_with_its_end(mail))
+        self.send(_dot_stuffed(mail))
         code, text = self.getreply()
-        if code != _TAKEN:
+        if code != _ACCEPTED:
             raise smtplib.SMTPDataError(code, text)
 
     def _ask(self, *commands: str) -> list[tuple[int, bytes]]:
-        """The answers to commands that are sent at once, none after a 421."""
+        """Send commands at once; returns the replies, none after a 421."""
         self.send("".join(f"{command}\r\n" for command in commands))
         answers: list[tuple[int, bytes]] = []
         while len(answers) < len(commands) and not (answers and answers[-1][0] == _CLOSING):
@@ -128,31 +128,31 @@ class Client(smtplib.SMTP):
 
 
 def _refusal(sender: str, recipient: str, answers: list[tuple[int, bytes]]) -> smtplib.SMTPException | None:
-    """The first no to MAIL, RCPT and DATA; the answers after it say nothing of their own."""
+    """The first refusal of MAIL, RCPT or DATA; the replies after it only follow from it."""
     mail, *others = answers
-    if mail[0] != _TAKEN:
+    if mail[0] != _ACCEPTED:
         return smtplib.SMTPSenderRefused(*mail, sender)
     rcpt, *others = others
-    if rcpt[0] not in (_TAKEN, _FORWARDED):
+    if rcpt[0] not in (_ACCEPTED, _FORWARDED):
         return smtplib.SMTPRecipientsRefused({recipient: rcpt})
     [data] = others
-    return None if data[0] == _GO_ON else smtplib.SMTPDataError(*data)
+    return None if data[0] == _START_INPUT else smtplib.SMTPDataError(*data)
 
 
-def _with_its_end(mail: bytes) -> bytes:
-    """Only the last dot stands alone in its line (RFC 5321, 4.5.2)."""
+def _dot_stuffed(mail: bytes) -> bytes:
+    """The mail with its end: only the last dot is alone in its line (RFC 5321, 4.5.2)."""
     lines = re.sub(rb"(?m)^\.", b"..", mail)
     return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Django's own, with our client, and with our writer for the mails of the queue."""
+    """Django's backend with our client, and with our serializer for queued mails."""
 
     connection_class = Client
 
     def _send(self, email_message: EmailMessage) -> bool:
         if not isinstance(email_message, Message):
-            return bool(super()._send(email_message))  # type: ignore[misc]  # the stubs leave it out
+            return bool(super()._send(email_message))  # type: ignore[misc]  # missing in the stubs
         client: Client = self.connection  # type: ignore[assignment]
         [recipient] = email_message.to
         client.send_one(mime.sender(email_message.from_email), recipient, mime.as_bytes(email_message))

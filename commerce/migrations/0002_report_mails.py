@@ -1,7 +1,7 @@
 """A mail may be about a day's report instead of an order.
 
-All of it is safe beside the code of the release before: that code writes mails without `report` and `attachment`. The
-columns of the reports' own mails get defaults, because the code of this release writes reports without them.
+This is safe beside the previous release: its code writes mails without `report` and `attachment`. The old mail columns
+of reports get defaults, because the code of this release writes reports without them.
 """
 
 import django.db.models.deletion
@@ -35,7 +35,7 @@ MAIL_STATES = [
 
 
 def add_unique_index(_apps, editor):
-    """The index of ONCE_PER_REPORT; on PostgreSQL without stopping a write."""
+    """The index of ONCE_PER_REPORT; on PostgreSQL without blocking writes."""
     gently = "CONCURRENTLY " if editor.connection.vendor == "postgresql" else ""
     editor.execute(
         f"CREATE UNIQUE INDEX {gently}{ONCE_PER_REPORT.name} ON commerce_notification (report_id, recipient) "

@@ -1,7 +1,7 @@
-"""What became of the mails about reports moves into rows of `Notification`, and the model forgets the old columns.
+"""Moves the state of report mails into rows of `Notification`, and removes the old columns from the model.
 
-The columns stay in the database for the code of the release before, and go with a later release. That code may still
-run: it finds nothing to send any more, and a worker of it that is sending now loses its claim.
+The columns stay in the database for the previous release, and are dropped by a later one. Its code may still run: it
+finds nothing to send, and if one of its workers is sending now, it loses its claim.
 """
 
 from datetime import timedelta
@@ -13,11 +13,11 @@ from django.utils import timezone
 UNCERTAIN = "it may have been sent"
 
 OLD_WORKERS_ARE_GONE = timedelta(minutes=30)
-"""The code of the release before gives up a mail whose kind it does not know. So a mail that is due waits this long."""
+"""The previous release gives up a mail of an unknown kind. So a due mail waits this long."""
 
 
 def write_rows(apps, editor):
-    """A row per report and recipient of today. The text of a sent mail was not kept: the new one is a link."""
+    """A row for each report and current recipient. The text of a sent mail was not stored: the new one is a link."""
     reports = apps.get_model("commerce", "DailyReport").objects.using(editor.connection.alias)
     for report in reports.exclude(mail_state="none").select_for_update().order_by("pk"):
         for number, recipient in enumerate(sorted(set(settings.REPORT_RECIPIENTS)), start=1):
@@ -33,7 +33,7 @@ def write_rows(apps, editor):
 
 
 def outcome(report):
-    """What the row says of a mail in this state."""
+    """The columns for a mail in this state."""
     why = report.mail_error.removeprefix(f"{UNCERTAIN}: ")
     if report.mail_state == "queued" and report.claims == 0:
         return {"status": "queued", "send_after": timezone.now() + OLD_WORKERS_ARE_GONE, "error": report.mail_error}
@@ -45,7 +45,7 @@ def outcome(report):
 
 
 def delete_rows(apps, editor):
-    """The code of the release before can neither send nor show them."""
+    """The previous release can neither send nor show these rows."""
     apps.get_model("commerce", "Notification").objects.using(editor.connection.alias).filter(kind="report").delete()
 
 

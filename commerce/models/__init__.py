@@ -1,4 +1,4 @@
-"""The rows that the shop keeps."""
+"""The shop's models."""
 
 from commerce.models.cart import Cart, CartItem, Obstacle
 from commerce.models.delivery_method import DeliveryMethod

@@ -1,4 +1,4 @@
-"""What a visitor has put aside. A cart reserves nothing: stock is taken when the order is placed."""
+"""Carts. A cart reserves nothing: placing the order takes the stock."""
 
 from typing import ClassVar
 
@@ -14,19 +14,19 @@ class Obstacle(models.TextChoices):
     """Why a line of a cart cannot be ordered as it is."""
 
     NONE = "", "none"
-    NOT_SOLD = "not_sold", "the shop does not sell it any more"
-    SOLD_OUT = "sold_out", "nothing is left"
-    TOO_FEW = "too_few", "fewer are left than wanted"
+    NOT_SOLD = "not_sold", "no longer sold"
+    SOLD_OUT = "sold_out", "sold out"
+    TOO_FEW = "too_few", "fewer left than wanted"
 
 
 class Cart(models.Model):
-    """What one visitor has put aside: a customer's own, or an anonymous one whose id the session knows."""
+    """The cart of a customer, or an anonymous one whose id is in the session."""
 
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+", db_index=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True, help_text="The last time somebody put in or took out something.")
+    changed_at = models.DateTimeField(auto_now=True, help_text="The last time its content changed.")
 
     class Meta:
         constraints: ClassVar = [
@@ -35,7 +35,7 @@ class Cart(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # cleanup_old_carts: the oldest first, and on from where the last batch ended.
+            # cleanup_old_carts: the oldest first, batch after batch.
             models.Index(fields=["changed_at", "id"], name="cart_by_age"),
         ]
 
@@ -44,7 +44,7 @@ class Cart(models.Model):
 
 
 class CartItem(models.Model):
-    """So many of one product."""
+    """A product and its quantity."""
 
     cart = models.ForeignKey(Cart, models.CASCADE, related_name="items")
     product = models.ForeignKey(Product, models.CASCADE, related_name="+")
@@ -62,12 +62,12 @@ class CartItem(models.Model):
 
     @property
     def total(self) -> Money:
-        """At the catalogue's price of now."""
+        """At the catalogue's current price."""
         return self.product.price * self.quantity
 
     @property
     def obstacle(self) -> Obstacle:
-        """What is in the way of ordering this line, by the stock of now."""
+        """Why this line cannot be ordered, by the current stock."""
         if not self.product.for_sale:
             return Obstacle.NOT_SOLD
         if not self.product.stock:

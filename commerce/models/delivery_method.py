@@ -1,4 +1,4 @@
-"""How goods reach the customer."""
+"""Delivery methods."""
 
 from typing import ClassVar
 
@@ -11,8 +11,8 @@ from commerce.models.named import Named
 
 
 class DeliveryMethod(Named):
-    """One way, at one price for a whole order. It may be renamed, switched off or deleted at any time: an order keeps
-    the name and price it was placed with.
+    """One price for a whole order. It may be renamed, switched off or deleted at any time: an order keeps the name and
+    price it was placed with.
     """
 
     price_minor = models.BigIntegerField("price in minor units", help_text="0: free.")
@@ -21,7 +21,7 @@ class DeliveryMethod(Named):
     )
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(
-        default=1, help_text="The lowest stands first at the checkout, and is chosen unless the customer chooses."
+        default=1, help_text="The lowest is the first at the checkout, and the default."
     )
 
     class Meta:
@@ -30,11 +30,11 @@ class DeliveryMethod(Named):
             models.CheckConstraint(
                 condition=Q(price_minor__gte=0, price_minor__lte=LARGEST_MINOR),
                 name="delivery_method_price_is_an_amount",
-                violation_error_message="The price is 0 or more, and no amount is that large.",
+                violation_error_message="The price is negative or too large.",
             ),
         ]
 
     @property
     def price(self) -> Money:
-        """What it costs, whatever is in the order."""
+        """The price, the same for every order."""
         return Money(self.price_minor, self.currency)

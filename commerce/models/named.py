@@ -1,11 +1,11 @@
-"""What customers read by name, in either of the shop's languages."""
+"""Models whose name customers read, in one of the shop's languages."""
 
 from django.db import models
 from django.utils.translation import get_language
 
 
 class Named(models.Model):
-    """English must be there; where there is no Russian, Russian readers see the English."""
+    """English is required. Without a Russian name, Russian readers see the English one."""
 
     name = models.CharField("name in English", max_length=100)
     name_ru = models.CharField("name in Russian", max_length=100, blank=True, default="", db_default="")

@@ -1,4 +1,4 @@
-"""A mail that must go out."""
+"""The queue of mails: one row per mail."""
 
 from typing import ClassVar
 
@@ -11,19 +11,19 @@ from commerce.models.report import DailyReport
 from config.due.queue import DueRow
 
 UNCERTAIN_PREFIX = "it may have been sent"
-"""The error of a mail begins with this if it was given up because no one knows whether it arrived."""
+"""The error of an uncertain mail begins with this: it was given up, and it may have arrived."""
 
 
 class Notification(DueRow):
     """One mail to one recipient, about one occasion of an order or about one day's report.
 
-    It is written in the transaction that gave the reason for it. Everything in it is frozen then, Message-ID and date
-    included, so a mail that has to be sent again is the same mail. A crash between the mail server's "accepted" and our
-    "sent" leaves it *uncertain*; what happens then depends on the kind.
+    It is written in the transaction of its reason. Its content is frozen then, Message-ID and date included, so a mail
+    that is sent again is the same mail. A crash between the mail server's "accepted" and our "sent" leaves it
+    *uncertain*; the kind decides what happens then.
     """
 
     class Kind(models.TextChoices):
-        """What it says."""
+        """The reason for the mail."""
 
         ORDER_CONFIRMATION = "order_confirmation", "order confirmation"
         SELLER_NOTIFICATION = "seller_notification", "seller notification"
@@ -34,15 +34,15 @@ class Notification(DueRow):
 
         @property
         def held_if_uncertain(self) -> bool:
-            """Is it better not sent than sent twice?
+            """True if not sending is better than sending twice.
 
-            A person who has paid, or has to pack, must hear of it: a second copy costs a glance, silence costs a call.
+            A person who has paid, or who must pack, needs the mail: a second copy costs a glance, silence costs a call.
             A second reminder only annoys, and two mails about a day look like two sets of numbers.
             """
             return self in (Notification.Kind.REVIEW_REMINDER, Notification.Kind.REPORT)
 
     class Status(models.TextChoices):
-        """What became of it."""
+        """The state of a mail."""
 
         QUEUED = "queued", "queued"
         SENT = "sent", "sent"
@@ -52,25 +52,25 @@ class Notification(DueRow):
     report = models.ForeignKey(
         DailyReport, models.PROTECT, related_name="notifications", null=True, blank=True, db_index=False
     )
-    """Without an index of its own: `notification_once_per_report` begins with it."""
+    """Has no index of its own: `notification_once_per_report` begins with this column."""
     kind = models.CharField(max_length=32, choices=Kind.choices)
     occasion = models.CharField(
-        max_length=32, default="", db_default="", blank=True, help_text="For kinds of which an order may have several."
+        max_length=32, default="", db_default="", blank=True, help_text="For kinds that an order may have several of."
     )
     recipient = models.EmailField()
     recipient_name = models.CharField(max_length=100, blank=True)
     subject = models.CharField(max_length=200)
     text = models.TextField()
-    html = models.TextField(blank=True, help_text="The same for readers that show more than text.")
+    html = models.TextField(blank=True, help_text="The same text as HTML.")
     attachment = models.TextField(default="", db_default="", blank=True, help_text="A report's numbers as CSV.")
     message_id = models.CharField(max_length=100, unique=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    error = models.CharField(max_length=200, blank=True, help_text="What the mail server said last.")
+    error = models.CharField(max_length=200, blank=True, help_text="The last error.")
     queued_at = models.DateTimeField(auto_now_add=True)
     send_after = models.DateTimeField(null=True, blank=True, help_text="The due column.")
     sending_since = models.DateTimeField(null=True, blank=True, editable=False)
-    """Written before the mail server is spoken to, for kinds that are held if uncertain; cleared by the outcome. A
-    claim that finds it set knows that the last worker did not come back from there."""
+    """For kinds that are held if uncertain: written before the mail is handed to the server, cleared by the outcome. If
+    a claim finds it set, the last worker died while sending."""
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -94,7 +94,7 @@ class Notification(DueRow):
         indexes: ClassVar = [
             # send_pending_emails
             models.Index(fields=["send_after"], condition=Q(send_after__isnull=False), name="notification_due"),
-            # The admin: those that were given up, and those of one recipient.
+            # The admin: mails that were given up, and mails of one recipient.
             models.Index(fields=["-id"], condition=Q(status="given_up"), name="notification_given_up"),
             models.Index(Upper("recipient"), name="notification_by_recipient"),
         ]
@@ -104,15 +104,15 @@ class Notification(DueRow):
 
     @property
     def title(self) -> str:
-        """How a person names it: its kind, or the day of its report."""
+        """The kind, or the day of the report."""
         return str(self.report) if self.report else self.get_kind_display()
 
     @property
     def is_uncertain(self) -> bool:
-        """It may have arrived: sent again, it may arrive twice."""
+        """True if it may have arrived. Sent again, it may arrive twice."""
         return self.error.startswith(UNCERTAIN_PREFIX)
 
 
 def without_texts(mails: "models.QuerySet[Notification]") -> "models.QuerySet[Notification]":
-    """For lists: with the report that names a mail, and without what the mail says."""
+    """For lists: with the report of each mail, without the large text columns."""
     return mails.select_related("report").defer("text", "html", "attachment", "report__numbers")

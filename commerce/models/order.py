@@ -1,14 +1,13 @@
-"""An order, and the states it goes through.
+"""An order and its states.
 
     awaiting_payment ───▶ paid ───▶ delivered
         │                  ▲ │           │
-        │       late money │ ▼           ▼
+        │     late payment │ ▼           ▼
         ▼                  │ refunded ◀──┘
     canceled · expired ────┘
 
-It holds its stock while it awaits payment, and for good once it is paid. Only when all of its money has gone back is a
-paid order undone; its goods are on the shelf again then, unless they were delivered. Late money is taken where the
-stock is still there.
+An order holds its stock while it awaits payment, and keeps it once it is paid. A full refund ends a paid order; its
+stock is returned then, unless the goods were delivered. A late payment is accepted if the stock is still there.
 """
 
 import secrets
@@ -29,7 +28,7 @@ from config.due.queue import DueRow
 
 
 class OrderStatus(models.TextChoices):
-    """Where an order is."""
+    """The state of an order."""
 
     AWAITING_PAYMENT = "awaiting_payment", _("awaiting payment")
     PAID = "paid", _("paid")
@@ -41,7 +40,7 @@ class OrderStatus(models.TextChoices):
 
 ORDER_ARROWS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.AWAITING_PAYMENT: frozenset({OrderStatus.PAID, OrderStatus.CANCELED, OrderStatus.EXPIRED}),
-    # Late money, where the stock is still there.
+    # A late payment, if the stock is still there.
     OrderStatus.CANCELED: frozenset({OrderStatus.PAID}),
     OrderStatus.EXPIRED: frozenset({OrderStatus.PAID}),
     OrderStatus.PAID: frozenset({OrderStatus.DELIVERED, OrderStatus.REFUNDED}),
@@ -50,23 +49,23 @@ ORDER_ARROWS: dict[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 WITH_MONEY = frozenset({OrderStatus.PAID, OrderStatus.DELIVERED})
-"""States of an order whose money the shop has, at least a part of it."""
+"""States in which the shop has the order's money, or a part of it."""
 
 WAS_PAID = WITH_MONEY | {OrderStatus.REFUNDED}
-"""States of an order that was paid, and knows with what, whatever became of the money."""
+"""States of an order that was paid, refunded or not; `paid_with` is set."""
 
 
 class ForbiddenArrow(ValueError):
-    """An order does not go from one of these states to the other."""
+    """ORDER_ARROWS has no such transition."""
 
 
 def new_public_id() -> str:
-    """128 random bits: whoever knows the id may see the order, so nobody may guess it."""
+    """128 random bits: the id gives access to the order's page, so it must not be guessable."""
     return secrets.token_urlsafe(16)
 
 
 class Order(DueRow):
-    """What a customer ordered. It holds its stock from the moment it is placed until it is cancelled or expires."""
+    """One order of a customer. It holds its stock from when it is placed until it is cancelled or expires."""
 
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     customer = models.ForeignKey(
@@ -81,7 +80,7 @@ class Order(DueRow):
     language = models.CharField(max_length=8, default="en")
     status = models.CharField(max_length=20, choices=OrderStatus.choices, default=OrderStatus.AWAITING_PAYMENT)
     delivery_name = models.CharField(
-        "delivery", max_length=100, blank=True, default="", db_default="", help_text="Empty: nothing was to be chosen."
+        "delivery", max_length=100, blank=True, default="", db_default="", help_text="Empty: there was no choice."
     )
     delivery_price_minor = models.BigIntegerField("delivery price in minor units", default=0, db_default=0)
     total_minor = models.BigIntegerField("total in minor units", help_text="Goods and delivery.")
@@ -89,17 +88,21 @@ class Order(DueRow):
     paid_with = models.OneToOneField(Payment, models.PROTECT, null=True, blank=True, related_name="+")
     attention_note = models.CharField(max_length=200, blank=True, help_text="Why a person must look at this order.")
     placed_at = models.DateTimeField(db_default=Now(), editable=False)
-    pay_before = models.DateTimeField(help_text="The deadline the customer was told.")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when to let it expire.")
+    pay_before = models.DateTimeField(help_text="The deadline that the customer sees.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when it expires.")
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was paid, cancelled or expired.")
-    delivered_at = models.DateTimeField(null=True, blank=True, help_text="When somebody marked it so.")
+    delivered_at = models.DateTimeField(null=True, blank=True, help_text="When it was marked delivered.")
     reviews_asked_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the customer was asked for reviews, or nothing was found to ask about."
+        null=True, blank=True, help_text="When the customer was asked for reviews, or there was nothing to review."
     )
     refunded_minor = models.BigIntegerField(
-        "refunded in minor units", default=0, db_default=0, editable=False, help_text="What has gone back of its money."
+        "refunded in minor units",
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="The refunded amount.",
     )
-    refunded_at = models.DateTimeField(null=True, blank=True, help_text="When all of its money had gone back.")
+    refunded_at = models.DateTimeField(null=True, blank=True, help_text="When all of its money was refunded.")
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -134,13 +137,13 @@ class Order(DueRow):
             # generate_daily_report, which counts by both
             models.Index(fields=["placed_at"], name="order_placed"),
             models.Index(fields=["ended_at"], name="order_ended"),
-            # request_reviews: the longest delivered first, and on from where the last batch ended.
+            # request_reviews: the earliest delivered first, batch after batch.
             models.Index(
                 fields=["delivered_at", "id"],
                 condition=Q(delivered_at__isnull=False, reviews_asked_at__isnull=True),
                 name="order_unasked",
             ),
-            # The admin: those that a person must look at, and those of one customer.
+            # The admin: orders that need a person, and orders of one customer.
             models.Index(fields=["-id"], condition=~Q(attention_note=""), name="order_needs_a_person"),
             models.Index(Upper("email"), name="order_by_email"),
         ]
@@ -150,57 +153,57 @@ class Order(DueRow):
 
     @property
     def total(self) -> Money:
-        """What the customer has to pay, delivery included."""
+        """The amount to pay, delivery included."""
         return Money(self.total_minor, self.currency)
 
     @property
     def delivery_price(self) -> Money:
-        """What of it is for the delivery."""
+        """The part of the total for the delivery."""
         return Money(self.delivery_price_minor, self.currency)
 
     @property
     def refunded(self) -> Money | None:
-        """What has gone back of the payment it was paid with; None: nothing."""
+        """The refunded part of the payment it was paid with; None: nothing."""
         return Money(self.refunded_minor, self.currency) if self.refunded_minor else None
 
     @property
     def awaits_payment(self) -> bool:
-        """Has it not come to an end?"""
+        """True until it is paid, cancelled or expired."""
         return self.status == OrderStatus.AWAITING_PAYMENT
 
     @property
     def is_paid(self) -> bool:
-        """Has the shop the money, wherever the goods are?"""
+        """True while the shop has the money, delivered or not."""
         return self.status in WITH_MONEY
 
     @property
     def was_paid(self) -> bool:
-        """Has it ever been paid, whatever became of the money?"""
+        """True once it was paid, even if the money was refunded since."""
         return self.status in WAS_PAID
 
     def end(self, status: OrderStatus, now: datetime) -> None:
-        """It need not wait any more, in memory. Raises ForbiddenArrow if there is no arrow."""
-        self._follow(status)
+        """End the wait for payment, in memory. Raises ForbiddenArrow."""
+        self._change_status(status)
         self.ended_at, self.expires_at, self.claims = now, None, 0
 
     def deliver(self, now: datetime) -> None:
-        """The goods have reached the customer, in memory. Raises ForbiddenArrow unless it is paid."""
-        self._follow(OrderStatus.DELIVERED)
+        """Mark delivered, in memory. Raises ForbiddenArrow unless it is paid."""
+        self._change_status(OrderStatus.DELIVERED)
         self.delivered_at = now
 
     def refund(self, now: datetime) -> None:
-        """All of its money has gone back, in memory. Raises ForbiddenArrow unless it is paid."""
-        self._follow(OrderStatus.REFUNDED)
+        """Mark fully refunded, in memory. Raises ForbiddenArrow unless it is paid."""
+        self._change_status(OrderStatus.REFUNDED)
         self.refunded_at = now
 
-    def _follow(self, status: OrderStatus) -> None:
+    def _change_status(self, status: OrderStatus) -> None:
         if status not in ORDER_ARROWS[OrderStatus(self.status)]:
             raise ForbiddenArrow(f"an order does not go from {self.status} to {status}")
         self.status = status
 
 
 class OrderLine(models.Model):
-    """So many of one product, at the name and price of that moment."""
+    """A product and its quantity, at the name and price when the order was placed."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, models.PROTECT, related_name="+")
@@ -217,7 +220,7 @@ class OrderLine(models.Model):
 
     @property
     def price(self) -> Money:
-        """Of one."""
+        """For one piece."""
         return Money(self.price_minor, self.currency)
 
     @property

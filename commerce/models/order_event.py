@@ -1,4 +1,4 @@
-"""What happened to an order and is written nowhere else."""
+"""Events of an order that no other row records."""
 
 from typing import ClassVar
 
@@ -9,27 +9,27 @@ from commerce.models.order import Order
 
 
 class OrderEvent(models.Model):
-    """One line of an order's history that no other row tells.
+    """One line of an order's history.
 
-    When it was placed and ended stands in the order, what became of money in the payment's events, what was sent in the
-    notifications. `commerce.timeline` puts all of it together.
+    The order itself says when it was placed and ended, the payment's events what happened to the money, the
+    notifications what was sent. `commerce.timeline` merges all of them.
     """
 
     class Kind(models.TextChoices):
-        """What it was."""
+        """The kind of event."""
 
         CANCEL_ASKED = "cancel_asked", "the customer wanted to cancel"
-        CANCELED = "canceled", "it had been cancelled before the money came"
-        EXPIRED = "expired", "it had expired before the money came"
+        CANCELED = "canceled", "cancelled before the payment came"
+        EXPIRED = "expired", "expired before the payment came"
         DELIVERED = "delivered", "marked delivered"
         ATTENTION = "attention", "a person must look"
         LOOKED_AT = "looked_at", "a person has looked"
-        MONEY_NOT_TAKEN = "money_not_taken", "money came that was not waited for, and is given back"
-        DECIDED = "decided", "somebody has decided about money"
+        MONEY_NOT_TAKEN = "money_not_taken", "a payment that is not accepted, and is refunded"
+        DECIDED = "decided", "a person has decided about a late payment"
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="events")
     kind = models.CharField(max_length=16, choices=Kind.choices)
-    by = models.CharField(max_length=150, blank=True, help_text="Who did it, if it was somebody of the shop.")
+    by = models.CharField(max_length=150, blank=True, help_text="The user, if staff did it.")
     note = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -1,4 +1,4 @@
-"""What the shop sells."""
+"""Products."""
 
 from typing import Any, ClassVar
 
@@ -13,14 +13,14 @@ from commerce.models.seller import Seller
 from commerce.search import fold
 
 FOR_SALE = Q(active=True, seller__active=True)
-"""Products that can be bought, as far as stock lasts."""
+"""Products that can be ordered while stock lasts."""
 
 
 class Product(Named):
-    """One thing to buy. `stock` is what can still be ordered: a placed order has taken its share already."""
+    """One product. `stock` is what can still be ordered: a placed order has taken its share already."""
 
     TEXTS: ClassVar = ("name", "name_ru", "description", "description_ru")
-    """What customers search."""
+    """The columns that customers search."""
 
     slug = models.SlugField(unique=True)
     description = models.TextField("description in English", blank=True)
@@ -41,7 +41,7 @@ class Product(Named):
         ]
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Keep `search_text` in step with the texts; an update in bulk would not."""
+        """Keeps `search_text` in step with the texts; a bulk update would not."""
         self.search_text = fold(*(getattr(self, name) for name in self.TEXTS))
         fields = options.get("update_fields")
         if fields is not None and not set(self.TEXTS).isdisjoint(fields):
@@ -49,7 +49,7 @@ class Product(Named):
         super().save(*args, **options)
 
     def get_absolute_url(self) -> str:
-        """Its page; Django's admin links to it."""
+        """The product's page; Django's admin links to it."""
         return reverse("product", args=[self.slug])
 
     @property
@@ -59,10 +59,10 @@ class Product(Named):
 
     @property
     def price(self) -> Money:
-        """What one of it costs."""
+        """For one piece."""
         return Money(self.price_minor, self.currency)
 
     @property
     def for_sale(self) -> bool:
-        """The same as FOR_SALE, for one of them."""
+        """FOR_SALE, for one product in memory."""
         return self.active and self.seller.active

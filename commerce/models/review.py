@@ -1,11 +1,11 @@
-"""What a customer says about a product, and whether the shop shows it.
+"""Reviews of products, and their moderation.
 
     waiting ───▶ published ◀──▶ rejected
        ▲                           │
        └───────────────────────────┘
-         the customer wrote it anew
+         the customer rewrote it
 
-Only a published one is shown and counted, and only the customer of a delivered order writes one.
+Only a published review is shown and counted. Only the customer of a delivered order can write one.
 """
 
 from datetime import datetime
@@ -23,13 +23,13 @@ WORST, BEST = 1, 5
 
 
 class Review(models.Model):
-    """One customer about one product of one order.
+    """The review of one product of one order.
 
-    `changed_at` says which text it is: a moderator decides about the one that was on the screen, and about no other.
+    `changed_at` identifies the text: a moderator's decision applies only to the text that was on the screen.
     """
 
     class Status(models.TextChoices):
-        """Where it is."""
+        """The state of a review."""
 
         WAITING = "waiting", "waiting"
         PUBLISHED = "published", "published"
@@ -40,12 +40,12 @@ class Review(models.Model):
     product = models.ForeignKey(Product, models.PROTECT, related_name="reviews", db_index=False)
     rating = models.PositiveSmallIntegerField(validators=[MinValueValidator(WORST), MaxValueValidator(BEST)])
     text = models.TextField(blank=True)
-    name = models.CharField(max_length=100, help_text="As the customer wants to be called.")
+    name = models.CharField(max_length=100, help_text="The name to show.")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    changed_at = models.DateTimeField(help_text="When the customer wrote it, for the last time.")
+    changed_at = models.DateTimeField(help_text="When the customer last wrote it.")
     moderated_at = models.DateTimeField(null=True, blank=True)
-    moderated_by = models.CharField(max_length=150, blank=True, help_text="Who of the shop decided.")
+    moderated_by = models.CharField(max_length=150, blank=True, help_text="The user who decided.")
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -59,7 +59,7 @@ class Review(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # A product's page: the average out of the index alone, and the last ones in its order.
+            # A product's page: the average from the index alone, and the latest reviews in its order.
             models.Index(fields=["product", "status", "id", "rating"], name="review_of_product"),
         ]
 
@@ -68,14 +68,14 @@ class Review(models.Model):
 
     @property
     def is_published(self) -> bool:
-        """Does everybody see it, and may nobody change it any more?"""
+        """True if it is shown; the customer can no longer change it."""
         return self.status == self.Status.PUBLISHED
 
     def write(self, rating: int, text: str, name: str, now: datetime) -> None:
-        """What the customer says, in memory; it waits for a moderator, whatever was decided about an earlier text."""
+        """Set the text, in memory. It waits for a moderator, even if an earlier text was decided on."""
         self.rating, self.text, self.name, self.changed_at = rating, text, name, now
         self.status, self.moderated_at, self.moderated_by = self.Status.WAITING, None, ""
 
     def moderate(self, status: Status, by: str, now: datetime) -> None:
-        """What the shop decided, in memory."""
+        """Set the moderator's decision, in memory."""
         self.status, self.moderated_at, self.moderated_by = status, now, by

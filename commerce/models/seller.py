@@ -1,4 +1,4 @@
-"""Who sells in the shop."""
+"""Sellers."""
 
 from typing import ClassVar
 
@@ -7,10 +7,10 @@ from django.db import models
 
 
 class Seller(models.Model):
-    """Owns goods, and is told by mail what to pack. Goods of a seller who is not active are not for sale.
+    """Owns products, and gets a mail about what to pack. Products of an inactive seller are not for sale.
 
-    The address is unique, because there is one mail per order and recipient: two sellers behind one address would have
-    to share it, and one of them would not hear of the order.
+    The address is unique, because there is one mail per order and recipient: with one address for two sellers, one of
+    them would get no mail.
     """
 
     name = models.CharField(max_length=100)

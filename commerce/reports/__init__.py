@@ -1,1 +1,1 @@
-"""Daily reports: counted once for each closed day, shown as a page, as CSV and in a mail."""
+"""Daily reports: counted once for each closed day, and served as a page, as CSV and by mail."""

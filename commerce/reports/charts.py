@@ -1,8 +1,8 @@
-"""Charts as SVG, drawn here: a page with one needs no script, and it prints.
+"""Draws charts as SVG: the pages need no script, and can be printed.
 
-Sizes are percentages across and pixels down, without a viewBox: a chart is as wide as its place, and its letters stay
-as large as those around it. Colours are classes of reports.css, for light, dark and paper. Each chart has a title and a
-description for those who cannot see it, and stands beside a table with the same numbers.
+Widths are percentages and heights are pixels, without a viewBox: a chart fills its container, and its text keeps the
+size of the page's text. Colours are classes of reports.css, for light, dark and paper. Each chart has a title and a
+description for screen readers, and a table with the same numbers beside it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 TOP, BOTTOM = 14, 22
-"""Pixels above the highest bar, and below the lowest, where the labels are."""
+"""Pixels above the highest bar, and below the bars for the labels."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Part:
 
 
 def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: int = 200, every: int = 1) -> SafeString:
-    """Upright bars, side by side for several series; every so many labels are written below."""
+    """Vertical bars, side by side for several series, with every n-th label below."""
     ceiling = nice_ceiling(max((value for one in series for value in one.values), default=0))
     base, room = height - BOTTOM, height - BOTTOM - TOP
     drawn = [
@@ -44,24 +44,27 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: in
         if value
     ]
     return _svg(
-        title, _spoken(labels, series), height, [*_grid(ceiling, base, room), *drawn, *_below(labels, every, height)]
+        title,
+        _description(labels, series),
+        height,
+        [*_grid(ceiling, base, room), *drawn, *_below(labels, every, height)],
     )
 
 
 def stacked(title: str, parts: Sequence[Part], height: int = 28) -> SafeString:
-    """One bar from left to right, in parts; nothing but its ground if there are none."""
+    """One horizontal bar in parts; only its background if all are 0."""
     total, left, drawn = sum(part.value for part in parts), 0.0, []
     for part in parts:
         if part.value:
             width = part.value / total * 100
             drawn.append(_rect(part.css, left, 0, width, height, f"{part.name}: {part.value}"))
             left += width
-    spoken = ", ".join(f"{part.name}: {part.value}" for part in parts)
-    return _svg(title, spoken, height, drawn, "chart whole")
+    description = ", ".join(f"{part.name}: {part.value}" for part in parts)
+    return _svg(title, description, height, drawn, "chart whole")
 
 
 def nice_ceiling(highest: float) -> float:
-    """The least of 1, 2, 4, 6, 10, 20, 40, … that is not below it: halves of it are whole numbers where they can be.
+    """The least of 1, 2, 4, 6, 10, 20, 40, … that is not below it: half of it is a whole number, except for 1.
 
     >>> [nice_ceiling(n) for n in (0, 1, 3, 7, 11, 45, 999)]
     [1, 1, 4, 10, 20, 60, 1000]
@@ -93,7 +96,7 @@ def _rect(css: str, x: float, y: float, width: float, height: float, hint: str) 
 
 
 def _grid(ceiling: float, base: int, room: int) -> list[SafeString]:
-    """Lines at the top, the middle and the bottom, with their values; a middle that is no whole number has none."""
+    """Lines at the top, the middle and the bottom, labelled with whole numbers only."""
     lines = []
     for value in (0.0, ceiling / 2, ceiling):
         y = f"{base - value / ceiling * room + 0.5:.1f}"
@@ -111,8 +114,8 @@ def _below(labels: Sequence[str], every: int, height: int) -> list[SafeString]:
     ]
 
 
-def _spoken(labels: Sequence[str], series: Sequence[Series]) -> str:
-    """For each series its sum and its highest bar; the table says the rest."""
+def _description(labels: Sequence[str], series: Sequence[Series]) -> str:
+    """The sum and the highest bar of each series; the table has all values."""
     sentences = []
     for one in series:
         highest = max(one.values, default=0)
@@ -122,7 +125,7 @@ def _spoken(labels: Sequence[str], series: Sequence[Series]) -> str:
 
 
 def _svg(title: str, description: str, height: int, drawn: Sequence[SafeString], css: str = "chart") -> SafeString:
-    """`role=img` and a label: screen readers take it as one picture."""
+    """`role=img` and a label: screen readers treat it as one picture."""
     label = f"{title}. {description}" if description else title
     return format_html(
         '<svg class="{}" role="img" aria-label="{}" width="100%" height="{}" focusable="false">{}</svg>',

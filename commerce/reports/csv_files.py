@@ -1,7 +1,6 @@
-"""Reports as CSV, for whoever goes on counting in a spreadsheet.
+"""Reports as CSV, for spreadsheets.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe in front: names of products are text, whoever
-wrote them.
+A cell that a spreadsheet would run as a formula gets an apostrophe in front: product names are untrusted text.
 """
 
 import csv
@@ -9,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from commerce.models import DailyReport
-from commerce.reports.numbers import Numbers, Returned
+from commerce.models.report_numbers import Numbers, Returned
 
 Cell = str | int | float | None
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = ("day", "placed", "paid of these", "cancelled", "expired", "still open", "conversion", "orders paid")
 SUMS = ("revenue", "delivery in it")
 MORE = ("late orders taken", "late orders waiting", "late orders given back", "refunds",
@@ -21,7 +20,7 @@ MORE = ("late orders taken", "late orders waiting", "late orders given back", "r
 
 
 def of_day(report: DailyReport) -> str:
-    """One day: a line for each number, so that products and outcomes fit too."""
+    """One day: a row for each number, so that products and outcomes fit too."""
     numbers = report.figures
     return _csv(
         [
@@ -47,7 +46,7 @@ def of_day(report: DailyReport) -> str:
 
 
 def of_days(reports: Iterable[DailyReport]) -> str:
-    """One line for each day; columns of revenue, and of the delivery in it, for each currency that occurs."""
+    """One row for each day; columns of revenue, and of the delivery in it, for each currency that occurs."""
     rows = [(report, report.figures) for report in reports]
     currencies = sorted({taken.currency for _, numbers in rows for taken in numbers.revenue})
     header = (*COLUMNS, *(f"{noun} {currency}" for noun in SUMS for currency in currencies), *MORE)
@@ -78,10 +77,10 @@ def _sum(returned: Returned) -> tuple[Cell, ...]:
 
 def _csv(rows: Iterable[Sequence[Cell]]) -> str:
     file = StringIO()
-    csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
+    csv.writer(file).writerows([_escaped(cell) for cell in row] for row in rows)
     return file.getvalue()
 
 
-def _harmless(cell: Cell) -> Cell:
-    """Leading blanks do not help: some spreadsheets skip them."""
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(FORMULA) else cell
+def _escaped(cell: Cell) -> Cell:
+    """Leading blanks are ignored: some spreadsheets skip them."""
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(FORMULA_STARTS) else cell

@@ -1,4 +1,4 @@
-"""What the page and the mail of a report show: words for the numbers, in the reader's language."""
+"""Template values for the page and the mail of a report, in the reader's language."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from django.utils.translation import pgettext
 from billing.models import AskedBy
 from commerce.models import DailyReport, Notification
 from commerce.models.notification import without_texts
+from commerce.models.report_numbers import Numbers
 from commerce.reports import charts
 from commerce.reports.charts import Part, Series
-from commerce.reports.numbers import Numbers
 from config.formats.durations import localized
 
 
 @dataclass(frozen=True)
 class Share:
-    """One line of a list of parts: a number, and how much of the whole it is, in percent."""
+    """One part of a whole: its number, and its share in percent."""
 
     name: str
     css: str
@@ -28,7 +28,7 @@ class Share:
 
 
 def page(report: DailyReport) -> dict[str, Any]:
-    """Everything that the templates need, charts apart."""
+    """Everything that the templates need, except the charts."""
     numbers = report.figures
     return {
         "report": report,
@@ -49,8 +49,8 @@ def day_charts(numbers: Numbers) -> dict[str, Any]:
     labels = [hour.label for hour in numbers.hours]
     return {
         "hours_chart": charts.bars(_("Orders by hour"), labels, [placed, paid], every=3),
-        "outcomes_chart": charts.stacked(_("What became of the orders placed"), outcomes(numbers)),
-        "found_by_chart": charts.stacked(_("Who found out that an order was paid"), found_by(numbers)),
+        "outcomes_chart": charts.stacked(_("Outcome of the orders placed"), outcomes(numbers)),
+        "found_by_chart": charts.stacked(_("How we learned that an order was paid"), found_by(numbers)),
         "mails_chart": charts.stacked(_("Mails to customers"), mails(numbers)),
     }
 
@@ -65,7 +65,7 @@ def days_chart(reports: list[DailyReport]) -> str:
 
 
 def outcomes(numbers: Numbers) -> list[Part]:
-    """What became of the orders placed that day."""
+    """The outcome of the orders placed that day."""
     return [
         Part(pgettext("orders", "paid"), "c1", numbers.placed_paid),
         Part(pgettext("orders", "cancelled"), "c3", numbers.placed_canceled),
@@ -75,14 +75,14 @@ def outcomes(numbers: Numbers) -> list[Part]:
 
 
 def found_by(numbers: Numbers) -> list[Part]:
-    """The three ways always, the others where there were any."""
+    """Orders by what asked for the check that found them paid: three ways always, the others if not 0."""
     words = {
         AskedBy.CALLBACK: _("the provider's callback"),
-        AskedBy.SCHEDULE: _("our own asking"),
+        AskedBy.SCHEDULE: _("our scheduled check"),
         AskedBy.RETURN: _("the customer's return"),
         AskedBy.OPERATOR: _("an operator"),
         AskedBy.CHECKOUT: _("the checkout"),
-        AskedBy.CUSTOMER: _("the customer, who cancelled"),
+        AskedBy.CUSTOMER: _("the customer's cancellation"),
         AskedBy.RECONCILIATION: _("the nightly comparison with the provider"),
     }
     always = (AskedBy.CALLBACK, AskedBy.SCHEDULE, AskedBy.RETURN)
@@ -95,7 +95,7 @@ def found_by(numbers: Numbers) -> list[Part]:
 
 
 def mails(numbers: Numbers) -> list[Part]:
-    """What became of the mails that were written that day."""
+    """The state of the mails written that day."""
     return [
         Part(pgettext("mails", "sent"), "c1", numbers.mails_sent),
         Part(pgettext("mails", "given up"), "c3", numbers.mails_given_up),
@@ -104,7 +104,7 @@ def mails(numbers: Numbers) -> list[Part]:
 
 
 def mails_to_managers(report: DailyReport) -> str:
-    """What became of the mails about it, like "sent", or "sent (2), given up (1)" where they differ."""
+    """The state of the mails about a report: "sent", or "sent (2), given up (1)" if they differ."""
     words = Counter(_mail_word(mail) for mail in without_texts(report.notifications.all()))
     if len(words) > 1:
         return ", ".join(f"{word} ({number})" for word, number in sorted(words.items()))

@@ -1,6 +1,6 @@
-"""Daily reports: one row for each closed day, counted by a handful of queries however many orders there were.
+"""Builds daily reports: one row for each closed day, counted by a constant number of queries.
 
-What every number means stands in `numbers`.
+`commerce.models.report_numbers` says what each number means.
 """
 
 import logging
@@ -33,43 +33,42 @@ from commerce.errors import CannotReport
 from commerce.mail.queue import queue_report
 from commerce.models import DailyReport, Notification, Order, OrderLine, OrderStatus
 from commerce.models.order import WAS_PAID
+from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
 from commerce.reports import days
-from commerce.reports.numbers import Hour, Numbers, Returned, Sold, Taken
 from config.due.queue import database_now
 from config.formats.dates import span
 
 log = logging.getLogger(__name__)
 
 BATCH = 50
-"""Days that one run builds; the next one goes on."""
+"""Days that one run builds; the next run continues."""
 
 TOP_PRODUCTS = 10
 
 MAILED_WITHIN = timedelta(days=3)
-"""A day that ended longer ago than this when its report was built is history, and is not mailed by itself."""
+"""A report of a day that ended longer ago is not mailed automatically."""
 
 
 def build(day: date) -> DailyReport:
-    """The report of a closed day: the one that is there, or a new one. Raises CannotReport for any other day."""
+    """The report of a closed day, built if it is missing. Raises CannotReport for any other day."""
     check_day(day, database_now())
     return DailyReport.objects.filter(day=day).first() or _write(day, _count(day))
 
 
 def rebuild(day: date) -> DailyReport:
-    """Count the day again and write the new numbers down; its mails stay. Raises CannotReport as `build`."""
+    """Count the day again and store the new numbers; its mails stay. Raises CannotReport like `build`."""
     check_day(day, database_now())
     numbers = _count(day)
-    news = {"numbers": numbers.to_json(), "built_at": database_now()}
-    if DailyReport.objects.filter(day=day).update(**news):
+    if DailyReport.objects.filter(day=day).update(numbers=numbers.to_json(), built_at=database_now()):
         log.info("report.rebuilt", extra={"day": day.isoformat()})
         return DailyReport.objects.get(day=day)
     return _write(day, numbers)
 
 
 def build_missing(now: datetime, limit: int = BATCH) -> int:
-    """Build up to `limit` missing reports, oldest first, each in a transaction of its own; returns how many.
+    """Build up to `limit` missing reports, oldest first, each in its own transaction; returns how many.
 
-    A day that cannot be counted holds up no other, and is tried again the next time.
+    A day that cannot be counted does not block the others, and is retried by the next run.
     """
     built = 0
     for day in missing_days(now):
@@ -84,8 +83,8 @@ def missing_days(now: datetime) -> list[date]:
     closed = closed_days(now)
     if not closed:
         return []
-    there = set(DailyReport.objects.filter(day__range=(closed[0], closed[-1])).values_list("day", flat=True))
-    return [day for day in closed if day not in there]
+    existing = set(DailyReport.objects.filter(day__range=(closed[0], closed[-1])).values_list("day", flat=True))
+    return [day for day in closed if day not in existing]
 
 
 def closed_days(now: datetime) -> list[date]:
@@ -95,7 +94,7 @@ def closed_days(now: datetime) -> list[date]:
 
 
 def check_day(day: date, now: datetime) -> None:
-    """Raises CannotReport, with a sentence for whoever asked, unless the day is over and the shop was there."""
+    """Raises CannotReport unless the day is over and not before the first order."""
     first, last = _first_day(), days.last_closed(now)
     if day > last:
         raise CannotReport(f"{day} is not over yet in {settings.TIME_ZONE}; the last day with a report is {last}.")
@@ -120,7 +119,7 @@ def _first_day() -> date | None:
 
 
 def _write(day: date, numbers: Numbers) -> DailyReport:
-    """The report and its mails. Two builders may meet here: the day is unique, the second gets the row of the first."""
+    """Write the report and its mails. The day is unique: of two concurrent builders the second gets the first's row."""
     now = database_now()
     with transaction.atomic():
         facts = {"numbers": numbers.to_json(), "built_at": now}
@@ -141,9 +140,9 @@ def _count(day: date) -> Numbers:
     paid = Order.objects.filter(status__in=WAS_PAID, ended_at__gte=start, ended_at__lt=end)
     refunds = Refund.objects.filter(status=RefundStatus.SUCCEEDED, ended_at__gte=start, ended_at__lt=end)
     with _snapshot():
-        outcome = _by(placed, "status")
+        outcome = _count_by(placed, "status")
         about_orders = Notification.objects.filter(order__isnull=False)
-        mails = _by(about_orders.filter(queued_at__gte=start, queued_at__lt=end), "status")
+        mails = _count_by(about_orders.filter(queued_at__gte=start, queued_at__lt=end), "status")
         return Numbers(
             hours=_hours(day, placed, paid),
             placed_paid=sum(outcome.pop(status, 0) for status in WAS_PAID),
@@ -153,13 +152,13 @@ def _count(day: date) -> Numbers:
             revenue=_taken(paid),
             delivery=_taken(paid.filter(delivery_price_minor__gt=0), "delivery_price_minor"),
             late_taken=_taken(paid.filter(_came_late())),
-            late_waiting=_taken(_given_up_with_money(start, end, refunds_minor=0)),
-            late_returned=_taken(_given_up_with_money(start, end, refunds_minor__gt=0)),
+            late_waiting=_taken(_with_late_payment(start, end, refunds_minor=0)),
+            late_returned=_taken(_with_late_payment(start, end, refunds_minor__gt=0)),
             refunds=_returned(refunds),
             refunds_of_orders=_returned(refunds.filter(_of_an_order())),
             refunds_of_other_money=_returned(refunds.filter(~_of_an_order())),
             products=_products(paid),
-            found_by={who or "schedule": number for who, number in _by(paid, "paid_with__found_by").items()},
+            found_by={who or "schedule": number for who, number in _count_by(paid, "paid_with__found_by").items()},
             median_s=_median_s(paid),
             mails_sent=mails.pop(Notification.Status.SENT, 0),
             mails_given_up=mails.pop(Notification.Status.GIVEN_UP, 0),
@@ -169,7 +168,7 @@ def _count(day: date) -> Numbers:
 
 @contextmanager
 def _snapshot() -> Iterator[None]:
-    """All queries see the same moment, or numbers that move meanwhile would not add up. SQLite's always do."""
+    """All queries see one snapshot, or numbers that change meanwhile would not add up. SQLite always gives one."""
     own = not connection.in_atomic_block
     with transaction.atomic():
         if own and connection.vendor == "postgresql":
@@ -178,20 +177,20 @@ def _snapshot() -> Iterator[None]:
         yield
 
 
-def _by(rows: QuerySet[Any], column: str) -> dict[str, int]:
-    """How many rows there are of each value."""
+def _count_by(rows: QuerySet[Any], column: str) -> dict[str, int]:
+    """The number of rows for each value."""
     return dict(rows.order_by().values_list(column).annotate(Count("pk")))
 
 
 def _hours(day: date, placed: QuerySet[Order], paid: QuerySet[Order]) -> tuple[Hour, ...]:
-    """Counted from the day's beginning, because an hour that the clocks repeat has its number twice."""
+    """Counted from the start of the day, because an hour that the clocks repeat has the same label twice."""
     start, labels = days.bounds(day)[0], days.hour_labels(day)
     columns = [_per_hour(placed, "placed_at", start, len(labels)), _per_hour(paid, "ended_at", start, len(labels))]
     return tuple(Hour(*row) for row in zip(labels, *columns, strict=True))
 
 
 def _per_hour(orders: QuerySet[Order], column: str, start: datetime, hours: int) -> list[int]:
-    """By way of minutes: an hour of the shop begins at :30 or :45 of UTC's in some places."""
+    """Counted by minute: in some time zones an hour begins at :30 or :45 UTC."""
     per_hour = [0] * hours
     minutes = orders.order_by().annotate(minute=TruncMinute(column, tzinfo=UTC))
     for minute, number in minutes.values_list("minute").annotate(Count("pk")):
@@ -205,8 +204,8 @@ def _taken(orders: QuerySet[Order], column: str = "total_minor") -> tuple[Taken,
 
 
 def _came_late() -> Exists:
-    """The payment had come to its end unpaid before, and the order with it. After a payment that *failed* the order
-    goes on waiting, until its deadline.
+    """The payment had ended unpaid before, and the order with it. After a payment that *failed* the order waits until
+    its deadline.
     """
     over = Q(source__in=[Status.CANCELED, Status.EXPIRED]) | Q(source=Status.FAILED, at__gt=OuterRef("pay_before"))
     return Exists(
@@ -214,10 +213,10 @@ def _came_late() -> Exists:
     )
 
 
-def _given_up_with_money(start: datetime, end: datetime, **refunds: int) -> QuerySet[Order]:
-    """Given up and yet paid for. The note may have been mended by a person, so the payment is asked, not the note.
+def _with_late_payment(start: datetime, end: datetime, **refunds: int) -> QuerySet[Order]:
+    """Orders that ended unpaid, but have a late payment. A person may have cleared the note, so this reads the payment.
 
-    `refunds` says which: those whose money waits, or those whose money goes back.
+    `refunds` selects the payments that wait, or those that are refunded.
     """
     money = Payment.objects.filter(
         reference=OuterRef("public_id"), status=Status.SUCCEEDED, ended_at__gte=start, ended_at__lt=end, **refunds
@@ -226,7 +225,7 @@ def _given_up_with_money(start: datetime, end: datetime, **refunds: int) -> Quer
 
 
 def _of_an_order() -> Exists:
-    """It went back from the payment that an order is, or was, paid with."""
+    """Refunds of the payment that an order is, or was, paid with."""
     return Exists(Order.objects.filter(paid_with=OuterRef("payment")))
 
 
@@ -246,7 +245,7 @@ def _products(paid: QuerySet[Order]) -> tuple[Sold, ...]:
 
 
 def _median_s(paid: QuerySet[Order]) -> float | None:
-    """The middle one, or the mean of the two in the middle: read by its place, which every database can."""
+    """The middle value, or the mean of the middle two: read by offset, which every database supports."""
     number = paid.count()
     took = ExpressionWrapper(F("ended_at") - F("paid_with__created_at"), output_field=DurationField())
     sorted_times = paid.annotate(took=took).order_by("took").values_list("took", flat=True)

@@ -1,4 +1,4 @@
-"""The reports' pages: for staff who may see them."""
+"""The pages of the reports, for staff with permission."""
 
 from collections.abc import Callable
 from datetime import date
@@ -24,7 +24,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def for_managers(view: View[P]) -> View[P]:
-    """Strangers log in first; whoever may not see reports is told so. Nothing of it is kept by browsers or proxies."""
+    """Requires a staff login and the permission (403 without it). Browsers and proxies must not cache the page."""
     allowed = permission_required("commerce.view_dailyreport", raise_exception=True)(view)
     shown: View[P] = never_cache(require_safe(staff_member_required(allowed)))
     return shown
@@ -32,7 +32,7 @@ def for_managers(view: View[P]) -> View[P]:
 
 @for_managers
 def report_list(request: HttpRequest) -> HttpResponse:
-    """The last days, youngest first, with a chart of them."""
+    """The latest days, newest first, with a chart."""
     reports = list(DailyReport.objects.all()[:DAYS_SHOWN])
     rows = [(report, report.figures) for report in reports]
     most = max((numbers.placed for _report, numbers in rows), default=0)
@@ -64,11 +64,11 @@ def report_file(request: HttpRequest, day: date) -> HttpResponse:
 
 @for_managers
 def reports_file(request: HttpRequest) -> HttpResponse:
-    """Many days as CSV, oldest first: ?from=2026-03-01&to=2026-03-31, both of them included and neither needed."""
+    """Many days as CSV, oldest first: ?from=2026-03-01&to=2026-03-31, both inclusive and optional."""
     try:
         first, last = _day(request, "from", date.min), _day(request, "to", date.max)
     except ValueError:
-        return HttpResponseBadRequest(_("A day is written like 2026-03-29."), content_type="text/plain; charset=utf-8")
+        return HttpResponseBadRequest(_("Write a day like 2026-03-29."), content_type="text/plain; charset=utf-8")
     if first > last:
         return HttpResponseBadRequest(_("The first day is after the last."), content_type="text/plain; charset=utf-8")
     found = DailyReport.objects.filter(day__range=(first, last)).order_by("day")[:DAYS_DOWNLOADED]
@@ -81,7 +81,7 @@ def _day(request: HttpRequest, name: str, otherwise: date) -> date:
 
 
 def _file(name: str, text: str) -> HttpResponse:
-    """With a byte order mark, without which Excel takes UTF-8 for something else."""
+    """With a byte order mark: without it Excel does not read UTF-8."""
     answer = HttpResponse("\ufeff" + text, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

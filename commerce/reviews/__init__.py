@@ -1,1 +1,1 @@
-"""Reviews: asked for, written behind a signed link, moderated, and counted."""
+"""Reviews: requested by mail, written through a signed link, moderated, and counted."""

@@ -1,7 +1,7 @@
-"""The link that opens the review form without login: whoever has it is the customer, for one product of one order.
+"""The signed link to the review form. It replaces a login: its holder may review one product of one order.
 
-It holds two ids and the time it was made, signed with a salt of its own, so that no other signature of the shop can
-stand in for it. It is valid for REVIEW_LINK_VALID_DAYS from when it was made, however late its mail arrives.
+It holds two ids and the time of signing, signed with its own salt, so that another signature of the shop cannot replace
+it. It is valid for REVIEW_LINK_VALID_DAYS from signing, even if its mail is late.
 """
 
 from datetime import timedelta
@@ -15,27 +15,27 @@ SALT = "commerce.review"
 
 
 class Subject(NamedTuple):
-    """What a link is about."""
+    """The order and the product of a link."""
 
     order_id: int
     product_id: int
 
 
 class Forged(ValueError):
-    """We have not signed this."""
+    """The signature is not ours."""
 
 
 class Expired(ValueError):
-    """We have signed this, too long ago."""
+    """The signature is ours, but too old."""
 
 
 def address(subject: Subject) -> str:
-    """A link for a mail."""
+    """The URL for a mail."""
     return settings.SHOP_URL + reverse("review", args=[signing.dumps(subject, salt=SALT)])
 
 
 def read(token: str) -> Subject:
-    """What the link is about. Raises Forged or Expired."""
+    """The subject of a link. Raises Forged or Expired."""
     valid = timedelta(days=settings.REVIEW_LINK_VALID_DAYS)
     try:
         return Subject(*signing.loads(token, salt=SALT, max_age=valid))

@@ -1,6 +1,6 @@
-"""What customers think of products: counted by the database when a page asks, out of one index, and kept nowhere.
+"""Ratings of products. Each page view counts them in the database, from one index; they are not stored.
 
-So it is true at any moment, whoever published or rejected what.
+So they are always current after a review is published or rejected.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ REVIEWS_PER_PAGE = 10
 
 @dataclass(frozen=True)
 class Rating:
-    """Of one product; `average` of none is 0."""
+    """The rating of one product; `average` is 0 without reviews."""
 
     average: float = 0.0
     count: int = 0
@@ -25,7 +25,7 @@ class Rating:
 
     @property
     def percent(self) -> int:
-        """How much of the five stars is coloured.
+        """The coloured part of the five stars.
 
         >>> [Rating(average, 3).percent for average in (1.0, 4.26, 5.0)]
         [20, 85, 100]
@@ -34,7 +34,7 @@ class Rating:
 
 
 def with_ratings(products: Collection[Product]) -> list[tuple[Product, Rating]]:
-    """Each product with what customers think of it, in one query for all of them."""
+    """Each product with its rating, in one query for all."""
     published = Review.objects.filter(product__in=products, status=Review.Status.PUBLISHED)
     rows = published.order_by().values("product").annotate(average=Avg("rating"), count=Count("rating"))
     found = {row["product"]: Rating(row["average"], row["count"]) for row in rows}
@@ -42,6 +42,6 @@ def with_ratings(products: Collection[Product]) -> list[tuple[Product, Rating]]:
 
 
 def published(product: Product) -> "Paginator[Review]":
-    """What customers say about it, the last one first."""
+    """The published reviews of a product, newest first."""
     reviews = Review.objects.filter(product=product, status=Review.Status.PUBLISHED)
     return Paginator(reviews.order_by("-id"), REVIEWS_PER_PAGE)

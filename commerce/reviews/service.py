@@ -1,7 +1,7 @@
-"""Reviews: asked for, written, moderated.
+"""Requests, stores and moderates reviews.
 
 A customer is asked once per order, REVIEW_REQUEST_AFTER_DAYS after its delivery. `order.reviews_asked_at` is written in
-the same transaction as the mail, under the order's lock: a run that is cut off, repeated or doubled asks nobody twice.
+the same transaction as the mail, under the order's lock: an interrupted, repeated or concurrent run asks no one twice.
 """
 
 import logging
@@ -24,32 +24,30 @@ from config.logging import log_context
 log = logging.getLogger(__name__)
 
 ASKED_WITHIN = timedelta(days=14)
-"""Orders due for a request longer than this get none: a shop that starts to ask does not write to customers of years
-ago.
-"""
+"""Orders due for longer get no request: a shop that enables requests does not write to customers of years ago."""
 
 BATCH = 200
-"""So many orders are looked up at once; each is then asked about in a transaction of its own."""
+"""Orders read at once; each is then asked about in its own transaction."""
 
-TELL_EVERY_S = 5.0
+LOG_EVERY_S = 5.0
 
 
-# --- asked for -------------------------------------------------------------------------------------------------------
+# --- requests --------------------------------------------------------------------------------------------------------
 
 
 def request_due(seconds: float) -> bool:
-    """Write the mails that are due, for `seconds` at the most; True if it did not come to the end: call it again.
+    """Queue due reminders for up to `seconds`; True if some may be left and it should be called again.
 
-    An order that fails is logged and passed over: the next day's run comes to it again, until it is too old.
+    An order that fails is logged and skipped: the next day's run retries it, until it is too old.
     """
-    started = told_at = time.monotonic()
+    started = logged_at = time.monotonic()
     orders, asked, finished = 0, 0, True
     now = database_now()
     for order_id in _unasked_ids(now):
         asked += _ask_safely(order_id, now)
         orders += 1
-        if time.monotonic() - told_at >= TELL_EVERY_S:
-            told_at = time.monotonic()
+        if time.monotonic() - logged_at >= LOG_EVERY_S:
+            logged_at = time.monotonic()
             log.info("reviews.requesting", extra={"orders": orders, "asked": asked})
         if shutting_down.is_set() or time.monotonic() - started >= seconds:
             finished = False
@@ -59,7 +57,7 @@ def request_due(seconds: float) -> bool:
 
 
 def _unasked_ids(now: datetime) -> Iterator[int]:
-    """The longest delivered first, in the order of the index `order_unasked`, found batch by batch without a lock."""
+    """The earliest delivered first, in the order of the index `order_unasked`, read in batches without a lock."""
     orders = _unasked(now).order_by("delivered_at", "pk").values_list("delivered_at", "pk")
     found = list(orders[:BATCH])
     while found:
@@ -70,7 +68,7 @@ def _unasked_ids(now: datetime) -> Iterator[int]:
 
 
 def _unasked(now: datetime) -> QuerySet[Order]:
-    """Delivered long enough ago, and not too long: nobody is asked about what was forgotten."""
+    """Orders that were delivered long enough ago, but not too long."""
     return Order.objects.filter(
         status=OrderStatus.DELIVERED,
         reviews_asked_at__isnull=True,
@@ -80,11 +78,11 @@ def _unasked(now: datetime) -> QuerySet[Order]:
 
 
 def _ask_safely(order_id: int, now: datetime) -> bool:
-    """One order that cannot be asked about must not keep the others from it."""
+    """Catches an order's own error, so that it does not block the others."""
     with log_context(order=order_id):
         try:
             return _ask(order_id, now)
-        except (OperationalError, InterfaceError):  # the database is away, for the others too
+        except (OperationalError, InterfaceError):  # the database is unreachable, for all orders
             raise
         except Exception:
             log.exception("reviews.request_failed")
@@ -92,7 +90,7 @@ def _ask_safely(order_id: int, now: datetime) -> bool:
 
 
 def _ask(order_id: int, now: datetime) -> bool:
-    """Ask about one order, unless somebody else does or has; says whether there was something to ask about."""
+    """Ask about one order, unless it is locked or was asked about; True if a mail was queued."""
     skip_locked = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
         order = _unasked(now).select_for_update(skip_locked=skip_locked).filter(pk=order_id).first()
@@ -107,19 +105,19 @@ def _ask(order_id: int, now: datetime) -> bool:
 
 
 def _to_ask_about(order: Order) -> list[OrderLine]:
-    """One line for each product, without what is reviewed already, or not sold any more and so shown nowhere."""
+    """One line for each product, without those reviewed already, or no longer sold and so not shown."""
     reviewed = set(order.reviews.values_list("product_id", flat=True))
     lines = {line.product_id: line for line in order.lines.select_related("product__seller").order_by("-pk")}
     return [line for key, line in sorted(lines.items()) if line.product.for_sale and key not in reviewed]
 
 
-# --- written ---------------------------------------------------------------------------------------------------------
+# --- writing ---------------------------------------------------------------------------------------------------------
 
 
 def line_of(subject: Subject) -> OrderLine:
-    """What is reviewed. Raises NothingToReview if the order is gone, is no delivered one any more, or has no such line.
+    """The line to review. Raises NothingToReview if the order is gone, no longer a delivered one, or has no such line.
 
-    A product that is not sold any more may be reviewed by whoever was asked.
+    A customer who was asked may review a product that is no longer sold.
     """
     lines = OrderLine.objects.select_related("order", "product").filter(order__status=OrderStatus.DELIVERED)
     line = lines.filter(**subject._asdict()).first()
@@ -129,17 +127,17 @@ def line_of(subject: Subject) -> OrderLine:
 
 
 def written(subject: Subject) -> Review | None:
-    """What the customer said so far."""
+    """The customer's review, if there is one."""
     return _of(subject).first()
 
 
 def write(subject: Subject, rating: int, text: str, name: str) -> Review:
-    """What the customer says, in place of what was said before; it waits for a moderator.
+    """Write or replace the customer's review; it waits for a moderator.
 
-    Raises NothingToReview as `line_of` does, and ReviewPublished: others have read it by then.
+    Raises NothingToReview like `line_of`, and ReviewPublished: other customers have read it.
     """
     with transaction.atomic():
-        # The order's lock lets a second click find what the first one wrote, the review's keeps moderators out.
+        # The order's lock makes a second click find the first one's review; the review's lock keeps moderators out.
         Order.objects.select_for_update().filter(pk=subject.order_id).first()
         line_of(subject)
         review = _of(subject).select_for_update().first() or Review(**subject._asdict())
@@ -152,15 +150,15 @@ def write(subject: Subject, rating: int, text: str, name: str) -> Review:
 
 
 def _of(subject: Subject) -> QuerySet[Review]:
-    """One at the most."""
+    """Contains one review or none."""
     return Review.objects.filter(**subject._asdict())
 
 
-# --- moderated -------------------------------------------------------------------------------------------------------
+# --- moderation ------------------------------------------------------------------------------------------------------
 
 
 def moderate(review_id: int, seen: datetime, status: Review.Status, by: str) -> bool:
-    """Publish or reject the text of that moment; False if it is so already, or if the customer has changed it since."""
+    """Publish or reject the text of `seen`; False if it has this status, or if the customer has changed it since."""
     with transaction.atomic():
         reviews = Review.objects.select_for_update().filter(pk=review_id, changed_at=seen)
         review = reviews.exclude(status=status).first()

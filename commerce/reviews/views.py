@@ -1,4 +1,4 @@
-"""The page behind a link of a review reminder: no login, because the link is the proof."""
+"""The review page, opened by the link of a reminder: the link is the proof, so no login is needed."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,10 +15,10 @@ from commerce.reviews import links
 from commerce.reviews import service as reviews
 from commerce.reviews.links import Subject
 
-UNSEEN = {
+PRIVATE_HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
-    # The address is a key. "no-referrer" would hide it from ourselves as well, and then Django refuses the form: it
-    # could not tell any more that the form came from this shop.
+    # The URL is a secret. "no-referrer" would hide it from this shop as well, and Django would refuse the form, because
+    # it could not verify that the form comes from this shop.
     "Referrer-Policy": "same-origin",
 }
 
@@ -26,9 +26,9 @@ UNSEEN = {
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def review(request: HttpRequest, token: str) -> HttpResponse:
-    """The form, what was written with it, and where that stands. Only the button changes anything: mail scanners look.
+    """The form, the review and its state. A GET changes nothing, because mail scanners open links.
 
-    Not found (404) if we never made such a link; gone (410) if it is too old, or if there is nothing to review now.
+    404 if the link is not ours; 410 if it is too old, or if there is nothing to review now.
     """
     try:
         subject = links.read(token)
@@ -39,14 +39,14 @@ def review(request: HttpRequest, token: str) -> HttpResponse:
     except (links.Expired, NothingToReview) as error:
         page = {"expired": isinstance(error, links.Expired), "in_cart": visitors.in_cart(request)}
         answer = render(request, "commerce/review_over.html", page, status=410)
-    for name, value in UNSEEN.items():
+    for name, value in PRIVATE_HEADERS.items():
         answer[name] = value
     return answer
 
 
 def _show(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
     written = reviews.written(subject)
-    return _page(request, line, written, ReviewForm(initial=_said(written, line)))
+    return _page(request, line, written, ReviewForm(initial=_initial(written, line)))
 
 
 def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
@@ -65,8 +65,8 @@ def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpRespo
     return _page(request, line, reviews.written(subject), form, status)
 
 
-def _said(written: Review | None, line: OrderLine) -> dict[str, object]:
-    """What the form begins with."""
+def _initial(written: Review | None, line: OrderLine) -> dict[str, object]:
+    """Initial values of the form."""
     if written is None:
         return {"name": line.order.name}
     return {"rating": written.rating, "text": written.text, "name": written.name}

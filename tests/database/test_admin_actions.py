@@ -116,9 +116,9 @@ def test_attention_is_cleared_with_a_note(shop: Shop, sam: Client) -> None:
 
     answer = act(sam, "clear-attention", troubled, fine, confirmed="yes", why="refunded by hand")
 
-    assert said(answer) == ["Orders that a person has looked at: 1.", "Orders that need no person to look: 1."]
+    assert said(answer) == ["Orders that a person has looked at: 1.", "Orders that need no attention: 1."]
     assert shop.fresh(troubled).attention_note == ""
-    assert "sam has looked at it: refunded by hand" in [entry.text for entry in timeline(troubled)]
+    assert "sam has resolved it: refunded by hand" in [entry.text for entry in timeline(troubled)]
     assert recorded() == [("sam", "Orders that a person has looked at: refunded by hand")]
 
 

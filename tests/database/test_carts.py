@@ -105,7 +105,7 @@ def test_what_is_not_sold_any_more_is_refused_as_that(shop: Shop) -> None:
     cart = shop.cart()
     Product.objects.update(active=False)
 
-    with pytest.raises(NotSold, match="“Espresso” is not sold any more"):
+    with pytest.raises(NotSold, match="“Espresso” is no longer sold"):
         orders.place(cart, CUSTOMER)
 
 

@@ -81,7 +81,7 @@ def test_what_is_not_there_is_not_found(shelf: None, client: Client, query: str)
 
     page = answer.content.decode()
     assert (answer.status_code, names(page)) == (200, [])
-    assert "Nothing of that name" in page
+    assert "Nothing found" in page
     assert "<script>" not in page
 
 

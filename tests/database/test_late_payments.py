@@ -90,7 +90,7 @@ def test_late_money_that_goes_back_is_told_to_the_customer_once(shop: Shop, sett
     shop.sweep()
 
     refund = Refund.objects.get()
-    assert (refund.status, refund.wanted_by) == (RefundStatus.SUCCEEDED, "late money")
+    assert (refund.status, refund.wanted_by) == (RefundStatus.SUCCEEDED, "late payment")
     assert refund.why == "it came after the order had ended"
     assert money_back_mails(order) == 1
     assert order.events.filter(kind=OrderEvent.Kind.MONEY_NOT_TAKEN).count() == 1
@@ -335,7 +335,7 @@ def test_the_mail_says_how_much_goes_back(shop: Shop, settings: Settings) -> Non
 
     part, rest = order.notifications.filter(kind=Notification.Kind.MONEY_BACK).order_by("pk")
 
-    assert part.subject == "Till Coffee: 1.00 EUR возвращаются к вам"
+    assert part.subject == "Till Coffee: возврат 1.00 EUR"
     assert "Ваш заказ остаётся в силе." in part.text
     assert "3.50 EUR" in rest.html
     assert "остаётся в силе" not in rest.text

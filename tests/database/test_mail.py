@@ -674,9 +674,9 @@ def test_whoever_lost_the_claim_does_not_write(shop: Shop, mail: MailServer, not
 @pytest.mark.parametrize(
     ("facts", "error"),
     [
-        ({"recipient": "ann"}, "the recipient is no e-mail address"),
-        ({"recipient": "ann@example.com\r\nRCPT TO:<eve@example.com>"}, "the recipient is no e-mail address"),
-        ({"recipient": "Ann <ann@example.com>, eve@example.com"}, "the recipient is no e-mail address"),
+        ({"recipient": "ann"}, "the recipient is not an e-mail address"),
+        ({"recipient": "ann@example.com\r\nRCPT TO:<eve@example.com>"}, "the recipient is not an e-mail address"),
+        ({"recipient": "Ann <ann@example.com>, eve@example.com"}, "the recipient is not an e-mail address"),
         ({"subject": "Paid\r\nBcc: eve@example.com"}, "the subject cannot be a header: it has a line break or a"),
         ({"subject": "Paid\u2028Bcc: eve@example.com"}, "the subject cannot be a header: it has a line break or a"),
         ({"message_id": "<a@b>\nBcc: eve@example.com"}, "the Message-ID cannot be a header: it has a line break"),

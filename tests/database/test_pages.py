@@ -157,8 +157,8 @@ def test_a_cart_that_was_tidied_away_is_an_empty_one(buyer: Client, espresso: Pr
     [
         ({"stock": 3}, 4, "Only 3 are left."),
         ({"stock": 1}, 4, "Only 1 is left."),
-        ({"stock": 0}, 1, "Sold out: please take it out of the cart."),
-        ({"active": False}, 1, "Not sold any more: please take it out of the cart."),
+        ({"stock": 0}, 1, "Sold out: please remove it from the cart."),
+        ({"active": False}, 1, "No longer sold: please remove it from the cart."),
     ],
 )
 def test_the_cart_says_what_cannot_be_had(
@@ -176,7 +176,7 @@ def test_the_cart_says_what_cannot_be_had(
     assert reverse("checkout") not in page
     answer = buyer.get(reverse("checkout"), follow=True)
     assert answer.redirect_chain == [(reverse("cart"), 302)]
-    assert "Please change what is marked" in answer.content.decode()
+    assert "Please change the marked ones" in answer.content.decode()
     assert cart_of(buyer) == [(espresso.pk, quantity), (mug.pk, 1)]
 
     buyer.post(reverse("cart-change"), {"product": espresso.pk, "quantity": 0})
@@ -221,7 +221,7 @@ def test_an_empty_cart_cannot_be_ordered(client: Client, method: str) -> None:
 
 @pytest.mark.parametrize(
     ("obstacle", "sentence"),
-    [({"stock": 0}, "“Espresso” is sold out."), ({"active": False}, "“Espresso” is not sold any more.")],
+    [({"stock": 0}, "“Espresso” is sold out."), ({"active": False}, "“Espresso” is no longer sold.")],
 )
 def test_what_is_not_to_be_had_is_said_on_the_page(
     buyer: Client, espresso: Product, obstacle: dict[str, Any], sentence: str
@@ -485,7 +485,7 @@ def test_an_order_that_has_ended_cannot_be_paid(shop: Shop, client: Client, acti
 
     answer = client.post(reverse("order-pay", args=[order.public_id]), follow=True)
 
-    assert "cannot be paid any more" in answer.content.decode()
+    assert "can no longer be paid" in answer.content.decode()
     assert Payment.objects.count() == 1
 
 
@@ -534,7 +534,7 @@ def test_money_that_was_quicker_than_cancelling_is_shown(shop: Shop, client: Cli
 
     assert state_of(client, order) == "paid"
     answer = client.post(reverse("order-cancel", args=[order.public_id]), follow=True)
-    assert "cannot be cancelled any more" in answer.content.decode()
+    assert "can no longer be cancelled" in answer.content.decode()
     assert shop.fresh(order).status == OrderStatus.PAID
 
 

@@ -229,7 +229,7 @@ def test_progress_is_logged_on_the_way(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every few seconds; here after each batch."""
-    monkeypatch.setattr(pruning, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(pruning, "LOG_EVERY_S", 0.0)
     monkeypatch.setattr(pruning, "FIRST_BATCH", 1)
     monkeypatch.setattr(pruning, "LARGEST_BATCH", 1)
     caplog.set_level("INFO", "commerce.pruning")

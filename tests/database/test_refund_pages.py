@@ -30,14 +30,14 @@ def test_a_refunded_order_says_so(shop: Shop, client: Client) -> None:
     assert client.get(reverse("order-state", args=[order.public_id])).json() == {"state": "refunded", "final": True}
     shown = page(client, "order", order)
     assert 'data-status="refunded"' in shown
-    assert "All of the money has gone back." in shown
-    assert "Given back" in page(client, "order-receipt", order)
+    assert "All of the money was refunded." in shown
+    assert "Refunded" in page(client, "order-receipt", order)
 
 
 def test_a_part_that_went_back_is_shown(shop: Shop, client: Client) -> None:
     """The order is paid as before."""
     order, payment = shop.paid()
-    assert "Given back" not in page(client, "order", order)
+    assert "Refunded" not in page(client, "order", order)
     shop.refund(payment, "1.00")
     shop.sweep()
 

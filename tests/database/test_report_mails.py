@@ -284,7 +284,7 @@ def test_the_command_fails_if_a_manager_was_not_reached(mail: MailServer) -> Non
     order(at=noon(day))
     mail.answer_with("550 no such user", to=BOB)
 
-    with pytest.raises(CommandError, match=f"Not mailed to everyone: report of {day}"):
+    with pytest.raises(CommandError, match=f"Not sent to all managers: report of {day}"):
         command("--day", str(day), "--mail")
 
 

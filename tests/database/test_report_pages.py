@@ -102,7 +102,7 @@ def test_the_page_shows_the_numbers(manager: Client) -> None:
     assert "4.50 EUR" in page
     assert "50 %" in page
     assert "10 min" in page
-    assert 'aria-label="What became of the orders placed. paid: 1, cancelled: 1, expired: 0, still open: 0"' in page
+    assert 'aria-label="Outcome of the orders placed. paid: 1, cancelled: 1, expired: 0, still open: 0"' in page
     assert page.count('role="img"') == 4
 
 
@@ -133,7 +133,7 @@ def test_a_day_without_orders_is_a_page_too(manager: Client) -> None:
     page = text(manager, f"/reports/{DAY + dates.DAY}/")
 
     assert "Nothing was sold." in page
-    assert "No money came for an order that had been given up." in page
+    assert "No late payments." in page
 
 
 def test_late_money_that_waits_for_a_person_stands_out(manager: Client) -> None:
@@ -141,7 +141,7 @@ def test_late_money_that_waits_for_a_person_stands_out(manager: Client) -> None:
     money_comes(order(OrderStatus.EXPIRED), MORNING + timedelta(hours=5))
     reports.build(DAY)
 
-    assert "Money came for 1 order that had been given up" in text(manager, f"/reports/{DAY}/")
+    assert "Late payments for 1 order wait for a decision" in text(manager, f"/reports/{DAY}/")
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from datetime import datetime
 from billing.models import Payment, Refund
 from billing.states import RefundStatus, Status
 from commerce.models import DailyReport, Order, OrderStatus
+from commerce.models.report_numbers import Numbers, Returned, Taken
 from commerce.reports import csv_files
 from commerce.reports import service as reports
-from commerce.reports.numbers import Numbers, Returned, Taken
 from tests.reporting import DAY, HOUR, MORNING, money_comes, order
 
 

@@ -14,8 +14,8 @@ from pytest_django import Settings
 from billing.states import Status
 from commerce.errors import CannotReport
 from commerce.models import DailyReport, Order, OrderStatus
+from commerce.models.report_numbers import Numbers, Taken
 from commerce.reports import service as reports
-from commerce.reports.numbers import Numbers, Taken
 from config.due.queue import database_now
 from config.formats import dates
 from config.formats.dates import span
@@ -76,7 +76,7 @@ def scripted_day() -> None:
 
 @pytest.mark.usefixtures("scripted_day")
 def test_the_numbers_of_a_day_add_up() -> None:
-    """Each of them, as the table in commerce/reports/numbers.py says."""
+    """Each of them, as the table in commerce/models/report_numbers.py says."""
     numbers = numbers_of(DAY)
 
     assert (numbers.placed_paid, numbers.placed_canceled, numbers.placed_expired, numbers.placed_open) == (5, 2, 1, 1)

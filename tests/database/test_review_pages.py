@@ -207,7 +207,7 @@ def test_an_old_link_says_what_to_do(client: Client, line: OrderLine) -> None:
     token = made_ago(Subject(line.order_id, line.product_id), 366 * 24 * 3600)
     address = reverse("review", args=[token])
 
-    assert "answer the mail" in page(client, address, 410)
+    assert "reply to the mail" in page(client, address, 410)
     assert client.post(address, FORM).status_code == 410
     assert not Review.objects.exists()
 
@@ -242,7 +242,7 @@ def test_what_is_gone_says_so(client: Client, link: str, gone: str) -> None:
     else:
         Order.objects.update(status=OrderStatus.PAID)
 
-    assert "nothing to review" in page(client, link, 410)
+    assert "nothing left to review" in page(client, link, 410)
     assert client.post(link, FORM).status_code == 410
 
 
@@ -264,7 +264,7 @@ def test_a_published_review_cannot_be_changed(client: Client, link: str) -> None
     assert 'type="radio"' not in page(client, link)
     answer = client.post(link, FORM | {"text": "Buy pills!"})
     assert (answer.status_code, Review.objects.get().text) == (409, "Keeps warm.")
-    assert "has been published meanwhile" in answer.content.decode()
+    assert "has been published and can no longer" in answer.content.decode()
 
 
 @pytest.mark.parametrize("status", ["waiting", "rejected"])

@@ -259,7 +259,7 @@ def test_late_money_for_goods_that_are_gone_is_a_case_for_a_person(shop: Shop, e
 
     order = shop.fresh(order)
     assert (order.status, order.paid_with) == (end, None)
-    assert "late money" in order.attention_note
+    assert "late payment" in order.attention_note
     assert str(payment.pk) in order.attention_note
     assert not Notification.objects.exists()
     assert stock_adds_up(espresso, 1)
@@ -276,7 +276,7 @@ def test_late_money_for_an_order_of_which_only_a_part_is_left_takes_nothing(shop
     late_success(shop, payment)
     settlement.settle_due()
 
-    assert "late money" in shop.fresh(order).attention_note
+    assert "late payment" in shop.fresh(order).attention_note
     assert [shop.fresh(product).stock for product in (espresso, mug, tea)] == [1, 0, 1]
     assert all(stock_adds_up(product, 1) for product in (espresso, mug, tea))
 
@@ -313,7 +313,7 @@ def test_an_order_that_is_paid_twice_is_a_case_for_a_person(shop: Shop) -> None:
 
     order = shop.fresh(order)
     assert (order.status, order.paid_with) == (OrderStatus.PAID, second)
-    assert f"paid twice: payment {first.pk} came on top of {second.pk}" in order.attention_note
+    assert f"paid twice: payment {first.pk} came after {second.pk}" in order.attention_note
     assert order.notifications.count() == 2
     assert stock_adds_up(espresso, 2)
 

@@ -60,7 +60,7 @@ def test_the_story_of_an_order_that_went_well(shop: Shop) -> None:
     orders.mark_delivered(order.pk, "sam")
 
     assert story(order) == [
-        "The order was placed, and its goods were put aside.",
+        "The order was placed, and its goods were reserved.",
         "A payment of 4.50 EUR was begun.",
         "The payment provider is ready for the customer to pay.",
         "The provider called us about the payment. (It said so 2 times.)",
@@ -74,7 +74,7 @@ def test_the_story_of_an_order_that_went_well(shop: Shop) -> None:
         "sam marked it delivered.",
     ]
     assert story(order, customers=True) == [
-        "The order was placed, and its goods were put aside.",
+        "The order was placed, and its goods were reserved.",
         "The order is paid, and can be packed.",
         "The mail to ann@example.com was sent.",
         "The order was delivered.",
@@ -88,7 +88,7 @@ def test_the_story_of_an_order_that_was_cancelled(shop: Shop) -> None:
     shop.sweep()
 
     assert story(order)[-3:] == [
-        "Cancelling the order was requested.",
+        "Cancellation was requested.",
         "The payment was canceled. (Because the customer canceled it.)",
         "The order was cancelled; the goods are back on the shelf.",
     ]
@@ -102,7 +102,7 @@ def test_the_story_of_an_order_that_expired(shop: Shop) -> None:
     shop.let_time_pass(3_700)
     shop.sweep()
 
-    assert "Nobody paid in time; the goods are back on the shelf." in story(order, customers=True)
+    assert "The order was not paid in time; the goods are back on the shelf." in story(order, customers=True)
     assert any(line.startswith("The payment did not go through.") for line in story(order, customers=True))
 
 
@@ -121,7 +121,7 @@ def test_the_story_of_late_money_remembers_how_the_order_had_ended(shop: Shop, e
 
     lines = story(order, customers=True)
 
-    over = "The order was cancelled" if end == "canceled" else "Nobody paid in time"
+    over = "The order was cancelled" if end == "canceled" else "The order was not paid in time"
     assert [line.partition(";")[0] for line in lines].count(over) == 1
     assert "The order is paid, and can be packed." in lines
     assert order.status == OrderStatus.PAID
@@ -140,7 +140,7 @@ def test_the_story_of_a_case_for_a_person(shop: Shop) -> None:
     Order.objects.update(attention_note="")
 
     (line,) = [line for line in story(order) if line.startswith("A person must look")]
-    assert "late money" in line
+    assert "late payment" in line
     assert line not in story(order, customers=True)
 
 
@@ -189,7 +189,7 @@ def test_the_story_is_told_in_russian(shop: Shop) -> None:
     with translation.override("ru"):
         lines = story(order)
 
-    assert lines[0] == "Заказ оформлен, товары отложены."
+    assert lines[0] == "Заказ оформлен, товары зарезервированы."
     assert all(any("а" <= letter <= "я" for letter in line) for line in lines)
 
 
@@ -219,7 +219,7 @@ def test_marking_asks_once_more(shop: Shop, sam: Client) -> None:
 
     page = mark(sam, paid, waiting).content.decode()
 
-    assert "This cannot be taken back" in page
+    assert "This cannot be undone" in page
     assert paid.public_id in page
     assert f"{waiting.public_id}: awaiting payment" in page
     assert shop.fresh(paid).status == OrderStatus.PAID

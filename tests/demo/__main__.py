@@ -18,27 +18,27 @@ from tests.stack.programs import MissingProgram, ensure
 from tests.stack.server import StartError
 
 DEADLINE_S = 70.0
-"""From the first moment on; what has not ended by then is lost."""
+"""Counted from the start; an order without an outcome by then is lost."""
 
-LOOK_EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 
 STOCK_PER_ORDER = 20
-"""So much of everything for each customer that nobody finds the shelf empty."""
+"""Stock of each product per customer: enough that nothing sells out."""
 
 FINE, NOT_FINE, INTERRUPTED = 0, 1, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
-    options, wish = read_options(arguments), interruptible()
+    options, stopping = read_options(arguments), interruptible()
     try:
         if options.services:
             ensure("postgres", "rabbitmq")
-        verdict = run(options, wish)
+        verdict = run(options, stopping)
     except (stacks.Interrupted, KeyboardInterrupt):
         return INTERRUPTED
     except (MissingProgram, StartError) as problem:
-        if wish.to_stop:  # what was just starting heard the Ctrl-C too
+        if stopping.asked:  # the part that was starting got the Ctrl-C too
             return INTERRUPTED
         print(problem, file=sys.stderr)
         return NOT_FINE
@@ -49,9 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.demo", description="Simulated customers buy in a real shop.")
     parser.add_argument("--services", action="store_true", help="PostgreSQL, RabbitMQ and a process for each part")
-    parser.add_argument("--orders", type=count, default=60, metavar="N", help="how many customers come (default: 60)")
+    parser.add_argument("--orders", type=count, default=60, metavar="N", help="the number of customers (default: 60)")
     parser.add_argument(
-        "--seed", type=int, default=random.randrange(10_000), help="the same number, the same customers"
+        "--seed", type=int, default=random.randrange(10_000), help="the same seed gives the same customers"
     )
     return parser.parse_args(arguments)
 
@@ -64,37 +64,37 @@ def count(text: str) -> int:
     return number
 
 
-def interruptible() -> stacks.Wish:
-    """The first Ctrl-C or SIGTERM is noted: all that was started is stopped in order. A second one ends it at once.
+def interruptible() -> stacks.StopRequest:
+    """The first Ctrl-C or SIGTERM sets a flag, and everything stops in order. A second one ends the demo at once.
 
-    No exception is thrown into the middle of anything: a process that is just being started could be forgotten.
+    The handler raises no exception: the demo could lose track of a process that is just starting.
     """
-    wish = stacks.Wish()
+    stopping = stacks.StopRequest()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if wish.to_stop:
+        if stopping.asked:
             signal.default_int_handler(number, frame)
-        wish.to_stop = True
+        stopping.asked = True
         os.write(sys.stderr.fileno(), b"\ndemo: stopping\n")  # print() is not safe in here
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask)
-    return wish
+    return stopping
 
 
-def run(options: argparse.Namespace, wish: stacks.Wish) -> Verdict:
-    """Open the shop, let the customers in, and judge. Raises Interrupted."""
+def run(options: argparse.Namespace, stopping: stacks.StopRequest) -> Verdict:
+    """Open the shop, run the customers, and return the verdict. Raises Interrupted."""
     ends_at = time.monotonic() + DEADLINE_S
     mode, name = (stacks.services, "services") if options.services else (stacks.embedded, "embedded")
     print(f"demo: {options.orders} customers, {name} mode, --seed {options.seed}; opening the shop …", flush=True)
-    with mode(options.orders * STOCK_PER_ORDER, wish) as stack:
+    with mode(options.orders * STOCK_PER_ORDER, stopping) as stack:
         print(f"demo: the shop is at {stack.shop_url}/ and its payment provider at {stack.sandbox_url}/", flush=True)
-        stack.make_forgetful()
+        stack.break_callbacks()
         return serve(stack, options, ends_at)
 
 
 def serve(stack: stacks.Stack, options: argparse.Namespace, ends_at: float) -> Verdict:
-    """Watch until every order has ended; say what is wrong while the logs are still there."""
+    """Watch until every order has ended; print what is wrong while the logs still exist."""
     with Crowd(options.orders, stack.shop_url, options.seed) as crowd:
         watch = Watch(crowd.customers, stack.shop_url, stack.sandbox_url, stack.mail)
         follow(watch, ends_at, stack)
@@ -105,14 +105,14 @@ def serve(stack: stacks.Stack, options: argparse.Namespace, ends_at: float) -> V
 
 
 def follow(watch: Watch, ends_at: float, stack: stacks.Stack) -> None:
-    """Look and show until there is nothing left to wait for, or no time, or a part of the shop has died."""
+    """Poll and show until everything has ended, the time is over, or a part of the shop has died."""
     with display() as shown:
         while time.monotonic() < ends_at and not stack.dead():
-            shown.show(watch.look())
+            shown.show(watch.poll())
             if watch.all_has_ended():
                 return
-            time.sleep(LOOK_EVERY_S)
-            stack.wish.heed()
+            time.sleep(POLL_EVERY_S)
+            stack.stopping.raise_if_asked()
 
 
 if __name__ == "__main__":

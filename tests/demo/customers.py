@@ -1,4 +1,4 @@
-"""Customers: they come one after the other, buy through the real pages, and do what they had planned."""
+"""Customers: they arrive one after the other, buy through the real pages, and follow their plan."""
 
 import random
 import threading
@@ -22,15 +22,15 @@ MIX = (
 """Of twenty: ten pay, four pay and close the tab, two cancel, one cancels and closes the tab, three never pay."""
 
 MAY_PAY = ("pay", "try_again")
-"""The shop's words for an order whose page has a button to pay."""
+"""The order page's states with a button to pay."""
 
 AT_ONCE = 12
 ARRIVALS_PER_S = 6.0
 THINKS_S = (0.1, 0.8)
-"""How long a customer looks at a page."""
+"""How long a customer reads a page."""
 
 PATIENCE_S = 8.0
-"""So long a customer waits for a page to change."""
+"""How long a customer waits for a page to change."""
 
 POLL_S = 1.0
 ANSWER_WITHIN_S = 10.0
@@ -40,7 +40,7 @@ class Customer:
     """One person, with a browser that keeps cookies."""
 
     def __init__(self, number: int, plan: Plan, shop_url: str, seed: int, leaving: threading.Event) -> None:
-        """The seed decides everything this person does; when `leaving` is set, everybody goes home."""
+        """The seed decides everything this customer does; when `leaving` is set, all customers stop."""
         self.number, self.plan, self.order, self.trouble = number, plan, "", ""
         self._shop_url, self._leaving = shop_url, leaving
         self._chance = random.Random(seed)
@@ -50,11 +50,11 @@ class Customer:
 
     @property
     def email(self) -> str:
-        """Nobody else's."""
+        """Unique for each customer."""
         return f"customer-{self.number}@example.com"
 
     def visit(self) -> None:
-        """Buy, and do what was planned. What goes wrong is kept in `trouble`; nothing is raised."""
+        """Buy, and follow the plan. Errors are stored in `trouble`; raises nothing."""
         try:
             with self._browser:
                 self._buy()
@@ -77,7 +77,7 @@ class Customer:
             self._send(self._chance.choice(for_sale))
 
     def _check_out(self) -> Page:
-        """Leads to the provider's page; to the order's if the provider did not answer in time."""
+        """Ends at the provider's page, or at the order's if the provider did not answer in time."""
         form = self._get("/checkout/").forms_with("email")[0]
         self._think()
         page = self._send(form, email=self.email, name=f"Customer {self.number}", address=f"{self.number} Main Street")
@@ -85,7 +85,7 @@ class Customer:
         return page
 
     def _order_on(self, page: Page) -> str:
-        """The provider's page names it, the shop's has it in its address."""
+        """The provider's page shows the order's id, the shop's page has it in its URL."""
         words = urlsplit(page.url).path.split("/")
         order = words[2] if self._is_shop(page) and words[1] == "orders" else page.facts.get("Shop reference", "")
         if not order:
@@ -93,14 +93,14 @@ class Customer:
         return order
 
     def _reach_provider(self, page: Page) -> Page:
-        """Whoever landed on the order's page presses its button, once the page shows one."""
+        """From the order's page, press its button as soon as there is one."""
         if self._is_shop(page):
             self._await_state(MAY_PAY)
             page = self._send(self._get(f"/orders/{self.order}/").forms_to("/pay/")[0])
         return page
 
     def _press(self, page: Page, button: str) -> None:
-        """A button of the provider's page; who wants to close the tab ticks that box."""
+        """Press a button of the provider's page; "stay" stands for closing the tab."""
         form = page.forms_with("action")[0]
         self._think()
         stay = {} if self.plan.returns else {"stay": "1"}
@@ -109,7 +109,7 @@ class Customer:
             raise UnexpectedPage(f"after {button!r} the provider led to {page.url}")
 
     def _await_state(self, wanted: Sequence[str]) -> None:
-        """Ask like the order's page does while it is open. Nobody waits for ever."""
+        """Poll as the open order page does, for up to PATIENCE_S."""
         give_up_at = time.monotonic() + PATIENCE_S
         while time.monotonic() < give_up_at and self._state() not in wanted:
             self._pause(POLL_S)
@@ -137,9 +137,9 @@ class Customer:
 
 
 class Crowd:
-    """All customers, on a few threads; a context manager that sends home whoever is still there at the end.
+    """All customers, on a few threads; a context manager that stops the remaining customers at the end.
 
-    Nobody is waited for: whoever hangs in a page notices when the shop has closed.
+    It does not wait for them: a customer whose request hangs notices when the shop has closed.
     """
 
     def __init__(self, count: int, shop_url: str, seed: int) -> None:

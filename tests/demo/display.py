@@ -1,4 +1,4 @@
-"""What a person sees meanwhile: moving bars on a terminal, a line every few seconds elsewhere."""
+"""Shows the progress: bars on a terminal, else a line every few seconds."""
 
 import time
 from types import TracebackType
@@ -7,7 +7,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from tests.demo.watch import Sights
+from tests.demo.watch import Snapshot
 
 LINE_EVERY_S = 4.0
 
@@ -15,7 +15,7 @@ COLOURS = {"placed": "cyan", "paid": "green", "canceled": "yellow", "expired": "
 
 
 class Display(Protocol):
-    """A context manager that is shown one moment after the other."""
+    """A context manager that shows one snapshot after the other."""
 
     def __enter__(self) -> Self: ...
 
@@ -23,30 +23,30 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None: ...
 
-    def show(self, sights: Sights) -> None:
-        """Show this moment."""
+    def show(self, snapshot: Snapshot) -> None:
+        """Show this snapshot."""
 
 
 def display() -> Display:
-    """Bars where they can move."""
+    """Bars on a terminal, else lines."""
     console = Console()
     return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines()
 
 
 class Bars(Progress):
-    """One bar for each number, and what the provider did with its callbacks."""
+    """One bar for each number, and the outcome of the provider's callbacks."""
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description:>9}"), BarColumn(None), MofNCompleteColumn())
         super().__init__(*columns, TextColumn("{task.fields[note]}"), console=console)
         self._bars: dict[str, TaskID] = {}
 
-    def show(self, sights: Sights) -> None:
-        for name, (count, total) in sights.orders.items():
+    def show(self, snapshot: Snapshot) -> None:
+        for name, (count, total) in snapshot.orders.items():
             if name not in self._bars:
                 self._bars[name] = self.add_task(f"[{COLOURS[name]}]{name}", total=total, note="")
             self.update(self._bars[name], completed=count)
-        self.update(self._bars["placed"], note=callbacks_in_words(sights))
+        self.update(self._bars["placed"], note=callbacks_in_words(snapshot))
 
 
 class Lines:
@@ -63,18 +63,18 @@ class Lines:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None: ...
 
-    def show(self, sights: Sights) -> None:
-        """A line, unless the last one is young."""
+    def show(self, snapshot: Snapshot) -> None:
+        """Print a line, unless the last one is recent."""
         if time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + LINE_EVERY_S
-        orders = "  ".join(f"{name} {count}/{total}" for name, (count, total) in sights.orders.items())
-        print(f"{time.monotonic() - self._began_at:4.0f} s  {orders}  {callbacks_in_words(sights)}", flush=True)
+        orders = "  ".join(f"{name} {count}/{total}" for name, (count, total) in snapshot.orders.items())
+        print(f"{time.monotonic() - self._began_at:4.0f} s  {orders}  {callbacks_in_words(snapshot)}", flush=True)
 
 
-def callbacks_in_words(sights: Sights) -> str:
-    """What became of the provider's callbacks."""
-    count = sights.callbacks
+def callbacks_in_words(snapshot: Snapshot) -> str:
+    """The provider's callbacks by outcome."""
+    count = snapshot.callbacks
     words = (f"{count.get(name, 0)} {word}" for name, word in CALLBACKS.items())
     return f"callbacks: {', '.join(words)}"
 

@@ -1,4 +1,4 @@
-"""Pages as a browser sees them: their forms, with what a press of a button would send."""
+"""Parses pages like a browser: their forms, with the values that a submit would send."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -7,21 +7,21 @@ from urllib.parse import urljoin
 import requests
 
 PRESSED = ("submit", "image", "button", "reset")
-"""Inputs that send nothing unless somebody presses them."""
+"""Inputs that send nothing unless they are pressed."""
 
 TICKED = ("checkbox", "radio")
-"""Inputs that send something if they are ticked, by the page or by somebody."""
+"""Inputs that send something only if they are checked."""
 
 Attributes = list[tuple[str, str | None]]
 
 
 class UnexpectedPage(Exception):
-    """The page is not what a customer would need to go on; the message says what is wrong with it."""
+    """A customer cannot continue on this page; the message says why."""
 
 
 @dataclass
 class Form:
-    """Where it goes, what it sends unasked, and every name that something can be sent under."""
+    """A form's URL, its default values, and the names of all its inputs."""
 
     action: str
     values: dict[str, str] = field(default_factory=dict)
@@ -29,12 +29,12 @@ class Form:
     can_be_sent: bool = True
 
     def offers(self, name: str) -> bool:
-        """Can something be sent under this name?"""
+        """True if a value can be sent under this name."""
         return self.can_be_sent and name in self.names
 
 
 class Page(HTMLParser):
-    """A page of the shop or the provider; `facts` are its descriptions (<dt>, <dd>)."""
+    """A page of the shop or the provider; `facts` is its description list (<dt>, <dd>)."""
 
     def __init__(self, answer: requests.Response) -> None:
         """Raises UnexpectedPage if it is an error page."""
@@ -48,14 +48,14 @@ class Page(HTMLParser):
         self.feed(answer.text)
 
     def forms_with(self, name: str) -> list[Form]:
-        """The forms that can send something under this name. Raises UnexpectedPage if there is none."""
+        """The forms that can send a value under this name. Raises UnexpectedPage if there is none."""
         found = [form for form in self.forms if form.offers(name)]
         if not found:
             raise UnexpectedPage(f"{self.url} has no form with {name!r}")
         return found
 
     def forms_to(self, ending: str) -> list[Form]:
-        """The forms that go to an address with this ending."""
+        """The forms whose URL has this ending."""
         return [form for form in self.forms if form.action.endswith(ending)]
 
     def handle_starttag(self, tag: str, attrs: Attributes) -> None:
@@ -76,7 +76,7 @@ class Page(HTMLParser):
             self.facts[self._term] = self._text.strip()
 
     def _note(self, form: Form, tag: str, given: dict[str, str]) -> None:
-        """A button that cannot be pressed is a form that cannot be sent."""
+        """A form with a disabled button cannot be sent."""
         if tag == "button" and "disabled" in given:
             form.can_be_sent = False
         if name := given.get("name"):

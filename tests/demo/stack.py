@@ -1,4 +1,4 @@
-"""The two shops: everything in one process as `make run` starts it, and every part for itself as in production."""
+"""The two shops: all parts in one process like `make run`, or one process for each part as in production."""
 
 import os
 import signal
@@ -31,16 +31,16 @@ SHORT_TIMES = {
     "ATTENTION_INTERVAL_S": "5",
     "EMAIL_TIMEOUT_S": "3",
 }
-"""The only difference from the shop that people run: nobody wants to watch an order for an hour until it expires."""
+"""The only difference from a real shop: a demo cannot wait an hour until an order expires."""
 
-NOBODY_WATCHES = {"METRICS_PORT": "0", "SCHEDULER_METRICS_PORT": "0"}
-"""Or its workers would want the same port, which may be somebody else's already."""
+NO_METRICS = {"METRICS_PORT": "0", "SCHEDULER_METRICS_PORT": "0"}
+"""The workers would all use the same port, which may be in use already."""
 
-FORGETFUL = {"lose_every": 3, "duplicate_every": 4, "late_every": 5, "late_s": 2.0}
-"""The provider's rule for callbacks."""
+CALLBACK_FAULTS = {"lose_every": 3, "duplicate_every": 4, "late_every": 5, "late_s": 2.0}
+"""What the provider does with its callbacks."""
 
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH")
-"""Nothing else of the caller's environment reaches the shop: a developer's settings are not for the demo."""
+"""The shop gets only these variables of the caller's environment: a developer's settings must not change the demo."""
 
 READY_WITHIN_S = 40.0
 STOP_WITHIN_S = 6.0
@@ -49,26 +49,26 @@ WORKERS = 2
 
 
 class Interrupted(Exception):
-    """Somebody asked the demo to stop."""
+    """A signal asked the demo to stop."""
 
 
 @dataclass
-class Wish:
-    """Whether somebody asked the demo to stop. A signal sets it in the middle of anything, so no lock may be in it."""
+class StopRequest:
+    """A flag that a signal handler sets. It may run at any moment, so the flag must not use a lock."""
 
-    to_stop: bool = False
+    asked: bool = False
 
-    def heed(self) -> None:
-        """Raises Interrupted if somebody asked."""
-        if self.to_stop:
+    def raise_if_asked(self) -> None:
+        """Raises Interrupted if a signal asked the demo to stop."""
+        if self.asked:
             raise Interrupted
 
 
 @dataclass
 class Stack:
-    """A shop, and what one needs to visit and to watch it."""
+    """A running shop, and what is needed to visit and watch it."""
 
-    wish: Wish
+    stopping: StopRequest
     mail: MailServer
     directory: Path
     shop_url: str = field(default_factory=lambda: f"http://{LOOPBACK}:{free_port()}")
@@ -84,11 +84,11 @@ class Stack:
             "SANDBOX_URL": self.sandbox_url,
             "EMAIL_HOST": LOOPBACK,
             "EMAIL_PORT": str(self.mail.port),
-            **NOBODY_WATCHES,
+            **NO_METRICS,
         }
 
     def start(self, name: str, *arguments: str) -> None:
-        """Start a part of the shop; all of them are stopped together."""
+        """Start a part of the shop; all parts are stopped together."""
         self.programs.append(self._program(name, *arguments).start())
 
     def manage(self, *arguments: str) -> None:
@@ -105,21 +105,21 @@ class Stack:
             raise StartError(f"{dead[0].name} ended at once:\n{dead[0].last_lines()}")
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        """Wait with some patience. Raises StartError when it has run out, Interrupted when somebody asked to stop."""
+        """Wait up to READY_WITHIN_S. Raises StartError after that, Interrupted if a signal asked to stop."""
         try:
-            wait_until(lambda: self.wish.to_stop or condition(), what, READY_WITHIN_S)
+            wait_until(lambda: self.stopping.asked or condition(), what, READY_WITHIN_S)
         except TimeoutError as silence:
             raise StartError(f"{silence}\n{self.last_words()}") from None
-        self.wish.heed()
+        self.stopping.raise_if_asked()
 
-    def make_forgetful(self) -> None:
+    def break_callbacks(self) -> None:
         """From now on the provider loses, repeats and delays callbacks."""
-        requests.post(f"{self.sandbox_url}/control/callbacks", json=FORGETFUL, timeout=5).raise_for_status()
+        requests.post(f"{self.sandbox_url}/control/callbacks", json=CALLBACK_FAULTS, timeout=5).raise_for_status()
 
     def stop(self) -> None:
-        """Ask all programs at once, so that they end side by side; who does not, and children left behind, are killed.
+        """Send SIGTERM to all programs at once, so that they stop in parallel; kill the rest and their children.
 
-        Each is asked once: to Dramatiq a second request means "drop everything".
+        Each gets one SIGTERM: for Dramatiq a second one means "stop at once".
         """
         give_up_at = time.monotonic() + STOP_WITHIN_S
         alive = [program for program in self.programs if program.alive]
@@ -134,7 +134,7 @@ class Stack:
             program.kill()
 
     def dead(self) -> list[Program]:
-        """The parts that ended by themselves."""
+        """The parts that have ended."""
         return [program for program in self.programs if not program.alive]
 
     def last_words(self) -> str:
@@ -156,9 +156,9 @@ class Stack:
 
 
 @contextmanager
-def embedded(stock: int, wish: Wish) -> Iterator[Stack]:
+def embedded(stock: int, stopping: StopRequest) -> Iterator[Stack]:
     """Everything in one process, on SQLite."""
-    with _empty_stack(wish) as stack:
+    with _empty_stack(stopping) as stack:
         _fill(stack, stock)
         stack.start("runlocal", "manage.py", "runlocal")
         stack.wait_until_open()
@@ -166,9 +166,9 @@ def embedded(stock: int, wish: Wish) -> Iterator[Stack]:
 
 
 @contextmanager
-def services(stock: int, wish: Wish) -> Iterator[Stack]:
-    """PostgreSQL, RabbitMQ, and each part of the shop as a process of its own."""
-    with Postgres() as postgres, _starting_rabbitmq() as rabbitmq, _empty_stack(wish) as stack:
+def services(stock: int, stopping: StopRequest) -> Iterator[Stack]:
+    """PostgreSQL, RabbitMQ, and a process for each part of the shop."""
+    with Postgres() as postgres, _starting_rabbitmq() as rabbitmq, _empty_stack(stopping) as stack:
         stack.settings["DATABASE_URL"] = postgres.create_database("tillkeeper")
         _fill(stack, stock)
         stack.wait_until(rabbitmq.done, "RabbitMQ had started")
@@ -179,10 +179,10 @@ def services(stock: int, wish: Wish) -> Iterator[Stack]:
 
 
 @contextmanager
-def _empty_stack(wish: Wish) -> Iterator[Stack]:
-    """A mail server, and a directory for everything else; in the end nothing runs and nothing is left."""
+def _empty_stack(stopping: StopRequest) -> Iterator[Stack]:
+    """A mail server, and a temporary directory; everything is stopped and deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="tillkeeper-demo-") as directory, MailServer() as mail:
-        stack = Stack(wish, mail, Path(directory))
+        stack = Stack(stopping, mail, Path(directory))
         try:
             yield stack
         finally:
@@ -191,24 +191,24 @@ def _empty_stack(wish: Wish) -> Iterator[Stack]:
 
 @contextmanager
 def _starting_rabbitmq() -> Iterator["Future[RabbitMQ]"]:
-    """It takes the longest to start, so the database is filled meanwhile."""
+    """Starts RabbitMQ in a thread: it takes the longest, so the database is filled meanwhile."""
     rabbitmq, aside = RabbitMQ(), ThreadPoolExecutor(1)
     try:
         yield aside.submit(rabbitmq.start)
     finally:
-        rabbitmq.close()  # it is not waited for if it has not started yet,
+        rabbitmq.close()  # does not wait for a start that is under way
         aside.shutdown()
-        rabbitmq.close()  # and not forgotten if it started in this very moment
+        rabbitmq.close()  # stops a server that started at this very moment
 
 
 def _fill(stack: Stack, stock: int) -> None:
-    """A database that is up to date, and goods on the shelf."""
+    """Migrate the database, and create the products."""
     stack.manage("migrate", "--verbosity", "0")
     stack.manage("demoshop", "--quiet", "--stock", str(stock))
 
 
 def _start_parts(stack: Stack) -> None:
-    """Web, workers, scheduler and provider, each a process of its own."""
+    """Start web, workers, scheduler and provider, one process each."""
     shop, sandbox = urlsplit(stack.shop_url), urlsplit(stack.sandbox_url)
     gunicorn = ("-m", "gunicorn", "config.wsgi", "--worker-class", "gthread", "--threads", "8", "--no-control-socket")
     worker = ("manage.py", "rundramatiq", "--processes", "1", "--threads", "8", "--skip-logging")

@@ -1,4 +1,4 @@
-"""Counting: what customers caused, compared with what became of it. Nothing in here touches the world."""
+"""Compares the customers' plans with the results. Pure functions, without any I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from dataclasses import dataclass
 PAID, CANCELED, EXPIRED = "paid", "canceled", "expired"
 
 ENDS = (PAID, CANCELED, EXPIRED)
-"""The shop's words for an order that has come to its end."""
+"""The shop's final states of an order."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a customer does on the provider's page, and what must come of it."""
+    """What a customer does on the provider's page, and the expected outcome."""
 
     text: str
     button: str | None
     returns: bool
     end: str
-    """The shop's word for the order in the end."""
+    """The expected state of the order."""
     books: tuple[str, ...]
-    """The provider's words for the payment in the end, any of them."""
+    """The expected states of the payment at the provider, any of them."""
 
     @property
     def mails(self) -> int:
-        """How many confirmations there must be."""
+        """The expected number of confirmation mails."""
         return int(self.end == PAID)
 
 
@@ -31,28 +31,28 @@ PAYS = Plan("pays", "pay", True, PAID, ("succeeded",))
 PAYS_AND_LEAVES = Plan("pays and closes the tab", "pay", False, PAID, ("succeeded",))
 CANCELS = Plan("cancels", "cancel", True, CANCELED, ("canceled",))
 CANCELS_AND_LEAVES = Plan("cancels and closes the tab", "cancel", False, CANCELED, ("canceled",))
-WALKS_AWAY = Plan("never pays", None, False, EXPIRED, ("canceled", "expired"))  # cancelled by the shop, in its time
+WALKS_AWAY = Plan("never pays", None, False, EXPIRED, ("canceled", "expired"))  # the shop cancels in time
 
 
 @dataclass(frozen=True)
 class Case:
-    """One customer: the plan, and what was seen of the order from outside."""
+    """One customer: the plan, and the order as seen from outside."""
 
     customer: int
     plan: Plan
     order: str = ""
     """The order's public id; empty if it was never placed."""
     books: tuple[str, ...] = ()
-    """The status of each payment that the provider has for the order."""
+    """The state of each payment that the provider has for the order."""
     state: str = ""
-    """The shop's word for the order."""
+    """The order's state in the shop."""
     mails: int = 0
     trouble: str = ""
-    """What kept the customer from carrying out the plan."""
+    """Why the customer could not follow the plan."""
 
     @property
     def has_ended(self) -> bool:
-        """Whatever the end is."""
+        """True in any final state."""
         return self.state in ENDS
 
     @property
@@ -62,12 +62,12 @@ class Case:
 
     @property
     def is_wrong(self) -> bool:
-        """Another end than the customer caused; or the right one, with a mail too many."""
+        """A final state that differs from the plan; or the right one, with too many mails."""
         return self.has_ended and (not self.is_right or self.mails > self.plan.mails)
 
     @property
     def is_lost(self) -> bool:
-        """No end in time, or no order at all; or the right end, with a mail missing."""
+        """No final state in time, or no order; or the right state, with a missing mail."""
         return not self.has_ended or (self.is_right and self.mails < self.plan.mails)
 
     def __str__(self) -> str:
@@ -80,35 +80,35 @@ class Case:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All of them."""
+    """The result of all customers."""
 
     cases: Sequence[Case]
     strays: Sequence[str] = ()
-    """Who got mail without having ordered anything; each is a wrong."""
+    """Addresses that got a mail without an order; each counts as wrong."""
 
     @property
     def wrong(self) -> int:
-        """How many orders came to an end that they should not have, and mails to those they do not concern."""
+        """The number of orders with a wrong outcome, and of mails to strangers."""
         return sum(case.is_wrong for case in self.cases) + len(self.strays)
 
     @property
     def lost(self) -> int:
-        """How many orders, or mails of rightly paid orders, were not there in time."""
+        """The number of orders without an outcome in time, or without their mail."""
         return sum(case.is_lost for case in self.cases)
 
     @property
     def is_fine(self) -> bool:
-        """Did all come to what was caused?"""
+        """True if every order has its expected outcome."""
         return not self.wrong and not self.lost
 
     def complaints(self) -> list[str]:
-        """One sentence for everything that is not as it should be."""
+        """One line for each difference."""
         cases = [f"WRONG  {case}" for case in self.cases if case.is_wrong]
         cases += [f"LOST   {case}" for case in self.cases if case.is_lost]
         return [*cases, *(f"WRONG  a mail went to {address}, who ordered nothing" for address in self.strays)]
 
     def last_line(self) -> str:
-        """The whole result in numbers."""
+        """The result in numbers."""
         states = [case.state for case in self.cases]
         counts = {
             "placed": sum(bool(case.order) for case in self.cases),

@@ -1,4 +1,4 @@
-"""What can be seen from outside: the shop's own answers, the provider's books, and the mails that arrived."""
+"""Observes from outside: the shop's answers, the provider's payments, and the mails that arrived."""
 
 import time
 from collections import Counter, defaultdict
@@ -15,46 +15,46 @@ from tests.stack.mail import MailServer
 ANSWER_WITHIN_S = 3.0
 
 SELLERS = "@sellers.example.com"
-"""Where the demonstration shop's sellers have their mail."""
+"""The mail domain of the demonstration shop's sellers."""
 
 QUIET_S = 3.0
-"""When all has come to its end, so long nothing may change: a second mail would come a little later."""
+"""How long nothing may change after all orders have ended: a duplicate mail would arrive a little later."""
 
 
 @dataclass(frozen=True)
-class Sights:
-    """The numbers of a moment, those of orders and mails each with what it should come to."""
+class Snapshot:
+    """The numbers of a moment; those of orders and mails with their expected value."""
 
     orders: dict[str, tuple[int, int]]
     callbacks: dict[str, int]
 
 
 class Watch:
-    """Looks again and again, and remembers; trusts nothing that the shop's database says."""
+    """Polls and remembers; does not read the shop's database."""
 
     def __init__(self, customers: Sequence[Customer], shop_url: str, sandbox_url: str, mail: MailServer) -> None:
         self._customers, self._mail = customers, mail
         self._shop_url, self._sandbox_url = shop_url, sandbox_url
         self._states: dict[str, str] = {}
-        self._seen: object = None
+        self._last: Snapshot | None = None
         self._changed_at = time.monotonic()
         self._silent: set[str] = set()
         self._http = requests.Session()
         self._http.trust_env = False
 
-    def look(self) -> Sights:
-        """Ask about every order that has not come to its end yet."""
+    def poll(self) -> Snapshot:
+        """Ask about every order that has not ended yet."""
         self._silent.clear()
         for customer in self._customers:
             if customer.order and self._states.get(customer.order) not in ENDS:
                 self._states[customer.order] = self._state(customer.order)
-        sights = self._sights()
-        if sights != self._seen:
-            self._seen, self._changed_at = sights, time.monotonic()
-        return sights
+        snapshot = self._snapshot()
+        if snapshot != self._last:
+            self._last, self._changed_at = snapshot, time.monotonic()
+        return snapshot
 
     def all_has_ended(self) -> bool:
-        """Has every order come to an end and brought its mails, and has it been quiet since?"""
+        """True if every order has ended with its mails, and nothing has changed for QUIET_S."""
         mails = self._mails()
         ended = all(
             self._states.get(customer.order) in ENDS and mails[customer.email] >= customer.plan.mails
@@ -63,7 +63,7 @@ class Watch:
         return ended and time.monotonic() >= self._changed_at + QUIET_S
 
     def verdict(self) -> Verdict:
-        """Ask about everything once more, ends included, and compare."""
+        """Ask about everything once more, and compare."""
         self._silent.clear()
         books, mails = self._books(), self._mails()
         cases = [self._case(customer, books[customer.order], mails) for customer in self._customers]
@@ -80,10 +80,10 @@ class Watch:
             trouble=customer.trouble,
         )
 
-    def _sights(self) -> Sights:
+    def _snapshot(self) -> Snapshot:
         states, due = Counter(self._states.values()), Counter(customer.plan.end for customer in self._customers)
         placed = sum(bool(customer.order) for customer in self._customers)
-        return Sights(
+        return Snapshot(
             orders={
                 "placed": (placed, len(self._customers)),
                 **{end: (states[end], due[end]) for end in ENDS},
@@ -93,7 +93,7 @@ class Watch:
         )
 
     def _mails(self) -> Counter[str]:
-        """By recipient; sellers get mails of their own, which are no customer's business."""
+        """Mails by recipient, without the mails to sellers."""
         recipients = (recipient for mail in self._mail.messages for recipient in mail.recipients)
         return Counter(recipient for recipient in recipients if not recipient.endswith(SELLERS))
 
@@ -110,7 +110,7 @@ class Watch:
         return self._ask(self._sandbox_url, f"control/{what}")
 
     def _ask(self, server: str, path: str) -> dict[str, Any]:
-        """No answer is an answer too, an empty one. A silent server is asked only once a round: there is a deadline."""
+        """An empty dict without an answer. A silent server is asked only once a round, because of the deadline."""
         if server in self._silent:
             return {}
         try:

@@ -12,10 +12,10 @@ import pytest
 from pytest_django import Settings
 
 from commerce.models import DailyReport
+from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
 from commerce.reports import charts, csv_files, days
 from commerce.reports import page as report_page
 from commerce.reports.charts import Part, Series
-from commerce.reports.numbers import Hour, Numbers, Returned, Sold, Taken
 from config import env
 from config.formats import dates
 from config.formats.dates import span

@@ -1,4 +1,4 @@
-"""The shelf of Till Coffee, and how its goods reach the customer."""
+"""The products and delivery methods of Till Coffee."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from config.cli.command import Command as Base
 
 @dataclass(frozen=True)
 class Goods:
-    """One product as it stands on the shelf when the shop opens for the first time; the slug is its key."""
+    """The initial values of one product; the slug is its key."""
 
     slug: str
     price_minor: int
@@ -25,7 +25,7 @@ class Goods:
 
     @property
     def facts(self) -> dict[str, object]:
-        """What the command refreshes. Stock and "active" belong to the shop once the product exists."""
+        """The values that the command refreshes. It does not change stock and "active" of an existing product."""
         return {
             "seller": Seller.objects.get(email=self.seller),
             "name": self.name,
@@ -144,11 +144,11 @@ DELIVERY = (("Courier", "Курьером", 490), ("Pick up in the shop", "Са�
 
 
 class Command(Base):
-    help = "Fills the shelf of the demonstration shop. It may be run again: products that are there keep their stock."
+    help = "Creates or refreshes the products of the demonstration shop. Existing products keep their stock."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--stock", type=_stock, metavar="N", help="set the stock of every active product to N")
-        parser.add_argument("--quiet", action="store_true", help="say nothing")
+        parser.add_argument("--quiet", action="store_true", help="print nothing")
 
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -165,20 +165,20 @@ class Command(Base):
 
 
 def _offer_delivery() -> None:
-    """Once: afterwards the methods belong to the shop, which may have renamed them."""
+    """Create the methods once: the shop may rename or delete them afterwards."""
     if not DeliveryMethod.objects.exists():
         for position, (name, name_ru, price_minor) in enumerate(DELIVERY, start=1):
             DeliveryMethod.objects.create(name=name, name_ru=name_ru, price_minor=price_minor, position=position)
 
 
 def _put_on_shelf(goods: Goods) -> bool:
-    """Create or refresh the product; says whether it is new. Only a new product gets a stock."""
+    """Create or refresh the product; True if it is new. Only a new product gets a stock."""
     new_facts = {**goods.facts, "stock": goods.stock, "active": True}
     return Product.objects.update_or_create(slug=goods.slug, defaults=goods.facts, create_defaults=new_facts)[1]
 
 
 def _stock(value: str) -> int:
-    """Raises ValueError, which argparse reports, for anything but a whole number that the column can hold."""
+    """Raises ValueError, which argparse reports, unless it is a whole number that fits the column."""
     number = int(value)
     if not 0 <= number <= 2_147_483_647:
         raise ValueError(value)

@@ -1,4 +1,4 @@
-"""Daily reports by hand: one day, many days, again, and their mails."""
+"""`manage.py report`: builds, rebuilds and mails daily reports."""
 
 from datetime import date
 from typing import Any
@@ -22,22 +22,22 @@ from config.due.queue import database_now
 
 class Command(Base):
     help = (
-        "Builds the reports of closed days; without options those that are missing. Days are written like 2026-03-29, "
-        "and are those of SHOP_TIME_ZONE."
+        "Builds the reports of closed days; without options the missing ones. Write days like 2026-03-29. They are "
+        "days of SHOP_TIME_ZONE."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_days(parser, "the last day that is over")
         parser.add_argument(
-            "--rebuild", action="store_true", help="count days again that have a report; without a day, all"
+            "--rebuild", action="store_true", help="count days with a report again; without a day, all of them"
         )
         parser.add_argument(
-            "--mail", action="store_true", help="mail reports to managers who never got them; never one twice"
+            "--mail", action="store_true", help="mail reports to managers who have not got them; no report twice"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["mail"] and not settings.REPORT_RECIPIENTS:
-            raise NoAnswer("REPORT_RECIPIENTS is empty, so there is nobody to mail to. Set it.")
+            raise NoAnswer("REPORT_RECIPIENTS is empty, so there are no recipients. Set it.")
         try:
             wanted = _wanted(options)
         except CannotReport as error:
@@ -53,7 +53,7 @@ class Command(Base):
             self._mail(wanted)
 
     def _progress(self, number: int, total: int, report: DailyReport) -> None:
-        """A bar on a terminal, a line for each day elsewhere."""
+        """A progress bar on a terminal, else a line for each day."""
         numbers = report.figures
         line = f"{report.day}  placed {numbers.placed}  paid {numbers.paid}"
         if total == 1 or not self.stdout.isatty():
@@ -63,7 +63,7 @@ class Command(Base):
         self.stdout.flush()
 
     def _mail(self, wanted: list[date]) -> None:
-        """Send now, and say what became of each mail; fails if one of them did not go out."""
+        """Send now, and print the state of each mail. Raises SomethingLeft if one was not sent."""
         sending.send_reports()
         unsent = set()
         mails = Notification.objects.filter(report__day__in=wanted).order_by("report__day", "pk")
@@ -71,11 +71,11 @@ class Command(Base):
             self.stdout.write(f"{mail.title} → {mail.recipient}: {mail.get_status_display()}  {mail.error}".rstrip())
             unsent |= {mail.title} if mail.status != Notification.Status.SENT else set()
         if unsent:
-            raise SomethingLeft(f"Not mailed to everyone: {', '.join(sorted(unsent))}.")
+            raise SomethingLeft(f"Not sent to all managers: {', '.join(sorted(unsent))}.")
 
 
 def _wanted(options: dict[str, Any]) -> list[date]:
-    """The days to build. Raises CannotReport if one of them has no report."""
+    """The days to build. Raises CannotReport if one of them cannot have a report."""
     now = database_now()
     wanted = asked_for(options, days.last_closed(now))
     if not wanted:

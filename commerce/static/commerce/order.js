@@ -1,4 +1,4 @@
-/* Keeps the order page up to date. It asks, and shows the block of the state it is told; it decides nothing. */
+/* Keeps the order page up to date: polls the state and shows its block. The server decides the state. */
 "use strict";
 
 (() => {
@@ -13,7 +13,7 @@
   const announcement = page.querySelector("[data-announce]");
   const opened = performance.now();
   let timer = 0;
-  let question = null; // the AbortController of the request under way
+  let request = null; // the AbortController of the request under way
 
   showLocalTimes();
   if (page.dataset.final === "true") return;
@@ -30,13 +30,13 @@
 
   function pause() {
     clearTimeout(timer);
-    if (question) question.abort();
+    if (request) request.abort();
   }
 
   async function ask() {
-    if (question || page.dataset.final === "true") return;
+    if (request || page.dataset.final === "true") return;
     clearTimeout(timer);
-    const mine = (question = new AbortController());
+    const mine = (request = new AbortController());
     const deadline = setTimeout(() => mine.abort(), ANSWER_WITHIN_MS);
     try {
       const answer = await fetch(page.dataset.stateUrl, {
@@ -46,10 +46,10 @@
       });
       if (answer.ok) show(await answer.json());
     } catch {
-      // No network, a server that restarts, an answer that is no JSON: the next question may fare better.
+      // No network, a restarting server, or no JSON: the next request may succeed.
     } finally {
       clearTimeout(deadline);
-      question = null;
+      request = null;
       later();
     }
   }
@@ -76,23 +76,23 @@
     const heading = next.querySelector("h1");
     if (focusWasInside) heading.focus();
     else announcement.textContent = heading.textContent;
-    retellHistory();
+    replaceHistory();
   }
 
-  /* What has happened is told by the server, in its words; without an answer the old story stays. */
-  async function retellHistory() {
+  /* Replaces the history with the server's; without an answer the old one stays. */
+  async function replaceHistory() {
     const old = page.querySelector(".history");
     try {
       const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-      const told = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".history");
-      if (old && told && answer.ok) old.replaceWith(told);
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".history");
+      if (old && fresh && answer.ok) old.replaceWith(fresh);
       showLocalTimes();
     } catch {
-      // The next change of state, or a reload, tells it.
+      // The next change of state, or a reload, shows it.
     }
   }
 
-  /* The server writes its own time zone; the customer knows another one. */
+  /* Converts times from the server's time zone to the browser's. */
   function showLocalTimes() {
     const today = new Date().toDateString();
     for (const element of document.querySelectorAll("time[data-local]:not([title])")) {

@@ -1,28 +1,28 @@
-"""The numbers of a daily report: what each of them means, and the shape they are kept in.
+"""The numbers of a daily report: their meaning, and the shape in which they are stored.
 
-A day goes from midnight to midnight in the shop's time zone. What has a moment counts on the day of that moment:
+A day lasts from midnight to midnight in the shop's time zone. An event counts on the day when it happened:
 
 | number | counts | on the day when | adds up with |
 | --- | --- | --- | --- |
-| placed | orders, by what has become of them | they were placed | paid + cancelled + expired + still open |
-| conversion | the share of the placed ones that have been paid | they were placed | |
+| placed | orders, by their state now | they were placed | paid + cancelled + expired + still open |
+| conversion | the paid share of the placed orders | they were placed | |
 | hours | orders placed and orders paid, by hour | they were placed; they were paid | placed; revenue |
 | revenue | orders and their totals, by currency | they were paid, whenever they were placed | |
 | delivery | orders whose delivery was not free, and its price | they were paid | part of revenue |
-| found by | who asked the question that brought "paid" | they were paid | the orders in revenue; shares sum to 1 |
+| found by | which check brought "paid" | they were paid | the orders in revenue; shares sum to 1 |
 | time to confirm | the median from the payment's start to "paid" | they were paid | |
-| products | what was in those orders, the most sold first | they were paid | |
-| late, taken | orders paid although they had been given up | they were paid | part of revenue |
-| late, waiting | orders given up for which money came: a person must look | the money came | not in revenue |
-| late, given back | orders given up for which money came, which goes back or has | the money came | not in revenue |
+| products | products in those orders, the most sold first | they were paid | |
+| late, taken | orders paid after they had ended unpaid | they were paid | part of revenue |
+| late, waiting | orders that ended unpaid; the late payment waits for a person | the money came | not in revenue |
+| late, given back | orders that ended unpaid; the late payment is refunded | the money came | not in revenue |
 | refunds | refunds and their amounts, by currency | they went through | those of orders + those of other money |
-| mails | mails to customers, by what has become of them | they were written | sent + given up + waiting |
+| mails | mails to customers, by their state now | they were written | sent + given up + waiting |
 
-"Has become" means: known when the report was built, which it says. An order placed shortly before midnight is usually
-still open then; building the report again brings it up to date. Amounts are whole minor units.
+"Now" is when the report was built; the report shows that time. An order placed shortly before midnight is usually still
+open then; rebuilding the report brings it up to date. Amounts are whole minor units.
 
-Late money is all of it: taken + waiting + given back. A refund changes no revenue, which is what came on its day. The
-refunds "of orders" take from what was revenue once; "other money" never was any: late, on top, or not as asked for.
+Late payments are taken + waiting + given back. Revenue is the money that came on the day; a refund does not change it.
+Refunds "of orders" return money that was revenue once. "Other money" never was: late, paid twice, or a wrong amount.
 """
 
 import itertools
@@ -39,7 +39,7 @@ REFUND_SUMS = ("refunds", "refunds_of_orders", "refunds_of_other_money")
 
 @dataclass(frozen=True)
 class Taken:
-    """So many orders in one currency, and a sum over them: of their totals, unless it says otherwise."""
+    """The number of orders in one currency, and the sum of their totals (or of their delivery prices)."""
 
     currency: str
     orders: int
@@ -53,7 +53,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Returned:
-    """So many refunds in one currency, and their sum."""
+    """The number of refunds in one currency, and their sum."""
 
     currency: str
     refunds: int
@@ -67,7 +67,7 @@ class Returned:
 
 @dataclass(frozen=True)
 class Sold:
-    """So many of one product in one currency, under the name it had."""
+    """The quantity of one product sold in one currency, under the name it had."""
 
     name: str
     quantity: int
@@ -82,7 +82,7 @@ class Sold:
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour, under its number on the shop's clock: a day has 23, 24 or 25 of them."""
+    """One hour, labelled as on the shop's clock: a day has 23, 24 or 25 of them."""
 
     label: str
     placed: int
@@ -91,7 +91,7 @@ class Hour:
 
 @dataclass(frozen=True)
 class Numbers:
-    """One day in numbers. Raises ValueError if they do not add up: such a report must not be written."""
+    """The numbers of one day. Raises ValueError if they do not add up: such a report must not be stored."""
 
     hours: tuple[Hour, ...]
     placed_paid: int
@@ -104,7 +104,7 @@ class Numbers:
     late_waiting: tuple[Taken, ...]
     products: tuple[Sold, ...]
     found_by: dict[str, int]
-    """Orders by AskedBy; only those who found something."""
+    """Orders by AskedBy; without zeros."""
     median_s: float | None
     """None: no order was paid."""
     mails_sent: int
@@ -114,7 +114,7 @@ class Numbers:
     refunds: tuple[Returned, ...] = ()
     refunds_of_orders: tuple[Returned, ...] = ()
     refunds_of_other_money: tuple[Returned, ...] = ()
-    """Empty in reports that were built before there were refunds."""
+    """Empty in reports from before refunds existed."""
 
     def __post_init__(self) -> None:
         sums = {
@@ -151,12 +151,12 @@ class Numbers:
 
     @property
     def late(self) -> int:
-        """Orders for which money came late."""
+        """Orders with a late payment."""
         return sum(taken.orders for taken in (*self.late_taken, *self.late_waiting, *self.late_returned))
 
     @property
     def late_waiting_orders(self) -> int:
-        """Orders that were given up and for which money came, in any currency."""
+        """Orders whose late payment waits for a person, in any currency."""
         return sum(taken.orders for taken in self.late_waiting)
 
     @property
@@ -165,19 +165,19 @@ class Numbers:
         return self.mails_sent + self.mails_given_up + self.mails_waiting
 
     def to_json(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """The value of the JSON column."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> "Numbers":
-        """Read it back. Raises TypeError for a shape that this code does not know."""
+    def from_json(cls, stored: dict[str, Any]) -> "Numbers":
+        """Reads the JSON column. Raises TypeError for an unknown shape."""
         rows = {
-            "hours": tuple(Hour(**row) for row in kept["hours"]),
-            "products": tuple(Sold(**row) for row in kept["products"]),
-            **{name: _taken(kept.get(name, ())) for name in TAKEN_SUMS},
-            **{name: _returned(kept.get(name, ())) for name in REFUND_SUMS},
+            "hours": tuple(Hour(**row) for row in stored["hours"]),
+            "products": tuple(Sold(**row) for row in stored["products"]),
+            **{name: _taken(stored.get(name, ())) for name in TAKEN_SUMS},
+            **{name: _returned(stored.get(name, ())) for name in REFUND_SUMS},
         }
-        return cls(**{**kept, **rows})
+        return cls(**{**stored, **rows})
 
 
 def _taken(rows: Iterable[dict[str, Any]]) -> tuple[Taken, ...]:
