@@ -1,17 +1,20 @@
-"""Callbacks: their body, their signature, and the rule that loses, duplicates and delays them."""
+"""Callbacks: their body, their signature, the rule that loses, duplicates and delays them, and their queue."""
 
 import hashlib
+import heapq
 import hmac
 import json
 import secrets
+import threading
 import time
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import count
 from typing import Self
 
-from billing.sandbox.messages import Json
-from billing.sandbox.payment import iso
-from billing.sandbox.request_fields import read_count, read_flag, read_number, refuse
+from billing.sandbox.messages import read_count, read_flag, read_number, refuse
+from billing.sandbox.payment import Json, iso
 
 PLAIN, LOST, DUPLICATED, LATE = "plain", "lost", "duplicated", "late"
 
@@ -34,7 +37,7 @@ class Rule:
     @classmethod
     def read(cls, source: Json) -> Self:
         """Read the whole rule: a missing name is off, an unknown name is refused."""
-        for name in source.keys() - {field.name for field in fields(cls)}:
+        for name in source.keys() - {each.name for each in fields(cls)}:
             refuse(name, "is not part of the rule for callbacks")
         return cls(
             lose_every=read_count(source, "lose_every"),
@@ -64,18 +67,61 @@ class Delivery:
     A forged one is sent only once; with `signed` off its signature is made with a wrong secret.
     """
 
-    id: str
     payment_id: str
     url: str
     body: str
-    due: float
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    due: float = field(default_factory=time.time)
     tries: int = 0
     forged: bool = False
     signed: bool = True
 
 
-def new_delivery(payment_id: str, url: str, body: str, due: float) -> Delivery:
-    return Delivery(secrets.token_urlsafe(12), payment_id, url, body, due)
+class DeliveryQueue:
+    """The callbacks that wait, shared by several threads: hands out each once, to one thread, not before it is due."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._heap: list[tuple[float, int, Delivery]] = []
+        self._changed, self._closed = threading.Condition(), False
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, delivery: Delivery) -> None:
+        with self._changed:
+            heapq.heappush(self._heap, (delivery.due, next(self._numbers), delivery))
+            self._changed.notify()
+
+    def take(self) -> Delivery | None:
+        """Wait for the next due callback; None once the queue is closed."""
+        with self._changed:
+            while not self._closed and not self._is_due():
+                self._changed.wait(self._seconds_left())
+            if self._closed:
+                return None
+            *_, delivery = heapq.heappop(self._heap)
+            self._changed.notify()  # this thread is busy now: another one must wait for the next one
+            return delivery
+
+    def pull(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Remove all wanted callbacks, due or not, earliest first."""
+        with self._changed:
+            found = [entry for entry in sorted(self._heap, key=lambda each: each[:2]) if wanted(entry[2])]
+            self._heap = [entry for entry in self._heap if not wanted(entry[2])]
+            heapq.heapify(self._heap)
+            return [delivery for *_, delivery in found]
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _is_due(self) -> bool:
+        return bool(self._heap) and self._heap[0][0] <= time.time()
+
+    def _seconds_left(self) -> float | None:
+        return max(self._heap[0][0] - time.time(), 0) if self._heap else None
 
 
 def event_body(event_type: str, payment: Json) -> str:

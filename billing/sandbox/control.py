@@ -1,7 +1,6 @@
 """The control API: for tests and drills only, so it needs no key. Each route calls one method of `Sandbox`."""
 
-from billing.sandbox.messages import Request, Response, json_answer
-from billing.sandbox.request_fields import read_flag, read_text
+from billing.sandbox.messages import Request, Response, json_answer, read_flag, read_text
 from billing.sandbox.sandbox import Sandbox
 
 DONE = json_answer(200, {})

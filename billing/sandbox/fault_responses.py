@@ -1,39 +1,69 @@
 """The response of each kind of fault: another answer, a false value in the true answer, or a broken connection."""
 
 import json
+import socket
+import struct
+import threading
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Protocol
+from http.server import BaseHTTPRequestHandler
 
 from billing.sandbox.faults import Fault, Params
-from billing.sandbox.messages import Json, Refused, Response
+from billing.sandbox.messages import HTML, Refused, Response
+from billing.sandbox.payment import Json
+from billing.sandbox.storage import Closed, Entry
 
 CHUNK_BYTES = 65_536
 
-HTML = "text/html; charset=utf-8"
+# SO_LINGER on, zero seconds: closing the socket sends a reset.
+LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
-class Exchange(Protocol):
-    """One request of the shop, not answered yet: the fault decides how it is answered."""
+class Exchange:
+    """One request of the shop, not answered yet: the fault decides how it is answered. Notes its status in the log."""
+
+    def __init__(
+        self, handler: BaseHTTPRequestHandler, stopping: threading.Event, entry: Entry, work: Callable[[], Response]
+    ) -> None:
+        self._handler, self._stopping, self._entry, self._work = handler, stopping, entry, work
 
     def work(self) -> Response:
         """Process the request and return the true answer, without sending it."""
+        answer = self._work()
+        self._entry.payment = self._entry.payment or answer.about
+        return answer
 
-    def send(self, answer: Response) -> None: ...
+    def send(self, answer: Response) -> None:
+        self._entry.status = answer.status
+        self.write(answer.to_bytes(close=self._handler.close_connection))
 
     def send_head(self, answer: Response, length: int) -> None:
         """Send only the head, with `length` as its Content-Length; the connection closes after this exchange."""
+        self._entry.status = answer.status
+        self.hang_up()
+        self.write(answer.head(length, close=True))
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes) -> None:
+        self._handler.wfile.write(data)
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises `Closed` if the sandbox stops meanwhile: the caller is disconnected, not answered."""
+        if self._stopping.wait(seconds):
+            raise Closed
 
     def hang_up(self) -> None:
-        """Close the connection without an answer."""
+        """Close the connection when the exchange is over."""
+        self._handler.close_connection = True
 
     def reset(self) -> None:
-        """Break the connection: the other side sees a TCP reset."""
+        """Break the connection: the other side sees a TCP reset.
+
+        Closes both files on the socket, or the operating system keeps it open.
+        """
+        self.hang_up()
+        self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        self._handler.rfile.close()
+        self._handler.connection.close()
 
 
 def respond_with(exchange: Exchange, fault: Fault) -> None:

@@ -6,8 +6,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from billing.sandbox.messages import Json, Refused
-from billing.sandbox.request_fields import read_choice, read_count, read_number, read_text, read_url, refuse
+from billing.sandbox.messages import Refused, read_choice, read_count, read_number, read_text, read_url, refuse
+from billing.sandbox.payment import Json
 
 Params = dict[str, Any]
 

@@ -1,19 +1,16 @@
-"""One connection: read a request, find its route, apply a fault, and answer with one write."""
+"""The table of routes, and one connection: read a request, find its route, apply a fault, answer with one write."""
 
 import re
-import socket
-import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl
 
-from billing.sandbox.fault_responses import respond_with
-from billing.sandbox.journal import Entry
+from billing.sandbox import buyer, control, merchant
+from billing.sandbox.fault_responses import Exchange, respond_with
 from billing.sandbox.messages import Refused, Request, Response
-from billing.sandbox.routes import Route, find_route
 from billing.sandbox.sandbox import Sandbox
-from billing.sandbox.storage import Closed
 
 LONGEST_BODY = 65_536
 LENGTH = re.compile("[0-9]{1,12}")
@@ -21,8 +18,82 @@ LENGTH = re.compile("[0-9]{1,12}")
 # Bytes of a refused body that are still read: closing with unread bytes would destroy the answer under way.
 LONGEST_DRAIN = 16_000_000
 
-# SO_LINGER on, zero seconds: closing the socket sends a reset.
-LINGER_ZERO = struct.pack("ii", 1, 0)
+Endpoint = Callable[..., Response]
+
+
+@dataclass(frozen=True)
+class Route:
+    """`place` is the name that faults use for a route of the merchant API; other routes have none."""
+
+    method: str
+    pattern: re.Pattern[str]
+    endpoint: Endpoint
+    place: str | None = None
+
+    def answer(self, sandbox: Sandbox, request: Request, args: tuple[str, ...]) -> Response:
+        """Call the endpoint; a refusal becomes a response too."""
+        try:
+            if self.place:
+                merchant.authorize(sandbox, request)
+            return self.endpoint(sandbox, request, *args)
+        except Refused as refusal:
+            return refusal.answer()
+
+    def payment_in(self, args: tuple[str, ...]) -> str | None:
+        """The id of the payment in the path, if there is one."""
+        return args[0] if args and "/payments/" in self.pattern.pattern else None
+
+
+def route(rule: str, endpoint: Endpoint, place: str | None = None) -> Route:
+    """`rule` is a method and a path; each `*` in the path is an argument of the endpoint."""
+    method, path = rule.split()
+    return Route(method, re.compile(path.replace("*", "([^/]+)")), endpoint, place)
+
+
+ROUTES = (
+    # the shop; the most frequent route first
+    route("GET /v1/payments/*", merchant.show_payment, "status"),
+    route("POST /v1/payments", merchant.create_payment, "create"),
+    route("GET /v1/payments", merchant.list_payments, "list"),
+    route("POST /v1/payments/*/cancel", merchant.cancel_payment, "cancel"),
+    route("POST /v1/payments/*/refunds", merchant.create_refund, "refund"),
+    route("GET /v1/refunds/*", merchant.show_refund, "refund"),
+    # the buyer
+    route("GET /", buyer.front_page),
+    route("GET /pay/*", buyer.pay_page),
+    route("POST /pay/*", buyer.press_button),
+    route("GET /healthz", buyer.health),
+    # tests and drills
+    route("POST /control/faults", control.add_fault),
+    route("GET /control/faults", control.list_faults),
+    route("DELETE /control/faults", control.remove_faults),
+    route("DELETE /control/faults/*", control.remove_faults),
+    route("POST /control/outage", control.start_outage),
+    route("DELETE /control/outage", control.end_outage),
+    route("POST /control/callbacks", control.set_callback_rule),
+    route("GET /control/callbacks", control.show_callback_rule),
+    route("GET /control/payments", control.list_payments),
+    route("POST /control/payments/*", control.force_status),
+    route("POST /control/payments/*/refunds", control.refund_by_hand),
+    route("POST /control/refunds", control.start_refunds_as),
+    route("GET /control/refunds", control.list_refunds),
+    route("POST /control/refunds/*", control.force_refund),
+    route("POST /control/forge", control.forge_callback),
+    route("GET /control/requests", control.list_requests),
+    route("DELETE /control/requests", control.forget_requests),
+    route("GET /control/stats", control.show_stats),
+)
+
+
+def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
+    """The route and the arguments from the path. Refuses an unknown path with 404, a wrong method with 405."""
+    found = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(path))]
+    for candidate, match in found:
+        if candidate.method == method:
+            return candidate, match.groups()
+    if found:
+        raise Refused(405, "method_not_allowed", f"{path} does not answer {method}.")
+    raise Refused(404, "not_found", "There is nothing at this address.")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -51,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         payment = route.payment_in(args)
         entry = self.sandbox.journal.note(request, payment)
-        exchange = HandlerExchange(self, entry, lambda: route.answer(self.sandbox, request, args))
+        exchange = Exchange(self, self.sandbox.stopping, entry, lambda: route.answer(self.sandbox, request, args))
         if fault := self.sandbox.faults.strike(route.place, payment):
             entry.fault = fault.kind
             respond_with(exchange, fault)
@@ -88,41 +159,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """No line per request: a thousand lines a second would measure the terminal. The request log has them all."""
-
-
-class HandlerExchange:
-    """A request of the merchant API, as a `fault_responses.Exchange`; writes its status to the request log."""
-
-    def __init__(self, handler: Handler, entry: Entry, work: Callable[[], Response]) -> None:
-        self._handler, self._entry, self._work = handler, entry, work
-
-    def work(self) -> Response:
-        answer = self._work()
-        self._entry.payment = self._entry.payment or answer.about
-        return answer
-
-    def send(self, answer: Response) -> None:
-        self._entry.status = answer.status
-        self._handler.send(answer)
-
-    def send_head(self, answer: Response, length: int) -> None:
-        self._entry.status = answer.status
-        self._handler.close_connection = True
-        self.write(answer.head(length, close=True))
-
-    def write(self, data: bytes) -> None:
-        self._handler.wfile.write(data)
-
-    def pause(self, seconds: float) -> None:
-        if self._handler.sandbox.stopping.wait(seconds):
-            raise Closed
-
-    def hang_up(self) -> None:
-        self._handler.close_connection = True
-
-    def reset(self) -> None:
-        """Close both files on the socket, or the operating system keeps it open."""
-        self._handler.close_connection = True
-        self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
-        self._handler.rfile.close()
-        self._handler.connection.close()

@@ -185,7 +185,7 @@ class Ledger:
         return self._keep_refund(refund)
 
     def _keep_refund(self, refund: Refund) -> Refund:
-        self._storage.put("refund", refund.id, refund.to_record())
+        self._storage.put("refund", refund.id, refund.as_json())
         self._refunds[refund.id] = refund
         return refund
 

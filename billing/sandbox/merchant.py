@@ -8,9 +8,19 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from billing.sandbox.ledger import Claim, Search
-from billing.sandbox.messages import Json, Refused, Request, Response, json_answer
-from billing.sandbox.payment import Payment
-from billing.sandbox.request_fields import read_moment, read_money, read_number, read_text, read_url, refuse
+from billing.sandbox.messages import (
+    Refused,
+    Request,
+    Response,
+    json_answer,
+    read_moment,
+    read_money,
+    read_number,
+    read_text,
+    read_url,
+    refuse,
+)
+from billing.sandbox.payment import Json, Payment
 from billing.sandbox.sandbox import Sandbox
 
 # The default payment window and the longest that a shop may ask for, in seconds.

@@ -1,14 +1,26 @@
-"""Requests, responses, and the one exception for a refusal."""
+"""Requests and their typed fields, responses, and the one exception for a refusal.
+
+A wrong field is refused with 422, and the message names it.
+"""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import Message
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
-Json = dict[str, Any]
+from billing.sandbox.payment import Json, Money
+
+HTML = "text/html; charset=utf-8"
+
+# Twelve digits before the point, at most three after it; no sign, no exponent, no other alphabet's digits.
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True)
@@ -72,3 +84,96 @@ class Refused(Exception):
 
 def json_answer(status: int, document: Json, about: str | None = None) -> Response:
     return Response(status, json.dumps(document).encode(), about=about)
+
+
+def read_text(source: Json, field: str, longest: int, *, required: bool = False) -> str:
+    """A text of at most `longest` characters; empty if it is missing."""
+    value = source.get(field, "")
+    if not isinstance(value, str) or len(value) > longest or not is_encodable(value):
+        refuse(field, f"must be a text of at most {longest} characters")
+    if required and not value:
+        refuse(field, "must not be empty")
+    return str(value)
+
+
+def read_money(source: Json, field: str = "amount") -> Money:
+    document = source.get(field)
+    if not isinstance(document, dict):
+        refuse(field, "must be an object with value and currency")
+    value, currency = document.get("value"), document.get("currency")
+    if not isinstance(value, str) or not AMOUNT.fullmatch(value) or not Money(value, "").decimal:
+        refuse(f"{field}.value", "must be a positive decimal text with at most 3 decimals")
+    if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
+        refuse(f"{field}.currency", "must be 3 capital letters")
+    return Money(value, currency)
+
+
+def read_url(source: Json, field: str) -> str:
+    """An http(s) address of printable ASCII, fit for a header; or empty."""
+    value = read_text(source, field, 2000)
+    if value and not is_web_address(value):
+        refuse(field, "must be an http or https address")
+    return value
+
+
+def read_number(source: Json, field: str, default: float, least: float, most: float) -> float:
+    value = source.get(field, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        refuse(field, f"must be a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def read_count(source: Json, field: str, default: int | None = None) -> int | None:
+    """A whole number of 1 or more; the default if it is null or missing."""
+    value = source.get(field)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        refuse(field, "must be a whole number of 1 or more")
+    return int(value)
+
+
+def read_flag(source: Json, field: str, *, default: bool = False) -> bool:
+    value = source.get(field, default)
+    if not isinstance(value, bool):
+        refuse(field, "must be true or false")
+    return bool(value)
+
+
+def read_choice(source: Json, field: str, choices: tuple[str, ...]) -> str:
+    value = source.get(field)
+    if value not in choices:
+        refuse(field, f"must be one of {', '.join(choices)}")
+    return str(value)
+
+
+def read_moment(source: Json, field: str) -> datetime | None:
+    """An ISO 8601 time, in UTC if it has no offset. A plus that a query string made a blank is restored."""
+    if not (value := source.get(field)):
+        return None
+    try:
+        moment = datetime.fromisoformat(str(value).replace(" ", "+"))
+    except ValueError:
+        refuse(field, "must be an ISO 8601 time")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def refuse(field: str, complaint: str) -> NoReturn:
+    raise Refused(422, "invalid_request", f"{field} {complaint}.")
+
+
+def is_encodable(value: str) -> bool:
+    """JSON can contain half a surrogate pair, which no page could show."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def is_web_address(value: Any) -> bool:
+    try:
+        parts = urlsplit(value)
+        return bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and is_plain(value))
+    except ValueError:
+        return False
+
+
+def is_plain(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
-from billing.sandbox.messages import Json
+Json = dict[str, Any]
 
 PENDING, AUTHORIZED, SUCCEEDED = "pending", "authorized", "succeeded"
 CANCELED, EXPIRED, FAILED = "canceled", "expired", "failed"
@@ -102,15 +102,7 @@ class Refund:
         return replace(self, status=status, reason=reason)
 
     def as_json(self) -> Json:
-        return {
-            "id": self.id,
-            "payment_id": self.payment_id,
-            "status": self.status,
-            "reason": self.reason,
-            "amount": self.amount.as_json(),
-        }
-
-    def to_record(self) -> Json:
+        """The refund as the shop sees it; its record is the same."""
         return asdict(self)
 
     @classmethod

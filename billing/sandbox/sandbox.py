@@ -8,12 +8,10 @@ from typing import Any
 
 from billing.sandbox.callbacks import Rule
 from billing.sandbox.faults import OUTAGES, FaultBook, read_fault
-from billing.sandbox.journal import Journal
 from billing.sandbox.ledger import ACTIONS, Ledger
-from billing.sandbox.messages import Json
-from billing.sandbox.payment import REFUND_STATUSES, STATUSES, Payment
-from billing.sandbox.request_fields import read_choice, read_flag, read_money, read_number, read_text, refuse
-from billing.sandbox.storage import Closed, Storage
+from billing.sandbox.messages import read_choice, read_flag, read_money, read_number, read_text, refuse
+from billing.sandbox.payment import REFUND_STATUSES, STATUSES, Json, Payment
+from billing.sandbox.storage import Closed, Journal, Storage
 from billing.sandbox.webhook_delivery import WebhookDelivery
 
 EXPIRY_TICK_S = 0.2

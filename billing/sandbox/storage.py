@@ -1,15 +1,25 @@
-"""The durable copy: small JSON records in one SQLite table. The objects that use it keep a copy in memory."""
+"""What the sandbox keeps: small JSON records in one SQLite table, and in memory the log of the shop's requests.
+
+The objects that use the records keep a copy in memory.
+"""
 
 import json
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from billing.sandbox.messages import Json
+from billing.sandbox.messages import Request
+from billing.sandbox.payment import Json, iso
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS record (kind TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, id))"
+
+LONGEST_LOG = 20_000
+"""Requests kept; older ones are forgotten, but still counted."""
 
 
 class Storage:
@@ -69,3 +79,41 @@ class Storage:
 
 class Closed(Exception):
     """The sandbox has stopped; a thread that is still busy cannot write any more."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request. `status` is None if it was not answered; `fault` is the kind of fault that hit it."""
+
+    method: str
+    path: str
+    idempotency_key: str | None
+    payment: str | None
+    at: datetime
+    status: int | None = None
+    fault: str | None = None
+
+    def as_json(self) -> Json:
+        return asdict(self) | {"at": iso(self.at)}
+
+
+class Journal:
+    """The shop's calls of the merchant API, for tests that count them."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=LONGEST_LOG)
+        self.total = 0
+
+    def note(self, request: Request, payment: str | None) -> Entry:
+        entry = Entry(request.method, request.path, request.headers.get("Idempotency-Key"), payment, datetime.now(UTC))
+        self._entries.append(entry)
+        self.total += 1
+        return entry
+
+    def entries(self, payment: str | None = None) -> list[Entry]:
+        """Oldest first; all of them, or those about one payment."""
+        return [entry for entry in list(self._entries) if payment in (None, entry.payment)]
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self.total = 0

@@ -13,9 +13,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from urllib.parse import urlsplit
 
-from billing.sandbox.callbacks import DUPLICATED, LATE, LOST, Delivery, Rule, event_body, new_delivery, signature
-from billing.sandbox.delay_queue import DelayQueue
-from billing.sandbox.messages import Json
+from billing.sandbox.callbacks import DUPLICATED, LATE, LOST, Delivery, DeliveryQueue, Rule, event_body, signature
+from billing.sandbox.payment import Json
 from billing.sandbox.storage import Closed, Storage
 
 RETRY_AFTER_S = (1, 2, 5, 10, 30, 60, 300)
@@ -38,7 +37,7 @@ class WebhookDelivery:
 
     def __init__(self, storage: Storage, secret: str) -> None:
         self._storage, self._secret = storage, secret
-        self._queue = DelayQueue[Delivery](lambda delivery: delivery.due)
+        self._queue = DeliveryQueue()
         self._tally: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._tally.update({payment_id: Counter(counts) for payment_id, counts in storage.load("tally").items()})
         self._rule, self._number = Rule(), 0
@@ -73,12 +72,12 @@ class WebhookDelivery:
         if fate in (LOST, DUPLICATED, LATE):
             self._count(payment["id"], fate)
         if fate != LOST:
-            self._dispatch(new_delivery(payment["id"], url, body, time.time()), fate)
+            self._dispatch(Delivery(payment["id"], url, body), fate)
 
     def forge(self, event_type: str, payment: Json, url: str, *, signed: bool) -> None:
         """Send a callback without a change of status, once."""
-        delivery = new_delivery(payment["id"], url, event_body(event_type, payment), time.time())
-        self._queue.put(replace(delivery, forged=True, signed=signed))
+        body = event_body(event_type, payment)
+        self._queue.put(Delivery(payment["id"], url, body, forged=True, signed=signed))
 
     def forget(self) -> None:
         """Drop all callbacks, as in a new sandbox; a try that is under way is the last of its callback."""

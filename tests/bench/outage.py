@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import psycopg
 
 from billing.sandbox import SandboxServer
-from billing.sandbox.journal import Entry, Journal
 from billing.sandbox.ledger import Claim
 from billing.sandbox.merchant import read_draft
 from billing.sandbox.messages import Request
+from billing.sandbox.storage import Entry, Journal
 from tests.stack.ports import wait_until
 from tests.stack.processes import Program
 from tests.system.house import COMMANDS, ROOT, START_S, House
