@@ -41,6 +41,10 @@ class Money:
         places = decimals(self.currency)
         return f"{Decimal(self.minor).scaleb(-places):.{places}f}"
 
+    def as_json(self) -> dict[str, str]:
+        """Like `{"value": "12.50", "currency": "EUR"}`."""
+        return {"value": self.value, "currency": self.currency}
+
     def __add__(self, other: "Money") -> "Money":
         """Raises ValueError for two currencies."""
         if self.currency != other.currency:

@@ -1,6 +1,6 @@
 """The admin of billing, for operators."""
 
-from billing.admin.accounts import AccountStateAdmin
+from billing.admin.accounts import AccountStateAdmin, DifferenceAdmin, ReconciliationAdmin
 from billing.admin.bases import (
     AnyAdmin,
     AnyInline,
@@ -11,11 +11,10 @@ from billing.admin.bases import (
     ReadOnlyInline,
     link_to_row,
     link_to_search,
+    needs_a_person,
     page_of,
 )
-from billing.admin.filters import needs_a_person
 from billing.admin.payments import CallbackAdmin, PaymentAdmin, PaymentEventAdmin, RefundAdmin
-from billing.admin.reconciliation import DifferenceAdmin, ReconciliationAdmin
 
 __all__ = [
     "AccountStateAdmin",

@@ -1,12 +1,14 @@
-"""The common base of the admin's lists and pages."""
+"""The common base of the admin's lists, pages and filters."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -129,3 +131,47 @@ def link_to_search(model: type[Model], word: str, text: object) -> SafeString:
 
 def _address(model: type[Model], page: str) -> str:
     return f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+
+
+# --- filters: each choice has its own condition; none asks the table which values it has ---
+
+Choices = Mapping[str, tuple[str, Q]]
+"""By the word in the address: the label, and the condition."""
+
+
+def filter_by(heading: str, parameter: str, choices: Callable[[], Choices]) -> type[admin.SimpleListFilter]:
+    """A filter with these choices; an unknown word in the address filters nothing."""
+
+    class Filter(admin.SimpleListFilter):
+        title = heading
+        parameter_name = parameter
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return [(word, label) for word, (label, _condition) in choices().items()]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            _label, condition = choices().get(self.value() or "", ("", Q()))
+            return queryset.filter(condition)
+
+    return Filter
+
+
+def needs_a_person(trouble: Q) -> type[admin.SimpleListFilter]:
+    """The rows that wait for a person; the condition has a partial index."""
+    return filter_by("who is to look", "person", lambda: {"yes": ("A person must look", trouble)})
+
+
+ByAccount = filter_by(
+    "account", "account", lambda: {name: (name, Q(account=name)) for name in sorted(settings.PAYMENT_ACCOUNTS)}
+)
+
+_SAME_CURRENCY = Q(received_currency=F("currency"))
+
+CAME: Choices = {
+    "less": ("less than asked for", _SAME_CURRENCY & Q(received_minor__lt=F("amount_minor"))),
+    "more": ("more than asked for", _SAME_CURRENCY & Q(received_minor__gt=F("amount_minor"))),
+    "other": ("another currency", Q(received_minor__isnull=False) & ~_SAME_CURRENCY),
+}
+
+ByWhatCame = filter_by("received", "came", lambda: CAME)
+"""Payments for which the amount that came differs from the amount that was asked for."""

@@ -15,13 +15,15 @@ from django.utils.safestring import SafeString
 
 from billing.actions import CHECK_PAYMENT, CHECK_REFUND, REPLAY
 from billing.admin.bases import (
+    ByAccount,
+    ByWhatCame,
     LargeTable,
     ReadOnlyAdmin,
     ReadOnlyInline,
     link_to_row,
     link_to_search,
+    needs_a_person,
 )
-from billing.admin.filters import ByAccount, ByWhatCame, needs_a_person
 from billing.admin.resolutions import OF_PAYMENTS, OF_REFUNDS, REFUND
 from billing.attention import ATTENTIVE
 from billing.lookup import number_in, payments_named

@@ -8,7 +8,6 @@ from django.db.models import Q, QuerySet
 from billing.explain.standing import standing
 from billing.explain.timeline import in_order, of_payments
 from billing.models import Payment, Refund
-from billing.money import Money
 from billing.payments.service import History
 from billing.states import OPEN_STATES
 from config.due.queue import database_now
@@ -25,7 +24,7 @@ def serialize_payment(payment: Payment) -> dict[str, Any]:
     sums = {"amount": payment.amount, "received": payment.received, "left": payment.left}
     return {
         **{name: getattr(payment, name) for name in PLAIN_FIELDS},
-        **{name: _money(each) for name, each in sums.items()},
+        **{name: each and each.as_json() for name, each in sums.items()},
     }
 
 
@@ -56,10 +55,6 @@ def filter_payments(
     return Payment.objects.filter(filters).order_by("next_check_at" if due_at else "-pk")
 
 
-def _money(amount: Money | None) -> dict[str, str] | None:
-    return {"value": amount.value, "currency": amount.currency} if amount else None
-
-
 def _refund(refund: Refund) -> dict[str, Any]:
     names = ("id", "status", "attention", "wanted_by", "why", "reason", "created_at", "next_check_at", "ended_at")
-    return {"amount": _money(refund.amount), **{name: getattr(refund, name) for name in names}}
+    return {"amount": refund.amount.as_json(), **{name: getattr(refund, name) for name in names}}

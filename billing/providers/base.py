@@ -1,15 +1,21 @@
 """The interface of all providers, and the types of their answers."""
 
+import hashlib
+import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from billing.errors import Forged
 from billing.money import Money
 from billing.states import RefundStatus, Status
 
 if TYPE_CHECKING:
     from billing.models import Payment, Refund
+
+SIGNATURE_AGE_S = 300
+"""Greatest age of a signature, as in Stripe's own libraries: https://docs.stripe.com/webhooks#replay-attacks"""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,24 @@ class CallbackRequest:
     """Names in lower case; only those in the adapter's `signature_headers`."""
     sender: str
     """The address it came from, as reported by our own proxies."""
+
+    def check_signature(self, name: str, secret: str, now: float) -> None:
+        """Check a signature in Stripe's format: a header like `t=1700000000,v1=5257…`.
+
+        It is HMAC-SHA256 over `<t>.<body>`, in hex. There may be several `v1` while a secret is replaced. Raises Forged
+        if none matches, or if the time is more than SIGNATURE_AGE_S from `now` (Unix seconds), so that a recorded
+        callback cannot be sent again later.
+        """
+        fields = [part.strip().partition("=") for part in self.headers.get(name, "").split(",")]
+        moment = next((value for name, _, value in fields if name == "t"), "")
+        if not (moment.isascii() and moment.isdecimal() and len(moment) < 12):
+            raise Forged("the signature has no time")
+        expected = hmac.new(secret.encode(), f"{moment}.".encode() + self.body, hashlib.sha256).hexdigest()
+        given = [value.encode(errors="replace") for name, _, value in fields if name == "v1"]
+        if not any(hmac.compare_digest(expected.encode(), each) for each in given):
+            raise Forged("the signature does not match")
+        if abs(now - int(moment)) > SIGNATURE_AGE_S:
+            raise Forged(f"the signature is {now - int(moment):.0f} s old")
 
 
 @dataclass(frozen=True)

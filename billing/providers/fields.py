@@ -1,10 +1,13 @@
 """Readers for the fields of a provider's answer. A missing or invalid field is a BadAnswer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from billing.errors import BadAnswer
 from billing.money import Money
+from billing.providers.base import RefundSnapshot
+from billing.states import RefundStatus
 
 Json = dict[str, Any]
 
@@ -55,3 +58,14 @@ def money(fields: Json, name: str, currency: str = "currency") -> Money:
         return Money.parse(fields[name]["value"], fields[name][currency])
     except (TypeError, KeyError, ValueError) as error:
         raise BadAnswer(f"the field {name!r} is not an amount") from error
+
+
+def refund_snapshot(refund: Json, statuses: Mapping[str, RefundStatus], amount: Money, reason: str) -> RefundSnapshot:
+    """The answer about a refund with the fields `status` and `id`; `statuses` translates the provider's words."""
+    raw_status = text(refund, "status")
+    return RefundSnapshot(statuses.get(raw_status), raw_status, text(refund, "id"), amount, reason)
+
+
+def utc(moment: datetime, timespec: str) -> str:
+    """ISO 8601 in UTC, like 2018-07-18T10:51:18.139Z; `timespec` is the smallest unit."""
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

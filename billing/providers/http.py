@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import requests
@@ -41,6 +42,9 @@ CHUNK_BYTES = 65_536
 
 LONGEST_ANSWER_BYTES = 1_000_000
 """Limit for one answer. A page of 100 payments has some 200 kB."""
+
+Headers = Mapping[str, str]
+NO_HEADERS: Headers = MappingProxyType({})
 
 Fields = Mapping[str, Any]
 """Form fields: texts, numbers, nested fields, or lists of them."""
@@ -84,34 +88,30 @@ class ProviderClient:
         self._headers = {"Accept": "application/json", "User-Agent": "Tillkeeper", **headers}
         self._adapter = _DeadlineAdapter(pool_maxsize=settings.PAYMENT_CHECK_CONCURRENCY, max_retries=0)
 
-    def get(
-        self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    def get(self, path: str, query: Mapping[str, str] | None = None, headers: Headers = NO_HEADERS) -> dict[str, Any]:
         """GET an object."""
-        return self._call(requests.Request("GET", self._base_url + path, self._with(headers), params=query))
+        return self._call("GET", path, headers, params=query)
 
-    def post(self, path: str, body: dict[str, Any] | None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any] | None, headers: Headers = NO_HEADERS) -> dict[str, Any]:
         """POST an object as JSON, or an empty body if `body` is None."""
-        return self._call(requests.Request("POST", self._base_url + path, self._with(headers), json=body))
+        return self._call("POST", path, headers, json=body)
 
-    def post_form(self, path: str, fields: Fields, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def post_form(self, path: str, fields: Fields, headers: Headers = NO_HEADERS) -> dict[str, Any]:
         """POST a form; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
-        return self._call(requests.Request("POST", self._base_url + path, self._with(headers), data=_flat(fields)))
+        return self._call("POST", path, headers, data=_flat(fields))
 
-    def _with(self, headers: Mapping[str, str] | None) -> dict[str, str]:
-        return {**self._headers, **(headers or {})}
-
-    def _call(self, request: requests.Request) -> dict[str, Any]:
+    def _call(self, method: str, path: str, headers: Headers, **content: Any) -> dict[str, Any]:
+        request = requests.Request(method, self._base_url + path, {**self._headers, **headers}, **content)
         self._pace.wait()
         try:
             with _deadline(settings.PAYMENT_API_TIMEOUT_S):
-                status, headers, body = self._exchange(request.prepare())
+                status, answered, body = self._exchange(request.prepare())
         except (TimeoutError, requests.Timeout, ReadTimeoutError) as error:
             raise DeadlinePassed(f"no whole answer within {settings.PAYMENT_API_TIMEOUT_S:g} s") from error
         except (requests.RequestException, HTTPError, OSError) as error:
             raise Unreachable(f"no connection, or it broke ({type(error).__name__})") from error
         if not 200 <= status < 300:
-            self._raise(status, headers, body)
+            self._raise(status, answered, body)
         return read_json(body)
 
     def _raise(self, status: int, headers: Mapping[str, str], body: bytes) -> NoReturn:

@@ -1,13 +1,18 @@
-"""Times every call to a provider, and counts it by outcome."""
+"""Times every call to a provider, counts it by outcome, and turns any error into an outcome."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from billing.errors import ProviderError
 from billing.metrics import REQUEST_SECONDS
 from billing.providers.base import Provider
+
+A = TypeVar("A")
+
+log = logging.getLogger(__name__)
 
 OPERATIONS = ("create", "status", "cancel", "capture", "refund", "refund_status")
 """The methods of adapters that call the provider. `payments_between` is timed apart: it calls once for each page."""
@@ -59,3 +64,14 @@ def _timed_list(account: str, listed: Callable[..., Iterator[Any]], *args: Any) 
 
 
 _END = object()
+
+
+def outcome_of(call: Callable[[], A], account: str) -> A | ProviderError:
+    """The answer or the error; a bug in an adapter is an error like any other. Uses no database."""
+    try:
+        return call()
+    except ProviderError as error:
+        return error
+    except Exception as error:
+        log.exception("provider.adapter_failed", extra={"account": account})
+        return ProviderError(f"the adapter failed ({type(error).__name__})")

@@ -4,7 +4,8 @@ Each adapter reads what it needs (`read_options`). Settings that every account h
 those of all accounts when the process starts, after Django has loaded the apps: `config` cannot import adapters.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Unpack
 
 from django.conf import settings
@@ -38,7 +39,9 @@ def complete(accounts: Mapping[str, dict[str, str]], registry: Registry) -> None
 def describe(registry: Registry) -> None:
     """Add a section for each provider to the reference of all settings."""
     reference.REPEATED[:] = [
-        reference.Repeated(OF_EACH_ACCOUNT.format(provider=name), NOTE.format(provider=name), _reading(name, provider))
+        reference.Repeated(
+            OF_EACH_ACCOUNT.format(provider=name), NOTE.format(provider=name), partial(read, name, provider)
+        )
         for name, provider in registry.items()
     ]
 
@@ -90,7 +93,3 @@ def _polling_policy(prefix: str) -> str:
         wrong="`growing` finds payments later where callbacks do not arrive.",
         example="growing",
     )  # fmt: skip
-
-
-def _reading(name: str, provider: type[Provider]) -> Callable[[], object]:
-    return lambda: read(name, provider)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from django.conf import settings
 from billing.errors import BadAnswer, DeadlinePassed, NotFound, Refused, Unavailable, WrongCredentials
 from billing.money import Money
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
-from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
+from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing, utc
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
 from billing.providers.options import CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
@@ -147,8 +147,8 @@ class PayPal:
         At most 31 days. Raises WrongCredentials for an account without the permission to search transactions.
         """
         query = {
-            "start_date": _moment(start),
-            "end_date": _moment(end),
+            "start_date": utc(start, "seconds"),
+            "end_date": utc(end, "seconds"),
             "fields": "transaction_info",
             "page_size": "500",
             "page": "1",
@@ -288,14 +288,8 @@ def _refunds(unit: Json) -> Iterator[int]:
 
 
 def _refund_answer(refund: Json) -> RefundSnapshot:
-    raw_status = text(refund, "status")
-    return RefundSnapshot(
-        status=REFUND_STATUSES.get(raw_status),
-        raw_status=raw_status,
-        provider_ref=text(refund, "id"),
-        amount=money(refund, "amount", "currency_code"),
-        reason=text_or_nothing(part(refund, "status_details"), "reason"),
-    )
+    reason = text_or_nothing(part(refund, "status_details"), "reason")
+    return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount", "currency_code"), reason)
 
 
 def _is_payment(info: Json, start: datetime, end: datetime) -> bool:
@@ -337,7 +331,3 @@ def _as_json(amount: Money) -> dict[str, str]:
         if int(parts):
             raise Refused(f"PayPal does not accept {amount}")
     return {"currency_code": amount.currency, "value": value}
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from billing.money import Money
-from billing.providers import signatures
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
-from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
+from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing
 from billing.providers.http import ProviderClient, read_json
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url, own_secret
 from billing.states import RefundStatus, Status
@@ -18,14 +16,8 @@ from billing.states import RefundStatus, Status
 if TYPE_CHECKING:
     from billing.models import Payment, Refund
 
-STATUSES = {
-    "pending": Status.PENDING,
-    "authorized": Status.AUTHORIZED,
-    "succeeded": Status.SUCCEEDED,
-    "canceled": Status.CANCELED,
-    "expired": Status.EXPIRED,
-    "failed": Status.FAILED,
-}
+STATUSES = {status.value: status for status in Status if status != Status.CREATED}
+"""The sandbox uses our own words."""
 
 REFUND_STATUSES = {
     "pending": RefundStatus.PENDING,
@@ -61,7 +53,7 @@ class Sandbox:
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
         body = {
-            "amount": _as_json(payment.amount),
+            "amount": payment.amount.as_json(),
             "reference": payment.reference,
             "description": payment.description,
             "return_url": payment.return_url,
@@ -77,7 +69,7 @@ class Sandbox:
 
     def refund(self, refund: "Refund") -> RefundSnapshot:
         path = f"/v1/payments/{refund.payment.provider_ref}/refunds"
-        body = {"amount": _as_json(refund.amount)}
+        body = {"amount": refund.amount.as_json()}
         return _refund_answer(self._http.post(path, body, {"Idempotency-Key": refund.idempotency_key}))
 
     def refund_status(self, refund: "Refund") -> RefundSnapshot:
@@ -93,8 +85,7 @@ class Sandbox:
             query["after"] = text(page, "next")
 
     def verify(self, post: CallbackRequest) -> None:
-        header, secret = post.headers.get("sandbox-signature", ""), self._account.options["callback_secret"]
-        signatures.verify(header, post.body, secret, time.time())
+        post.check_signature("sandbox-signature", self._account.options["callback_secret"], time.time())
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
@@ -118,15 +109,5 @@ def _answer(payment: Json) -> PaymentSnapshot:
 
 
 def _refund_answer(refund: Json) -> RefundSnapshot:
-    raw_status = text(refund, "status")
-    return RefundSnapshot(
-        status=REFUND_STATUSES.get(raw_status),
-        raw_status=raw_status,
-        provider_ref=text(refund, "id"),
-        amount=money(refund, "amount"),
-        reason=text_or_nothing(refund, "reason"),
-    )
-
-
-def _as_json(money: Money) -> dict[str, str]:
-    return {"value": money.value, "currency": money.currency}
+    reason = text_or_nothing(refund, "reason")
+    return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount"), reason)

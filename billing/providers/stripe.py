@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from billing.errors import BadAnswer, Refused, StoredFailure
 from billing.money import Money, decimals
-from billing.providers import signatures
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
-from billing.providers.fields import Json, address, objects, part, text, text_or_nothing
+from billing.providers.fields import Json, address, objects, part, refund_snapshot, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, read_json, retry_after_s, word
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
@@ -150,8 +149,7 @@ class Stripe:
             query["starting_after"] = text(sessions[-1], "id")
 
     def verify(self, post: CallbackRequest) -> None:
-        header, secret = post.headers.get("stripe-signature", ""), self._account.options["callback_secret"]
-        signatures.verify(header, post.body, secret, time.time())
+        post.check_signature("stripe-signature", self._account.options["callback_secret"], time.time())
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
@@ -256,14 +254,8 @@ def _intent_answer(intent: Json) -> PaymentSnapshot:
 
 
 def _refund_answer(refund: Json) -> RefundSnapshot:
-    raw_status = text(refund, "status")
-    return RefundSnapshot(
-        status=REFUND_STATUSES.get(raw_status),
-        raw_status=raw_status,
-        provider_ref=text(refund, "id"),
-        amount=_money(refund, "amount"),
-        reason=text_or_nothing(refund, "failure_reason"),
-    )
+    reason = text_or_nothing(refund, "failure_reason")
+    return refund_snapshot(refund, REFUND_STATUSES, _money(refund, "amount"), reason)
 
 
 def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:

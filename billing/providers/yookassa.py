@@ -6,14 +6,13 @@ named where they are used. Every amount is a decimal string, with as many decima
 
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from billing.errors import Forged
-from billing.money import Money
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
-from billing.providers.fields import Json, address, money, objects, part, text, text_or_nothing
+from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing, utc
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
@@ -94,7 +93,7 @@ class YooKassa:
 
     def create(self, payment: "Payment") -> PaymentSnapshot:
         body = {
-            "amount": _as_json(payment.amount),
+            "amount": payment.amount.as_json(),
             "capture": True,  # the default is false: the money would be held, and released after some days
             "confirmation": {"type": "redirect", "return_url": payment.return_url},
             "description": payment.description,
@@ -110,14 +109,15 @@ class YooKassa:
         return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, _once(uuid.uuid4().hex)))
 
     def refund(self, refund: "Refund") -> RefundSnapshot:
-        body = {"payment_id": refund.payment.provider_ref, "amount": _as_json(refund.amount)}
+        body = {"payment_id": refund.payment.provider_ref, "amount": refund.amount.as_json()}
         return _refund_answer(self._http.post("/refunds", body, _once(refund.idempotency_key)))
 
     def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        query = {"created_at.gte": _moment(start), "created_at.lt": _moment(end), "limit": "100"}
+        since, before = utc(start, "milliseconds"), utc(end, "milliseconds")
+        query = {"created_at.gte": since, "created_at.lt": before, "limit": "100"}
         while True:
             page = self._http.get("/payments", query)
             yield from map(_answer, objects(page, "items"))
@@ -160,28 +160,13 @@ def _answer(payment: Json) -> PaymentSnapshot:
 
 
 def _refund_answer(refund: Json) -> RefundSnapshot:
-    raw_status = text(refund, "status")
-    return RefundSnapshot(
-        status=REFUND_STATUSES.get(raw_status),
-        raw_status=raw_status,
-        provider_ref=text(refund, "id"),
-        amount=money(refund, "amount"),
-        reason=text_or_nothing(part(refund, "cancellation_details"), "reason"),
-    )
-
-
-def _as_json(amount: Money) -> dict[str, str]:
-    return {"value": amount.value, "currency": amount.currency}
+    reason = text_or_nothing(part(refund, "cancellation_details"), "reason")
+    return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount"), reason)
 
 
 def _once(key: str) -> dict[str, str]:
     """Required on every POST, and stored for a day: https://yookassa.ru/developers/using-api/interaction-format"""
     return {"Idempotence-Key": key}
-
-
-def _moment(moment: datetime) -> str:
-    """ISO 8601 in UTC, like 2018-07-18T10:51:18.139Z in the specification."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_in(sender: str, network: object) -> bool:

@@ -3,7 +3,7 @@
 import random
 import sys
 
-from billing.reconciliation.keyset import KeySet
+from billing.reconciliation.day import KeySet
 
 
 def test_it_holds_what_was_put_in_and_nothing_else() -> None:
