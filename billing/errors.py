@@ -30,6 +30,9 @@ class ProviderError(Exception):
     is_trouble = False
     """Is the whole provider in trouble? Enough such errors in a row open the account's circuit breaker."""
 
+    retry_after_s: float | None = None
+    """The wait that the provider asked for, if any."""
+
 
 class Unknown(ProviderError):
     """It is not known whether the provider did what was asked."""
@@ -48,7 +51,7 @@ class DeadlinePassed(Unknown):
 
 
 class Unavailable(Unknown):
-    """The provider is busy or broken; `retry_after_s` is the wait that it asked for, if any."""
+    """The provider is busy or broken."""
 
     outcome = "unavailable"
     is_trouble = True

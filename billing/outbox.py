@@ -15,33 +15,30 @@ from config.messaging.nudges import nudge
 log = logging.getLogger(__name__)
 
 
-def record_payment_event(payment: Payment, source: Status, found_by: AskedBy, now: datetime) -> None:
-    """Record that the payment changed its state. Must run in the transaction that changed it."""
+def record_event(row: Payment | Refund, source: Status | RefundStatus, found_by: AskedBy, now: datetime) -> None:
+    """Record that a payment, or a refund of it, changed its state. Must run in the transaction that changed it.
+
+    After the commit the change is logged and counted, and the shop is nudged.
+    """
+    payment, refund = (row.payment, row) if isinstance(row, Refund) else (row, None)
     PaymentEvent.objects.create(
         payment=payment,
-        source=source,
-        target=payment.status,
-        raw_status=payment.raw_status,
-        found_by=found_by,
-        settle_after=now,
-    )
-    _announce(f"payment.{payment.status}", payment, payment.reason, found_by)
-    transaction.on_commit(partial(_measure, payment, payment.status, found_by, now))
-
-
-def record_refund_event(refund: Refund, source: RefundStatus, found_by: AskedBy, now: datetime) -> None:
-    """Record that a refund of the payment changed its state. Must run in the transaction that changed it."""
-    PaymentEvent.objects.create(
-        payment=refund.payment,
         refund=refund,
         source=source,
-        target=refund.status,
-        raw_status=refund.raw_status,
+        target=row.status,
+        raw_status=row.raw_status,
         found_by=found_by,
         settle_after=now,
     )
-    _announce(f"refund.{refund.status}", refund.payment, refund.reason, found_by, refund=refund.pk)
-    transaction.on_commit(REFUNDS_TOTAL.labels(refund.payment.account, refund.status).inc)
+    fields = {"payment": payment.pk, "order": payment.reference, "found_by": found_by.value}
+    fields |= ({"refund": refund.pk} if refund else {}) | ({"reason": row.reason} if row.reason else {})
+    event = f"{row._meta.model_name}.{row.status}"
+    transaction.on_commit(lambda: log.info(event, extra=fields))
+    nudge(settings.PAYMENT_SETTLING_ACTOR)
+    if refund:
+        transaction.on_commit(REFUNDS_TOTAL.labels(payment.account, refund.status).inc)
+    else:
+        transaction.on_commit(partial(_measure, payment, payment.status, found_by, now))
 
 
 def _measure(payment: Payment, status: str, found_by: AskedBy, now: datetime) -> None:
@@ -51,11 +48,3 @@ def _measure(payment: Payment, status: str, found_by: AskedBy, now: datetime) ->
         SETTLE_SECONDS.labels(status, found_by.value).observe((now - payment.created_at).total_seconds())
     if status == Status.SUCCEEDED and found_by == AskedBy.SCHEDULE:
         CALLBACKS_LOST_TOTAL.labels(payment.account).inc()
-
-
-def _announce(event: str, payment: Payment, reason: str, found_by: AskedBy, **refund: int) -> None:
-    """Log the change after the commit, and nudge the shop."""
-    fields = {"payment": payment.pk, "order": payment.reference, "found_by": found_by.value, **refund}
-    fields |= {"reason": reason} if reason else {}
-    transaction.on_commit(lambda: log.info(event, extra=fields))
-    nudge(settings.PAYMENT_SETTLING_ACTOR)

@@ -55,9 +55,6 @@ class RefundInline(ReadOnlyInline):
     model = Refund
     fields = ("amount", "status", "wanted_by", "why", "created_at", "ended_at")
 
-    def amount(self, refund: Refund) -> str:
-        return str(refund.amount)
-
 
 @admin.register(Payment)
 class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
@@ -91,9 +88,6 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         if name and self.admin_site.is_registered(apps.get_model(name)):
             return link_to_search(apps.get_model(name), payment.reference, payment.reference)
         return payment.reference
-
-    def amount(self, payment: Payment) -> str:
-        return str(payment.amount)
 
     @admin.display(description="received")
     def received(self, payment: Payment) -> str:
@@ -140,9 +134,6 @@ class RefundAdmin(ActionAdmin, AboutPayment):
     readonly_fields = ("about", "amount", "offers")
     list_actions = (CHECK_REFUND,)
     page_actions = OF_REFUNDS
-
-    def amount(self, refund: Refund) -> str:
-        return str(refund.amount)
 
 
 @admin.register(PaymentEvent)

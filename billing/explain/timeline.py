@@ -8,10 +8,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from billing.models import AskedBy, Attention, Callback, Payment, PaymentEvent, Refund
 from billing.payments.service import History
 from billing.states import RefundStatus, Status
+
+REACHED: dict[str, object] = {
+    Status.PENDING: gettext_lazy("The payment provider is ready for the customer to pay."),
+    Status.AUTHORIZED: gettext_lazy("The money is held for us, but not taken yet. %(how)s"),
+    Status.SUCCEEDED: gettext_lazy("The money has arrived. %(how)s"),
+    Status.CANCELED: gettext_lazy("The payment was canceled. %(how)s"),
+    Status.EXPIRED: gettext_lazy("The time to pay was over, and the payment was closed. %(how)s"),
+}
+HOW: dict[str, object] = {
+    AskedBy.CHECKOUT: gettext_lazy("(Seen at the checkout.)"),
+    AskedBy.CALLBACK: gettext_lazy("(Seen after the provider called us.)"),
+    AskedBy.RETURN: gettext_lazy("(Seen when the customer came back.)"),
+    AskedBy.OPERATOR: gettext_lazy("(Seen when the shop's staff checked it.)"),
+    AskedBy.CUSTOMER: gettext_lazy("(Because the customer canceled it.)"),
+}
+"""What asked for the check; any other reason is the schedule."""
+
+BY_SCHEDULE = gettext_lazy("(Seen when we asked the provider.)")
 
 
 @dataclass(frozen=True)
@@ -82,37 +101,10 @@ def _of_refund(refund: Refund) -> Iterator[Entry]:
 
 
 def _of_payment_event(event: PaymentEvent) -> Entry:
-    how = {"how": _how(event.found_by)}
-    match event.target:
-        case Status.PENDING:
-            return Entry(event.at, _("The payment provider is ready for the customer to pay."))
-        case Status.AUTHORIZED:
-            return Entry(event.at, _("The money is held for us, but not taken yet. %(how)s") % how)
-        case Status.SUCCEEDED:
-            return Entry(event.at, _("The money has arrived. %(how)s") % how)
-        case Status.CANCELED:
-            return Entry(event.at, _("The payment was canceled. %(how)s") % how)
-        case Status.EXPIRED:
-            return Entry(event.at, _("The time to pay was over, and the payment was closed. %(how)s") % how)
-        case _failed:
-            return Entry(event.at, _("The payment did not go through. %(how)s") % how, for_customer=True)
-
-
-def _how(found_by: str) -> str:
-    """What asked for the check."""
-    match found_by:
-        case AskedBy.CHECKOUT:
-            return _("(Seen at the checkout.)")
-        case AskedBy.CALLBACK:
-            return _("(Seen after the provider called us.)")
-        case AskedBy.RETURN:
-            return _("(Seen when the customer came back.)")
-        case AskedBy.OPERATOR:
-            return _("(Seen when the shop's staff checked it.)")
-        case AskedBy.CUSTOMER:
-            return _("(Because the customer canceled it.)")
-        case _schedule:
-            return _("(Seen when we asked the provider.)")
+    """Any other state than those of REACHED is a payment that failed."""
+    failed = _("The payment did not go through. %(how)s")
+    text = str(REACHED.get(event.target, failed)) % {"how": HOW.get(event.found_by, BY_SCHEDULE)}
+    return Entry(event.at, text, for_customer=event.target not in REACHED)
 
 
 def _of_callback(callback: Callback) -> Entry:

@@ -95,9 +95,8 @@ def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterato
 
 def is_account_to_blame(account: str, error: ProviderError) -> bool:
     """Did the call fail because the account is down or busy, not because of the payment? Call it after `note`."""
-    state = known(account)
-    busy = getattr(error, "retry_after_s", None) is not None
-    return isinstance(error, NotNow) or busy or (error.is_trouble and state.breaker != Breaker.CLOSED)
+    down = error.is_trouble and known(account).breaker != Breaker.CLOSED
+    return isinstance(error, NotNow) or error.retry_after_s is not None or down
 
 
 def ensure_states() -> None:

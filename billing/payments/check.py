@@ -14,12 +14,12 @@ from django.db import DatabaseError, transaction
 
 from billing import polling
 from billing.attention import count_error, require_attention
-from billing.errors import ProviderError, Refused, Unavailable, is_definite_no
+from billing.errors import ProviderError, Refused, is_definite_no
 from billing.limits import breaker, permits
 from billing.limits.pacing import longest_request_s
 from billing.metrics import CHECK_LATENESS_SECONDS
 from billing.models import AskedBy, Attention, Payment
-from billing.outbox import record_payment_event
+from billing.outbox import record_event
 from billing.providers import Capturing, PaymentSnapshot, provider_of
 from billing.providers.measuring import outcome_of
 from billing.refunds import external as external_refunds
@@ -174,7 +174,7 @@ def _apply(payment: Payment, result: CheckResult) -> None:
         payment.ended_at, payment.found_by, payment.attention, payment.attention_note = now, asked_by, "", ""
     payment.save()
     if payment.status != source:
-        record_payment_event(payment, source, asked_by, now)
+        record_event(payment, source, asked_by, now)
     if payment.status == Status.SUCCEEDED and isinstance(result.outcome, PaymentSnapshot):
         external_refunds.notice_held(payment, result.outcome.refunded_minor)
 
@@ -243,11 +243,9 @@ def _apply_error(payment: Payment, error: ProviderError) -> None:
 
 def _schedule_next_check(payment: Payment, result: CheckResult, now: datetime) -> None:
     if isinstance(result.outcome, ProviderError):
-        retry_after_s = result.outcome.retry_after_s if isinstance(result.outcome, Unavailable) else None
-        put_off = (
-            CHECK_QUEUE.leave if permits.is_account_to_blame(payment.account, result.outcome) else CHECK_QUEUE.put_off
-        )
-        put_off(payment, polling.error_wait(payment, retry_after_s))
+        not_its_fault = permits.is_account_to_blame(payment.account, result.outcome)
+        put_off = CHECK_QUEUE.leave if not_its_fault else CHECK_QUEUE.put_off
+        put_off(payment, polling.error_wait(payment, result.outcome.retry_after_s))
     else:
         CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, now) - now)
 

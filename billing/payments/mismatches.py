@@ -12,7 +12,7 @@ from django.db import transaction
 
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
-from billing.outbox import record_payment_event
+from billing.outbox import record_event
 from billing.payments.check import CHECK_QUEUE
 from billing.refunds import service as refunds
 from billing.states import Status
@@ -95,7 +95,7 @@ def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
             payment.ended_at, payment.found_by = now, AskedBy.OPERATOR
         payment.save()
         if payment.status != source:
-            record_payment_event(payment, source, AskedBy.OPERATOR, now)
+            record_event(payment, source, AskedBy.OPERATOR, now)
 
 
 def _undecided(payment: Payment) -> Money:

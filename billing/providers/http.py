@@ -81,10 +81,11 @@ class ProviderClient:
         account: Account,
         headers: dict[str, str],
         read_complaint: Callable[[int, Mapping[str, str], dict[str, Any]], Complaint] = read_complaint,
+        key_header: str = "Idempotency-Key",
     ) -> None:
         self._base_url = account.options["url"]
         self._pace = pace_of(account.name)
-        self._read_complaint = read_complaint
+        self._read_complaint, self._key_header = read_complaint, key_header
         self._headers = {"Accept": "application/json", "User-Agent": "Tillkeeper", **headers}
         self._adapter = _DeadlineAdapter(pool_maxsize=settings.PAYMENT_CHECK_CONCURRENCY, max_retries=0)
 
@@ -92,13 +93,18 @@ class ProviderClient:
         """GET an object."""
         return self._call("GET", path, headers, params=query)
 
-    def post(self, path: str, body: dict[str, Any] | None, headers: Headers = NO_HEADERS) -> dict[str, Any]:
-        """POST an object as JSON, or an empty body if `body` is None."""
-        return self._call("POST", path, headers, json=body)
+    def post(
+        self, path: str, body: dict[str, Any] | None, key: str = "", headers: Headers = NO_HEADERS
+    ) -> dict[str, Any]:
+        """POST an object as JSON, or an empty body if `body` is None; `key` is the idempotency key, if any."""
+        return self._call("POST", path, self._with_key(key, headers), json=body)
 
-    def post_form(self, path: str, fields: Fields, headers: Headers = NO_HEADERS) -> dict[str, Any]:
+    def post_form(self, path: str, fields: Fields, key: str = "", headers: Headers = NO_HEADERS) -> dict[str, Any]:
         """POST a form; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
-        return self._call("POST", path, headers, data=_flat(fields))
+        return self._call("POST", path, self._with_key(key, headers), data=_flat(fields))
+
+    def _with_key(self, key: str, headers: Headers) -> Headers:
+        return {**headers, self._key_header: key} if key else headers
 
     def _call(self, method: str, path: str, headers: Headers, **content: Any) -> dict[str, Any]:
         request = requests.Request(method, self._base_url + path, {**self._headers, **headers}, **content)

@@ -74,7 +74,7 @@ class PayPal:
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:
-        self._http = ProviderClient(account, {}, _read_complaint)
+        self._http = ProviderClient(account, {}, _read_complaint, "PayPal-Request-Id")
         self._token = _Token(self._http, basic(account.options["client_id"], account.options["client_secret"]))
 
     @staticmethod
@@ -188,13 +188,9 @@ class PayPal:
     def _post(self, path: str, body: Json, key: str) -> Json:
         """POST and get the whole object, not only its id; a repeat with the same key has no further effect."""
         token = self._token.get()
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "PayPal-Request-Id": key,
-            "Prefer": "return=representation",
-        }
+        headers = {"Authorization": f"Bearer {token}", "Prefer": "return=representation"}
         try:
-            return self._http.post(path, body, headers)
+            return self._http.post(path, body, key, headers)
         except WrongCredentials as error:
             raise self._unless_expired(token, error) from error
 
@@ -239,7 +235,7 @@ class _Token:
     def _fetch(self) -> None:
         """https://developer.paypal.com/api/rest/authentication/"""
         form, headers = {"grant_type": "client_credentials"}, {"Authorization": self._authorization}
-        answer = self._http.post_form("/v1/oauth2/token", form, headers)
+        answer = self._http.post_form("/v1/oauth2/token", form, headers=headers)
         lasts_s, value = answer.get("expires_in"), answer.get("access_token")
         if not (isinstance(lasts_s, int) and isinstance(value, str) and value.isascii() and value.isprintable()):
             raise BadAnswer("there is no access token in the answer")

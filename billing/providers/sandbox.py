@@ -59,7 +59,7 @@ class Sandbox:
             "return_url": payment.return_url,
             "callback_url": f"{settings.SHOP_URL}/callbacks/{self._account.name}/",
         }
-        return _answer(self._http.post("/v1/payments", body, {"Idempotency-Key": payment.idempotency_key}))
+        return _answer(self._http.post("/v1/payments", body, payment.idempotency_key))
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._http.get(f"/v1/payments/{provider_ref}"))
@@ -70,7 +70,7 @@ class Sandbox:
     def refund(self, refund: "Refund") -> RefundSnapshot:
         path = f"/v1/payments/{refund.payment.provider_ref}/refunds"
         body = {"amount": refund.amount.as_json()}
-        return _refund_answer(self._http.post(path, body, {"Idempotency-Key": refund.idempotency_key}))
+        return _refund_answer(self._http.post(path, body, refund.idempotency_key))
 
     def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/v1/refunds/{refund.provider_ref}"))

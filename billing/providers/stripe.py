@@ -122,7 +122,7 @@ class Stripe:
             "metadata": {"refund": refund.idempotency_key},
         }
         try:
-            return _refund_answer(self._http.post_form("/refunds", form, _once(refund.idempotency_key)))
+            return _refund_answer(self._http.post_form("/refunds", form, refund.idempotency_key))
         except StoredFailure:
             for known in objects(self._http.get("/refunds", {"payment_intent": intent, "limit": "100"}), "data"):
                 if part(known, "metadata").get("refund") == refund.idempotency_key:
@@ -157,7 +157,7 @@ class Stripe:
         return CallbackHint(text(subject, "id"), _reference(subject), text(event, "type"))
 
     def _create(self, payment: "Payment", key: str) -> PaymentSnapshot:
-        return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), _once(key)))
+        return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), key))
 
     def _find(self, payment: "Payment") -> PaymentSnapshot | None:
         """Search the hundred newest sessions since the payment was created."""
@@ -322,10 +322,6 @@ def _units(currency: str) -> tuple[int, int]:
     """Minor units per unit of the currency: by ISO 4217, and at Stripe."""
     places = decimals(currency)
     return int(10**places), int(10 ** DECIMALS.get(currency, places))
-
-
-def _once(key: str) -> dict[str, str]:
-    return {"Idempotency-Key": key}
 
 
 def _seconds(moment: datetime) -> int:

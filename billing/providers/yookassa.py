@@ -69,7 +69,9 @@ class YooKassa:
         options = account.options
         self._networks = [ip_network(each) for each in options["callback_networks"].split(",") if each]
         authorization = basic(options["shop_id"], options["secret_key"])
-        self._http = ProviderClient(account, {"Authorization": authorization}, _read_complaint)
+        # Required on every POST, and stored for a day: https://yookassa.ru/developers/using-api/interaction-format
+        key_header = "Idempotence-Key"
+        self._http = ProviderClient(account, {"Authorization": authorization}, _read_complaint, key_header)
 
     @staticmethod
     def read_options(prefix: str) -> dict[str, str]:
@@ -99,18 +101,18 @@ class YooKassa:
             "description": payment.description,
             "metadata": {"reference": payment.reference},
         }
-        return _answer(self._http.post("/payments", body, _once(payment.idempotency_key)))
+        return _answer(self._http.post("/payments", body, payment.idempotency_key))
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._http.get(f"/payments/{provider_ref}"))
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Only from `waiting_for_capture`. No body, and a new key each time: an old refusal may be stored."""
-        return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, _once(uuid.uuid4().hex)))
+        return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, uuid.uuid4().hex))
 
     def refund(self, refund: "Refund") -> RefundSnapshot:
         body = {"payment_id": refund.payment.provider_ref, "amount": refund.amount.as_json()}
-        return _refund_answer(self._http.post("/refunds", body, _once(refund.idempotency_key)))
+        return _refund_answer(self._http.post("/refunds", body, refund.idempotency_key))
 
     def refund_status(self, refund: "Refund") -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
@@ -162,11 +164,6 @@ def _answer(payment: Json) -> PaymentSnapshot:
 def _refund_answer(refund: Json) -> RefundSnapshot:
     reason = text_or_nothing(part(refund, "cancellation_details"), "reason")
     return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount"), reason)
-
-
-def _once(key: str) -> dict[str, str]:
-    """Required on every POST, and stored for a day: https://yookassa.ru/developers/using-api/interaction-format"""
-    return {"Idempotence-Key": key}
 
 
 def _is_in(sender: str, network: object) -> bool:

@@ -13,7 +13,7 @@ from django.db.models import Sum
 from billing.attention import require_attention
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
-from billing.outbox import record_refund_event
+from billing.outbox import record_event
 from billing.refunds.follow import REFUND_QUEUE
 from billing.refunds.service import check_now, hold
 from billing.states import RefundStatus
@@ -64,5 +64,5 @@ def _note_external(payment: Payment, minor: int) -> Refund:
     now = database_now(REFUND_QUEUE.database)
     ended = {"status": RefundStatus.SUCCEEDED, "next_check_at": None, "ended_at": now}
     refund = hold(payment, Money(minor, currency), BY_PROVIDER, "found in the provider's books", **ended)
-    record_refund_event(refund, RefundStatus.CREATED, AskedBy.SCHEDULE, now)
+    record_event(refund, RefundStatus.CREATED, AskedBy.SCHEDULE, now)
     return refund

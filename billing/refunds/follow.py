@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 
 from billing import polling
 from billing.attention import count_error, park, require_attention
-from billing.errors import NotNow, ProviderError, Unavailable, is_definite_no
+from billing.errors import NotNow, ProviderError, is_definite_no
 from billing.limits import breaker, permits
 from billing.limits.pacing import longest_request_s
 from billing.models import AskedBy, Attention, Payment, Refund
-from billing.outbox import record_refund_event
+from billing.outbox import record_event
 from billing.providers import RefundSnapshot, provider_of
 from billing.providers.measuring import outcome_of
 from billing.states import REFUND_ARROWS, RefundStatus
@@ -79,14 +79,10 @@ def _due(own: Q) -> Iterator[Refund]:
 def _follow(refund: Refund) -> None:
     if refund.died_too_often and refund.attention != Attention.WORKERS_LOST:
         park(REFUND_QUEUE, refund)
-    elif _is_past_repeating(refund):
+    elif refund.is_past_repeating(database_now(REFUND_QUEUE.database), provider_of(refund.payment.account).key_kept):
         _stop_repeating(refund)
     else:
         _record(refund, _ask(refund))
-
-
-def _is_past_repeating(refund: Refund) -> bool:
-    return refund.is_past_repeating(database_now(REFUND_QUEUE.database), provider_of(refund.payment.account).key_kept)
 
 
 def _ask(refund: Refund) -> RefundSnapshot | ProviderError:
@@ -118,14 +114,13 @@ def _record(refund: Refund, outcome: RefundSnapshot | ProviderError) -> None:
         if not held.is_open:
             end(held)
         elif isinstance(outcome, ProviderError):
-            retry_after_s = outcome.retry_after_s if isinstance(outcome, Unavailable) else None
             put_off = REFUND_QUEUE.leave if not_its_fault else REFUND_QUEUE.put_off
-            put_off(held, polling.error_wait(held, retry_after_s))
+            put_off(held, polling.error_wait(held, outcome.retry_after_s))
         else:
             REFUND_QUEUE.snooze(held, polling.refund_wait(held, now))
         held.save()
         if held.status != source:
-            record_refund_event(held, source, AskedBy(refund.asked_by or AskedBy.SCHEDULE), now)
+            record_event(held, source, AskedBy(refund.asked_by or AskedBy.SCHEDULE), now)
 
 
 def _apply_answer(refund: Refund, answer: RefundSnapshot) -> None:

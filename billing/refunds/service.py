@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
-from billing.outbox import record_refund_event
+from billing.outbox import record_event
 from billing.refunds.follow import REFUND_QUEUE, end
 from billing.states import OPEN_REFUND_STATES, RefundStatus
 from config.actions import ActionRefused
@@ -75,7 +75,7 @@ def give_up(refund_id: int, by: str, why: str) -> Refund:
         refund.move(RefundStatus.FAILED)
         end(refund)
         refund.save()
-        record_refund_event(refund, source, AskedBy.OPERATOR, database_now(REFUND_QUEUE.database))
+        record_event(refund, source, AskedBy.OPERATOR, database_now(REFUND_QUEUE.database))
     return refund
 
 

@@ -44,7 +44,7 @@ def client(sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.Monke
 def path(client: ProviderClient) -> str:
     """The path of a payment that exists."""
     body = {"amount": {"value": "1.00", "currency": "EUR"}, "reference": "client", "return_url": "", "callback_url": ""}
-    created = client.post("/v1/payments", body, {"Idempotency-Key": str(time.monotonic_ns())})
+    created = client.post("/v1/payments", body, str(time.monotonic_ns()))
     return f"/v1/payments/{created['id']}"
 
 
@@ -131,7 +131,7 @@ def test_too_many_requests_tell_when_to_come_back(client: ProviderClient, sandbo
 def test_a_definite_no_is_told_from_an_unknown_outcome(client: ProviderClient) -> None:
     """The provider's short code is repeated, its text is not: it may quote what we sent."""
     with pytest.raises(Refused, match=r"^HTTP 422 invalid_request$"):
-        client.post("/v1/payments", {"amount": "rubbish"}, {"Idempotency-Key": "no"})
+        client.post("/v1/payments", {"amount": "rubbish"}, "no")
 
 
 def test_nobody_is_listening(settings: Settings) -> None:
