@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dramatiq.common import xq_name
 
-from actors.operations import broker
+from actors import broker
 from config.metrics.registry import BROKER, Value, reader, reading
 
 MESSAGES_GAUGE = reading(

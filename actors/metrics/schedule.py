@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from actors.broker import queue_names
 from actors.models import Pause
-from actors.operations.broker import queue_names
 from actors.operations.queries.pauses import pauses
 from actors.operations.queries.schedule import schedule as entries
 from config.metrics.registry import DATABASE, Value, reader, reading

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from actors import pauses
+from actors.broker import queue_names
 from actors.models import Console, Job, Pause
-from actors.operations import dead_letters, pauses
-from actors.operations.broker import queue_names
+from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetterFilter
 from actors.runtime import history
 from actors.scheduling.table import table

@@ -20,7 +20,7 @@ from dramatiq.common import xq_name
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
-from actors.operations.broker import Message, channel, publish, queue_names
+from actors.broker import Message, channel, publish, queue_names
 from config.formats.text import printable
 from config.messaging.broker import InMemory
 

@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from dramatiq import Broker
 from dramatiq import Worker as Threads
 
+from actors import pauses
 from actors.models import Worker
-from actors.operations import pauses
 from actors.runtime import running
 from actors.runtime.recorder import recorder
 from config.due.queue import database_now

@@ -13,8 +13,8 @@ from typing import Any
 import dramatiq
 from django.db.models import QuerySet
 
+from actors.broker import send
 from actors.models import Job
-from actors.operations.broker import send
 from actors.runtime import running
 from actors.runtime.quarantine import Quarantined
 from actors.runtime.recorder import recorder

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 
+from actors import pauses
 from actors.models import Tick
-from actors.operations import pauses
 from actors.scheduling.table import table
 
 FREQUENT_RETENTION = timedelta(hours=1)

@@ -18,9 +18,9 @@ from django.test import Client
 from django.urls import reverse
 from dramatiq.broker import MessageProxy
 
+from actors import pauses
 from actors.console.access import ROLES
 from actors.console.actions import ACTIONS
-from actors.operations import pauses
 from billing.models import AccountState, Attention, Callback, Difference, Payment, Reconciliation, Refund
 from commerce.models import Order, OrderStatus, Review
 from config.actions import Action

@@ -11,9 +11,9 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from actors import pauses
 from actors.metrics.page import metrics_page
 from actors.models import Tick
-from actors.operations import pauses
 from actors.scheduling.periods import Cron
 from billing.gauges import accounts
 from billing.models import AccountState, Payment

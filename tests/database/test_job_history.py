@@ -11,8 +11,9 @@ from django.db.models import Q
 from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
+from actors import pauses
 from actors.models import Job, Worker
-from actors.operations import dead_letters, pauses
+from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetterFilter
 from actors.runtime import heartbeat, history
 from actors.runtime.pruning import prune_jobs

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from actors import pauses
 from actors.models import Pause
-from actors.operations import pauses
 from config.due.queue import database_now
 from tests.consoles import job, worker
 

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection, connections
 from pytest_django import Settings
 
+from actors import pauses
 from actors.models import Tick
-from actors.operations import pauses
 from actors.scheduling import ledger
 from actors.scheduling.periods import Cron, Every
 from actors.scheduling.scheduler import Scheduler

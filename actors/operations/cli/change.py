@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 
+from actors import broker, pauses
 from actors.models import Pause
-from actors.operations import actions, broker, dead_letters, pauses
+from actors.operations import actions, dead_letters
 from actors.operations.actions import named
 from actors.operations.cli.result import CommandResult, Options, elsewhere
 from actors.runtime import history

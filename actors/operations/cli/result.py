@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors.operations import broker
+from actors import broker
 from actors.operations.serialize import plain
 from config.cli.tables import Row, as_json, table
 

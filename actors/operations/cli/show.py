@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from actors.operations import broker
+from actors import broker
 from actors.operations.cli.result import CommandResult, Options, elsewhere
 from actors.operations.findings import Finding, examine
 from actors.operations.queries.actors import declared_actors

@@ -7,7 +7,7 @@ import dramatiq
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from actors.operations import broker
+from actors import broker
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.workers import WorkerProcess
 

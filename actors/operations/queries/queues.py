@@ -6,8 +6,8 @@ from typing import Any
 
 import dramatiq
 
+from actors import broker as queue_broker
 from actors.models import Pause
-from actors.operations import broker as operation_broker
 from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetter
 from actors.operations.queries.cached_query import CachedQuery, Latest
@@ -23,7 +23,7 @@ ARGUMENTS_FRESH_S = 60.0
 
 
 @dataclass(frozen=True)
-class Queue(operation_broker.QueueFacts):
+class Queue(queue_broker.QueueFacts):
     """One queue, and its pause."""
 
     pause: Pause | None
@@ -47,7 +47,7 @@ class Queues:
     age_s: float | None
 
 
-_queues: CachedQuery[list[operation_broker.QueueFacts]] = CachedQuery(operation_broker.queues, "watch-queues")
+_queues: CachedQuery[list[queue_broker.QueueFacts]] = CachedQuery(queue_broker.queues, "watch-queues")
 _letters: CachedQuery[list[DeadLetter]] = CachedQuery(partial(dead_letters.find, limit=SHOWN), "watch-letters")
 
 
@@ -95,7 +95,7 @@ def _ask_refusals() -> dict[str, str]:
     ours: dict[str, Any] = {}
     for queue in sorted(broker.get_declared_queues()):
         ours |= broker.arguments_of(queue)
-    refusals = {name: operation_broker.refusal(name, arguments) for name, arguments in ours.items()}
+    refusals = {name: queue_broker.refusal(name, arguments) for name, arguments in ours.items()}
     return {name: refusal for name, refusal in refusals.items() if refusal}
 
 

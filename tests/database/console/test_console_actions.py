@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.html import escape
 from dramatiq.broker import MessageProxy
 
+from actors import pauses
 from actors.console.actions import ACTIONS
-from actors.operations import pauses
 from actors.operations.dead_letters import find
 from actors.operations.queries import cached_query
 from actors.operations.queries.queues import expire

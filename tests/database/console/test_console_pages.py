@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
+from actors import pauses
 from actors.console.actions import ACTIONS
 from actors.models import Job, Tick, Worker
-from actors.operations import pauses
 from billing.models import AccountState, Attention, Payment
 from commerce.models import Notification, Order, OrderStatus
 from tests import reporting

@@ -17,8 +17,8 @@ from django.utils import timezone, translation
 from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
+from actors import pauses
 from actors.models import Pause, Tick
-from actors.operations import pauses
 from actors.operations.findings import findings_of, take_snapshot
 from actors.operations.queries import cached_query
 from actors.operations.queries.cached_query import Latest
