@@ -9,11 +9,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.text import Truncator
 
-from commerce.models import DailyReport, Notification, Order, OrderLine
-from commerce.reports import csv_files
-from commerce.reports.page import page
-from commerce.reviews import links
-from commerce.reviews.links import Subject
+from commerce.models import Notification, Order, OrderLine
 
 SUBJECT_CHARS = 150
 """Mail programs show about a third of this; the column holds more."""
@@ -36,15 +32,19 @@ def of_order(
 
     `facts` are further values for the templates.
     """
-    context = {"name": name, "order": order, "lines": lines, **facts, **_reminder_facts(kind, lines)}
-    return _render(kind, language, context)
+    return render(kind, language, {"name": name, "order": order, "lines": lines, **facts})
 
 
-def of_report(report: DailyReport) -> MailContent:
-    """The numbers of a day: text, HTML with bars that every mail program can draw, and CSV."""
-    with translation.override(settings.LANGUAGE_CODE):
-        context = page(report)
-    return _render(Notification.Kind.REPORT, settings.LANGUAGE_CODE, context, csv_files.of_day(report))
+def render(kind: Notification.Kind, language: str, context: dict[str, object], attachment: str = "") -> MailContent:
+    """Fill in the templates of this kind of mail."""
+    template, context = f"commerce/mail/{kind}", {**context, "shop_url": settings.SHOP_URL}
+    with translation.override(language):
+        return MailContent(
+            subject=in_one_line(render_to_string(f"{template}_subject.txt", context), SUBJECT_CHARS),
+            text=render_to_string(f"{template}.txt", context),
+            html=render_to_string(f"{template}.html", context),
+            attachment=attachment,
+        )
 
 
 def in_one_line(text: str, chars: int) -> str:
@@ -60,22 +60,3 @@ def in_one_line(text: str, chars: int) -> str:
 def is_control(character: str) -> bool:
     """True for Unicode's control characters, line and paragraph separators, and surrogates."""
     return unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"}
-
-
-def _render(kind: Notification.Kind, language: str, context: dict[str, object], attachment: str = "") -> MailContent:
-    template, context = f"commerce/mail/{kind}", {**context, "shop_url": settings.SHOP_URL}
-    with translation.override(language):
-        return MailContent(
-            subject=in_one_line(render_to_string(f"{template}_subject.txt", context), SUBJECT_CHARS),
-            text=render_to_string(f"{template}.txt", context),
-            html=render_to_string(f"{template}.html", context),
-            attachment=attachment,
-        )
-
-
-def _reminder_facts(kind: Notification.Kind, lines: Sequence[OrderLine]) -> dict[str, object]:
-    """Values for the review reminder only. The links are signed here: they are valid from when the mail is written."""
-    if kind != Notification.Kind.REVIEW_REMINDER:
-        return {}
-    asked = [(line, links.address(Subject(line.order_id, line.product_id))) for line in lines]
-    return {"asked": asked, "valid_days": settings.REVIEW_LINK_VALID_DAYS}

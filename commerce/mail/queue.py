@@ -4,7 +4,7 @@ A row holds the finished mail: subject, text, Message-ID and date are frozen her
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from email.utils import make_msgid
 
@@ -52,9 +52,9 @@ def queue_stop_packing(order: Order) -> None:
     nudge("send_pending_emails")
 
 
-def queue_review_reminder(order: Order, lines: Sequence[OrderLine]) -> None:
-    """To the customer: please review these lines. The caller decides which lines, and when."""
-    _queue_to_customer(Kind.REVIEW_REMINDER, order, lines)
+def queue_review_reminder(order: Order, lines: Sequence[OrderLine], **facts: object) -> None:
+    """To the customer: please review these lines. The caller decides which lines, and when, and brings their links."""
+    _queue_to_customer(Kind.REVIEW_REMINDER, order, lines, "", **facts)
     nudge("send_review_reminder", order.pk)
 
 
@@ -64,7 +64,7 @@ def queue_money_back(order: Order, refund: Refund) -> None:
     _queue_to_customer(Kind.MONEY_BACK, order, (), f"refund {refund.pk}", **facts)
 
 
-def queue_report(report: DailyReport) -> int:
+def queue_report(report: DailyReport, write: Callable[[DailyReport], MailContent]) -> int:
     """To each manager of REPORT_RECIPIENTS: the numbers of the day. Returns how many mails are new.
 
     A manager gets only one mail about a day. A rebuilt report is not mailed again.
@@ -72,7 +72,7 @@ def queue_report(report: DailyReport) -> int:
     new = set(settings.REPORT_RECIPIENTS) - set(report.notifications.values_list("recipient", flat=True))
     if not new:
         return 0
-    written = content.of_report(report)
+    written = write(report)
     queued = sum(_queue(Kind.REPORT, recipient, "", written, report=report) for recipient in sorted(new))
     nudge("send_pending_emails")
     return queued

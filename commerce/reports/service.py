@@ -30,11 +30,11 @@ from django.db.models.functions import Coalesce, NullIf, TruncMinute
 from billing.models import Payment, PaymentEvent, Refund
 from billing.states import RefundStatus, Status
 from commerce.errors import CannotReport
-from commerce.mail.queue import queue_report
 from commerce.models import DailyReport, Notification, Order, OrderLine, OrderStatus
 from commerce.models.order import WAS_PAID
 from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
 from commerce.reports import days
+from commerce.reports.mail import queue_mails
 from config.due.queue import database_now
 from config.formats.dates import span
 
@@ -125,7 +125,7 @@ def _write(day: date, numbers: Numbers) -> DailyReport:
         facts = {"numbers": numbers.to_json(), "built_at": now}
         report, created = DailyReport.objects.get_or_create(day=day, defaults=facts)
         if created and now - days.bounds(day)[1] < MAILED_WITHIN:
-            queue_report(report)
+            queue_mails(report)
     if created:
         log.info("report.built", extra={"day": day.isoformat(), "placed": numbers.placed, "paid": numbers.paid})
     return report

@@ -4,12 +4,15 @@ It holds two ids and the time of signing, signed with its own salt, so that anot
 it. It is valid for REVIEW_LINK_VALID_DAYS from signing, even if its mail is late.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
+
+from commerce.models import OrderLine
 
 SALT = "commerce.review"
 
@@ -32,6 +35,12 @@ class Expired(ValueError):
 def address(subject: Subject) -> str:
     """The URL for a mail."""
     return settings.SHOP_URL + reverse("review", args=[signing.dumps(subject, salt=SALT)])
+
+
+def reminder_facts(lines: Sequence[OrderLine]) -> dict[str, object]:
+    """Values of the reminder's templates. The links are signed here: they are valid from when the mail is written."""
+    asked = [(line, address(Subject(line.order_id, line.product_id))) for line in lines]
+    return {"asked": asked, "valid_days": settings.REVIEW_LINK_VALID_DAYS}
 
 
 def read(token: str) -> Subject:

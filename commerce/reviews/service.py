@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from commerce.errors import NothingToReview, ReviewPublished
 from commerce.mail.queue import queue_review_reminder
 from commerce.models import Order, OrderLine, OrderStatus, Review
+from commerce.reviews import links
 from commerce.reviews.links import Subject
 from config.due.queue import database_now
 from config.due.shutdown import shutting_down
@@ -98,7 +99,7 @@ def _ask(order_id: int, now: datetime) -> bool:
             return False
         lines = _to_ask_about(order)
         if lines:
-            queue_review_reminder(order, lines)
+            queue_review_reminder(order, lines, **links.reminder_facts(lines))
         order.reviews_asked_at = now
         order.save(update_fields=["reviews_asked_at"])
     return bool(lines)

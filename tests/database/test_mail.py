@@ -23,6 +23,7 @@ from commerce.mail import content, message, mime, queue, sending
 from commerce.mail.connection import breaker
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Notification, Order
+from commerce.reviews import links
 from config.due.queue import database_now
 from config.due.shutdown import shutting_down
 from config.messaging.nudges import publisher
@@ -90,7 +91,8 @@ def reminder(shop: Shop) -> Notification:
     """A review reminder, the only mail there is."""
     order = paid(shop)
     Notification.objects.all().delete()
-    queue.queue_review_reminder(order, list(order.lines.all()))
+    lines = list(order.lines.all())
+    queue.queue_review_reminder(order, lines, **links.reminder_facts(lines))
     return order.notifications.get()
 
 
@@ -785,7 +787,9 @@ def test_a_name_is_text_in_the_html_part_too(shop: Shop, mail: MailServer, name:
 def test_every_kind_is_written_in_every_language(shop: Shop, kind: Kind, language: str) -> None:
     """Without a word of the other one, but for the name of the shop; nothing is left to fill in."""
     order = paid(shop, name="Анна", address="Москва") if language == "ru" else paid(shop)
-    written = content.of_order(kind, language, order.name, order, list(order.lines.all()))
+    lines = list(order.lines.all())
+    facts = links.reminder_facts(lines) if kind == Kind.REVIEW_REMINDER else {}
+    written = content.of_order(kind, language, order.name, order, lines, **facts)
 
     words = re.sub(r"<[^>]*>|https?://\S+|Till Coffee|Espresso|EUR|" + order.public_id, " ", written.html)
     for part in (written.subject.replace("Till Coffee", ""), written.text.replace("Till Coffee", ""), words):
