@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 
-class Background(Generic[Item]):
+class Background(ABC, Generic[Item]):
     """Subclasses define `work`, which gets up to `batch` items at a time, oldest first.
 
     The thread wakes up when a batch waits, and every `every_s` seconds. Without `every_s` an empty queue never wakes it
@@ -52,10 +53,10 @@ class Background(Generic[Item]):
             self._enough.set()
             time.sleep(0.01)
 
+    @abstractmethod
     def work(self, items: list[Item]) -> bool:
         """Work on these items, or on none when `every_s` has passed. Returns False if they must wait for another
         `every_s`."""
-        raise NotImplementedError
 
     def drop(self, items: int, _why: str) -> None:
         """Count items that are not worked on."""

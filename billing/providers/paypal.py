@@ -67,7 +67,7 @@ class PayPal:
     """
 
     rate_limit_per_s = 20
-    """PayPal publishes no number: https://developer.paypal.com/reference/guidelines/rate-limiting/"""
+    """PayPal publishes no number: https://developer.paypal.com/api/rest/reference/rate-limiting"""
 
     key_kept = timedelta(hours=20)
     lapse: timedelta | None = None
