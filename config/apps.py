@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from config.env import removed
+from config.env.reference import warn_of_removed
 
 
 class ConfigConfig(AppConfig):
@@ -10,4 +10,4 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Warn about removed settings that are still set."""
-        removed.warn()
+        warn_of_removed()

@@ -13,7 +13,7 @@ from django.conf import settings
 from billing.providers.base import Provider
 from config import env
 from config.env import reference
-from config.env.declared import About, only_described, section
+from config.env.reference import About, only_described, section
 
 CALLS_REFUSED = "Every call is refused: the account's payments need a person, none is lost."
 CALLBACKS_REFUSED = "Callbacks are refused as forged; the sweep still finds every outcome."

@@ -15,12 +15,13 @@ import os
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
+from math import nan
 from pathlib import Path
 from typing import NoReturn, Unpack
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from config.env.declared import About, declare, only_described
+from config.env.reference import About, declare, only_described
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
@@ -36,8 +37,7 @@ class WrongSetting(SystemExit):
 
 def text(name: str, default: str | None = None, **about: Unpack[About]) -> str:
     """Return the value without surrounding white space."""
-    declare(name, "text", default, about)
-    return _value(name, default)
+    return _read(name, "text", default, about)
 
 
 def secret(name: str, default: str | Callable[[], str] | None = None, **about: Unpack[About]) -> str:
@@ -48,8 +48,7 @@ def secret(name: str, default: str | Callable[[], str] | None = None, **about: U
 
 def choice(name: str, default: str, allowed: tuple[str, ...], **about: Unpack[About]) -> str:
     """Return one of the allowed words."""
-    declare(name, f"one of {', '.join(f'`{word}`' for word in allowed)}", default, about)
-    value = _value(name, default)
+    value = _read(name, f"one of {', '.join(f'`{word}`' for word in allowed)}", default, about)
     if value not in allowed:
         refuse(name, value, f"write one of {', '.join(allowed)}")
     return value
@@ -57,9 +56,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...], **about: Unpack[Ab
 
 def flag(name: str, default: bool, **about: Unpack[About]) -> bool:
     """Return yes or no, read in the usual spellings."""
-    usual = "yes" if default else "no"
-    declare(name, "yes or no", usual, about)
-    value = _value(name, usual).lower()
+    value = _read(name, "yes or no", "yes" if default else "no", about).lower()
     if value not in YES | NO:
         refuse(name, value, "write yes or no")
     return value in YES
@@ -67,9 +64,9 @@ def flag(name: str, default: bool, **about: Unpack[About]) -> bool:
 
 def integer(name: str, default: int, *, at_least: int = 0, at_most: int | None = None, **about: Unpack[About]) -> int:
     """Return a whole number within its bounds."""
-    noun = f"a whole number {_bounds(at_least, at_most)}"
-    declare(name, noun.removeprefix("a "), str(default), about)
-    return int(_number(name, default, at_least, at_most, int, noun))
+    bounds = _bounds(at_least, at_most)
+    value = _read(name, f"whole number {bounds}", str(default), about)
+    return int(_number(name, value, at_least, at_most, int, f"a whole number {bounds}"))
 
 
 def seconds(
@@ -77,20 +74,18 @@ def seconds(
 ) -> float:
     """Return a time in seconds. Fractions are allowed."""
     bounds = _bounds(at_least, at_most)
-    declare(name, f"number {bounds}", f"{default:g}", about)
-    return _number(name, default, at_least, at_most, float, f"a number of seconds {bounds}")
+    value = _read(name, f"number {bounds}", f"{default:g}", about)
+    return _number(name, value, at_least, at_most, float, f"a number of seconds {bounds}")
 
 
 def words(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
     """Return a list. Commas separate its items."""
-    declare(name, "words, separated by commas", default, about)
-    return _words(name, default)
+    return _words(name, "words", default, about)
 
 
 def addresses(name: str, **about: Unpack[About]) -> list[str]:
     """Return e-mail addresses without duplicates. Commas separate them; the default is none."""
-    declare(name, "e-mail addresses, separated by commas", "", about)
-    found = _words(name)
+    found = _words(name, "e-mail addresses", "", about)
     if wrong := next((word for word in found if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", word)), None):
         refuse(name, wrong, "write addresses like ann@example.com, separated by commas")
     return list(dict.fromkeys(found))
@@ -98,8 +93,7 @@ def addresses(name: str, **about: Unpack[About]) -> list[str]:
 
 def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
     """Return networks like 192.0.2.0/24 or single addresses. Commas separate them."""
-    declare(name, "networks, separated by commas", default, about)
-    found = _words(name, default)
+    found = _words(name, "networks", default, about)
     for word in found:
         try:
             ip_network(word)
@@ -113,8 +107,7 @@ def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[Ab
 
     An error message never shows a password in it, even where the address cannot be parsed.
     """
-    declare(name, f"address: {', '.join(f'`{scheme}://`' for scheme in schemes)}", default, about)
-    value = _value(name, default)
+    value = _read(name, f"address: {', '.join(f'`{scheme}://`' for scheme in schemes)}", default, about)
     if value and not _is_address(value, schemes):
         refuse(name, _without_password(value), f"write an address like {schemes[0]}://host")
     return value.rstrip("/") if value.startswith("http") else value
@@ -122,8 +115,7 @@ def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[Ab
 
 def file_to_write(name: str, **about: Unpack[About]) -> str:
     """Return the path of a file that can be written, or nothing. The file itself need not exist."""
-    declare(name, "path of a file", "", about)
-    value = _value(name, "")
+    value = _read(name, "path of a file", "", about)
     path = Path(value)
     if value and not path.parent.is_dir():
         refuse(name, value, f"{path.parent} is not a directory; make it, or write another path")
@@ -134,8 +126,7 @@ def file_to_write(name: str, **about: Unpack[About]) -> str:
 
 def time_zone(name: str, default: str, **about: Unpack[About]) -> str:
     """Return a name of the time zone database, like Europe/Berlin."""
-    declare(name, "time zone", default, about)
-    value = _value(name, default)
+    value = _read(name, "time zone", default, about)
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
@@ -147,6 +138,12 @@ def refuse(name: str, value: str | None, instead: str) -> NoReturn:
     """Stop the start with a sentence that names the setting and says what to write instead."""
     found = "is not set" if value is None else f"is {value!r}"
     raise WrongSetting(f"The setting {name} {found}: {instead}.")
+
+
+def _read(name: str, kind: str, default: str | None, about: About) -> str:
+    """Declare a setting and return its value, or the default."""
+    declare(name, kind, default, about)
+    return _value(name, default)
 
 
 def _value(name: str, default: str | None) -> str:
@@ -171,8 +168,9 @@ def _raw(name: str) -> str | None:
         refuse(f"{name}_FILE", path, f"it cannot be read ({error.__class__.__name__}); write the path of a text file")
 
 
-def _words(name: str, default: str = "") -> list[str]:
-    return [word for word in (part.strip() for part in _value(name, default).split(",")) if word]
+def _words(name: str, kind: str, default: str, about: About) -> list[str]:
+    value = _read(name, f"{kind}, separated by commas", default, about)
+    return [word for word in map(str.strip, value.split(",")) if word]
 
 
 def _bounds(at_least: float, at_most: float | None) -> str:
@@ -180,15 +178,14 @@ def _bounds(at_least: float, at_most: float | None) -> str:
 
 
 def _number(
-    name: str, default: float, at_least: float, at_most: float | None, kind: Callable[[str], float], noun: str
+    name: str, value: str, at_least: float, at_most: float | None, kind: Callable[[str], float], noun: str
 ) -> float:
-    value = _value(name, str(default))
     try:
         number = kind(value)
     except ValueError:
-        refuse(name, value, f"write {noun}")
+        number = nan
     # The comparison is spelled so that "nan" fails it.
-    if not (at_least <= number <= (at_most if at_most is not None else float(10**12))):
+    if not (at_least <= number <= (at_most if at_most is not None else 1e12)):
         refuse(name, value, f"write {noun}")
     return number
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from config import env
-from config.env.declared import section
+from config.env.reference import section
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 

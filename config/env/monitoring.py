@@ -6,7 +6,7 @@ Another project takes them over in one line: `from config.env.monitoring import 
 from ipaddress import ip_network
 
 from config import env
-from config.env.declared import section
+from config.env.reference import section
 
 section("Monitoring")
 
@@ -42,7 +42,6 @@ STALL_LIMIT_S = env.seconds(
     "this much longer than its time limit.",
     wrong="Shorter than a query, a connection or a publish may take (`DATABASE_STATEMENT_TIMEOUT_S`; about 45 s for a "
     "silent broker): processes restart that only wait.",
-    example="60",
 )  # fmt: skip
 BROKER_METRICS_URL = env.url(
     "BROKER_METRICS_URL", "", schemes=("http", "https"),
@@ -55,7 +54,6 @@ JOB_HISTORY_DAYS = env.integer(
     "JOB_HISTORY_DAYS", 14, at_least=1, at_most=3650,
     help="Retention of finished jobs and ended worker processes.",
     wrong="Too short: last week's failures cannot be looked up. Too long: the table grows.",
-    example="14",
 )  # fmt: skip
 
 section("Error reports")
@@ -82,5 +80,4 @@ ERROR_MAILS_PER_HOUR = env.integer(
     "ERROR_MAILS_PER_HOUR", 3, at_least=1, at_most=1000,
     help="Error mails of one kind per process. The next mail counts the errors that were left out.",
     wrong="Too many: people stop reading them.",
-    example="3",
 )  # fmt: skip

@@ -8,7 +8,7 @@ import re
 from ipaddress import ip_network
 
 from config import env
-from config.env.declared import section
+from config.env.reference import section
 
 section("Payments")
 
@@ -39,7 +39,6 @@ PAYMENT_CHECK_INTERVAL_S = env.integer(
     "PAYMENT_CHECK_INTERVAL_S", 1, at_least=1, at_most=3600,
     help="Interval of `check_pending_payments`; a divisor of a day. The seeds' 10 s cannot serve a track of 5 s.",
     wrong="Longer than `FAST_TRACK_INTERVAL_S`: it replaces that interval.",
-    example="1",
 )  # fmt: skip
 if 86_400 % PAYMENT_CHECK_INTERVAL_S:
     env.refuse(
@@ -63,26 +62,22 @@ FAST_TRACK_LIMIT_S = env.seconds(
     "FAST_TRACK_LIMIT_S", 300,
     help="Age at which a payment leaves the fast track.",
     wrong="Too long: many calls for customers who have left.",
-    example="300",
 )  # fmt: skip
 FAST_TRACK_INTERVAL_S = env.seconds(
     "FAST_TRACK_INTERVAL_S", 5, at_least=0.5,
     help="Time between two checks of a payment on the fast track.",
     wrong="Too short: it uses up the rate limit. Too long: customers wait for their confirmation.",
-    example="5",
 )  # fmt: skip
 SLOW_TRACK_INTERVAL_S = env.seconds(
     "SLOW_TRACK_INTERVAL_S", 60, at_least=0.5,
     help="Time between two checks after the fast track.",
     wrong="As above.",
-    example="60",
 )  # fmt: skip
 
 PAYMENT_ATTEMPTS_LIMIT = env.integer(
     "PAYMENT_ATTEMPTS_LIMIT", 10, at_least=1,
     help="Consecutive errors, not checks, before a payment needs a person. It never means that the payment failed.",
     wrong="Too small: single faults of a provider become cases for a person.",
-    example="10",
 )  # fmt: skip
 
 PAYMENT_API_TIMEOUT_S = env.seconds(
@@ -90,7 +85,6 @@ PAYMENT_API_TIMEOUT_S = env.seconds(
     help="Deadline for a whole call to a provider, measured by the clock. The lease of a claim follows from it.",
     wrong="Too short: answers are cut off and count as errors. Too long: a hung provider holds threads and the "
     "checkout.",
-    example="3",
 )  # fmt: skip
 PAYMENT_API_PROXY = env.url(
     "PAYMENT_API_PROXY", "", schemes=("http", "https"),
@@ -110,7 +104,6 @@ ATTENTION_INTERVAL_S = env.seconds(
     "ATTENTION_INTERVAL_S", 600, at_least=1,
     help="Time between two checks of a payment that needs a person.",
     wrong="Too short: calls about cases that only a person can solve.",
-    example="600",
 )  # fmt: skip
 
 PAYMENT_POLLING_POLICY = env.choice(
@@ -125,7 +118,6 @@ PAYMENT_CHECK_CONCURRENCY = env.integer(
     "PAYMENT_CHECK_CONCURRENCY", 64, at_least=1, at_most=512,
     help="Parallel calls to one provider in one process. Each provider has its own.",
     wrong="Too small: payments at a slow provider are found late. Too large: threads and memory.",
-    example="64",
 )  # fmt: skip
 
 
@@ -143,7 +135,6 @@ CALLBACK_RETENTION_DAYS = env.integer(
     "CALLBACK_RETENTION_DAYS", 90, at_least=1,
     help="Retention of callbacks. One stays longer until it is processed and its payment has ended.",
     wrong="Too short: a dispute finds no trace. Too long: the table grows.",
-    example="90",
 )  # fmt: skip
 
 

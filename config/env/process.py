@@ -1,7 +1,7 @@
 """Settings of every process: its mode and its log."""
 
 from config import env
-from config.env.declared import section
+from config.env.reference import section
 
 section("Mode")
 
@@ -25,7 +25,6 @@ LOG_LEVEL = env.choice(
     "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"),
     help="The lowest level that is logged.",
     wrong="Above INFO the log does not tell the story of a payment.",
-    example="INFO",
 )  # fmt: skip
 LOG_FILE = env.file_to_write(
     "LOG_FILE",

@@ -1,8 +1,8 @@
 """Addresses and limits of the database and the broker."""
 
 from config import env
-from config.env.declared import section
 from config.env.files import VAR_DIR
+from config.env.reference import section
 
 section("The database")
 
@@ -17,13 +17,11 @@ DATABASE_STATEMENT_TIMEOUT_S = env.seconds(
     "DATABASE_STATEMENT_TIMEOUT_S", 30, at_least=1,
     help="Timeout for one statement, and for a transaction that sits idle.",
     wrong="Too short: reports are cut off. Too long: a stuck query holds a worker and row locks.",
-    example="30",
 )  # fmt: skip
 DATABASE_LOCK_TIMEOUT_S = env.seconds(
     "DATABASE_LOCK_TIMEOUT_S", 10, at_least=1,
     help="Timeout for a lock. A migration that cannot get one gives up and does not stop the shop.",
     wrong="Too long: while a migration waits for a lock, every query behind it waits too.",
-    example="10",
 )  # fmt: skip
 
 section("The broker")

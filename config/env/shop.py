@@ -1,7 +1,7 @@
 """Settings of `commerce`: late payments, retention, reviews and mail."""
 
 from config import env
-from config.env.declared import section
+from config.env.reference import section
 
 section("The shop")
 
@@ -16,13 +16,11 @@ CART_RETENTION_DAYS = env.integer(
     "CART_RETENTION_DAYS", 14, at_least=1,
     help="Retention of an anonymous cart after its last change. A cart with money or an open payment stays.",
     wrong="Too short: customers come back to an empty cart. Too long: every robot makes the table grow.",
-    example="14",
 )  # fmt: skip
 CUSTOMER_CART_RETENTION_DAYS = env.integer(
     "CUSTOMER_CART_RETENTION_DAYS", 180, at_least=1,
     help="The same for the cart of a customer with an account.",
     wrong="As above.",
-    example="180",
 )  # fmt: skip
 
 
@@ -33,13 +31,11 @@ REVIEW_REQUEST_AFTER_DAYS = env.integer(
     help="Time from the delivery to the mail that asks for reviews. Orders delivered two weeks earlier than that get "
     "no mail.",
     wrong="Too short: customers have not used the product yet.",
-    example="7",
 )  # fmt: skip
 REVIEW_LINK_VALID_DAYS = env.integer(
     "REVIEW_LINK_VALID_DAYS", 60, at_least=1, at_most=3650,
     help="Lifetime of the links in that mail, from when it was written.",
     wrong="Too short: customers find a page that says it is too late.",
-    example="60",
 )  # fmt: skip
 
 
@@ -80,7 +76,6 @@ EMAIL_TIMEOUT_S = env.seconds(
     "EMAIL_TIMEOUT_S", 10, at_least=1,
     help="Timeout for one reply of the mail server. A mail's lease is five times this.",
     wrong="Too short: a mail whose reply came late may be sent twice.",
-    example="10",
 )  # fmt: skip
 EMAIL_TIMEOUT = EMAIL_TIMEOUT_S
 EMAIL_CONNECTIONS = env.integer(
@@ -88,7 +83,6 @@ EMAIL_CONNECTIONS = env.integer(
     help="Connections to the mail server that a worker process may open for a backlog. A nudge for one order opens "
     "one more for its mail.",
     wrong="Each leaves one mail in doubt if the process dies. More than the server allows: it answers 421.",
-    example="3",
 )  # fmt: skip
 DEFAULT_FROM_EMAIL = env.text(
     "EMAIL_FROM", "Till Coffee <shop@example.com>",

@@ -10,7 +10,7 @@ from billing.providers import REGISTRY, options
 from billing.providers.sandbox import Sandbox
 from config import env
 from config.env import reference
-from config.env.declared import described
+from config.env.reference import described
 from config.errors.scrubbing import secrets_in
 from tests.conformance.cases import CASES
 
@@ -73,7 +73,7 @@ def test_config_names_no_provider() -> None:
     """But for examples in the texts of its settings, and settings of the past."""
     names = re.compile("|".join(set(REGISTRY) - {"sandbox"}), re.IGNORECASE)
     naming = {str(path.relative_to(ROOT)) for path in (ROOT / "config").rglob("*.py") if names.search(path.read_text())}
-    assert naming <= {"config/env/payments.py", "config/env/removed.py"}
+    assert naming <= {"config/env/payments.py", "config/env/reference.py"}
 
 
 @pytest.mark.parametrize("name", REGISTRY)

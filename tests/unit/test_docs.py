@@ -16,8 +16,7 @@ from billing.providers.stripe import Stripe
 from config.cli import command as cli_command
 from config.due.queue import Due, DueRow
 from config.env import reference
-from config.env.declared import described
-from config.env.removed import REMOVED
+from config.env.reference import REMOVED, described
 from tests.money.invariants import INVARIANTS
 
 ROOT = Path(settings.BASE_DIR)

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import env
-from config.env.declared import SETTINGS, described
-from config.env.reference import REPEATED
+from config.env.reference import REPEATED, SETTINGS, described
 from tests.stack.ports import HANG_S
 
 ROOT = Path(__file__).resolve().parents[2]
