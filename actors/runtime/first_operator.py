@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
-from config.env.secret_files import kept_secret
+from config.env.files import kept_secret
 
 NAME = "operator"
 

@@ -1,6 +1,7 @@
-"""Settings of every process: its mode and its log."""
+"""Settings of every process: its mode, its log, the database and the broker."""
 
 from config import env
+from config.env.files import VAR_DIR
 from config.env.reference import section
 
 section("Mode")
@@ -32,4 +33,34 @@ LOG_FILE = env.file_to_write(
     "`deploy/logrotate/tillkeeper`. Empty: no file.",
     wrong="Hosts share it over a network: their lines mix. Without logrotate it fills the disk.",
     example="/var/log/tillkeeper/shop.log",
+)  # fmt: skip
+
+section("The database")
+
+DATABASE_URL = env.url(
+    "DATABASE_URL", f"sqlite:///{VAR_DIR / 'shop.sqlite3'}", schemes=("postgres", "postgresql", "sqlite"),
+    otherwise="SQLite in `VAR_DIR`; refused in production",
+    help="The database: `postgres://user:password@host:port/name`. Special characters are written as in every URL.",
+    wrong="Another database is another shop: `/readyz` says 503 where its migrations are missing.",
+    example="postgres://till@db.internal:5432/shop",
+)  # fmt: skip
+DATABASE_STATEMENT_TIMEOUT_S = env.seconds(
+    "DATABASE_STATEMENT_TIMEOUT_S", 30, at_least=1,
+    help="Timeout for one statement, and for a transaction that sits idle.",
+    wrong="Too short: reports are cut off. Too long: a stuck query holds a worker and row locks.",
+)  # fmt: skip
+DATABASE_LOCK_TIMEOUT_S = env.seconds(
+    "DATABASE_LOCK_TIMEOUT_S", 10, at_least=1,
+    help="Timeout for a lock. A migration that cannot get one gives up and does not stop the shop.",
+    wrong="Too long: while a migration waits for a lock, every query behind it waits too.",
+)  # fmt: skip
+
+section("The broker")
+
+BROKER_URL = env.url(
+    "BROKER_URL", "", schemes=("amqp", "amqps"),
+    otherwise="none: a broker inside the process, which only `runlocal` can use; refused in production",
+    help="RabbitMQ: `amqp://user:password@host:port/vhost`.",
+    wrong="Nudges are dropped and sweeps do not run: customers pay, and their orders wait until it is right.",
+    example="amqp://till@mq.internal:5672/till",
 )  # fmt: skip

@@ -4,10 +4,9 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from config import env
-from config.env.files import VAR_DIR
+from config.env.files import VAR_DIR, kept_secret
 from config.env.process import PRODUCTION
 from config.env.reference import section
-from config.env.secret_files import kept_secret
 
 section("The web")
 

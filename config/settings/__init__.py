@@ -3,22 +3,14 @@
 Other projects take over single modules of `config.env` and nothing of this package.
 """
 
-from config.env.files import *  # noqa: F403
-from config.env.files import VAR_DIR, make_public
-from config.env.monitoring import *  # noqa: F403
-from config.env.monitoring import RELEASE, SENTRY_DSN
-from config.env.payments import *  # noqa: F403
-from config.env.payments import TRUSTED_PROXIES
-from config.env.process import *  # noqa: F403
-from config.env.process import LOG_FILE, LOG_LEVEL, LOG_STYLE, PRODUCTION
-from config.env.services import *  # noqa: F403
-from config.env.services import BROKER_URL, DATABASE_LOCK_TIMEOUT_S, DATABASE_STATEMENT_TIMEOUT_S, DATABASE_URL
-from config.env.shop import *  # noqa: F403
-from config.env.shop import DEFAULT_FROM_EMAIL, EMAIL_HOST
-from config.env.web import *  # noqa: F403
-from config.env.web import ALLOWED_HOSTS, SHOP_URL
+from config import env
+from config.env.files import *
+from config.env.monitoring import *
+from config.env.payments import *
+from config.env.process import *
+from config.env.shop import *
+from config.env.web import *
 from config.logging import configuration
-from config.settings import production
 from config.settings.databases import postgresql, sqlite
 
 VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -178,16 +170,21 @@ EMAIL_FILE_PATH = VAR_DIR / "mail"
 
 LOGGING = configuration(LOG_STYLE, LOG_LEVEL, LOG_FILE)
 
+# --- what suits a trial and is dangerous with customers -------------------------------------------------------------
 
 if PRODUCTION:
-    production.insist(
-        shop_url=SHOP_URL,
-        allowed_hosts=ALLOWED_HOSTS,
-        database_url=DATABASE_URL,
-        broker_url=BROKER_URL,
-        email_host=EMAIL_HOST,
-        email_from=DEFAULT_FROM_EMAIL,
-    )
+    if not SHOP_URL.startswith("https://"):
+        env.refuse("SHOP_URL", SHOP_URL, "in production write an address like https://host; passwords travel there")
+    if "*" in ALLOWED_HOSTS:
+        env.refuse("ALLOWED_HOSTS", "*", "in production write the shop's own names, or nothing")
+    if DATABASE_URL.startswith("sqlite:"):
+        env.refuse("DATABASE_URL", "SQLite", "in production write an address like postgres://host")
+    if not BROKER_URL:
+        env.refuse("BROKER_URL", None, "in production write an address like amqp://host")
+    if not EMAIL_HOST:
+        env.refuse("EMAIL_HOST", None, "in production write a mail server; without one mails only become files")
+    if "@example.com" in DEFAULT_FROM_EMAIL:
+        env.refuse("EMAIL_FROM", DEFAULT_FROM_EMAIL, "in production write the shop's own address")
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
