@@ -3,11 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config.health import views
+from config.health import web
 
 urlpatterns = [
-    path("healthz", views.live),
-    path("readyz", views.ready),
+    path("healthz", web.live),
+    path("readyz", web.ready),
     path("", include("actors.urls")),
     path("admin/console/", include("actors.console.urls")),
     path("admin/", admin.site.urls),

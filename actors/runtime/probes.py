@@ -19,11 +19,10 @@ from dramatiq.worker import _ConsumerThread
 
 from actors.metrics.page import metrics_page
 from config.due.shutdown import shutting_down
+from config.health.checks import CheckWithTimeout, closing_database_problem
 from config.health.process import ProcessHealth
 from config.health.server import Response, serve
 from config.health.systemd import notify
-from config.health.timeouts import CheckWithTimeout
-from config.health.views import closing_database_problem
 from config.messaging.broker import Rabbitmq
 from config.metrics import files
 

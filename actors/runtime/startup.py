@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pika
 from django.conf import settings
 
-from config.health.views import database_problem
+from config.health.checks import database_problem
 from config.messaging.broker import with_defaults
 
 

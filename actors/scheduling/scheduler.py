@@ -21,10 +21,8 @@ from actors.scheduling import ledger
 from actors.scheduling.metrics import TICKS_FIRED_TOTAL
 from actors.scheduling.table import attach
 from config.due.queue import database_now
-from config.health.heartbeats import Heartbeats
+from config.health.checks import CheckWithTimeout, Heartbeats, closing_database_problem
 from config.health.process import ProcessHealth
-from config.health.timeouts import CheckWithTimeout
-from config.health.views import closing_database_problem
 from config.messaging.clock import clock
 from config.messaging.nudges import nudge
 

@@ -11,13 +11,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from config.health.checks import HealthCheck, problems
 from config.health.server import Response
 from config.health.systemd import notify, watchdog_s
 
 log = logging.getLogger(__name__)
-
-HealthCheck = Callable[[], str | None]
-"""Returns a sentence about the problem; None if there is none."""
 
 CHECK_EVERY_S = 1.0
 """Seconds between two rounds of checks; systemd's watchdog may ask for more, three in each of its periods."""
@@ -36,8 +34,8 @@ class ProcessHealth:
     def routes(self) -> dict[str, Callable[[], Response]]:
         """For `config.health.server.serve`. A process that is not live is not ready either."""
         return {
-            "/healthz": lambda: _answer("live", problems(self.live)),
-            "/readyz": lambda: _answer("ready", problems({**self.live, **self.ready})),
+            "/healthz": lambda: answer("live", problems(self.live)),
+            "/readyz": lambda: answer("ready", problems({**self.live, **self.ready})),
         }
 
     def report(self, name: str) -> Callable[[], None]:
@@ -48,12 +46,6 @@ class ProcessHealth:
         reporter = _Reporter(name, self)
         threading.Thread(target=reporter.run, name="health", daemon=True).start()
         return reporter.stop_requested.set
-
-
-def problems(checks: Mapping[str, HealthCheck]) -> dict[str, str]:
-    """The problems that the checks found. A check that raises is a problem too."""
-    found = {name: _run(check) for name, check in checks.items()}
-    return {name: problem for name, problem in found.items() if problem}
 
 
 class _Reporter:
@@ -98,16 +90,9 @@ class _Reporter:
             log.error(f"{self._name}.stalled", extra={"check": check, "problem": problem})
 
 
-def _answer(word: str, found: Mapping[str, str]) -> Response:
+def answer(word: str, found: Mapping[str, str]) -> Response:
+    """The answer to a probe, `live` or `ready`, with the problems found. Log each problem."""
     for name, problem in found.items():
         log.error(f"not_{word}", extra={"check": name, "problem": problem})
     body = json.dumps({word: not found, "problems": list(found)}).encode()
     return 503 if found else 200, "application/json", body
-
-
-def _run(check: HealthCheck) -> str | None:
-    try:
-        return check()
-    except Exception as error:
-        log.exception("check.failed")
-        return f"the check itself failed ({type(error).__name__})"

@@ -1,46 +1,67 @@
-"""The web's health.
+"""The web's health: two pages that answer for the process that serves them, and a report about this process.
 
-The check is a request, as a customer would make one: through the listening socket, a thread and Django. Every web
-process makes such requests; any of them may answer.
+The report makes a request as a customer would: through the listening socket, a thread and Django. Every web process
+makes such requests; any of them may answer.
 """
 
 import os
 import socket
+from functools import partial
 from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
-from config.health.process import HealthCheck, ProcessHealth
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from config.health.checks import database_problem, problems
+from config.health.process import ProcessHealth, answer
 
 ANSWER_TIMEOUT_S = 10.0
 
 
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """The process answers. Restart it if it does not."""
+    return JsonResponse({"live": True})
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """The database answers and its migrations are applied. Otherwise send no customers here.
+
+    RabbitMQ is not checked: the web serves customers without it.
+    """
+    status, content_type, body = answer("ready", problems({"database": database_problem}))
+    return HttpResponse(body, content_type=content_type, status=status)
+
+
 def report(listener: Any) -> None:
     """Start to report to systemd and the log whether the web serves at this gunicorn socket."""
-    live, ready = (_request(listener, path) for path in ("/healthz", "/readyz"))
-    ProcessHealth(live={"web": live}, ready={"web": ready}).report("web")
+    health = ProcessHealth(
+        live={"web": partial(_problem_with, "/healthz", listener)},
+        ready={"web": partial(_problem_with, "/readyz", listener)},
+    )
+    health.report("web")
 
 
-def _request(listener: Any, path: str) -> HealthCheck:
-    def check() -> str | None:
-        try:
-            status = _status(listener, path)
-        except OSError as error:
-            return f"{path} does not answer ({error})."
-        return None if status == 200 else f"{path} answers {status}."
-
-    return check
+def _problem_with(path: str, listener: Any) -> str | None:
+    try:
+        status = _status(path, listener)
+    except OSError as error:
+        return f"{path} does not answer ({error})."
+    return None if status == 200 else f"{path} answers {status}."
 
 
-def _status(listener: Any, path: str) -> int:
+def _status(path: str, listener: Any) -> int:
     """The socket may be IPv4, IPv6 or a file."""
     with socket.socket(listener.family, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S)
         connection.connect(listener.getsockname())
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {_host()}\r\nConnection: close\r\n\r\n".encode())
-        answer = HTTPResponse(connection)
-        answer.begin()
-        return answer.status
+        response = HTTPResponse(connection)
+        response.begin()
+        return response.status
 
 
 def _host() -> str:

@@ -8,7 +8,7 @@ from actors.runtime import embedded, first_operator
 from actors.runtime.signals import stop_signal
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
-from config.health.views import database_problem
+from config.health.checks import database_problem
 
 
 class Command(Base):
