@@ -12,7 +12,7 @@ from zlib import crc32
 from django.conf import settings
 
 from billing.models import Attention, Payment, Refund
-from config.due.backoff import backoff
+from config.due import backoff
 
 REFUND_SHORTEST_S, REFUND_LONGEST_S = 5.0, 3600.0
 """Bounds of the time between two checks of a refund."""

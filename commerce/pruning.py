@@ -16,8 +16,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from billing.payments import service as payments
 from commerce.models import Cart, Order, OrderStatus
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from billing.limits import breaker
 from billing.payments import sweep
 from billing.providers import provider_of
 from billing.sandbox import SandboxServer
-from config.due.shutdown import shutting_down
+from config.due import shutting_down
 from config.messaging.nudges import publisher
 from tests.shop import Shop, sandbox_account
 

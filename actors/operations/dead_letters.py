@@ -21,7 +21,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from actors.broker import Message, channel, publish, queue_names
-from config.formats.text import printable
+from config.formats import printable
 from config.messaging.broker import InMemory
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from actors.runtime.quarantine import Quarantined
 from actors.runtime.recorder import recorder
 from actors.runtime.running import Run
 from config.actions import ActionRefused
-from config.formats.text import storable
+from config.formats import storable
 from config.messaging.broker import TooOld
 
 Outcome = Job.Outcome

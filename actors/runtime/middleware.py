@@ -7,7 +7,7 @@ from dramatiq import Broker, Worker
 from dramatiq.broker import MessageProxy
 from dramatiq.middleware import Middleware
 
-from config.due.shutdown import shutting_down
+from config.due import shutting_down
 from config.logging import log_context
 
 log = logging.getLogger(__name__)

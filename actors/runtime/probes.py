@@ -18,7 +18,7 @@ from dramatiq.middleware import Middleware
 from dramatiq.worker import _ConsumerThread
 
 from actors.metrics.page import metrics_page
-from config.due.shutdown import shutting_down
+from config.due import shutting_down
 from config.health.checks import CheckWithTimeout, closing_database_problem
 from config.health.process import ProcessHealth
 from config.health.server import Response, serve

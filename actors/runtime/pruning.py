@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db.models import Model
 
 from actors.models import Job, Redelivery, Worker
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 
 BATCH = 2_000
 

@@ -25,9 +25,9 @@ from dramatiq.middleware import SkipMessage
 from actors.models import Redelivery, Worker
 from actors.runtime import heartbeat
 from actors.runtime.running import worker_name
+from config.due import shutting_down
 from config.due.queue import DEATHS_ALLOWED, database_now
-from config.due.shutdown import shutting_down
-from config.formats.text import storable
+from config.formats import storable
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from dramatiq.broker import MessageProxy
 
-from config.formats.text import storable
+from config.formats import storable
 
 ARGS_CHARS = 500
 """Messages carry ids; longer arguments are not ours."""

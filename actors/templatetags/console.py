@@ -19,7 +19,7 @@ from actors.operations.queries.timeseries import Slot
 from billing.admin.bases import page_of
 from commerce.reports import charts
 from config.database import counts as database_counts
-from config.formats.durations import localized
+from config.formats import localized
 
 register = template.Library()
 register.filter("span", localized)

@@ -20,7 +20,7 @@ from billing.models import AskedBy, Callback, Payment
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE
 from billing.providers import CallbackHint, CallbackRequest, provider_of
-from config.due.backoff import backoff
+from config.due import backoff
 from config.due.queue import Due, database_now
 from config.messaging.nudges import nudge
 

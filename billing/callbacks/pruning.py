@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from billing.models import Callback
 from billing.states import OPEN_STATES
-from config.due.shutdown import shutting_down
+from config.due import shutting_down
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.models import AccountState, Attention, Breaker, Payment
 from billing.states import Status
-from config.formats.durations import localized
+from config.formats import localized
 
 WHERE = {
     Status.CREATED: gettext_lazy("It is recorded here; the provider has not confirmed it yet."),

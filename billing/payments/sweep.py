@@ -22,8 +22,8 @@ from billing.attention import park
 from billing.limits import permits, rate
 from billing.models import Attention, Payment
 from billing.payments.check import CHECK_QUEUE, CheckResult, calls_needed, check, record
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from billing.models import Difference, Payment, Reconciliation
 from billing.providers import PaymentSnapshot, provider_of
 from billing.reconciliation import differences
 from billing.reconciliation.compare import Discrepancy, unknown
+from config.due import shutting_down
 from config.due.queue import Due, database_now
-from config.due.shutdown import shutting_down
 
 T = TypeVar("T")
 

@@ -17,9 +17,9 @@ from billing.errors import CannotReconcile, ProviderError
 from billing.models import Difference, Payment, Reconciliation
 from billing.models.reconciliation import STANDING
 from billing.reconciliation.day import RECONCILIATION_QUEUE, Ending, Progress, ReconciledDay, bounds, made_on
-from config.due.backoff import backoff
+from config.due import backoff
 from config.due.queue import database_now
-from config.formats.dates import DAY, span
+from config.formats import DAY, span
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from commerce.mail.smtp import Meaning, Unanswered
 from commerce.metrics import MAILS_TOTAL
 from commerce.models import Notification
 from commerce.models.notification import UNCERTAIN_PREFIX
-from config.due.backoff import backoff
+from config.due import backoff
 
 log = logging.getLogger(__name__)
 

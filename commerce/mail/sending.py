@@ -14,8 +14,8 @@ from commerce.mail.connection import Connection
 from commerce.mail.message import Unsendable
 from commerce.mail.queue import GROUP_S, MAIL_QUEUE
 from commerce.models import DailyReport, Notification, Order
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.utils.timezone import get_default_timezone
 
-from config.formats.dates import DAY
+from config.formats import DAY
 
 HOUR = timedelta(hours=1)
 

@@ -14,7 +14,7 @@ from commerce.models.notification import without_texts
 from commerce.models.report_numbers import Numbers
 from commerce.reports import charts
 from commerce.reports.charts import Part, Series
-from config.formats.durations import localized
+from config.formats import localized
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
 from commerce.reports import days
 from commerce.reports.mail import queue_mails
 from config.due.queue import database_now
-from config.formats.dates import span
+from config.formats import span
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from commerce.mail.queue import queue_review_reminder
 from commerce.models import Order, OrderLine, OrderStatus, Review
 from commerce.reviews import links
 from commerce.reviews.links import Subject
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 from config.logging import log_context
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from config.cli.command import NoAnswer
-from config.formats import durations
-from config.formats.dates import span
+from config.formats import parse_duration, span
 
 LARGEST = 100_000
 
@@ -24,7 +23,7 @@ def count(text: str) -> int:
 def length(text: str) -> timedelta:
     """`90s`, `15m`, `2h` or `3d`."""
     try:
-        return durations.parse(text)
+        return parse_duration(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
 
@@ -49,7 +48,7 @@ def moment(text: str) -> datetime:
 def since(text: str) -> datetime:
     """A moment, or how long ago it was."""
     try:
-        return timezone.now() - durations.parse(text)
+        return timezone.now() - parse_duration(text)
     except ValueError:
         pass
     try:

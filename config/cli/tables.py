@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from config.formats.durations import in_words
-from config.formats.text import printable
+from config.formats import in_words, printable
 
 MAX_CELL_CHARS = 60
 """Longer cells are cut off; `--json` has all of the text."""

@@ -31,8 +31,8 @@ from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from config.due import shutting_down
 from config.due.metrics import count_claimed, count_outcome
-from config.due.shutdown import shutting_down
 from config.due.sql import Statements
 from config.logging import log_context
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.cli.tables import Row, cell, table
-from config.formats.durations import in_words
+from config.formats import in_words
 from tests.alerts.stalls import STALLS, Stall
 from tests.alerts.watch import Watch, watching
 from tests.monitoring import rules

@@ -14,7 +14,7 @@ from billing.callbacks import inbox, pruning
 from billing.callbacks.pruning import prune_callbacks
 from billing.models import AskedBy, Callback
 from billing.states import Status
-from config.due.shutdown import shutting_down
+from config.due import shutting_down
 from tests.callbacks import ended, post, rolled_back
 from tests.shop import Shop
 

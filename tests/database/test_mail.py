@@ -24,8 +24,8 @@ from commerce.mail.connection import breaker
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Notification, Order
 from commerce.reviews import links
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 from config.messaging.nudges import publisher
 from tests.shop import Shop
 from tests.stack.mail import MailServer

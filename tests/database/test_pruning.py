@@ -15,8 +15,8 @@ from commerce import carts, orders, pruning
 from commerce.errors import EmptyCart
 from commerce.models import Cart, CartItem, Order, OrderStatus
 from commerce.pruning import ANONYMOUS_CARTS_KEPT, CUSTOMERS_CARTS_KEPT
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 from tests.shop import CUSTOMER, Shop
 from tests.threads import at_once
 

@@ -18,8 +18,8 @@ from billing.reconciliation import differences
 from billing.reconciliation import runs as reconciliation_runs
 from billing.reconciliation.day import RECONCILIATION_QUEUE, Ending, ReconciledDay
 from billing.states import Status
+from config.due import shutting_down
 from config.due.queue import ClaimLost, database_now
-from config.due.shutdown import shutting_down
 from tests.books import Kind, State, made_yesterday, many, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop, sandbox_account
 from tests.threads import at_once

@@ -21,9 +21,9 @@ from commerce.models import DailyReport, Notification
 from commerce.reports import page
 from commerce.reports import service as reports
 from commerce.reports.mail import queue_mails
+from config import formats
 from config.due.queue import database_now
-from config.formats import dates
-from config.formats.dates import span
+from config.formats import span
 from tests.reporting import noon, order, product, yesterday
 from tests.stack.mail import MailServer
 from tests.threads import at_once
@@ -236,12 +236,12 @@ def test_a_mail_whose_answer_was_lost_is_held(mail: MailServer, due: DailyReport
 
 def test_history_is_not_mailed(mail: MailServer) -> None:
     """The first start in an old shop builds years of reports."""
-    order(at=noon(yesterday() - 9 * dates.DAY))
+    order(at=noon(yesterday() - 9 * formats.DAY))
 
     run("generate_daily_report")
 
     mails = Notification.objects.filter(recipient=ANN).order_by("report__day")
-    assert [one.report.day for one in mails if one.report] == span(yesterday() - 2 * dates.DAY, yesterday())
+    assert [one.report.day for one in mails if one.report] == span(yesterday() - 2 * formats.DAY, yesterday())
 
 
 def test_without_managers_no_mail_is_written(settings: Settings) -> None:
@@ -266,7 +266,7 @@ def test_mails_to_managers_are_no_mails_to_customers(mail: MailServer, due: Dail
 
 def test_the_command_mails_what_was_never_mailed(mail: MailServer, settings: Settings) -> None:
     """And never the same twice; a manager who came later gets it too."""
-    day = yesterday() - 20 * dates.DAY
+    day = yesterday() - 20 * formats.DAY
     order(at=noon(day))
 
     first = command("--day", str(day), "--mail")
@@ -281,7 +281,7 @@ def test_the_command_mails_what_was_never_mailed(mail: MailServer, settings: Set
 
 def test_the_command_fails_if_a_manager_was_not_reached(mail: MailServer) -> None:
     """With the day, and the reason in the line of the mail."""
-    day = yesterday() - 20 * dates.DAY
+    day = yesterday() - 20 * formats.DAY
     order(at=noon(day))
     mail.answer_with("550 no such user", to=BOB)
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from commerce.models import DailyReport, OrderStatus
 from commerce.reports import service as reports
-from config.formats import dates
+from config import formats
 from tests.reporting import DAY, MORNING, money_comes, order, product
 
 pytestmark = pytest.mark.django_db
@@ -128,9 +128,9 @@ def test_no_orders_at_all_is_a_page_too(manager: Client) -> None:
 def test_a_day_without_orders_is_a_page_too(manager: Client) -> None:
     """With nothing to divide by."""
     order()
-    reports.build(DAY + dates.DAY)
+    reports.build(DAY + formats.DAY)
 
-    page = text(manager, f"/reports/{DAY + dates.DAY}/")
+    page = text(manager, f"/reports/{DAY + formats.DAY}/")
 
     assert "Nothing was sold." in page
     assert "No late payments." in page
@@ -170,12 +170,12 @@ def test_the_name_of_a_product_stays_text(manager: Client, name: str) -> None:
         (f"?from={DAY}", 2),
         (f"?from={DAY}&to={DAY}", 1),
         ("?to=2026-03-01", 0),
-        (f"?from={DAY + dates.DAY}", 1),
+        (f"?from={DAY + formats.DAY}", 1),
     ],
 )
 def test_days_can_be_downloaded_from_and_to(manager: Client, query: str, found: int) -> None:
     """Both of them included."""
-    reports.build(DAY + dates.DAY)
+    reports.build(DAY + formats.DAY)
 
     answer = manager.get(f"/reports.csv{query}")
 
@@ -197,8 +197,8 @@ def test_pages_take_a_bounded_number_of_queries(manager: Client, settings: Setti
     """Whatever there was on those days."""
     settings.REPORT_RECIPIENTS = []
     for number in range(40):
-        order(at=MORNING + number * dates.DAY, of=product(f"Product {number % 12}"))
-        reports.build(DAY + number * dates.DAY)
+        order(at=MORNING + number * formats.DAY, of=product(f"Product {number % 12}"))
+        reports.build(DAY + number * formats.DAY)
 
     for address in ADDRESSES:
         with CaptureQueriesContext(connection) as queries:

@@ -16,9 +16,9 @@ from commerce.errors import CannotReport
 from commerce.models import DailyReport, Order, OrderStatus
 from commerce.models.report_numbers import Numbers, Taken
 from commerce.reports import service as reports
+from config import formats
 from config.due.queue import database_now
-from config.formats import dates
-from config.formats.dates import span
+from config.formats import span
 from tests.reporting import DAY, HOUR, MINUTE, MORNING, money_comes, noon, order, product, yesterday
 from tests.shop import Shop
 from tests.threads import at_once
@@ -121,7 +121,7 @@ def test_revenue_is_what_the_goods_and_their_delivery_cost() -> None:
 @pytest.mark.usefixtures("scripted_day")
 def test_revenue_is_the_sum_over_the_orders_that_were_paid() -> None:
     """Over all days together nothing is missing and nothing is counted twice."""
-    found = [numbers_of(day) for day in span(DAY - 2 * dates.DAY, DAY + dates.DAY)]
+    found = [numbers_of(day) for day in span(DAY - 2 * formats.DAY, DAY + formats.DAY)]
 
     totals = sum(taken.minor for numbers in found for taken in numbers.revenue)
     assert totals == sum(Order.objects.filter(status=PAID).values_list("total_minor", flat=True))
@@ -162,7 +162,7 @@ def test_an_order_that_really_went_through_the_shop_is_counted(shop: Shop) -> No
     _, late = shop.order()
     shop.let_time_pass(4000)
     shop.sweep_now(late)
-    Order.objects.update(placed_at=Now() - dates.DAY, ended_at=Now() - dates.DAY)
+    Order.objects.update(placed_at=Now() - formats.DAY, ended_at=Now() - formats.DAY)
 
     numbers = numbers_of(yesterday())
 
@@ -175,19 +175,19 @@ def test_an_order_that_really_went_through_the_shop_is_counted(shop: Shop) -> No
 
 def test_every_missing_day_is_built() -> None:
     """From the first order to yesterday, days without orders and gaps included, oldest first, and nothing twice."""
-    order(at=noon(yesterday() - 5 * dates.DAY))
-    reports.build(yesterday() - 3 * dates.DAY)
+    order(at=noon(yesterday() - 5 * formats.DAY))
+    reports.build(yesterday() - 3 * formats.DAY)
 
     assert reports.build_missing(database_now()) == 5
     assert reports.build_missing(database_now()) == 0
 
     built = DailyReport.objects.order_by("day").values_list("day", flat=True)
-    assert list(built) == span(yesterday() - 5 * dates.DAY, yesterday())
+    assert list(built) == span(yesterday() - 5 * formats.DAY, yesterday())
 
 
 def test_many_missing_days_are_built_in_batches() -> None:
     """The oldest first."""
-    order(at=noon(yesterday() - 9 * dates.DAY))
+    order(at=noon(yesterday() - 9 * formats.DAY))
 
     assert [reports.build_missing(database_now(), limit=4) for _ in range(4)] == [4, 4, 2, 0]
 
@@ -218,7 +218,7 @@ def test_a_shop_without_orders_has_no_reports() -> None:
 def test_a_day_that_is_not_over_has_no_report(ahead: int) -> None:
     """Today included; the message about it is dropped with a word in the log, not tried again."""
     order(at=noon(yesterday()))
-    day = yesterday() + (1 + ahead) * dates.DAY
+    day = yesterday() + (1 + ahead) * formats.DAY
 
     with pytest.raises(CannotReport, match="is not over yet in UTC"):
         reports.build(day)
@@ -238,11 +238,11 @@ def test_a_message_about_no_day_changes_nothing(day: str) -> None:
 
 def test_a_message_may_name_the_day() -> None:
     """Then only that one is built."""
-    order(at=noon(yesterday() - 3 * dates.DAY))
+    order(at=noon(yesterday() - 3 * formats.DAY))
 
-    run("generate_daily_report", (yesterday() - dates.DAY).isoformat())
+    run("generate_daily_report", (yesterday() - formats.DAY).isoformat())
 
-    assert [report.day for report in DailyReport.objects.all()] == [yesterday() - dates.DAY]
+    assert [report.day for report in DailyReport.objects.all()] == [yesterday() - formats.DAY]
 
 
 def test_two_builders_at_once_give_one_row() -> None:
@@ -258,7 +258,7 @@ def test_a_report_stays_as_it_was_until_it_is_built_again() -> None:
     """Then it knows what has come since."""
     waiting = order(OPEN)
     built = reports.build(DAY)
-    DailyReport.objects.update(built_at=Now() - dates.DAY)
+    DailyReport.objects.update(built_at=Now() - formats.DAY)
     waiting.delete()
     order()
     assert numbers_of(DAY).placed_open == 1
@@ -296,7 +296,7 @@ def test_an_order_counts_on_the_shops_day(
 
     assert (numbers.placed, numbers.paid) == (3, 3)
     assert [number for number, hour in enumerate(numbers.hours) if hour.placed] == [0, 1, hours - 1]
-    assert numbers_of(day - dates.DAY).placed == numbers_of(day + dates.DAY).placed == 1
+    assert numbers_of(day - formats.DAY).placed == numbers_of(day + formats.DAY).placed == 1
 
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
@@ -311,9 +311,9 @@ def command(*arguments: str) -> str:
 
 def test_the_command_builds_what_is_missing() -> None:
     """And says so, a line for each day; then there is nothing left to do."""
-    order(at=noon(yesterday() - dates.DAY))
+    order(at=noon(yesterday() - formats.DAY))
 
-    assert command() == f"{yesterday() - dates.DAY}  placed 1  paid 1\n{yesterday()}  placed 0  paid 0\n"
+    assert command() == f"{yesterday() - formats.DAY}  placed 1  paid 1\n{yesterday()}  placed 0  paid 0\n"
     assert command() == "Every closed day has its report.\n"
 
 
@@ -324,12 +324,12 @@ def test_the_command_rebuilds_many_days_with_a_bar() -> None:
         def isatty(self) -> bool:
             return True
 
-    order(at=noon(yesterday() - 3 * dates.DAY))
+    order(at=noon(yesterday() - 3 * formats.DAY))
     reports.build_missing(database_now())
     order(at=noon(yesterday()))
     terminal = Terminal()
 
-    call_command("report", "--from", str(yesterday() - dates.DAY), "--rebuild", stdout=terminal)
+    call_command("report", "--from", str(yesterday() - formats.DAY), "--rebuild", stdout=terminal)
 
     shown = terminal.getvalue()
     assert shown.count("\r") == 2

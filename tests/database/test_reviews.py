@@ -21,8 +21,8 @@ from commerce.reviews import links as review_links
 from commerce.reviews import ratings
 from commerce.reviews import service as reviews
 from commerce.reviews.links import Expired, Forged, Subject
+from config.due import shutting_down
 from config.due.queue import database_now
-from config.due.shutdown import shutting_down
 from tests.shop import Shop
 from tests.threads import at_once
 

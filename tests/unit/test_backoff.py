@@ -1,19 +1,19 @@
-"""How long to wait after errors; the examples in the text of `config.due.backoff` are run as tests."""
+"""How long to wait after errors; the examples in the text of `config.due` are run as tests."""
 
 import doctest
 from datetime import timedelta
 
 import pytest
 
-from config.due import backoff as module
-from config.due.backoff import backoff
+from config import due
+from config.due import backoff
 
 FIRST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
 
 
 def test_the_examples_in_the_text_are_true() -> None:
     """There is at least one, and every one holds."""
-    failed, tried = doctest.testmod(module)
+    failed, tried = doctest.testmod(due)
 
     assert (failed, tried > 0) == (0, True)
 

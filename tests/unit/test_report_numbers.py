@@ -16,9 +16,8 @@ from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
 from commerce.reports import charts, csv_files, days
 from commerce.reports import page as report_page
 from commerce.reports.charts import Part, Series
-from config import env
-from config.formats import dates
-from config.formats.dates import span
+from config import env, formats
+from config.formats import span
 
 QUIET = Numbers(
     hours=tuple(Hour(f"{hour:02}", 0, 0) for hour in range(24)),
@@ -98,7 +97,7 @@ def test_days_leave_no_moment_out_and_none_twice(settings: Settings, zone: str) 
     settings.TIME_ZONE = zone
     for day in span(date(2026, 1, 1), date(2026, 12, 31)):
         start, end = days.bounds(day)
-        assert end == days.bounds(day + dates.DAY)[0]
+        assert end == days.bounds(day + formats.DAY)[0]
         assert days.day_of(start) == days.day_of(end - timedelta(microseconds=1)) == day
 
 

@@ -7,14 +7,13 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from django.utils import translation
 
+from config import formats
 from config.cli import tables
 from config.cli.tables import MAX_CELL_CHARS, as_json, cell, table
-from config.formats import durations
-from config.formats import text as format_text
-from config.formats.text import printable, storable
+from config.formats import printable, storable
 
 
-@pytest.mark.parametrize("module", [tables, durations, format_text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [tables, formats], ids=lambda module: module.__name__)
 def test_the_examples_are_true(module: object) -> None:
     """As the docstrings say."""
     result = doctest.testmod(module)  # type: ignore[arg-type]
@@ -104,7 +103,7 @@ def test_printable_text_stays_as_it_is() -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("2h", 7_200), ("3d", 259_200), ("0s", 0)])
 def test_a_length_of_time_is_read(text: str, seconds: int) -> None:
     """In one unit."""
-    assert durations.parse(text) == timedelta(seconds=seconds)
+    assert formats.parse_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +114,13 @@ def test_a_length_of_time_is_read(text: str, seconds: int) -> None:
 def test_a_length_of_time_is_written_in_the_readers_language(seconds: float | None, english: str, russian: str) -> None:
     """The same for the console, the report and the sentences about a payment."""
     with translation.override("en"):
-        assert durations.localized(seconds) == english
+        assert formats.localized(seconds) == english
     with translation.override("ru"):
-        assert durations.localized(seconds) == russian
+        assert formats.localized(seconds) == russian
 
 
 @pytest.mark.parametrize("text", ["", "15", "m", "-1h", "1.5h", "1w", "1h ", "1h 5m", "999999d", "١s"])
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     """With what to write instead."""
     with pytest.raises(ValueError, match="write one like 90s, 15m, 2h or 3d"):
-        durations.parse(text)
+        formats.parse_duration(text)

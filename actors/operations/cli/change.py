@@ -10,7 +10,7 @@ from actors.operations.cli.result import CommandResult, Options, elsewhere
 from actors.runtime import history
 from config.actions import Subject, do_one
 from config.cli.command import os_user
-from config.formats.text import printable
+from config.formats import printable
 
 
 def dead(options: Options) -> CommandResult:

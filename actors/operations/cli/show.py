@@ -14,7 +14,7 @@ from actors.operations.serialize import plain
 from actors.runtime import history
 from config.cli.tables import table
 from config.due.queue import database_now
-from config.formats.text import printable
+from config.formats import printable
 
 BROKER_PATIENCE_S = 30.0
 """The doctor waits for the broker; a page does not."""

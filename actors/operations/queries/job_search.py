@@ -16,7 +16,7 @@ from django.utils.timezone import get_current_timezone, is_naive, make_aware
 from django.utils.translation import gettext as _
 
 from actors.models import Job
-from config.formats import durations
+from config.formats import parse_duration
 
 SCANNED = 10_000
 
@@ -103,7 +103,7 @@ def _since(word: str, now: datetime) -> datetime:
 
 def _moment(word: str, now: datetime) -> datetime | None:
     with suppress(ValueError):
-        return now - durations.parse(word)
+        return now - parse_duration(word)
     day = parse_date(word)
     return datetime.combine(day, time()) if day else parse_datetime(word)
 

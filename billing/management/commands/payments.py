@@ -19,8 +19,7 @@ from config.cli.command import Command as Base
 from config.cli.command import NoAnswer, SomethingLeft
 from config.cli.tables import Row, as_json, cell, moment, table
 from config.due.queue import database_now
-from config.formats.durations import in_words
-from config.formats.text import printable
+from config.formats import in_words, printable
 
 LIMIT = 50
 
