@@ -18,7 +18,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from billing.lookup import number_in
-from config.database.paging import FirstPages
+from config.database.counts import FirstPages
 
 if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]

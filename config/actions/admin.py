@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -19,11 +19,6 @@ from django.utils.translation import gettext as _
 from config.actions import pages
 from config.actions.model import Action
 from config.actions.pages import Place, perform, too_many
-
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Any]
-else:
-    Base = admin.ModelAdmin
 
 OnList = Callable[["ActionAdmin", HttpRequest, QuerySet[Any]], HttpResponse | None]
 
@@ -48,7 +43,7 @@ def offers(actions: Sequence[Action], row: Model) -> list[Offer]:
     ]
 
 
-class ActionAdmin(Base):
+class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg] (Django's class takes no brackets when it runs)
     """Mixin for the admin of a model."""
 
     list_actions: ClassVar[tuple[Action, ...]] = ()

@@ -22,11 +22,9 @@ from django.apps import apps
 from django.conf import settings
 from psycopg import sql
 
+from config.cli.command import NoAnswer
+
 NAME = "shop-%Y%m%dT%H%M%SZ.dump"
-
-
-class BackupError(Exception):
-    """A step failed. The message says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,12 @@ class Drill:
 
 
 def take(directory: Path, kept_days: int) -> Path:
-    """Write a backup, read it to its end, and only then delete older ones. Raises BackupError.
+    """Write a backup, read it to its end, and only then delete older ones. Raises NoAnswer.
 
     The file's name is the time before the backup began, so it holds everything older than its name.
     """
     if not directory.is_dir():
-        raise BackupError(f"{directory} is not a directory; make one that only the shop's user can read.")
+        raise NoAnswer(f"{directory} is not a directory; make one that only the shop's user can read.")
     now = datetime.now(UTC)
     path = directory / now.strftime(NAME)
     unfinished = path.with_suffix(".unfinished")
@@ -59,30 +57,30 @@ def take(directory: Path, kept_days: int) -> Path:
 
 
 def verify(path: Path) -> None:
-    """Read the file to its last byte. Raises BackupError if it is damaged, or not a backup of this project."""
+    """Read the file to its last byte. Raises NoAnswer if it is damaged, or not a backup of this project."""
     if not path.is_file():
-        raise BackupError(f"There is no file {path}.")
+        raise NoAnswer(f"There is no file {path}.")
     _run("pg_restore", "--file=/dev/null", str(path))
     listed = _run("pg_restore", "--list", str(path))
     missing = [table for table in _needed_tables() if f"TABLE DATA public {table} " not in listed]
     if missing:
-        raise BackupError(f"{path} can be read, but has no rows of {', '.join(missing)}: it is not a backup of a shop.")
+        raise NoAnswer(f"{path} can be read, but has no rows of {', '.join(missing)}: it is not a backup of a shop.")
 
 
 def restore(path: Path, database: str | None = None) -> None:
     """Fill the (empty) database of the settings, or another one on the same server, in one transaction.
 
-    Raises BackupError, before it changes anything, for a database that has tables.
+    Raises NoAnswer, before it changes anything, for a database that has tables.
     """
     verify(path)
     name = database or str(_database()["NAME"])
     if tables := _ask(name, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"):
-        raise BackupError(f"The database {name} has {tables} tables already; restore into an empty one.")
+        raise NoAnswer(f"The database {name} has {tables} tables already; restore into an empty one.")
     _run("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"--dbname={name}", str(path))
 
 
 def drill(path: Path) -> Drill:
-    """Restore into a temporary database on the same server, summarize it, and drop it. Raises BackupError."""
+    """Restore into a temporary database on the same server, summarize it, and drop it. Raises NoAnswer."""
     verify(path)
     name = f"restore_drill_{os.getpid()}"
     started = datetime.now(UTC)
@@ -112,34 +110,34 @@ def _forget(directory: Path, before: datetime, but: Path) -> None:
 
 def _run(program: str, *arguments: str, where: Path | None = None) -> str:
     if not shutil.which(program):
-        raise BackupError(f"{program} is not installed; it comes with PostgreSQL's client (Debian: postgresql-client).")
+        raise NoAnswer(f"{program} is not installed; it comes with PostgreSQL's client (Debian: postgresql-client).")
     done = subprocess.run(
         [program, *arguments], env=_environment(), cwd=where, text=True, capture_output=True, check=False
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[0]
-        raise BackupError(f"{program} failed: {reason}")
+        raise NoAnswer(f"{program} failed: {reason}")
     return done.stdout
 
 
 def _environment() -> dict[str, str]:
-    """Return libpq's variables. Empty values are left out: they would override libpq's defaults."""
-    given = {
-        "PGHOST": _database()["HOST"],
-        "PGPORT": str(_database()["PORT"]),
-        "PGUSER": _database()["USER"],
-        "PGPASSWORD": _database()["PASSWORD"],
-        "PGDATABASE": _database()["NAME"],
-        "PGCONNECT_TIMEOUT": str(_database()["OPTIONS"]["connect_timeout"]),
-    }
-    return {**os.environ, **{name: value for name, value in given.items() if value}}
+    """The parameters in libpq's variables, which `ps` does not show."""
+    own = {f"PG{name.upper()}": value for name, value in _parameters().items()}
+    return {**os.environ, **own, "PGDATABASE": str(_database()["NAME"])}
+
+
+def _parameters() -> dict[str, str]:
+    """Return libpq's parameters. Empty values are left out: they would override libpq's defaults."""
+    given = {name: _database()[name.upper()] for name in ("host", "port", "user", "password")}
+    given["connect_timeout"] = _database()["OPTIONS"]["connect_timeout"]
+    return {name: str(value) for name, value in given.items() if value}
 
 
 def _database() -> Mapping[str, Any]:
-    """Raises BackupError for SQLite: copy its file while no process runs."""
+    """Raises NoAnswer for SQLite: copy its file while no process runs."""
     database: Mapping[str, Any] = settings.DATABASES["default"]
     if not str(database["ENGINE"]).endswith("postgresql"):
-        raise BackupError("DATABASE_URL is not PostgreSQL; stop the shop and copy the file of SQLite instead.")
+        raise NoAnswer("DATABASE_URL is not PostgreSQL; stop the shop and copy the file of SQLite instead.")
     return database
 
 
@@ -151,12 +149,12 @@ def _ask(name: str, question: str) -> Any:
 
 
 def _create(name: str) -> None:
-    """Raises BackupError if the database user may not create databases."""
+    """Raises NoAnswer if the database user may not create databases."""
     try:
         _execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         user = _ask(_database()["NAME"], "SELECT current_user")  # a login may act as another role
-        raise BackupError(
+        raise NoAnswer(
             f"{user} may not create databases, and a drill needs one of its own: ALTER ROLE {user} CREATEDB, or set "
             "DATABASE_URL to an empty database and restore there without --drill."
         ) from None
@@ -170,12 +168,8 @@ def _execute(statement: sql.Composed) -> None:
 
 
 def _connected(name: str) -> "psycopg.Connection[Any]":
-    database = _database()
+    parameters: dict[str, Any] = _parameters()
     try:
-        return psycopg.connect(
-            host=database["HOST"], port=database["PORT"], dbname=name,
-            user=database["USER"] or None, password=database["PASSWORD"] or None,
-            connect_timeout=database["OPTIONS"]["connect_timeout"],
-        )  # fmt: skip
+        return psycopg.connect(**parameters, dbname=name)
     except psycopg.OperationalError as error:
-        raise BackupError(f"The database {name} does not answer: {str(error).splitlines()[0]}") from None
+        raise NoAnswer(f"The database {name} does not answer: {str(error).splitlines()[0]}") from None

@@ -6,7 +6,6 @@ from typing import Any
 
 from config.cli.arguments import count
 from config.cli.command import Command as Base
-from config.cli.command import NoAnswer
 from config.database import backups
 
 
@@ -22,7 +21,4 @@ class Command(Base):
 
     def handle(self, *_args: Any, directory: Path, keep_days: int, **_options: Any) -> None:
         """Print one line, for the script that copies the file elsewhere."""
-        try:
-            self.stdout.write(str(backups.take(directory.resolve(), keep_days)))
-        except backups.BackupError as error:
-            raise NoAnswer(str(error)) from error
+        self.stdout.write(str(backups.take(directory.resolve(), keep_days)))

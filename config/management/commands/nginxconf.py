@@ -1,15 +1,22 @@
 """nginx's configuration for this shop."""
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from config.cli.arguments import count
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
-from config.web import nginx
+
+TEMPLATE = settings.BASE_DIR / "deploy/nginx/tillkeeper.conf.template"
+
+QUEUED_S = 5
+"""Time that a callback may wait for its turn; providers wait at least 10 s for an answer."""
 
 
 class Command(Base):
@@ -36,22 +43,23 @@ class Command(Base):
         """Needs a shop with TLS: without it browsers do not send its cookies."""
         if not settings.SHOP_URL.startswith("https://"):
             raise NoAnswer(f"SHOP_URL is {settings.SHOP_URL!r}: write an address like https://host.")
-        callbacks_per_second = options["callbacks_per_second"]
-        text = nginx.configuration(
-            {
-                "WEB_ADDRESS": options["web"],
-                "HTTP_ADDRESS": options["http"],
-                "HTTPS_ADDRESS": options["https"],
-                "CERTIFICATE": str(options["certificate"]),
-                "KEY": str(options["key"]),
-                "OPERATORS": str(options["operators"]),
-                "LOGINS_PER_MINUTE": str(options["logins_per_minute"]),
-                "ORDERS_PER_MINUTE": str(options["orders_per_minute"]),
-                "CALLBACKS_PER_SECOND": str(callbacks_per_second),
-                "CALLBACKS_QUEUED": str(callbacks_per_second * nginx.QUEUED_S),
-            }
-        )
-        self.stdout.write(text, ending="")
+        values = {
+            **{name.upper(): value for name, value in options.items()},
+            "SHOP_URL": settings.SHOP_URL,
+            "SHOP_HOST": urlsplit(settings.SHOP_URL).hostname or "",
+            "STATIC_ROOT": settings.STATIC_ROOT,
+            "CALLBACK_MAX_BYTES": settings.CALLBACK_MAX_BYTES,
+            "WEB_ADDRESS": options["web"],
+            "HTTP_ADDRESS": options["http"],
+            "HTTPS_ADDRESS": options["https"],
+            "CALLBACKS_QUEUED": options["callbacks_per_second"] * QUEUED_S,
+        }
+        self.stdout.write(_filled_in(TEMPLATE.read_text(encoding="utf-8"), values), ending="")
+
+
+def _filled_in(template: str, values: Mapping[str, Any]) -> str:
+    """Replace every name in capitals. Raises KeyError for a name without a value."""
+    return re.sub(r"\$\{([A-Z_]+)\}", lambda found: str(values[found[1]]), template)
 
 
 def _readable(path: str) -> Path:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from config.cli.command import Command as Base
-from config.cli.command import NoAnswer
 from config.database import backups
 
 
@@ -21,10 +20,7 @@ class Command(Base):
 
     def handle(self, *_args: Any, file: Path, drill: bool, **_options: Any) -> None:
         """Print the next step, or the result of the drill."""
-        try:
-            self.stdout.write(_tried(file) if drill else _restored(file))
-        except backups.BackupError as error:
-            raise NoAnswer(str(error)) from error
+        self.stdout.write(_tried(file) if drill else _restored(file))
 
 
 def _tried(file: Path) -> str:
