@@ -4,8 +4,205 @@ An `Action` finds its subject, may ask for a reason, does the work and records i
 `admin` adds actions to the lists and pages of Django's admin.
 """
 
-from config.actions.forms import Question, Reason
-from config.actions.model import Action, ActionRefused, RefusedForAll, Subject, Text, do_one, record, row_of
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["Action", "ActionRefused", "Question", "Reason", "RefusedForAll", "Subject", "Text"]
-__all__ += ["do_one", "record", "row_of"]
+from django import forms
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Model
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+log = logging.getLogger(__name__)
+
+Text = Promise | str
+Who = User | str
+"""A user of the site, or the operating system's user name at the command line."""
+
+WHY_CHARS = 150
+
+NOTHING_TO_DO = _("Left alone, because there was nothing to do")
+
+
+class ActionRefused(Exception):
+    """The action was not done. The message says why and is shown."""
+
+
+class RefusedForAll(ActionRefused):
+    """All other subjects would be refused for the same reason, so they are not tried: a person waits for the page."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The thing that an action is done to."""
+
+    key: str
+    """The argument of `Action.find`."""
+
+    name: str
+    row: Model
+    """The history of this row gets the record."""
+
+    target: Any = None
+    """The argument of `do`; None: the row's primary key."""
+
+    permissions: tuple[str, ...] = ()
+    """Permissions needed besides those of the action."""
+
+
+class Question(forms.Form):
+    """Asks for a confirmation, without a reason."""
+
+    confirmed = forms.CharField(widget=forms.HiddenInput, initial="yes", required=False)
+
+    def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
+        """The form counts as answered only if the data holds one of its fields: a button may send only the choice of
+        rows."""
+        super().__init__(data if any(name in (data or {}) for name in self.base_fields) else None)
+        self.subjects = subjects
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The arguments for the action's `do`."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "confirmed"}
+
+
+class Reason(Question):
+    """Asks for a reason."""
+
+    why = forms.CharField(
+        max_length=WHY_CHARS,
+        label=_("Why?"),
+        widget=forms.TextInput(attrs={"size": 80, "class": "vTextField", "autofocus": True}),
+    )
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a person may do."""
+
+    name: str
+    """Part of its URL."""
+
+    title: Text
+    """The text of its button."""
+
+    explanation: Text
+    """Its effect, and what it leaves alone; shown on the page that asks."""
+
+    permissions: tuple[str, ...]
+    find: Callable[[str], Model | Subject | None]
+    """The subject of a key; None if there is none."""
+
+    do: Callable[..., object]
+    """Called with the target, the user's name and the form's answers. Returns False or 0 if there was nothing to do, or
+    the number of things done; any other result means done. Raises ActionRefused."""
+
+    done: Text
+    """The message afterwards, and the sentence in the history."""
+
+    left_alone: Text = NOTHING_TO_DO
+    form: type[Question] | None = None
+    """The questions to ask first; None: do it at once."""
+
+    offered: Callable[[Any], bool] = lambda row: True
+    """Does it make sense for this row now? The row may change before the click, so `do` checks again."""
+
+    named: Callable[[Any], str] = str
+    one_by_one: bool = False
+    """Refuse several rows at once: each needs its own answers."""
+
+    stops: bool = False
+    """Does it stop work? Its button shows that."""
+
+    template: str = "actions/ask.html"
+
+    @property
+    def asks_why(self) -> bool:
+        return self.form is not None and issubclass(self.form, Reason)
+
+    def allows(self, user: Any, subjects: Iterable[Subject] = ()) -> bool:
+        """May this user do it to these subjects?"""
+        needed = {need for subject in subjects for need in subject.permissions}
+        return bool(user.has_perms({*self.permissions, *needed}))
+
+    def about(self, row: Model) -> Subject:
+        """The row as a subject."""
+        return Subject(str(row.pk), self.named(row), row)
+
+    def subject(self, key: str) -> Subject | None:
+        """The subject that a key names; None if there is none."""
+        found = None if "\0" in key else self.find(key)
+        return self.about(found) if isinstance(found, Model) else found
+
+
+@dataclass
+class Outcome:
+    """The results for several subjects."""
+
+    done: int = 0
+    left_alone: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+
+
+def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mapping[str, Any]) -> Outcome:
+    """Do it to each subject on its own: a refused one does not stop the others."""
+    outcome = Outcome()
+    for subject in subjects:
+        try:
+            times = _times(do_one(action, subject, who, **answers))
+        except ActionRefused as refusal:
+            outcome.refusals[str(refusal)] += 1
+            if isinstance(refusal, RefusedForAll):
+                break
+        else:
+            outcome.done += times
+            outcome.left_alone += not times
+    return outcome
+
+
+def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
+    """Do it and record it in one transaction. Returns the result of `do`. Raises ActionRefused."""
+    by = who if isinstance(who, str) else who.get_username()
+    with transaction.atomic():
+        result = action.do(subject.row.pk if subject.target is None else subject.target, by, **answers)
+        if times := _times(result):
+            record(who, subject, f"{action.done} ({times})" if times > 1 else str(action.done), answers.get("why", ""))
+    return result
+
+
+def record(who: Who, subject: Subject, done: str, why: str) -> None:
+    """Record who did what to what, and why: in the admin's history, or in the log for the command line."""
+    if isinstance(who, str):
+        log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
+        return
+    LogEntry.objects.create(
+        user=who,
+        content_type=ContentType.objects.get_for_model(subject.row, for_concrete_model=False),
+        object_id=str(subject.row.pk),
+        object_repr=subject.name[:200],
+        action_flag=CHANGE,
+        change_message=f"{done}: {why}" if why else f"{done}.",
+    )
+
+
+def row_of(model: type[Model], *without: str) -> Callable[[str], Model | None]:
+    """Returns a function that finds a row by its primary key and leaves out the named large columns."""
+
+    def find(key: str) -> Model | None:
+        try:
+            return model._default_manager.defer(*without).filter(pk=key).first()
+        except ValueError:
+            return None
+
+    return find
+
+
+def _times(result: object) -> int:
+    return int(result) if isinstance(result, int) else 1

@@ -1,7 +1,8 @@
 """Actions in Django's admin: in the box above a list, and as links on a row's page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -16,11 +17,8 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from config.actions import pages
-from config.actions.model import Action
+from config.actions import Action, pages
 from config.actions.pages import Place, perform, too_many
-
-OnList = Callable[["ActionAdmin", HttpRequest, QuerySet[Any]], HttpResponse | None]
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,11 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg] (Django's class t
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Django's actions, and those of ours that the user may take."""
-        allowed = [action for action in self.list_actions if action.allows(request.user)]
-        own = {action.name: (_on_list(action), action.name, _label(action)) for action in allowed}
+        own = {
+            action.name: (partial(ActionAdmin.act_on_list, action=action), action.name, _label(action))
+            for action in self.list_actions
+            if action.allows(request.user)
+        }
         return super().get_actions(request) | ({} if IS_POPUP_VAR in request.GET else own)
 
     @admin.display(description="what you can do")
@@ -102,10 +103,6 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg] (Django's class t
 
     def _around(self, request: HttpRequest) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts}
-
-
-def _on_list(action: Action) -> OnList:
-    return lambda model_admin, request, queryset: model_admin.act_on_list(request, queryset, action)
 
 
 def _label(action: Action) -> str:

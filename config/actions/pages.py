@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from config.actions.forms import Question
-from config.actions.model import Action, Outcome, Subject, Text, do_all
+from config.actions import Action, Outcome, Question, Subject, Text, do_all
 
 MOST_AT_ONCE = 500
 """Rows that one request may change: a person waits for it."""

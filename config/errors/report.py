@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from config.errors.scrubbing import ids_of, words_of
+from config.errors.scrubbing import ids_of, scrubbed
 from config.logging import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ def report_of(record: logging.LogRecord, error: BaseException, secrets: Iterable
     ids = ids_of(fields_of(record))
     event = "request.failed" if hasattr(record, "request") else record.getMessage()
     group = Group(ids.get("actor") or _view(record) or event, type(error).__qualname__, _place(frames))
-    return ErrorReport(group, event, words_of(error, secrets), ids, [str_of(frame) for frame in frames])
+    return ErrorReport(group, event, scrubbed(str(error), secrets), ids, [str_of(frame) for frame in frames])
 
 
 def str_of(frame: traceback.FrameSummary) -> str:

@@ -31,17 +31,12 @@ _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _SECRET_NAMES = re.compile(r"SECRET|PASSWORD|KEY|TOKEN|DSN", re.IGNORECASE)
 
 
-def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
-    """The exception's message, scrubbed.
+def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
+    """The first line of a text, without quoted parts, addresses, keys and known secrets.
 
-    >>> words_of(ValueError("no order of 'Ann' <ann@example.com>, 1 try"))
+    >>> scrubbed("no order of 'Ann' <ann@example.com>, 1 try")
     'no order of *** <***>, 1 try'
     """
-    return scrubbed(str(error), secrets)
-
-
-def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
-    """The first line of a text, without quoted parts, addresses, keys and known secrets."""
     line = (text.strip().splitlines() or [""])[0]
     for secret in secrets:
         line = line.replace(secret, HIDDEN)

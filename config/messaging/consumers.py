@@ -5,9 +5,8 @@ runs again. Here the connection stays open; the consumer only stops taking messa
 """
 
 import time
-from collections import Counter
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from dramatiq import Broker
 from dramatiq.broker import MessageProxy
@@ -21,13 +20,6 @@ HANDED_BACK = "handed_back"
 
 class Paused(SkipMessage):
     """The queue was paused after a worker had fetched this message. The message goes back to the queue."""
-
-
-class InProcess(Protocol):
-    """A broker in this process."""
-
-    paused: frozenset[str]
-    consuming: Counter[str]
 
 
 class HandBackPaused(Middleware):
@@ -83,7 +75,7 @@ class RabbitmqConsumer(_RabbitmqConsumer):
 class InMemoryConsumer(_StubConsumer):
     """The same for an in-memory queue."""
 
-    def __init__(self, broker: InProcess, queue_name: str, *of_stub: Any) -> None:
+    def __init__(self, broker: Any, queue_name: str, *of_stub: Any) -> None:
         super().__init__(*of_stub)
         self._broker, self._queue_name = broker, queue_name
 
