@@ -41,7 +41,7 @@ def offers(actions: Sequence[Action], row: Model) -> list[Offer]:
     ]
 
 
-class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg] (Django's class takes no brackets when it runs)
+class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no brackets when it runs
     """Mixin for the admin of a model."""
 
     list_actions: ClassVar[tuple[Action, ...]] = ()

@@ -10,9 +10,9 @@ Each app may declare in its AppConfig: `backup_tables`, the tables that a backup
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,6 @@ from psycopg import sql
 from config.cli.command import NoAnswer
 
 NAME = "shop-%Y%m%dT%H%M%SZ.dump"
-
-
-@dataclass(frozen=True)
-class Drill:
-    """A restored copy: the time it took, and each app's summary."""
-
-    seconds: float
-    summaries: list[str]
 
 
 def take(directory: Path, kept_days: int) -> Path:
@@ -79,18 +71,21 @@ def restore(path: Path, database: str | None = None) -> None:
     _run("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"--dbname={name}", str(path))
 
 
-def drill(path: Path) -> Drill:
-    """Restore into a temporary database on the same server, summarize it, and drop it. Raises NoAnswer."""
+def drill(path: Path) -> str:
+    """Restore into a temporary database on the same server and drop it. Returns a sentence with each app's summary.
+
+    Raises NoAnswer.
+    """
     verify(path)
     name = f"restore_drill_{os.getpid()}"
-    started = datetime.now(UTC)
+    started = time.monotonic()
     _create(name)
     try:
         restore(path, name)
-        return Drill(
-            (datetime.now(UTC) - started).total_seconds(),
-            [str(_ask(name, app.backup_summary)) for app in apps.get_app_configs() if hasattr(app, "backup_summary")],
-        )
+        took_s = time.monotonic() - started
+        questions = [app.backup_summary for app in apps.get_app_configs() if hasattr(app, "backup_summary")]
+        summaries = "; ".join(str(_ask(name, question)) for question in questions)
+        return f"{path} was restored in {took_s:.1f} s: {summaries}."
     finally:
         _execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -65,7 +65,7 @@ def in_one_round_trip(*questions: Combinable, using: str = "default") -> list[An
     return [found for row in query.get_compiler(using=using).results_iter() for found in row] if questions else []
 
 
-class FirstPages(Paginator):  # type: ignore[type-arg] (Django's class takes no brackets when it runs)
+class FirstPages(Paginator):  # type: ignore[type-arg]  # it takes no brackets when it runs
     """The first COUNTED_AT_MOST rows of a list. The cost of a page does not grow with the table."""
 
     @cached_property

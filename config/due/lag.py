@@ -42,13 +42,11 @@ def lag() -> Iterator[Value]:
 
 def backlogs_by_kind() -> dict[Due[Any], Backlog]:
     """The backlog of every kind of work; one query per database."""
-    found: dict[Due[Any], Backlog] = {}
+    found = dict.fromkeys(KINDS.values(), Backlog(0, 0.0))
     for database in {kind.database for kind in KINDS.values()}:
-        of_parts: dict[Due[Any], list[Backlog]] = {kind: [] for kind in KINDS.values() if kind.database == database}
-        asked = [(kind, part) for kind in of_parts for part in parts(kind)]
-        for (kind, _part), backlog in zip(asked, backlogs(asked, database), strict=True):
-            of_parts[kind].append(backlog)
-        found |= {kind: _sum(several) for kind, several in of_parts.items()}
+        asked = [(kind, part) for kind in KINDS.values() if kind.database == database for part in parts(kind)]
+        for (kind, _part), more in zip(asked, backlogs(asked, database), strict=True):
+            found[kind] = _sum([found[kind], more])
     return found
 
 
@@ -61,13 +59,11 @@ def backlogs(asked: Sequence[tuple[Due[Any], Q]], database: str) -> list[Backlog
     """The backlogs of several kinds of work, each with a condition on its rows; one query for all."""
     now = database_now(database)
     due = [(kind.due(now).filter(part), kind.column) for kind, part in asked]
-    rows = [counts.capped(*each) for each in due]
-    oldest = [counts.first(*each) for each in due]
-    found = counts.in_one_round_trip(*rows, *oldest, using=database)
-    since = found[len(rows) :]
+    questions = [ask(rows, column) for ask in (counts.capped, counts.first) for rows, column in due]
+    found = counts.in_one_round_trip(*questions, using=database)
     return [
-        Backlog(number, (now - at).total_seconds() if at else 0.0)
-        for number, at in zip(found[: len(rows)], since, strict=True)
+        Backlog(number, (now - since).total_seconds() if since else 0.0)
+        for number, since in zip(found[: len(due)], found[len(due) :], strict=True)
     ]
 
 
@@ -77,5 +73,4 @@ def parts(kind: Due[Any]) -> list[Q]:
 
 
 def _sum(several: Sequence[Backlog]) -> Backlog:
-    due = counts.total(backlog.due for backlog in several)
-    return Backlog(due, max((backlog.lag_s for backlog in several), default=0.0))
+    return Backlog(counts.total(each.due for each in several), max((each.lag_s for each in several), default=0.0))

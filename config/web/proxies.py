@@ -20,32 +20,22 @@ def sender(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     >>> sender("10.0.0.9", "203.0.113.7, 198.51.100.2, 10.0.0.5", [ip_network("10.0.0.0/8")])
     '198.51.100.2'
     """
-    found = _written(remote)
-    if not (trusted and forwarded_for):
-        return found
-    for hop in reversed(forwarded_for.split(",")):
-        if found and not _is_trusted(found, trusted):
+    address = _address(remote)
+    hops = forwarded_for.split(",") if trusted and forwarded_for else []
+    for hop in reversed(hops):
+        if address and not any(address in network for network in trusted):
             break
-        found = _written(hop)
-        if not found:
+        address = _address(hop)
+        if address is None:
             break
-    return found
-
-
-def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
-    address = _address(text)
-    return address is not None and any(address in network for network in trusted)
-
-
-def _written(hop: str) -> str:
-    address = _address(hop.strip())
-    return str(address) if address else ""
+    return str(address or "")
 
 
 def _address(text: str) -> Address | None:
     """Parse an address. Some proxies add a port, as in `192.0.2.1:4711` and `[2001:db8::1]:4711`. IPv4 may come mapped
     into IPv6, and IPv6 with the name of our network card, as in `fe80::1%eth0`.
     """
+    text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -15,7 +15,6 @@ class Command(Base):
     help = "Back up the database into a directory, check that the file can be read, and delete old ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The target directory and the retention time."""
         parser.add_argument("directory", type=Path)
         parser.add_argument("--keep-days", type=count, default=14, help="older ones are deleted once this one is good")
 

@@ -18,4 +18,4 @@ class Command(Base):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Needs no database."""
         if found := unsafe_migrations(APPS):
-            raise SomethingLeft("\n".join(map(str, found)))
+            raise SomethingLeft("\n".join(found))

@@ -14,7 +14,6 @@ class Command(Base):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--markdown`, or names alone."""
         parser.add_argument("--markdown", action="store_true", help="as deploy/SETTINGS.md")
 
     def handle(self, *_args: Any, markdown: bool, **_options: Any) -> None:
