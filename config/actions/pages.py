@@ -1,7 +1,7 @@
 """An action in the browser: check the permission, ask, do it, show the result."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -26,7 +26,7 @@ class Place:
     hidden: Sequence[tuple[str, str]] = ()
     """Hidden fields that find the same subjects again."""
 
-    left_alone: Sequence[Subject] = field(default_factory=tuple)
+    left_alone: Sequence[Subject] = ()
     """Chosen rows for which the action makes no sense now."""
 
 

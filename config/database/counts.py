@@ -38,11 +38,6 @@ def first(rows: "QuerySet[M]", column: str) -> Combinable:
     return Subquery(rows.values(column)[:1])
 
 
-def count(rows: "QuerySet[M]") -> int:
-    """The number of rows, up to COUNTED_AT_MOST, in the order of the query."""
-    return rows.values("pk")[:COUNTED_AT_MOST].count()
-
-
 def total(counts: Iterable[int]) -> int:
     """The sum of capped counts, capped again at COUNTED_AT_MOST."""
     return min(sum(counts), COUNTED_AT_MOST)

@@ -7,8 +7,7 @@ Reading a setting declares it. Each reader also takes the texts for a person, an
 deploy/SETTINGS.md from them.
 
 The other modules of this package read the settings, one subject each. `config.settings` imports all of them and adds
-what Django needs. They stand outside of that package for one reason: to import a module of a package runs the package
-first, and `from config.env.payments import *` in another project must not load the settings of our shop.
+what Django needs.
 """
 
 import os

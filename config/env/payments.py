@@ -120,7 +120,6 @@ PAYMENT_CHECK_CONCURRENCY = env.integer(
     wrong="Too small: payments at a slow provider are found late. Too large: threads and memory.",
 )  # fmt: skip
 
-
 section("Callbacks")
 
 TRUSTED_PROXIES = [ip_network(network) for network in env.networks(
@@ -136,7 +135,6 @@ CALLBACK_RETENTION_DAYS = env.integer(
     help="Retention of callbacks. One stays longer until it is processed and its payment has ended.",
     wrong="Too short: a dispute finds no trace. Too long: the table grows.",
 )  # fmt: skip
-
 
 section("Reconciliation")
 

@@ -23,7 +23,6 @@ CUSTOMER_CART_RETENTION_DAYS = env.integer(
     wrong="As above.",
 )  # fmt: skip
 
-
 section("Reviews")
 
 REVIEW_REQUEST_AFTER_DAYS = env.integer(
@@ -37,7 +36,6 @@ REVIEW_LINK_VALID_DAYS = env.integer(
     help="Lifetime of the links in that mail, from when it was written.",
     wrong="Too short: customers find a page that says it is too late.",
 )  # fmt: skip
-
 
 section("Mail")
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from math import isinf
+from math import inf, isinf
 
 from django.conf import settings
 from django.db import Error, connection
@@ -81,14 +81,10 @@ class Heartbeats:
 
     def problem(self, loop: str, limit_s: float) -> str | None:
         """A sentence if the loop has been silent for longer than the limit, else None."""
-        silent_s = self.silent_s(loop)
+        silent_s = time.monotonic() - self._at.get(loop, -inf)
         if silent_s <= limit_s:
             return None
         return f"{loop} has sent no heartbeat {'yet' if isinf(silent_s) else f'for {silent_s:.0f} s'}."
-
-    def silent_s(self, loop: str) -> float:
-        """Seconds since the last heartbeat; infinite before the first."""
-        return time.monotonic() - self._at.get(loop, float("-inf"))
 
 
 def database_problem() -> str | None:

@@ -11,7 +11,7 @@ from config.env.process import *
 from config.env.shop import *
 from config.env.web import *
 from config.logging import configuration
-from config.settings.databases import postgresql, sqlite
+from config.settings.databases import database
 
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -105,15 +105,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- the database ---------------------------------------------------------------------------------------
 
-DATABASES = {
-    "default": sqlite(DATABASE_URL, VAR_DIR / "test.sqlite3")
-    if DATABASE_URL.startswith("sqlite:")
-    else postgresql(
-        DATABASE_URL,
-        statement_timeout_s=DATABASE_STATEMENT_TIMEOUT_S,
-        lock_timeout_s=DATABASE_LOCK_TIMEOUT_S,
-    )
-}
+DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 

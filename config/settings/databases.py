@@ -1,20 +1,28 @@
 """Django's settings for PostgreSQL and SQLite, made from their addresses."""
 
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from config.env.files import VAR_DIR
+from config.env.process import DATABASE_LOCK_TIMEOUT_S, DATABASE_STATEMENT_TIMEOUT_S
 
 CONNECT_TIMEOUT_S = 5
 """Timeout for a new connection. With the database away, a longer one would use up the web's threads."""
 
+LIMITS_S = {
+    "statement_timeout": DATABASE_STATEMENT_TIMEOUT_S,
+    "lock_timeout": DATABASE_LOCK_TIMEOUT_S,
+    "idle_in_transaction_session_timeout": DATABASE_STATEMENT_TIMEOUT_S,
+}
 
-def postgresql(url: str, *, statement_timeout_s: float, lock_timeout_s: float) -> dict[str, object]:
+
+def database(url: str) -> dict[str, object]:
+    """The database of this address."""
+    return _sqlite(url) if url.startswith("sqlite:") else _postgresql(url)
+
+
+def _postgresql(url: str) -> dict[str, object]:
     """Limit every wait: a hung database must end in an error."""
     parts = urlsplit(url)
-    limits = {
-        "statement_timeout": statement_timeout_s,
-        "lock_timeout": lock_timeout_s,
-        "idle_in_transaction_session_timeout": statement_timeout_s,
-    }
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -26,12 +34,12 @@ def postgresql(url: str, *, statement_timeout_s: float, lock_timeout_s: float) -
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": " ".join(f"-c {name}={int(limit * 1000)}" for name, limit in limits.items()),
+            "options": " ".join(f"-c {name}={int(limit_s * 1000)}" for name, limit_s in LIMITS_S.items()),
         },
     }
 
 
-def sqlite(url: str, test_file: Path) -> dict[str, object]:
+def _sqlite(url: str) -> dict[str, object]:
     """Use IMMEDIATE transactions: with Django's default, two threads that read and then write do not wait but fail."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -42,5 +50,5 @@ def sqlite(url: str, test_file: Path) -> dict[str, object]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         },
         # A file: threads cannot share an in-memory database.
-        "TEST": {"NAME": test_file},
+        "TEST": {"NAME": VAR_DIR / "test.sqlite3"},
     }
