@@ -20,8 +20,7 @@ Item = TypeVar("Item")
 class Background(ABC, Generic[Item]):
     """Subclasses define `work`, which gets up to `batch` items at a time, oldest first.
 
-    The thread wakes up when a batch waits, and every `every_s` seconds. Without `every_s` an empty queue never wakes it
-    up.
+    The thread wakes up when a batch waits, and every `every_s` seconds. Without `every_s` it sleeps while none waits.
     """
 
     def __init__(self, name: str, size: int, batch: int = 1, every_s: float | None = None) -> None:
@@ -55,8 +54,7 @@ class Background(ABC, Generic[Item]):
 
     @abstractmethod
     def work(self, items: list[Item]) -> bool:
-        """Work on these items, or on none when `every_s` has passed. Returns False if they must wait for another
-        `every_s`."""
+        """Work on these items, or on none after `every_s`. Returns False if they must wait for another `every_s`."""
 
     def drop(self, items: int, _why: str) -> None:
         """Count items that are not worked on."""

@@ -62,8 +62,7 @@ class Question(forms.Form):
     confirmed = forms.CharField(widget=forms.HiddenInput, initial="yes", required=False)
 
     def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
-        """The form counts as answered only if the data holds one of its fields: a button may send only the choice of
-        rows."""
+        """Only data with one of its fields answers the form: a button may send only the choice of rows."""
         super().__init__(data if any(name in (data or {}) for name in self.base_fields) else None)
         self.subjects = subjects
 

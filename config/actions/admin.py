@@ -78,8 +78,7 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
         return perform(request, action, [action.about(row)], Place(back, str(row), self._around(request)))
 
     def act_on_list(self, request: HttpRequest, queryset: QuerySet[Any], action: Action) -> HttpResponse | None:
-        """One action on the chosen rows. Returns None to go back to the list; a message there says why nothing was
-        done."""
+        """One action on the chosen rows. Returns None to go back to the list; a message there says why."""
         rows = list(queryset.order_by("pk")[: pages.MOST_AT_ONCE + 1])
         if too_many(request, len(rows)):
             return None

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -47,10 +48,8 @@ def moment(text: str) -> datetime:
 
 def since(text: str) -> datetime:
     """A moment, or how long ago it was."""
-    try:
+    with suppress(ValueError):
         return timezone.now() - parse_duration(text)
-    except ValueError:
-        pass
     try:
         return moment(text)
     except ArgumentTypeError:

@@ -20,8 +20,7 @@ DUE_GAUGE = reading(
 LAG_SECONDS = reading("tillkeeper_lag_seconds", "How late the oldest due row is; 0 if none is due.", "work")
 
 PARTS: dict[type[DueRow], Callable[[], list[Q]]] = {}
-"""For a kind whose index begins with another column: conditions that cover all its rows, one value of that column each.
-"""
+"""For a kind whose index begins with another column: conditions that cover all rows, one for each of its values."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,7 @@ class Statements:
         return self._update_each(f"{self._due} = batch.column3, claims = claims - 1", rows)
 
     def snooze(self, rows: Sequence[Triple]) -> int:
-        """Make rows due at their next appointment, or at once if an attempt was asked for. Returns how many were still
-        held."""
+        """Make rows due at their next appointment, or at once if asked for. Returns how many were still held."""
         sooner = f"CASE WHEN asked_by <> '' THEN {self._now} ELSE batch.column3 END"
         return self._update_each(f"{self._due} = {sooner}, claims = 0, errors = 0", rows)
 

@@ -1,5 +1,4 @@
-"""Messages to systemd: one datagram to the socket in NOTIFY_SOCKET (the protocol of sd_notify, with the standard
-library).
+"""Messages to systemd: one datagram to the socket in NOTIFY_SOCKET (the protocol of sd_notify).
 
 Without that socket nothing happens. A process never fails because of its supervisor.
 """
@@ -19,10 +18,12 @@ def notify(*words: str) -> bool:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
+    if address.startswith("@"):  # an abstract socket, without a file; the kernel wants a zero byte instead
+        address = f"\0{address[1:]}"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
             told.settimeout(SEND_TIMEOUT_S)
-            told.sendto("\n".join(" ".join(word.split()) for word in words).encode(), _as_bytes(address))
+            told.sendto("\n".join(" ".join(word.split()) for word in words).encode(), address)
     except OSError as error:
         log.warning("notify.failed", extra={"error": str(error)})
         return False
@@ -37,8 +38,3 @@ def watchdog_s() -> float | None:
     """
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     return int(microseconds) / 1_000_000 if microseconds.isdecimal() and int(microseconds) else None
-
-
-def _as_bytes(address: str) -> bytes:
-    """A leading @ means an abstract socket, without a file; the kernel wants a zero byte instead."""
-    return os.fsencode(f"\0{address[1:]}" if address.startswith("@") else address)

@@ -4,13 +4,13 @@ The report makes a request as a customer would: through the listening socket, a 
 makes such requests; any of them may answer.
 """
 
-import os
 import socket
 from functools import partial
 from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
@@ -58,12 +58,8 @@ def _status(path: str, listener: Any) -> int:
     with socket.socket(listener.family, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S)
         connection.connect(listener.getsockname())
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {_host()}\r\nConnection: close\r\n\r\n".encode())
+        host = urlsplit(settings.SHOP_URL).hostname  # the shop accepts this name
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         response = HTTPResponse(connection)
         response.begin()
         return response.status
-
-
-def _host() -> str:
-    """A host name that the shop accepts."""
-    return urlsplit(os.environ.get("SHOP_URL", "")).hostname or "localhost"
