@@ -26,10 +26,8 @@ def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) ->
         server_version, sys_version = "Tillkeeper", ""
 
         def do_GET(self) -> None:
-            found = routes.get(self.path.partition("?")[0])
-            self._send(*(_answer(found) if found else (404, "text/plain", b"There is nothing here.\n")))
-
-        def _send(self, status: int, content_type: str, body: bytes) -> None:
+            route = routes.get(self.path.partition("?")[0])
+            status, content_type, body = _answer(route) if route else (404, "text/plain", b"There is nothing here.\n")
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))

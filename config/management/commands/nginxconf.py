@@ -2,7 +2,6 @@
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,12 +53,8 @@ class Command(Base):
             "HTTPS_ADDRESS": options["https"],
             "CALLBACKS_QUEUED": options["callbacks_per_second"] * QUEUED_S,
         }
-        self.stdout.write(_filled_in(TEMPLATE.read_text(encoding="utf-8"), values), ending="")
-
-
-def _filled_in(template: str, values: Mapping[str, Any]) -> str:
-    """Replace every name in capitals. Raises KeyError for a name without a value."""
-    return re.sub(r"\$\{([A-Z_]+)\}", lambda found: str(values[found[1]]), template)
+        template = TEMPLATE.read_text(encoding="utf-8")
+        self.stdout.write(re.sub(r"\$\{([A-Z_]+)\}", lambda found: str(values[found[1]]), template), ending="")
 
 
 def _readable(path: str) -> Path:
