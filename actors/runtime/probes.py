@@ -19,7 +19,7 @@ from dramatiq.worker import _ConsumerThread
 
 from actors.metrics.page import metrics_page
 from config.due import shutting_down
-from config.health.checks import CheckWithTimeout, closing_database_problem
+from config.health.checks import CheckWithTimeout, database_problem
 from config.health.process import ProcessHealth
 from config.health.server import Response, serve
 from config.health.systemd import notify
@@ -114,7 +114,7 @@ def worker_health(broker: Rabbitmq, worker: Worker, busy: Mapping[int, Busy]) ->
         },
         ready={
             "queues": lambda: queues_problem(broker, worker),
-            "database": CheckWithTimeout(closing_database_problem),
+            "database": CheckWithTimeout(database_problem),
         },
     )
 

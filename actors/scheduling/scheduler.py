@@ -21,7 +21,7 @@ from actors.scheduling import ledger
 from actors.scheduling.metrics import TICKS_FIRED_TOTAL
 from actors.scheduling.table import attach
 from config.due.queue import database_now
-from config.health.checks import CheckWithTimeout, Heartbeats, closing_database_problem
+from config.health.checks import CheckWithTimeout, Heartbeats, database_problem
 from config.health.process import ProcessHealth
 from config.messaging.clock import clock
 from config.messaging.nudges import nudge
@@ -66,7 +66,7 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
             live={"loop": lambda: self.heartbeats.problem("loop", settings.STALL_LIMIT_S)},
             ready={
                 "ledger": lambda: self.heartbeats.problem("ledger", settings.STALL_LIMIT_S),
-                "database": CheckWithTimeout(closing_database_problem),
+                "database": CheckWithTimeout(database_problem),
             },
         )
 

@@ -38,7 +38,8 @@ def _result_of(check: HealthCheck) -> str | None:
 class CheckWithTimeout:
     """Runs a check in its own thread, one at a time. Callers wait up to CHECK_TIMEOUT_S.
 
-    While one run hangs, all callers wait for its answer, so no threads pile up.
+    While one run hangs, all callers wait for its answer, so no threads pile up. The thread closes its database
+    connection at its end: Django does not.
     """
 
     check: HealthCheck
@@ -64,6 +65,8 @@ class CheckWithTimeout:
             result.set_result(self.check())
         except Exception as error:
             result.set_exception(error)
+        finally:
+            connection.close()
 
 
 @dataclass
@@ -104,11 +107,3 @@ def database_address() -> str:
     database = settings.DATABASES["default"]
     host = database.get("HOST")
     return f"{database['NAME']} at {host}:{database['PORT']}" if host else str(database["NAME"])
-
-
-def closing_database_problem() -> str | None:
-    """The same, for threads whose connections Django does not close."""
-    try:
-        return database_problem()
-    finally:
-        connection.close()
