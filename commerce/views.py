@@ -17,13 +17,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from commerce import carts, delivery, orders, visitors
-from commerce import catalogue as commerce_catalogue
+from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import measured_checkout
 from commerce.models import FOR_SALE, Order, Product
 from commerce.reviews import ratings
-from commerce.search import LONGEST_QUERY
 from commerce.timeline import for_customer
 
 LAST_ORDER_SESSION_KEY = "last_order"
@@ -35,7 +34,7 @@ M = TypeVar("M", bound=Model)
 def catalogue(request: HttpRequest) -> HttpResponse:
     """The products for sale, or the search results, in pages. A page that does not exist is a 404."""
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
-    pages = Paginator(commerce_catalogue.for_sale(query, get_language()), commerce_catalogue.PER_PAGE)
+    pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
     return render(request, "commerce/catalogue.html", {**page, "rated": ratings.with_ratings(list(shown))})

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 
 from commerce.models.order import Order
-from commerce.models.report import DailyReport
+from commerce.models.report_numbers import DailyReport
 from config.due.queue import DueRow
 
 UNCERTAIN_PREFIX = "it may have been sent"
