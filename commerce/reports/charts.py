@@ -5,7 +5,7 @@ size of the page's text. Colours are classes of reports.css, for light, dark and
 description for screen readers, and a table with the same numbers beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
@@ -37,18 +37,8 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: in
     """Vertical bars, side by side for several series, with every n-th label below."""
     ceiling = nice_ceiling(max((value for one in series for value in one.values), default=0))
     base, room = height - BOTTOM, height - BOTTOM - TOP
-    drawn = [
-        _bar(one, slot, number, value, value / ceiling * room, base, len(labels), len(series), labels[slot])
-        for number, one in enumerate(series)
-        for slot, value in enumerate(one.values)
-        if value
-    ]
-    return _svg(
-        title,
-        _description(labels, series),
-        height,
-        [*_grid(ceiling, base, room), *drawn, *_below(labels, every, height)],
-    )
+    drawn = [*_grid(ceiling, base, room), *_bars(labels, series, base, room / ceiling), *_below(labels, every, height)]
+    return _svg(title, _description(labels, series), height, drawn)
 
 
 def stacked(title: str, parts: Sequence[Part], height: int = 28) -> SafeString:
@@ -77,15 +67,15 @@ def nice_ceiling(highest: float) -> float:
         power *= 10
 
 
-def _bar(
-    one: Series, slot: int, number: int, value: float, tall: float, base: int, slots: int, beside: int, label: str
-) -> SafeString:
-    wide = 100 / slots
-    width = wide * 0.8 / beside
-    tall = max(tall, 2)
-    return _rect(
-        one.css, wide * (slot + 0.1) + width * number, base - tall, width, tall, f"{label}: {value:g} {one.name}"
-    )
+def _bars(labels: Sequence[str], series: Sequence[Series], base: int, scale: float) -> Iterator[SafeString]:
+    """Each has at least 2 pixels; a 0 has no bar."""
+    for number, one in enumerate(series):
+        for slot, value in enumerate(one.values):
+            wide, tall = 100 / len(labels), max(value * scale, 2)
+            width = wide * 0.8 / len(series)
+            x, hint = wide * (slot + 0.1) + width * number, f"{labels[slot]}: {value:g} {one.name}"
+            if value:
+                yield _rect(one.css, x, base - tall, width, tall, hint)
 
 
 def _rect(css: str, x: float, y: float, width: float, height: float, hint: str) -> SafeString:

@@ -1,18 +1,21 @@
-"""Template values for the page and the mail of a report, in the reader's language."""
+"""The page and the mail of a report: their template values, in the reader's language."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from billing.models import AskedBy
+from commerce.mail.content import MailContent, render
 from commerce.models import DailyReport, Notification
 from commerce.models.notification import without_texts
 from commerce.models.report_numbers import Numbers
-from commerce.reports import charts
+from commerce.reports import charts, csv_files
 from commerce.reports.charts import Part, Series
 from config.formats.durations import localized
 
@@ -40,6 +43,13 @@ def page(report: DailyReport) -> dict[str, Any]:
         "mails": _shares(mails(numbers)),
         "products": [(sold, sold.quantity / numbers.products[0].quantity * 100) for sold in numbers.products],
     }
+
+
+def write_mail(report: DailyReport) -> MailContent:
+    """The numbers as text, as HTML with bars that every mail program can draw, and as CSV."""
+    with translation.override(settings.LANGUAGE_CODE):
+        context = page(report)
+    return render(Notification.Kind.REPORT, settings.LANGUAGE_CODE, context, csv_files.of_day(report))
 
 
 def day_charts(numbers: Numbers) -> dict[str, Any]:
