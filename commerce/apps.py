@@ -12,5 +12,6 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signal, and registers the gauges and the attention list."""
-        from commerce import attention, gauges, visitors  # noqa: F401
+        """Connects the login signal, and registers the gauges and the orders that need attention."""
+        from commerce import metrics, visitors  # noqa: F401
+        from commerce.admin import resolutions  # noqa: F401

@@ -4,9 +4,8 @@ from django.contrib import admin
 
 from commerce.admin.carts import CartAdmin
 from commerce.admin.catalogue import DeliveryMethodAdmin, ProductAdmin, SellerAdmin
-from commerce.admin.notifications import NotificationAdmin
+from commerce.admin.notifications import DailyReportAdmin, NotificationAdmin
 from commerce.admin.orders import OrderAdmin
-from commerce.admin.reports import DailyReportAdmin
 from commerce.admin.reviews import ReviewAdmin
 
 __all__ = [
