@@ -4,7 +4,6 @@ from contextlib import suppress
 from typing import TypeVar
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -98,15 +97,17 @@ def checkout(request: HttpRequest) -> HttpResponse:
     visitors_cart, buyer = visitors.cart(request), visitors.customer(request)
     items = carts.items(visitors_cart)
     total = carts.total(items)
-    form = CheckoutForm(request.POST or None, initial=_known_of(buyer), offers=delivery.offers(total))
+    known = {"email": buyer.email, "name": buyer.first_name} if buyer else {}
+    form = CheckoutForm(request.POST or None, initial=known, offers=delivery.offers(total))
     if visitors_cart is None or not items:
         return _nothing_to_order(request)
     if request.method != "POST" and not carts.can_be_ordered(items):
         messages.error(request, _("Some items in your cart are not available. Please change the marked ones."))
         return redirect("cart")
     if request.method == "POST" and form.is_valid():
+        customer = orders.Customer(**form.customer, language=get_language() or "en", account=buyer)
         try:
-            order, payment = orders.place(visitors_cart, _customer(form, buyer), form.wishes)
+            order, payment = orders.place(visitors_cart, customer, form.wishes)
         except CannotOrder as error:
             form.add_error(None, str(error))
         else:
@@ -205,15 +206,6 @@ def _nothing_to_order(request: HttpRequest) -> HttpResponse:
         return redirect("order", last)
     messages.error(request, _("Your cart is empty."))
     return redirect("cart")
-
-
-def _customer(form: CheckoutForm, account: User | None) -> orders.Customer:
-    return orders.Customer(**form.customer, language=get_language() or "en", account=account)
-
-
-def _known_of(account: User | None) -> dict[str, str]:
-    """Initial values from the customer's account."""
-    return {"email": account.email, "name": account.first_name} if account else {}
 
 
 def _order(public_id: str) -> Order:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.signals import user_logged_in
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -12,7 +13,7 @@ from commerce import carts
 from commerce.models import Cart, CartItem
 
 SESSION_KEY = "cart"
-"""The session holds the id of an anonymous cart. A customer's cart is found by the customer."""
+"""The session holds the id of an anonymous cart."""
 
 
 def customer(request: HttpRequest) -> User | None:
@@ -22,12 +23,7 @@ def customer(request: HttpRequest) -> User | None:
 
 def cart(request: HttpRequest) -> Cart | None:
     """The visitor's cart, if there is one yet."""
-    buyer = customer(request)
-    if buyer:
-        return Cart.objects.filter(customer=buyer).first()
-    if SESSION_KEY not in request.session:
-        return None
-    return Cart.objects.filter(pk=request.session[SESSION_KEY], customer__isnull=True).first()
+    return _carts(request).first()
 
 
 def cart_for_writing(request: HttpRequest) -> Cart:
@@ -37,12 +33,17 @@ def cart_for_writing(request: HttpRequest) -> Cart:
 
 def in_cart(request: HttpRequest) -> int:
     """The number of products in the visitor's cart."""
+    return CartItem.objects.filter(cart__in=_carts(request)).count()
+
+
+def _carts(request: HttpRequest) -> QuerySet[Cart]:
+    """One cart or none: a customer's is found by the customer, an anonymous one by the session."""
     buyer = customer(request)
     if buyer:
-        return CartItem.objects.filter(cart__customer=buyer).count()
+        return Cart.objects.filter(customer=buyer)
     if SESSION_KEY not in request.session:
-        return 0
-    return CartItem.objects.filter(cart=request.session[SESSION_KEY], cart__customer__isnull=True).count()
+        return Cart.objects.none()
+    return Cart.objects.filter(pk=request.session[SESSION_KEY], customer__isnull=True)
 
 
 def _new_cart(request: HttpRequest) -> Cart:
