@@ -14,7 +14,7 @@ from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
 from commerce import orders
-from commerce.admin import DeliveryMethodAdmin
+from commerce.admin.catalogue import DeliveryMethodAdmin
 from commerce.errors import CannotOrder, DeliveryNotOffered, TooMuch
 from commerce.management.commands.demoshop import DEMO
 from commerce.models import DeliveryMethod, Notification, Order, Product
