@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.signals import user_logged_in
-from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -49,19 +48,10 @@ def _carts(request: HttpRequest) -> QuerySet[Cart]:
 def _new_cart(request: HttpRequest) -> Cart:
     buyer = customer(request)
     if buyer:
-        return _customers_cart(buyer)
+        return Cart.objects.get_or_create(customer=buyer)[0]  # two clicks at once create one cart
     created = Cart.objects.create()
     request.session[SESSION_KEY] = created.pk
     return created
-
-
-def _customers_cart(buyer: User) -> Cart:
-    """Two clicks at once create one cart: the database allows only one per customer."""
-    try:
-        with transaction.atomic():
-            return Cart.objects.create(customer=buyer)
-    except IntegrityError:
-        return Cart.objects.get(customer=buyer)
 
 
 @receiver(user_logged_in, dispatch_uid="commerce.merge_carts")

@@ -96,8 +96,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     def named(self, word: str) -> Q:
         return orders_named(word)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
-        return False
+    has_delete_permission = has_add_permission

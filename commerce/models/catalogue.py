@@ -135,7 +135,6 @@ class DeliveryMethod(Named):
 
     @property
     def price(self) -> Money:
-        """The price, the same for every order."""
         return Money(self.price_minor, self.currency)
 
 

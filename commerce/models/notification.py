@@ -23,8 +23,6 @@ class Notification(DueRow):
     """
 
     class Kind(models.TextChoices):
-        """The reason for the mail."""
-
         ORDER_CONFIRMATION = "order_confirmation", "order confirmation"
         SELLER_NOTIFICATION = "seller_notification", "seller notification"
         REVIEW_REMINDER = "review_reminder", "review reminder"
@@ -42,8 +40,6 @@ class Notification(DueRow):
             return self in (Notification.Kind.REVIEW_REMINDER, Notification.Kind.REPORT)
 
     class Status(models.TextChoices):
-        """The state of a mail."""
-
         QUEUED = "queued", "queued"
         SENT = "sent", "sent"
         GIVEN_UP = "given_up", "given up"

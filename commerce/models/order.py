@@ -28,8 +28,6 @@ from config.due.queue import DueRow
 
 
 class OrderStatus(models.TextChoices):
-    """The state of an order."""
-
     AWAITING_PAYMENT = "awaiting_payment", _("awaiting payment")
     PAID = "paid", _("paid")
     DELIVERED = "delivered", _("delivered")
@@ -229,8 +227,6 @@ class OrderEvent(models.Model):
     """An event that no other row records. `commerce.timeline` merges it with those of payments and mails."""
 
     class Kind(models.TextChoices):
-        """The kind of event."""
-
         CANCEL_ASKED = "cancel_asked", "the customer wanted to cancel"
         CANCELED = "canceled", "cancelled before the payment came"
         EXPIRED = "expired", "expired before the payment came"

@@ -25,7 +25,6 @@ Late payments are taken + waiting + given back. Revenue is the money that came o
 Refunds "of orders" return money that was revenue once. "Other money" never was: late, paid twice, or a wrong amount.
 """
 
-import itertools
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -120,14 +119,12 @@ class Numbers:
     """Empty in reports from before refunds existed."""
 
     def __post_init__(self) -> None:
+        returned = self.refunds_of_orders + self.refunds_of_other_money
         sums = {
             "orders placed": (self.placed, sum(hour.placed for hour in self.hours)),
             "orders paid": (self.paid, sum(hour.paid for hour in self.hours)),
             "outcomes found": (self.paid, sum(self.found_by.values())),
-            "minor units of refunds": (
-                _minor(self.refunds),
-                _minor(self.refunds_of_orders, self.refunds_of_other_money),
-            ),
+            "minor units of refunds": (_minor(self.refunds), _minor(returned)),
         }
         for noun, (total, parts) in sums.items():
             if total != parts:
@@ -178,11 +175,11 @@ class Numbers:
         return cls(**{**stored, **rows})
 
 
-def _minor(*parts: tuple[Returned, ...]) -> dict[str, int]:
+def _minor(refunds: tuple[Returned, ...]) -> dict[str, int]:
     """The sum in each currency."""
     sums = Counter[str]()
-    for returned in itertools.chain(*parts):
-        sums[returned.currency] += returned.minor
+    for each in refunds:
+        sums[each.currency] += each.minor
     return sums
 
 

@@ -29,8 +29,6 @@ class Review(models.Model):
     """
 
     class Status(models.TextChoices):
-        """The state of a review."""
-
         WAITING = "waiting", "waiting"
         PUBLISHED = "published", "published"
         REJECTED = "rejected", "rejected"

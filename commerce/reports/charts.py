@@ -6,7 +6,7 @@ description for screen readers, and a table with the same numbers beside it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -26,11 +26,18 @@ class Series:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a whole."""
+    """A part of a whole; `shares` computes its percent."""
 
     name: str
     css: str
-    value: int
+    number: int
+    percent: float = 0.0
+
+
+def shares(parts: Sequence[Part]) -> list[Part]:
+    """The parts with their percent of the sum, 0 if there is nothing."""
+    total = sum(part.number for part in parts)
+    return [replace(part, percent=part.number / total * 100 if total else 0.0) for part in parts]
 
 
 def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: int = 200, every: int = 1) -> SafeString:
@@ -43,13 +50,12 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: in
 
 def stacked(title: str, parts: Sequence[Part], height: int = 28) -> SafeString:
     """One horizontal bar in parts; only its background if all are 0."""
-    total, left, drawn = sum(part.value for part in parts), 0.0, []
-    for part in parts:
-        if part.value:
-            width = part.value / total * 100
-            drawn.append(_rect(part.css, left, 0, width, height, f"{part.name}: {part.value}"))
-            left += width
-    description = ", ".join(f"{part.name}: {part.value}" for part in parts)
+    left, drawn = 0.0, []
+    for part in shares(parts):
+        if part.number:
+            drawn.append(_rect(part.css, left, 0, part.percent, height, f"{part.name}: {part.number}"))
+            left += part.percent
+    description = ", ".join(f"{part.name}: {part.number}" for part in parts)
     return _svg(title, description, height, drawn, "chart whole")
 
 

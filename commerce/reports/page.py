@@ -1,7 +1,6 @@
 """The page and the mail of a report: their template values, in the reader's language."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -16,18 +15,8 @@ from commerce.models import DailyReport, Notification
 from commerce.models.notification import without_texts
 from commerce.models.report_numbers import Numbers
 from commerce.reports import charts, csv_files
-from commerce.reports.charts import Part, Series
+from commerce.reports.charts import Part, Series, shares
 from config.formats.durations import localized
-
-
-@dataclass(frozen=True)
-class Share:
-    """One part of a whole: its number, and its share in percent."""
-
-    name: str
-    css: str
-    number: int
-    percent: float
 
 
 def page(report: DailyReport) -> dict[str, Any]:
@@ -38,9 +27,9 @@ def page(report: DailyReport) -> dict[str, Any]:
         "numbers": numbers,
         "conversion": None if numbers.conversion is None else numbers.conversion * 100,
         "median": localized(numbers.median_s),
-        "outcomes": _shares(outcomes(numbers)),
-        "found_by": _shares(found_by(numbers)),
-        "mails": _shares(mails(numbers)),
+        "outcomes": shares(outcomes(numbers)),
+        "found_by": shares(found_by(numbers)),
+        "mails": shares(mails(numbers)),
         "products": [(sold, sold.quantity / numbers.products[0].quantity * 100) for sold in numbers.products],
     }
 
@@ -130,8 +119,3 @@ def _mail_word(mail: Notification) -> str:
         Notification.Status.GIVEN_UP: pgettext("mail to the managers", "given up"),
     }
     return words[Notification.Status(mail.status)]
-
-
-def _shares(parts: list[Part]) -> list[Share]:
-    total = sum(part.value for part in parts)
-    return [Share(part.name, part.css, part.value, part.value / total * 100 if total else 0.0) for part in parts]

@@ -46,7 +46,8 @@ def review(request: HttpRequest, token: str) -> HttpResponse:
 
 def _show(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
     written = reviews.written(subject)
-    return _page(request, line, written, ReviewForm(initial=_initial(written, line)))
+    known = {"rating": written.rating, "text": written.text, "name": written.name} if written else {}
+    return _page(request, line, written, ReviewForm(initial=known or {"name": line.order.name}))
 
 
 def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
@@ -63,13 +64,6 @@ def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpRespo
             messages.success(request, _("Thank you. We read every review before it is shown."))
             return redirect(request.path)
     return _page(request, line, reviews.written(subject), form, status)
-
-
-def _initial(written: Review | None, line: OrderLine) -> dict[str, object]:
-    """Initial values of the form."""
-    if written is None:
-        return {"name": line.order.name}
-    return {"rating": written.rating, "text": written.text, "name": written.name}
 
 
 def _page(
