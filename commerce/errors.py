@@ -58,19 +58,15 @@ class TotalChanged(CannotOrder):
         super().__init__(changed % {"total": total})
 
 
-class CannotReview(Exception):
-    """Nothing was written; the message is for the customer."""
-
-
-class NothingToReview(CannotReview):
+class NothingToReview(Exception):
     """The order is gone, or no longer a delivered one."""
 
     def __init__(self) -> None:
         super().__init__(_("There is nothing left to review here."))
 
 
-class ReviewPublished(CannotReview):
-    """A published review is final."""
+class ReviewPublished(Exception):
+    """A published review is final: nothing was written."""
 
     def __init__(self) -> None:
         super().__init__(_("Your review has been published and can no longer be changed."))

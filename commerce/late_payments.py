@@ -95,9 +95,8 @@ def keep_parked(order_id: int, payment_id: int, by: str, why: str) -> Order:
 
 @contextmanager
 def _deciding(order_id: int, payment_id: int, by: str, note: str) -> Iterator[tuple[Order, Payment]]:
-    """Lock order and payment, in this order, and record who decided what.
-
-    Clears the order's attention, unless another late payment waits.
+    """Lock order and payment, in this order, and record who decided what. The order needs no attention any more, unless
+    another late payment waits.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)

@@ -33,9 +33,8 @@ ROUND_S = 2.0
 
 
 def find_out(seconds: float) -> int:
-    """Check every open payment and refund for up to `seconds`, and settle the results.
-
-    Returns how many could not be checked: their mails could still be sent twice.
+    """Check every open payment and refund for up to `seconds`, and settle the results. Returns how many could not be
+    checked: their mails could still be sent twice.
     """
     for kind in (CHECK_QUEUE, REFUND_QUEUE, SETTLEMENT_QUEUE):
         _free(kind)

@@ -1,11 +1,10 @@
 """The pages of the shop. The work is done by `carts`, `orders` and `billing.payments.service`."""
 
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
@@ -25,8 +24,6 @@ from commerce.reviews import ratings
 from commerce.timeline import for_customer
 
 LAST_ORDER_SESSION_KEY = "last_order"
-
-M = TypeVar("M", bound=Model)
 
 
 @require_safe
@@ -212,7 +209,7 @@ def _order(public_id: str) -> Order:
     return get_object_or_404(Order, public_id=public_id)
 
 
-def _page_of(pages: "Paginator[M]", request: HttpRequest) -> "Page[M]":
+def _page_of(pages: "Paginator[Any]", request: HttpRequest) -> "Page[Any]":
     """The requested page, the first by default. Raises Http404 if it does not exist."""
     try:
         return pages.page(_whole_number(request.GET.get("page", "1")))

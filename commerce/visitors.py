@@ -27,7 +27,14 @@ def cart(request: HttpRequest) -> Cart | None:
 
 def cart_for_writing(request: HttpRequest) -> Cart:
     """The visitor's cart, or a new one."""
-    return cart(request) or _new_cart(request)
+    buyer = customer(request)
+    if buyer:
+        return Cart.objects.get_or_create(customer=buyer)[0]  # two clicks at once create one cart
+    found = cart(request)
+    if found is None:
+        found = Cart.objects.create()
+        request.session[SESSION_KEY] = found.pk
+    return found
 
 
 def in_cart(request: HttpRequest) -> int:
@@ -43,15 +50,6 @@ def _carts(request: HttpRequest) -> QuerySet[Cart]:
     if SESSION_KEY not in request.session:
         return Cart.objects.none()
     return Cart.objects.filter(pk=request.session[SESSION_KEY], customer__isnull=True)
-
-
-def _new_cart(request: HttpRequest) -> Cart:
-    buyer = customer(request)
-    if buyer:
-        return Cart.objects.get_or_create(customer=buyer)[0]  # two clicks at once create one cart
-    created = Cart.objects.create()
-    request.session[SESSION_KEY] = created.pk
-    return created
 
 
 @receiver(user_logged_in, dispatch_uid="commerce.merge_carts")

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from commerce import visitors
-from commerce.errors import CannotReview, NothingToReview
+from commerce.errors import NothingToReview, ReviewPublished
 from commerce.forms import ReviewForm
 from commerce.models import OrderLine, Review
 from commerce.reviews import links
@@ -55,9 +55,7 @@ def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpRespo
     if form.is_valid():
         try:
             reviews.write(subject, **form.cleaned_data)
-        except NothingToReview:
-            raise
-        except CannotReview as error:
+        except ReviewPublished as error:
             form.add_error(None, str(error))
             status = 409
         else:
