@@ -146,7 +146,6 @@ class LoginForm(AuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].label = _("E-mail")
         self.fields["username"].widget.attrs |= {"autocomplete": "username", "inputmode": "email"}
-        self.fields["password"].label = _("Password")
 
     def clean_username(self) -> str:
         """As `SignUpForm` stored it."""

@@ -74,14 +74,9 @@ class OrderAdmin(ActionAdmin, LargeTable):
     def links(self, order: Order) -> SafeString:
         """Links to the order's rows in other tables."""
         number = order.public_id
-        found = [
-            link_to_search(Payment, number, "payments"),
-            link_to_search(Refund, number, "refunds"),
-            link_to_search(PaymentEvent, number, "payment events"),
-            link_to_search(Callback, number, "callbacks"),
-            link_to_search(Notification, number, "notifications"),
-            format_html('<a href="{}">the customer\'s page</a>', reverse("order", args=[number])),
-        ]
+        models = (Payment, Refund, PaymentEvent, Callback, Notification)
+        found = [link_to_search(model, number, model._meta.verbose_name_plural) for model in models]
+        found.append(format_html('<a href="{}">the customer\'s page</a>', reverse("order", args=[number])))
         if order.customer_id:
             found.append(link_to_row(get_user_model(), order.customer_id, "customer"))
         if order.cart_id:
