@@ -12,5 +12,7 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signal, and registers the gauges and the attention list."""
-        from commerce import attention, gauges, visitors  # noqa: F401
+        """Connects the login signal, and registers the gauge of mails and the orders that need attention."""
+        from commerce import visitors  # noqa: F401
+        from commerce.admin import resolutions  # noqa: F401
+        from commerce.mail import queue  # noqa: F401

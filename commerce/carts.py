@@ -56,12 +56,10 @@ def merge(visitors_cart_id: int | None, customer: AbstractBaseUser) -> None:
     touched, even if the session names it.
     """
     try:
-        with transaction.atomic():
-            _merge(visitors_cart_id, customer)
+        _merge(visitors_cart_id, customer)
     except IntegrityError:
         # A concurrent login of the same customer has created a cart: now there is one to merge with.
-        with transaction.atomic():
-            _merge(visitors_cart_id, customer)
+        _merge(visitors_cart_id, customer)
 
 
 def items(cart: Cart | None) -> list[CartItem]:
@@ -82,6 +80,7 @@ def total(items: Sequence[CartItem]) -> Money | None:
     return Money(sum(item.total.minor for item in items), currencies.pop())
 
 
+@transaction.atomic
 def _merge(visitors_cart_id: int | None, customer: AbstractBaseUser) -> None:
     ours = Q(customer_id=customer.pk) | Q(pk=visitors_cart_id or 0, customer__isnull=True)
     locked = list(Cart.objects.select_for_update().filter(ours).order_by("pk"))

@@ -1,20 +1,4 @@
-"""Errors that a page or command shows to a customer or a manager.
-
-CannotOrder
-├── EmptyCart
-├── NotEnough           sold out, or fewer left than wanted
-│   └── NotSold         no longer for sale
-├── SeveralCurrencies   an order is paid with one payment, so it has one currency
-├── TooMuch             the total is too large for a payment
-├── DeliveryNotOffered  switched off since the page was shown, or never offered for this currency
-└── TotalChanged        a price differs from the one on the page
-
-CannotReview
-├── NothingToReview     the order is gone, or no longer a delivered one
-└── ReviewPublished     a published review is final
-
-CannotReport            the day is not over, or before the shop's first order
-"""
+"""Errors that a page or command shows to a customer or a manager."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -32,7 +16,7 @@ class EmptyCart(CannotOrder):
 
 
 class NotEnough(CannotOrder):
-    """`left` is the quantity that can still be ordered."""
+    """Sold out, or fewer left than wanted: `left` is the quantity that can still be ordered."""
 
     def __init__(self, product: str, left: int) -> None:
         sold_out = _("“%(product)s” is sold out.") % {"product": product}
@@ -41,13 +25,15 @@ class NotEnough(CannotOrder):
 
 
 class NotSold(NotEnough):
-    """There may be stock left, but it is not for sale."""
+    """No longer for sale; there may be stock left."""
 
     def __init__(self, product: str) -> None:
         CannotOrder.__init__(self, _("“%(product)s” is no longer sold.") % {"product": product})
 
 
 class SeveralCurrencies(CannotOrder):
+    """An order is paid with one payment, so it has one currency."""
+
     def __init__(self) -> None:
         super().__init__(_("These products have different currencies; please order them separately."))
 
@@ -58,31 +44,33 @@ class TooMuch(CannotOrder):
 
 
 class DeliveryNotOffered(CannotOrder):
+    """Switched off since the page was shown, or never offered for this currency."""
+
     def __init__(self) -> None:
         super().__init__(_("This delivery method is no longer offered. Please choose another one."))
 
 
 class TotalChanged(CannotOrder):
-    """`total` is the current total."""
+    """A price differs from the one on the page; `total` is the current total."""
 
     def __init__(self, total: Money) -> None:
         changed = _("Prices have changed: the total is %(total)s now. Nothing has been ordered yet.")
         super().__init__(changed % {"total": total})
 
 
-class CannotReview(Exception):
-    """Nothing was written; the message is for the customer."""
+class NothingToReview(Exception):
+    """The order is gone, or no longer a delivered one."""
 
-
-class NothingToReview(CannotReview):
     def __init__(self) -> None:
         super().__init__(_("There is nothing left to review here."))
 
 
-class ReviewPublished(CannotReview):
+class ReviewPublished(Exception):
+    """A published review is final: nothing was written."""
+
     def __init__(self) -> None:
         super().__init__(_("Your review has been published and can no longer be changed."))
 
 
 class CannotReport(Exception):
-    """The day cannot have a report; the message says why."""
+    """The day is not over, or before the shop's first order; the message says which."""

@@ -1,7 +1,7 @@
 """The forms of the shop's pages."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, BaseUserCreationForm
@@ -13,13 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from commerce.carts import MAX_QUANTITY
 from commerce.delivery import Offer
 from commerce.orders import Wishes
-
-if TYPE_CHECKING:
-    AnyUserCreationForm = BaseUserCreationForm[User]
-else:
-    # Django's class takes a model in brackets only for the type checker.
-    AnyUserCreationForm = BaseUserCreationForm
-
 
 REVIEW_MAX_CHARS = 2_000
 """Longest text of a review."""
@@ -153,7 +146,6 @@ class LoginForm(AuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].label = _("E-mail")
         self.fields["username"].widget.attrs |= {"autocomplete": "username", "inputmode": "email"}
-        self.fields["password"].label = _("Password")
 
     def clean_username(self) -> str:
         """As `SignUpForm` stored it."""
@@ -161,7 +153,7 @@ class LoginForm(AuthenticationForm):
         return name.lower() if "@" in name else name
 
 
-class SignUpForm(AnyUserCreationForm):
+class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg]  # it cannot be subscripted
     """A new account. The lower-case address is the user name."""
 
     email = forms.EmailField(

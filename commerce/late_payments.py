@@ -20,9 +20,6 @@ from config.actions import ActionRefused
 
 PARK, REFUND = "park", "refund"
 
-BY_POLICY = "late payment"
-"""`wanted_by` of the refunds that the policy starts."""
-
 KEY_RULE = "late money"
 """Part of the refunds' idempotency keys. Another word would refund a payment a second time after an upgrade."""
 
@@ -52,7 +49,7 @@ def _send_back(payment: Payment, order: Order) -> None:
     """Starts one refund, even if settled several times. If the refund fails, its settlement requires attention."""
     why = "it came after another payment" if order.was_paid else "it came after the order had ended"
     key = refunds.key_for(payment, KEY_RULE)
-    refunds.start(payment.pk, None, wanted_by=BY_POLICY, why=why, key=key)
+    refunds.start(payment.pk, None, wanted_by="late payment", why=why, key=key)
     note = f"payment {payment.pk}: {why}"
     OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.MONEY_NOT_TAKEN, note=note)
 
@@ -98,9 +95,8 @@ def keep_parked(order_id: int, payment_id: int, by: str, why: str) -> Order:
 
 @contextmanager
 def _deciding(order_id: int, payment_id: int, by: str, note: str) -> Iterator[tuple[Order, Payment]]:
-    """Lock order and payment, in this order, and record who decided what.
-
-    Clears the order's attention, unless another late payment waits.
+    """Lock order and payment, in this order, and record who decided what. The order needs no attention any more, unless
+    another late payment waits.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)

@@ -16,7 +16,7 @@ from commerce import carts, delivery, stock
 from commerce.errors import EmptyCart, SeveralCurrencies, TooMuch, TotalChanged
 from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
-from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus, Product
+from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
 from commerce.models.order import ORDER_ARROWS
 from config.due.queue import Due, database_now
 
@@ -62,13 +62,14 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     afterwards.
     """
     with transaction.atomic():
-        items = _locked_items(cart)
-        products = stock.take({item.product_id: item.quantity for item in items})
-        goods = _price_of(items, products)
+        items = _take_items(cart)
+        goods = carts.total(items)
+        if goods is None:
+            raise SeveralCurrencies
         order = _write_order(cart, customer, goods, delivery.chosen(wishes.delivery_id, goods.currency))
         if wishes.shown_total not in ("", str(order.total)):
             raise TotalChanged(order.total)
-        OrderLine.objects.bulk_create(_line(order, products[item.product_id], item.quantity) for item in items)
+        OrderLine.objects.bulk_create(_line(order, item) for item in items)
         cart.items.all().delete()
         payment = _start_payment(order)
     log.info("order.placed", extra={"order": order.public_id, "total": str(order.total)})
@@ -189,8 +190,11 @@ def give_up(order: Order, status: OrderStatus) -> None:
     transaction.on_commit(ORDERS_TOTAL.labels(status.value).inc)
 
 
-def _locked_items(cart: Cart) -> list[CartItem]:
-    """The cart's lock makes a second click of the same button wait, and then find the cart empty."""
+def _take_items(cart: Cart) -> list[CartItem]:
+    """The items, with their products as they are under lock; their stock is taken.
+
+    The cart's lock makes a second click of the same button wait, and then find the cart empty.
+    """
     try:
         carts.touch(cart)
     except carts.CartGone:
@@ -198,14 +202,10 @@ def _locked_items(cart: Cart) -> list[CartItem]:
     items = list(cart.items.all())
     if not items:
         raise EmptyCart
+    products = stock.take({item.product_id: item.quantity for item in items})
+    for item in items:
+        item.product = products[item.product_id]
     return items
-
-
-def _price_of(items: list[CartItem], products: dict[int, Product]) -> Money:
-    currencies = {product.currency for product in products.values()}
-    if len(currencies) != 1:
-        raise SeveralCurrencies
-    return Money(sum(products[item.product_id].price_minor * item.quantity for item in items), currencies.pop())
 
 
 def _write_order(cart: Cart, customer: Customer, goods: Money, method: DeliveryMethod | None) -> Order:
@@ -229,15 +229,17 @@ def _write_order(cart: Cart, customer: Customer, goods: Money, method: DeliveryM
     )
 
 
-def _line(order: Order, product: Product, quantity: int) -> OrderLine:
+def _line(order: Order, item: CartItem) -> OrderLine:
+    product = item.product
     price = {"price_minor": product.price_minor, "currency": product.currency}
-    return OrderLine(order=order, product=product, name=product.title_in(order.language), quantity=quantity, **price)
+    name = product.title_in(order.language)
+    return OrderLine(order=order, product=product, name=name, quantity=item.quantity, **price)
 
 
 def _start_payment(order: Order) -> Payment:
     return payments.start(
         reference=order.public_id,
-        amount=Money(order.total_minor, order.currency),
+        amount=order.total,
         description=f"Order {order.public_id}",
         return_url=settings.SHOP_URL + reverse("order-return", args=[order.public_id]),
         window_ends_at=order.pay_before,

@@ -62,10 +62,8 @@ def cleanup_old_carts(seconds: float) -> bool:
         if shutting_down.is_set() or now - started >= seconds:
             finished = False
             break
-    log.info(
-        "carts.cleaned",
-        extra={"deleted": deleted, "seconds": round(time.monotonic() - started, 1), "finished": finished},
-    )
+    took = round(time.monotonic() - started, 1)
+    log.info("carts.cleaned", extra={"deleted": deleted, "seconds": took, "finished": finished})
     return not finished
 
 
@@ -75,7 +73,9 @@ def _batches() -> Iterator[int]:
     After each batch it pauses as long as the batch took: SQLite allows one writer at a time, and does not queue them.
     """
     now = database_now()
-    for carts in (_anonymous(now), _customers(now)):
+    anonymous = _old(Q(customer__isnull=True), now - ANONYMOUS_CARTS_KEPT)
+    customers = _old(Q(customer__isnull=False), now - CUSTOMERS_CARTS_KEPT)
+    for carts in (anonymous, customers):
         size, last = FIRST_BATCH, None
         while found := _next_keys(carts, last, size):
             last = found[-1]
@@ -85,14 +85,6 @@ def _batches() -> Iterator[int]:
             size = _next_size(len(found), took)
             yield deleted
             shutting_down.wait(took)
-
-
-def _anonymous(now: datetime) -> QuerySet[Cart]:
-    return _old(Q(customer__isnull=True), now - ANONYMOUS_CARTS_KEPT)
-
-
-def _customers(now: datetime) -> QuerySet[Cart]:
-    return _old(Q(customer__isnull=False), now - CUSTOMERS_CARTS_KEPT)
 
 
 def _old(owner: Q, kept_since: datetime) -> QuerySet[Cart]:

@@ -19,7 +19,7 @@ from billing.payments.check import CHECK_QUEUE
 from billing.refunds import follow
 from billing.refunds.follow import REFUND_QUEUE
 from commerce import settlement
-from commerce.mail import queue
+from commerce.mail.queue import hold_all
 from commerce.reports import service as reports
 from commerce.reviews import service as reviews
 from commerce.settlement import SETTLEMENT_QUEUE
@@ -33,16 +33,18 @@ ROUND_S = 2.0
 
 
 def find_out(seconds: float) -> int:
-    """Check every open payment and refund for up to `seconds`, and settle the results.
-
-    Returns how many could not be checked: their mails could still be sent twice.
+    """Check every open payment and refund for up to `seconds`, and settle the results. Returns how many could not be
+    checked: their mails could still be sent twice.
     """
     for kind in (CHECK_QUEUE, REFUND_QUEUE, SETTLEMENT_QUEUE):
         _free(kind)
     since, until = database_now(), time.monotonic() + seconds
-    while (left := _waiting(CHECK_QUEUE, since) + _waiting(REFUND_QUEUE, since)) and time.monotonic() < until:
+    # A check gives a row a later due time, or none.
+    while (left := CHECK_QUEUE.due(since).count() + REFUND_QUEUE.due(since).count()) and time.monotonic() < until:
         log.info("restored.asking", extra={"left": left})
-        _ask_all()
+        for account in settings.PAYMENT_ACCOUNTS:
+            sweep.check_due(account, ROUND_S)
+            follow.follow_due(account, ROUND_S)
         time.sleep(PAUSE_S)
     while settlement.settle_due() == settlement.BATCH:
         pass
@@ -59,7 +61,7 @@ def write_what_is_due() -> None:
 
 def hold_mails(taken_at: datetime) -> int:
     """Give up every queued mail, with the reason. Returns how many. An operator may send them again."""
-    held = queue.hold_all(f"restored from a backup of {taken_at:%Y-%m-%d %H:%M:%S %Z}")
+    held = hold_all(f"restored from a backup of {taken_at:%Y-%m-%d %H:%M:%S %Z}")
     log.warning("restored.mails_held", extra={"mails": held, "taken_at": taken_at.isoformat()})
     return held
 
@@ -69,23 +71,9 @@ def _free(kind: Due[Any]) -> None:
 
     `errors` is 1 until an answer resets it, because an error of the whole account is not counted on the row.
     """
-    rows = kind.model.objects.filter(**{f"{kind.column}__isnull": False})
-    rows.update(**{kind.column: Now(), "claims": 0, "errors": 1})
-
-
-def _ask_all() -> None:
-    for account in settings.PAYMENT_ACCOUNTS:
-        sweep.check_due(account, ROUND_S)
-        follow.follow_due(account, ROUND_S)
-
-
-def _waiting(kind: Due[Any], since: datetime) -> int:
-    """Rows that were not checked since: a check gives them a later due time, or none."""
-    return kind.due(since).count()
+    kind.appointments().update(**{kind.column: Now(), "claims": 0, "errors": 1})
 
 
 def _unknown(kind: Due[Any], since: datetime) -> int:
     """Rows that were not checked, and rows whose last check got no answer."""
-    rows = kind.model.objects.filter(**{f"{kind.column}__isnull": False})
-    unanswered: int = rows.filter(Q(errors__gt=0) | Q(**{f"{kind.column}__lte": since})).count()
-    return unanswered
+    return kind.appointments().filter(Q(errors__gt=0) | Q(**{f"{kind.column}__lte": since})).count()

@@ -17,7 +17,6 @@ from commerce import late_payments, orders, stock
 from commerce.mail.queue import queue_money_back, queue_stop_packing
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Order, OrderStatus
-from commerce.orders import give_up
 from config.due.queue import Due, database_now
 
 log = logging.getLogger(__name__)
@@ -52,12 +51,12 @@ def _apply(payment: Payment, order: Order) -> None:
         case Status.SUCCEEDED:
             _take_money(payment, order)
         case Status.CANCELED if _may_end(order):
-            give_up(order, OrderStatus.CANCELED)
+            orders.give_up(order, OrderStatus.CANCELED)
         case Status.EXPIRED | Status.FAILED if payment.cancel_asked_at and _may_end(order):
             # The payment ended unpaid before it could be cancelled; the customer wanted no other.
-            give_up(order, OrderStatus.CANCELED)
+            orders.give_up(order, OrderStatus.CANCELED)
         case Status.EXPIRED if _may_end(order) and order.pay_before <= database_now():
-            give_up(order, OrderStatus.EXPIRED)
+            orders.give_up(order, OrderStatus.EXPIRED)
         # After a failed payment the customer may try again until the order expires.
 
 

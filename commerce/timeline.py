@@ -5,13 +5,30 @@ version takes three. `OrderEvent` records what no other row does.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from billing.explain.timeline import Entry, in_order, of_outcomes, of_payments
 from billing.payments import service as payments
-from commerce.models import Notification, Order, OrderEvent, OrderStatus
+from commerce.models import Notification, Order, OrderEvent
+
+Kind = OrderEvent.Kind
+
+FOR_CUSTOMER: dict[str, object] = {
+    Kind.CANCEL_ASKED: gettext_lazy("Cancellation was requested."),
+    Kind.CANCELED: gettext_lazy("The order was cancelled; the goods are back on the shelf."),
+    Kind.EXPIRED: gettext_lazy("The order was not paid in time; the goods are back on the shelf."),
+    Kind.DELIVERED: gettext_lazy("The order was delivered."),
+    Kind.MONEY_NOT_TAKEN: gettext_lazy("A payment came that we did not expect; it is being refunded."),
+}
+FOR_STAFF: dict[str, object] = {
+    Kind.CANCEL_ASKED: gettext_lazy("%(who)s cancelled it for the customer: %(note)s"),
+    Kind.DELIVERED: gettext_lazy("%(who)s marked it delivered."),
+    Kind.DECIDED: gettext_lazy("%(who)s decided: %(what)s."),
+    Kind.ATTENTION: gettext_lazy("A person must look: %(note)s."),
+    Kind.LOOKED_AT: gettext_lazy("%(who)s has resolved it: %(note)s"),
+}
 
 
 def timeline(order: Order) -> list[Entry]:
@@ -36,43 +53,19 @@ def _of_order(order: Order) -> Iterator[Entry]:
         return
     if order.refunded_at:
         yield Entry(order.refunded_at, _("All of the money was refunded."), for_customer=True)
-    if order.was_paid:
-        yield Entry(order.ended_at, _("The order is paid, and can be packed."), for_customer=True)
-    else:
-        yield _unpaid_end(order.status, order.ended_at)
-
-
-def _unpaid_end(status: str, at: datetime) -> Entry:
-    if status == OrderStatus.CANCELED:
-        return Entry(at, _("The order was cancelled; the goods are back on the shelf."), for_customer=True)
-    return Entry(at, _("The order was not paid in time; the goods are back on the shelf."), for_customer=True)
+    text = _("The order is paid, and can be packed.") if order.was_paid else str(FOR_CUSTOMER[order.status])
+    yield Entry(order.ended_at, text, for_customer=True)
 
 
 def _of_events(order: Order) -> Iterator[Entry]:
+    """Some events have an entry for the customer and one for staff: the latter only if staff did it."""
     for event in OrderEvent.objects.filter(order=order):
-        match event.kind:
-            case OrderEvent.Kind.CANCEL_ASKED:
-                yield Entry(event.at, _("Cancellation was requested."), for_customer=True)
-                if event.by:
-                    facts = {"who": event.by, "note": event.note}
-                    yield Entry(event.at, _("%(who)s cancelled it for the customer: %(note)s") % facts)
-            case OrderEvent.Kind.CANCELED | OrderEvent.Kind.EXPIRED:
-                yield _unpaid_end(event.kind, event.at)
-            case OrderEvent.Kind.DELIVERED:
-                yield Entry(event.at, _("The order was delivered."), for_customer=True)
-                if event.by:
-                    yield Entry(event.at, _("%(who)s marked it delivered.") % {"who": event.by})
-            case OrderEvent.Kind.MONEY_NOT_TAKEN:
-                yield Entry(
-                    event.at, _("A payment came that we did not expect; it is being refunded."), for_customer=True
-                )
-            case OrderEvent.Kind.DECIDED:
-                yield Entry(event.at, _("%(who)s decided: %(what)s.") % {"who": event.by, "what": event.note})
-            case OrderEvent.Kind.ATTENTION:
-                yield Entry(event.at, _("A person must look: %(note)s.") % {"note": event.note}, trouble=True)
-            case OrderEvent.Kind.LOOKED_AT:
-                facts = {"who": event.by, "note": event.note}
-                yield Entry(event.at, _("%(who)s has resolved it: %(note)s") % facts)
+        to_customer, to_staff = FOR_CUSTOMER.get(event.kind), FOR_STAFF.get(event.kind)
+        if to_customer:
+            yield Entry(event.at, str(to_customer), for_customer=True)
+        if to_staff and (event.by or not to_customer):
+            text = str(to_staff) % {"who": event.by, "what": event.note, "note": event.note}
+            yield Entry(event.at, text, trouble=event.kind == Kind.ATTENTION)
 
 
 # --- its mails -------------------------------------------------------------------------------------------------------

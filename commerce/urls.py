@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
@@ -52,7 +53,7 @@ urlpatterns = [
     path("orders/<order:public_id>/pay/", views.pay, name="order-pay"),
     path("account/", customer_views.account, name="account"),
     path("account/login/", customer_views.LogIn.as_view(), name="login"),
-    path("account/logout/", customer_views.LogOut.as_view(), name="logout"),
+    path("account/logout/", LogoutView.as_view(), name="logout"),
     path("account/new/", customer_views.SignUp.as_view(), name="sign-up"),
     path("orders/<order:public_id>/cancel/", views.cancel, name="order-cancel"),
     path("orders/<order:public_id>/receipt/", views.receipt, name="order-receipt"),

@@ -1,12 +1,10 @@
 """The pages of the shop. The work is done by `carts`, `orders` and `billing.payments.service`."""
 
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
@@ -17,25 +15,22 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from commerce import carts, delivery, orders, visitors
-from commerce import catalogue as commerce_catalogue
+from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import measured_checkout
 from commerce.models import FOR_SALE, Order, Product
 from commerce.reviews import ratings
-from commerce.search import LONGEST_QUERY
 from commerce.timeline import for_customer
 
 LAST_ORDER_SESSION_KEY = "last_order"
-
-M = TypeVar("M", bound=Model)
 
 
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """The products for sale, or the search results, in pages. A page that does not exist is a 404."""
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
-    pages = Paginator(commerce_catalogue.for_sale(query, get_language()), commerce_catalogue.PER_PAGE)
+    pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
     return render(request, "commerce/catalogue.html", {**page, "rated": ratings.with_ratings(list(shown))})
@@ -99,15 +94,17 @@ def checkout(request: HttpRequest) -> HttpResponse:
     visitors_cart, buyer = visitors.cart(request), visitors.customer(request)
     items = carts.items(visitors_cart)
     total = carts.total(items)
-    form = CheckoutForm(request.POST or None, initial=_known_of(buyer), offers=delivery.offers(total))
+    known = {"email": buyer.email, "name": buyer.first_name} if buyer else {}
+    form = CheckoutForm(request.POST or None, initial=known, offers=delivery.offers(total))
     if visitors_cart is None or not items:
         return _nothing_to_order(request)
     if request.method != "POST" and not carts.can_be_ordered(items):
         messages.error(request, _("Some items in your cart are not available. Please change the marked ones."))
         return redirect("cart")
     if request.method == "POST" and form.is_valid():
+        customer = orders.Customer(**form.customer, language=get_language() or "en", account=buyer)
         try:
-            order, payment = orders.place(visitors_cart, _customer(form, buyer), form.wishes)
+            order, payment = orders.place(visitors_cart, customer, form.wishes)
         except CannotOrder as error:
             form.add_error(None, str(error))
         else:
@@ -208,20 +205,11 @@ def _nothing_to_order(request: HttpRequest) -> HttpResponse:
     return redirect("cart")
 
 
-def _customer(form: CheckoutForm, account: User | None) -> orders.Customer:
-    return orders.Customer(**form.customer, language=get_language() or "en", account=account)
-
-
-def _known_of(account: User | None) -> dict[str, str]:
-    """Initial values from the customer's account."""
-    return {"email": account.email, "name": account.first_name} if account else {}
-
-
 def _order(public_id: str) -> Order:
     return get_object_or_404(Order, public_id=public_id)
 
 
-def _page_of(pages: "Paginator[M]", request: HttpRequest) -> "Page[M]":
+def _page_of(pages: "Paginator[Any]", request: HttpRequest) -> "Page[Any]":
     """The requested page, the first by default. Raises Http404 if it does not exist."""
     try:
         return pages.page(_whole_number(request.GET.get("page", "1")))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.signals import user_logged_in
-from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -12,7 +12,7 @@ from commerce import carts
 from commerce.models import Cart, CartItem
 
 SESSION_KEY = "cart"
-"""The session holds the id of an anonymous cart. A customer's cart is found by the customer."""
+"""The session holds the id of an anonymous cart."""
 
 
 def customer(request: HttpRequest) -> User | None:
@@ -22,45 +22,34 @@ def customer(request: HttpRequest) -> User | None:
 
 def cart(request: HttpRequest) -> Cart | None:
     """The visitor's cart, if there is one yet."""
-    buyer = customer(request)
-    if buyer:
-        return Cart.objects.filter(customer=buyer).first()
-    if SESSION_KEY not in request.session:
-        return None
-    return Cart.objects.filter(pk=request.session[SESSION_KEY], customer__isnull=True).first()
+    return _carts(request).first()
 
 
 def cart_for_writing(request: HttpRequest) -> Cart:
     """The visitor's cart, or a new one."""
-    return cart(request) or _new_cart(request)
+    buyer = customer(request)
+    if buyer:
+        return Cart.objects.get_or_create(customer=buyer)[0]  # two clicks at once create one cart
+    found = cart(request)
+    if found is None:
+        found = Cart.objects.create()
+        request.session[SESSION_KEY] = found.pk
+    return found
 
 
 def in_cart(request: HttpRequest) -> int:
     """The number of products in the visitor's cart."""
+    return CartItem.objects.filter(cart__in=_carts(request)).count()
+
+
+def _carts(request: HttpRequest) -> QuerySet[Cart]:
+    """One cart or none: a customer's is found by the customer, an anonymous one by the session."""
     buyer = customer(request)
     if buyer:
-        return CartItem.objects.filter(cart__customer=buyer).count()
+        return Cart.objects.filter(customer=buyer)
     if SESSION_KEY not in request.session:
-        return 0
-    return CartItem.objects.filter(cart=request.session[SESSION_KEY], cart__customer__isnull=True).count()
-
-
-def _new_cart(request: HttpRequest) -> Cart:
-    buyer = customer(request)
-    if buyer:
-        return _customers_cart(buyer)
-    created = Cart.objects.create()
-    request.session[SESSION_KEY] = created.pk
-    return created
-
-
-def _customers_cart(buyer: User) -> Cart:
-    """Two clicks at once create one cart: the database allows only one per customer."""
-    try:
-        with transaction.atomic():
-            return Cart.objects.create(customer=buyer)
-    except IntegrityError:
-        return Cart.objects.get(customer=buyer)
+        return Cart.objects.none()
+    return Cart.objects.filter(pk=request.session[SESSION_KEY], customer__isnull=True)
 
 
 @receiver(user_logged_in, dispatch_uid="commerce.merge_carts")

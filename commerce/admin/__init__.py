@@ -2,23 +2,7 @@
 
 from django.contrib import admin
 
-from commerce.admin.carts import CartAdmin
-from commerce.admin.catalogue import DeliveryMethodAdmin, ProductAdmin, SellerAdmin
-from commerce.admin.notifications import NotificationAdmin
-from commerce.admin.orders import OrderAdmin
-from commerce.admin.reports import DailyReportAdmin
-from commerce.admin.reviews import ReviewAdmin
-
-__all__ = [
-    "CartAdmin",
-    "DailyReportAdmin",
-    "DeliveryMethodAdmin",
-    "NotificationAdmin",
-    "OrderAdmin",
-    "ProductAdmin",
-    "ReviewAdmin",
-    "SellerAdmin",
-]
+from commerce.admin import carts, catalogue, notifications, orders, reviews  # noqa: F401
 
 admin.site.site_header = "Till Coffee"
 admin.site.site_title = "Till Coffee"

@@ -1,24 +1,22 @@
-"""The admin of mails."""
+"""The admin of mails, and of the daily reports that some of them are about."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
-from commerce.admin.orders import MAX_ORDERS_SEARCHED, orders_named
+from commerce.admin.orders import MAX_ORDERS_SEARCHED, NotificationInline, orders_named
 from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order
 from commerce.models.notification import without_texts
 from config.actions import Action, Reason, row_of
 from config.actions.admin import ActionAdmin
-
-
-def _send_again(mail_id: int, by: str, why: str) -> bool:
-    return queue.send_again(mail_id)
 
 
 def _named(mail: Any) -> str:
@@ -30,7 +28,8 @@ def _named(mail: Any) -> str:
 SEND_AGAIN = Action(
     "send-mail-again", _("Send again"),
     _("The same mail is tried again. One that may have been sent already may arrive twice."),
-    ("commerce.change_notification",), row_of(Notification, "text", "html"), _send_again,
+    ("commerce.change_notification",), row_of(Notification, "text", "html"),
+    lambda mail_id, by, why: queue.send_again(mail_id),
     _("Mails that are sent again"), _("Mails that were not given up"), Reason, named=_named,
     offered=lambda mail: mail.status == Notification.Status.GIVEN_UP,
 )  # fmt: skip
@@ -65,3 +64,19 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without the large text columns."""
         return without_texts(super().get_queryset(request)).select_related("order")
+
+
+@admin.register(DailyReport)
+class DailyReportAdmin(ReadOnlyAdmin):
+    """Reports with their mails; the numbers have their own page."""
+
+    list_display = ("day", "built_at", "page")
+    date_hierarchy = "day"
+    show_full_result_count = False
+    fields = ("day", "page", "built_at")
+    readonly_fields = ("page",)
+    inlines = (NotificationInline,)
+
+    def page(self, report: DailyReport) -> SafeString:
+        """The link to the report's page."""
+        return format_html('<a href="{}">Report</a>', reverse("report", args=[report.day]))

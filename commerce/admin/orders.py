@@ -14,8 +14,7 @@ from django.utils.safestring import SafeString
 from billing.admin import LargeTable, ReadOnlyInline, link_to_row, link_to_search, needs_a_person
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
-from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
-from commerce.attention import ORDERS
+from commerce.admin.resolutions import ATTENTIVE_ORDERS, CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.models.notification import without_texts
 from commerce.timeline import timeline
@@ -35,9 +34,6 @@ class LineInline(ReadOnlyInline):
     fields = ("name", "quantity", "total")
     show_change_link = False
 
-    def total(self, line: OrderLine) -> str:
-        return str(line.total)
-
 
 class NotificationInline(ReadOnlyInline):
     model = Notification
@@ -53,7 +49,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     """An order with its lines, mails, links and history."""
 
     list_display = ("public_id", "status", "total", "name", "email", "placed_at", "attention_note")
-    list_filter = (needs_a_person(ORDERS.needs_a_person), "status", "placed_at")
+    list_filter = (needs_a_person(ATTENTIVE_ORDERS.needs_a_person), "status", "placed_at")
     search_fields = ("public_id", "email")
     search_help_text = "Exact match: the number of the order, or the customer's mail address."
     inlines = (LineInline, NotificationInline)
@@ -64,13 +60,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
         "delivery", "language", "placed_at", "pay_before", "expires_at", "ended_at", "delivered_at", "refunded_at",
         "history",
     )  # fmt: skip
-    readonly_fields = (
-        "public_id", "status", "total", "refunded", "links", "offers", "attention_note", "email", "delivery",
-        "language", "placed_at", "pay_before", "expires_at", "ended_at", "delivered_at", "refunded_at", "history",
-    )  # fmt: skip
-
-    def total(self, order: Order) -> str:
-        return str(order.total)
+    readonly_fields = tuple(field for field in fields if field not in {"name", "address"})
 
     @admin.display(description="given back")
     def refunded(self, order: Order) -> str:
@@ -84,14 +74,9 @@ class OrderAdmin(ActionAdmin, LargeTable):
     def links(self, order: Order) -> SafeString:
         """Links to the order's rows in other tables."""
         number = order.public_id
-        found = [
-            link_to_search(Payment, number, "payments"),
-            link_to_search(Refund, number, "refunds"),
-            link_to_search(PaymentEvent, number, "payment events"),
-            link_to_search(Callback, number, "callbacks"),
-            link_to_search(Notification, number, "notifications"),
-            format_html('<a href="{}">the customer\'s page</a>', reverse("order", args=[number])),
-        ]
+        models = (Payment, Refund, PaymentEvent, Callback, Notification)
+        found = [link_to_search(model, number, model._meta.verbose_name_plural) for model in models]
+        found.append(format_html('<a href="{}">the customer\'s page</a>', reverse("order", args=[number])))
         if order.customer_id:
             found.append(link_to_row(get_user_model(), order.customer_id, "customer"))
         if order.cart_id:
@@ -106,8 +91,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     def named(self, word: str) -> Q:
         return orders_named(word)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
-        return False
+    has_delete_permission = has_add_permission

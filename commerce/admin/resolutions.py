@@ -1,12 +1,15 @@
-"""Actions of staff on orders: delivery, cancellation, attention and late payments."""
+"""Actions of staff on orders: delivery, cancellation, attention and late payments. Which orders need attention."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.resolutions import MoneyForm
+from billing.attention import ATTENTIVE, Attentive
+from billing.attention_list import Item, item
 from commerce import late_payments, orders
 from commerce.models import Order, OrderEvent, OrderStatus
 from config.actions import Action, Question, Reason, Subject, row_of
@@ -90,3 +93,15 @@ CLEAR_ATTENTION = Action(
 )  # fmt: skip
 
 OF_ORDERS = (ACCEPT, GIVE_BACK, LEAVE, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
+
+# --- attention, beside that of billing's rows ------------------------------------------------------------------------
+
+ATTENTIVE_ORDERS = ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), "placed_at")
+
+
+def attention_list(limit: int) -> list[Item]:
+    """The newest orders with an attention note."""
+    return [
+        item(row, OF_ORDERS, row.public_id, row.placed_at, f"order {row.get_status_display()}", row.attention_note)
+        for row in ATTENTIVE_ORDERS.rows()[:limit]
+    ]

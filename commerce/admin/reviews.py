@@ -8,14 +8,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.template.defaultfilters import truncatechars
-from django.urls import reverse
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin import ReadOnlyAdmin
-from commerce.models import Review
+from billing.admin import ReadOnlyAdmin, link_to_row
+from commerce.models import Order, Review
 from commerce.reviews import service as reviews
 from config.actions import Action, Question, Subject, Text, row_of
 from config.actions.admin import ActionAdmin
@@ -89,5 +87,4 @@ class ReviewAdmin(ActionAdmin, ReadOnlyAdmin):
 
     @admin.display(description="order", ordering="order_id")
     def its_order(self, review: Review) -> SafeString:
-        address = reverse("admin:commerce_order_change", args=[review.order_id])
-        return format_html('<a href="{}">{}</a>', address, review.order.public_id)
+        return link_to_row(Order, review.order_id, review.order.public_id)

@@ -5,8 +5,6 @@ import smtplib
 import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from django.conf import settings
 from django.core.mail import get_connection
@@ -63,12 +61,6 @@ class Connection:
         self._failures = 0
         self.is_open = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._close()
-
     def ready(self) -> bool:
         """True if the connection is open or could be opened. False says nothing about the mails."""
         return self.is_open or (self._failures < FAILURES_ALLOWED and breaker.allows() and self._connect())
@@ -85,12 +77,21 @@ class Connection:
             raise
         self._failures = 0
 
+    def close(self) -> None:
+        """Sends QUIT, if the server is still there."""
+        self.is_open = False
+        try:
+            self._backend.close()
+        except OSError:
+            # The server is gone; QUIT is not needed.
+            self._backend.connection = None  # type: ignore[attr-defined]
+
     def _connect(self) -> bool:
         try:
             self._backend.open()
         except OSError as error:
             breaker.trip()
-            self._close()
+            self.close()
             log.warning("mail.server_away", extra={"error": smtp.describe(error), "pause_s": PAUSE_S})
             return False
         breaker.reset()
@@ -104,10 +105,10 @@ class Connection:
             self._failures = self._failures + 1 if isinstance(error, smtplib.SMTPSenderRefused) else 0
         else:
             self._failures += 1
-            self._close()
+            self.close()
         if self._failures >= FAILURES_ALLOWED:
             breaker.trip()
-            self._close()
+            self.close()
 
     def _reset(self) -> bool:
         client = getattr(self._backend, "connection", None)
@@ -115,11 +116,3 @@ class Connection:
             return client is not None and client.rset()[0] == 250
         except OSError:
             return False
-
-    def _close(self) -> None:
-        self.is_open = False
-        try:
-            self._backend.close()
-        except OSError:
-            # The server is gone; QUIT is not needed.
-            self._backend.connection = None  # type: ignore[attr-defined]

@@ -28,10 +28,7 @@ class MailContent:
 def of_order(
     kind: Notification.Kind, language: str, name: str, order: Order, lines: Sequence[OrderLine], **facts: object
 ) -> MailContent:
-    """A mail about these lines of the order, to a recipient of this name and language.
-
-    `facts` are further values for the templates.
-    """
+    """A mail about these lines of the order; `facts` are further values for the templates."""
     return render(kind, language, {"name": name, "order": order, "lines": lines, **facts})
 
 

@@ -4,20 +4,23 @@ A row holds the finished mail: subject, text, Message-ID and date are frozen her
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from email.utils import make_msgid
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.models import Refund
 from commerce.mail import content, smtp
 from commerce.mail.content import MailContent
 from commerce.models import DailyReport, Notification, Order, OrderLine
 from commerce.models.notification import UNCERTAIN_PREFIX
+from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 from config.due.queue import Due, database_now
 from config.messaging.nudges import nudge
+from config.metrics.registry import DATABASE, Value, reader, reading
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,12 @@ GROUP_S = 10
 """How long a worker may begin mails of a claimed group. The last one may take LONGEST_MAIL_S more."""
 
 MAIL_QUEUE = Due(Notification, "send_after", lease=timedelta(seconds=GROUP_S + smtp.LONGEST_MAIL_S + 2))
+
+UNSENT_GAUGE = reading(
+    "tillkeeper_unsent_mails",
+    f"Unsent mails: queued, or given up; {COUNTED_AT_MOST} means as many or more.",
+    "status",
+)
 
 
 def queue_order_confirmation(order: Order) -> None:
@@ -104,6 +113,26 @@ def hold_all(why: str) -> int:
         errors=0,
         error=f"{UNCERTAIN_PREFIX}: {why}",
     )
+
+
+@reader(DATABASE)
+def mails() -> Iterator[Value]:
+    """Unsent mails of both states."""
+    queued, given_up = unsent_mails()
+    yield UNSENT_GAUGE, ("queued",), queued
+    yield UNSENT_GAUGE, ("given_up",), given_up
+
+
+def unsent_mails() -> tuple[int, int]:
+    """The number of queued mails and of given-up mails, each counted up to COUNTED_AT_MOST."""
+    waiting, failed = capped(MAIL_QUEUE.appointments(), "send_after"), capped(mails_given_up(), "pk")
+    queued, given_up = in_one_round_trip(waiting, failed)
+    return queued, given_up
+
+
+def mails_given_up() -> QuerySet[Notification]:
+    """Mails that are not retried, newest first; they have a partial index."""
+    return Notification.objects.filter(status=Status.GIVEN_UP).order_by("-pk")
 
 
 def _queue_to_customer(

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 from django.conf import settings
@@ -69,7 +70,7 @@ def _send(which: Q, limit: int) -> int:
     if not MAIL_QUEUE.due(database_now()).filter(which).exists():
         return 0
     tried, more, until = 0, True, time.monotonic() + BATCH_S
-    with Connection() as connection:
+    with closing(Connection()) as connection:
         while more and tried < limit and time.monotonic() < until and connection.ready():
             begun, more = _send_round(connection, which, limit - tried)
             tried += begun

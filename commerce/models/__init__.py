@@ -1,14 +1,11 @@
 """The shop's models."""
 
 from commerce.models.cart import Cart, CartItem, Obstacle
-from commerce.models.delivery_method import DeliveryMethod
+from commerce.models.catalogue import FOR_SALE, DeliveryMethod, Product, Seller
 from commerce.models.notification import Notification
-from commerce.models.order import Order, OrderLine, OrderStatus
-from commerce.models.order_event import OrderEvent
-from commerce.models.product import FOR_SALE, Product
-from commerce.models.report import DailyReport
+from commerce.models.order import Order, OrderEvent, OrderLine, OrderStatus
+from commerce.models.report_numbers import DailyReport
 from commerce.models.review import Review
-from commerce.models.seller import Seller
 
 __all__ = [
     "FOR_SALE",

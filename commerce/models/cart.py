@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from billing.money import Money
-from commerce.models.product import Product
+from commerce.models.catalogue import Product
 
 
 class Obstacle(models.TextChoices):

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 
 from commerce.models.order import Order
-from commerce.models.report import DailyReport
+from commerce.models.report_numbers import DailyReport
 from config.due.queue import DueRow
 
 UNCERTAIN_PREFIX = "it may have been sent"
@@ -23,8 +23,6 @@ class Notification(DueRow):
     """
 
     class Kind(models.TextChoices):
-        """The reason for the mail."""
-
         ORDER_CONFIRMATION = "order_confirmation", "order confirmation"
         SELLER_NOTIFICATION = "seller_notification", "seller notification"
         REVIEW_REMINDER = "review_reminder", "review reminder"
@@ -42,8 +40,6 @@ class Notification(DueRow):
             return self in (Notification.Kind.REVIEW_REMINDER, Notification.Kind.REPORT)
 
     class Status(models.TextChoices):
-        """The state of a mail."""
-
         QUEUED = "queued", "queued"
         SENT = "sent", "sent"
         GIVEN_UP = "given_up", "given up"

@@ -23,13 +23,11 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import Payment
 from billing.money import Money
 from commerce.models.cart import Cart
-from commerce.models.product import Product
+from commerce.models.catalogue import Product
 from config.due.queue import DueRow
 
 
 class OrderStatus(models.TextChoices):
-    """The state of an order."""
-
     AWAITING_PAYMENT = "awaiting_payment", _("awaiting payment")
     PAID = "paid", _("paid")
     DELIVERED = "delivered", _("delivered")
@@ -96,11 +94,7 @@ class Order(DueRow):
         null=True, blank=True, help_text="When the customer was asked for reviews, or there was nothing to review."
     )
     refunded_minor = models.BigIntegerField(
-        "refunded in minor units",
-        default=0,
-        db_default=0,
-        editable=False,
-        help_text="The refunded amount.",
+        "refunded in minor units", default=0, db_default=0, editable=False, help_text="The refunded amount."
     )
     refunded_at = models.DateTimeField(null=True, blank=True, help_text="When all of its money was refunded.")
 
@@ -226,4 +220,33 @@ class OrderLine(models.Model):
     @property
     def total(self) -> Money:
         """Price times quantity."""
-        return Money(self.price_minor, self.currency) * self.quantity
+        return self.price * self.quantity
+
+
+class OrderEvent(models.Model):
+    """An event that no other row records. `commerce.timeline` merges it with those of payments and mails."""
+
+    class Kind(models.TextChoices):
+        CANCEL_ASKED = "cancel_asked", "the customer wanted to cancel"
+        CANCELED = "canceled", "cancelled before the payment came"
+        EXPIRED = "expired", "expired before the payment came"
+        DELIVERED = "delivered", "marked delivered"
+        ATTENTION = "attention", "a person must look"
+        LOOKED_AT = "looked_at", "a person has looked"
+        MONEY_NOT_TAKEN = "money_not_taken", "a payment that is not accepted, and is refunded"
+        DECIDED = "decided", "a person has decided about a late payment"
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    by = models.CharField(max_length=150, blank=True, help_text="The user, if staff did it.")
+    note = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "kind", "note"], name="order_event_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of order {self.order_id}"

@@ -1,4 +1,4 @@
-"""The numbers of a daily report: their meaning, and the shape in which they are stored.
+"""The daily report, and its numbers: their meaning, and the shape in which they are stored.
 
 A day lasts from midnight to midnight in the shop's time zone. An event counts on the day when it happened:
 
@@ -25,59 +25,52 @@ Late payments are taken + waiting + given back. Revenue is the money that came o
 Refunds "of orders" return money that was revenue once. "Other money" never was: late, paid twice, or a wrong amount.
 """
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from django.db import models
 
 from billing.money import Money
 
-TAKEN_SUMS = ("revenue", "delivery", "late_taken", "late_waiting", "late_returned")
-REFUND_SUMS = ("refunds", "refunds_of_orders", "refunds_of_other_money")
+
+class Amount:
+    """A sum in one currency."""
+
+    currency: str
+    minor: int
+
+    @property
+    def money(self) -> Money:
+        return Money(self.minor, self.currency)
 
 
 @dataclass(frozen=True)
-class Taken:
+class Taken(Amount):
     """The number of orders in one currency, and the sum of their totals (or of their delivery prices)."""
 
     currency: str
     orders: int
     minor: int
 
-    @property
-    def money(self) -> Money:
-        """The sum."""
-        return Money(self.minor, self.currency)
-
 
 @dataclass(frozen=True)
-class Returned:
+class Returned(Amount):
     """The number of refunds in one currency, and their sum."""
 
     currency: str
     refunds: int
     minor: int
 
-    @property
-    def money(self) -> Money:
-        """The sum."""
-        return Money(self.minor, self.currency)
-
 
 @dataclass(frozen=True)
-class Sold:
-    """The quantity of one product sold in one currency, under the name it had."""
+class Sold(Amount):
+    """The quantity of one product sold in one currency, under the name it had, and the sum of its prices."""
 
     name: str
     quantity: int
     currency: str
     minor: int
-
-    @property
-    def money(self) -> Money:
-        """Price times quantity, summed."""
-        return Money(self.minor, self.currency)
 
 
 @dataclass(frozen=True)
@@ -87,6 +80,15 @@ class Hour:
     label: str
     placed: int
     paid: int
+
+
+ROWS = {
+    "hours": Hour,
+    "products": Sold,
+    **dict.fromkeys(("revenue", "delivery", "late_taken", "late_waiting", "late_returned"), Taken),
+    **dict.fromkeys(("refunds", "refunds_of_orders", "refunds_of_other_money"), Returned),
+}
+"""The numbers that have several rows."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,12 @@ class Numbers:
     """Empty in reports from before refunds existed."""
 
     def __post_init__(self) -> None:
+        returned = self.refunds_of_orders + self.refunds_of_other_money
         sums = {
             "orders placed": (self.placed, sum(hour.placed for hour in self.hours)),
             "orders paid": (self.paid, sum(hour.paid for hour in self.hours)),
             "outcomes found": (self.paid, sum(self.found_by.values())),
-            "minor units of refunds": (
-                _minor(self.refunds),
-                _minor(self.refunds_of_orders, self.refunds_of_other_money),
-            ),
+            "minor units of refunds": (_minor(self.refunds), _minor(returned)),
         }
         for noun, (total, parts) in sums.items():
             if total != parts:
@@ -171,26 +171,32 @@ class Numbers:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Numbers":
         """Reads the JSON column. Raises TypeError for an unknown shape."""
-        rows = {
-            "hours": tuple(Hour(**row) for row in stored["hours"]),
-            "products": tuple(Sold(**row) for row in stored["products"]),
-            **{name: _taken(stored.get(name, ())) for name in TAKEN_SUMS},
-            **{name: _returned(stored.get(name, ())) for name in REFUND_SUMS},
-        }
+        rows = {name: tuple(kind(**row) for row in stored.get(name, ())) for name, kind in ROWS.items()}
         return cls(**{**stored, **rows})
 
 
-def _taken(rows: Iterable[dict[str, Any]]) -> tuple[Taken, ...]:
-    return tuple(Taken(**row) for row in rows)
-
-
-def _returned(rows: Iterable[dict[str, Any]]) -> tuple[Returned, ...]:
-    return tuple(Returned(**row) for row in rows)
-
-
-def _minor(*parts: tuple[Returned, ...]) -> dict[str, int]:
+def _minor(refunds: tuple[Returned, ...]) -> dict[str, int]:
     """The sum in each currency."""
     sums = Counter[str]()
-    for returned in itertools.chain(*parts):
-        sums[returned.currency] += returned.minor
+    for each in refunds:
+        sums[each.currency] += each.minor
     return sums
+
+
+class DailyReport(models.Model):
+    """The numbers of one closed day. The mails about it are rows of `Notification`."""
+
+    day = models.DateField(unique=True, help_text="From midnight to midnight in the shop's time zone.")
+    numbers = models.JSONField(help_text="As commerce/models/report_numbers.py describes them.")
+    built_at = models.DateTimeField(help_text="When they were counted, by the database's clock.")
+
+    class Meta:
+        ordering: ClassVar = ["-day"]
+
+    def __str__(self) -> str:
+        return f"report of {self.day}"
+
+    @property
+    def figures(self) -> Numbers:
+        """The numbers, typed."""
+        return Numbers.from_json(self.numbers)

@@ -16,8 +16,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from commerce.models.catalogue import Product
 from commerce.models.order import Order
-from commerce.models.product import Product
 
 WORST, BEST = 1, 5
 
@@ -29,8 +29,6 @@ class Review(models.Model):
     """
 
     class Status(models.TextChoices):
-        """The state of a review."""
-
         WAITING = "waiting", "waiting"
         PUBLISHED = "published", "published"
         REJECTED = "rejected", "rejected"

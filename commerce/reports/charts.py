@@ -5,8 +5,8 @@ size of the page's text. Colours are classes of reports.css, for light, dark and
 description for screen readers, and a table with the same numbers beside it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -26,40 +26,36 @@ class Series:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a whole."""
+    """A part of a whole; `shares` computes its percent."""
 
     name: str
     css: str
-    value: int
+    number: int
+    percent: float = 0.0
+
+
+def shares(parts: Sequence[Part]) -> list[Part]:
+    """The parts with their percent of the sum, 0 if there is nothing."""
+    total = sum(part.number for part in parts)
+    return [replace(part, percent=part.number / total * 100 if total else 0.0) for part in parts]
 
 
 def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: int = 200, every: int = 1) -> SafeString:
     """Vertical bars, side by side for several series, with every n-th label below."""
     ceiling = nice_ceiling(max((value for one in series for value in one.values), default=0))
     base, room = height - BOTTOM, height - BOTTOM - TOP
-    drawn = [
-        _bar(one, slot, number, value, value / ceiling * room, base, len(labels), len(series), labels[slot])
-        for number, one in enumerate(series)
-        for slot, value in enumerate(one.values)
-        if value
-    ]
-    return _svg(
-        title,
-        _description(labels, series),
-        height,
-        [*_grid(ceiling, base, room), *drawn, *_below(labels, every, height)],
-    )
+    drawn = [*_grid(ceiling, base, room), *_bars(labels, series, base, room / ceiling), *_below(labels, every, height)]
+    return _svg(title, _description(labels, series), height, drawn)
 
 
 def stacked(title: str, parts: Sequence[Part], height: int = 28) -> SafeString:
     """One horizontal bar in parts; only its background if all are 0."""
-    total, left, drawn = sum(part.value for part in parts), 0.0, []
-    for part in parts:
-        if part.value:
-            width = part.value / total * 100
-            drawn.append(_rect(part.css, left, 0, width, height, f"{part.name}: {part.value}"))
-            left += width
-    description = ", ".join(f"{part.name}: {part.value}" for part in parts)
+    left, drawn = 0.0, []
+    for part in shares(parts):
+        if part.number:
+            drawn.append(_rect(part.css, left, 0, part.percent, height, f"{part.name}: {part.number}"))
+            left += part.percent
+    description = ", ".join(f"{part.name}: {part.number}" for part in parts)
     return _svg(title, description, height, drawn, "chart whole")
 
 
@@ -77,15 +73,15 @@ def nice_ceiling(highest: float) -> float:
         power *= 10
 
 
-def _bar(
-    one: Series, slot: int, number: int, value: float, tall: float, base: int, slots: int, beside: int, label: str
-) -> SafeString:
-    wide = 100 / slots
-    width = wide * 0.8 / beside
-    tall = max(tall, 2)
-    return _rect(
-        one.css, wide * (slot + 0.1) + width * number, base - tall, width, tall, f"{label}: {value:g} {one.name}"
-    )
+def _bars(labels: Sequence[str], series: Sequence[Series], base: int, scale: float) -> Iterator[SafeString]:
+    """Each has at least 2 pixels; a 0 has no bar."""
+    for number, one in enumerate(series):
+        for slot, value in enumerate(one.values):
+            wide, tall = 100 / len(labels), max(value * scale, 2)
+            width = wide * 0.8 / len(series)
+            x, hint = wide * (slot + 0.1) + width * number, f"{labels[slot]}: {value:g} {one.name}"
+            if value:
+                yield _rect(one.css, x, base - tall, width, tall, hint)
 
 
 def _rect(css: str, x: float, y: float, width: float, height: float, hint: str) -> SafeString:

@@ -4,11 +4,11 @@ A cell that a spreadsheet would run as a formula gets an apostrophe in front: pr
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
 from commerce.models import DailyReport
-from commerce.models.report_numbers import Numbers, Returned
+from commerce.models.report_numbers import Numbers, Returned, Taken
 
 Cell = str | int | float | None
 
@@ -27,16 +27,13 @@ def of_day(report: DailyReport) -> str:
             ("what", "which", "number", "amount", "currency"),
             *((name, None, value, None, None) for name, value in zip(COLUMNS, _head(report, numbers), strict=True)),
             *((name, None, value, None, None) for name, value in zip(MORE, _tail(numbers), strict=True)),
-            *(("revenue", None, each.orders, each.money.value, each.currency) for each in numbers.revenue),
-            *(("delivery in it", None, each.orders, each.money.value, each.currency) for each in numbers.delivery),
-            *(("late taken", None, each.orders, each.money.value, each.currency) for each in numbers.late_taken),
-            *(("late waiting", None, each.orders, each.money.value, each.currency) for each in numbers.late_waiting),
-            *(
-                ("late given back", None, each.orders, each.money.value, each.currency)
-                for each in numbers.late_returned
-            ),
-            *(("refunds of orders", None, *_sum(each)) for each in numbers.refunds_of_orders),
-            *(("refunds of other money", None, *_sum(each)) for each in numbers.refunds_of_other_money),
+            *_money("revenue", numbers.revenue),
+            *_money("delivery in it", numbers.delivery),
+            *_money("late taken", numbers.late_taken),
+            *_money("late waiting", numbers.late_waiting),
+            *_money("late given back", numbers.late_returned),
+            *_money("refunds of orders", numbers.refunds_of_orders),
+            *_money("refunds of other money", numbers.refunds_of_other_money),
             *(("found by", who, number, None, None) for who, number in sorted(numbers.found_by.items())),
             *(("product", sold.name, sold.quantity, sold.money.value, sold.currency) for sold in numbers.products),
             *(("placed in hour", hour.label, hour.placed, None, None) for hour in numbers.hours),
@@ -71,8 +68,10 @@ def _tail(numbers: Numbers) -> tuple[Cell, ...]:
     return (*late, refunds, numbers.median_s, numbers.mails_sent, numbers.mails_given_up, numbers.mails_waiting)
 
 
-def _sum(returned: Returned) -> tuple[Cell, ...]:
-    return returned.refunds, returned.money.value, returned.currency
+def _money(what: str, sums: Iterable[Taken | Returned]) -> Iterator[tuple[Cell, ...]]:
+    for each in sums:
+        number = each.orders if isinstance(each, Taken) else each.refunds
+        yield what, None, number, each.money.value, each.currency
 
 
 def _csv(rows: Iterable[Sequence[Cell]]) -> str:

@@ -1,30 +1,22 @@
-"""Template values for the page and the mail of a report, in the reader's language."""
+"""The page and the mail of a report: their template values, in the reader's language."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from billing.models import AskedBy
+from commerce.mail.content import MailContent, render
 from commerce.models import DailyReport, Notification
 from commerce.models.notification import without_texts
 from commerce.models.report_numbers import Numbers
-from commerce.reports import charts
-from commerce.reports.charts import Part, Series
+from commerce.reports import charts, csv_files
+from commerce.reports.charts import Part, Series, shares
 from config.formats import localized
-
-
-@dataclass(frozen=True)
-class Share:
-    """One part of a whole: its number, and its share in percent."""
-
-    name: str
-    css: str
-    number: int
-    percent: float
 
 
 def page(report: DailyReport) -> dict[str, Any]:
@@ -35,11 +27,18 @@ def page(report: DailyReport) -> dict[str, Any]:
         "numbers": numbers,
         "conversion": None if numbers.conversion is None else numbers.conversion * 100,
         "median": localized(numbers.median_s),
-        "outcomes": _shares(outcomes(numbers)),
-        "found_by": _shares(found_by(numbers)),
-        "mails": _shares(mails(numbers)),
+        "outcomes": shares(outcomes(numbers)),
+        "found_by": shares(found_by(numbers)),
+        "mails": shares(mails(numbers)),
         "products": [(sold, sold.quantity / numbers.products[0].quantity * 100) for sold in numbers.products],
     }
+
+
+def write_mail(report: DailyReport) -> MailContent:
+    """The numbers as text, as HTML with bars that every mail program can draw, and as CSV."""
+    with translation.override(settings.LANGUAGE_CODE):
+        context = page(report)
+    return render(Notification.Kind.REPORT, settings.LANGUAGE_CODE, context, csv_files.of_day(report))
 
 
 def day_charts(numbers: Numbers) -> dict[str, Any]:
@@ -120,8 +119,3 @@ def _mail_word(mail: Notification) -> str:
         Notification.Status.GIVEN_UP: pgettext("mail to the managers", "given up"),
     }
     return words[Notification.Status(mail.status)]
-
-
-def _shares(parts: list[Part]) -> list[Share]:
-    total = sum(part.value for part in parts)
-    return [Share(part.name, part.css, part.value, part.value / total * 100 if total else 0.0) for part in parts]

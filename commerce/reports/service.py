@@ -11,30 +11,18 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import (
-    Count,
-    DurationField,
-    Exists,
-    ExpressionWrapper,
-    F,
-    Max,
-    Min,
-    OuterRef,
-    Q,
-    QuerySet,
-    Sum,
-    Value,
-)
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, NullIf, TruncMinute
 
 from billing.models import Payment, PaymentEvent, Refund
 from billing.states import RefundStatus, Status
 from commerce.errors import CannotReport
+from commerce.mail.queue import queue_report
 from commerce.models import DailyReport, Notification, Order, OrderLine, OrderStatus
 from commerce.models.order import WAS_PAID
 from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
 from commerce.reports import days
-from commerce.reports.mail import queue_mails
+from commerce.reports.page import write_mail
 from config.due.queue import database_now
 from config.formats import span
 
@@ -72,7 +60,11 @@ def build_missing(now: datetime, limit: int = BATCH) -> int:
     """
     built = 0
     for day in missing_days(now):
-        built += _built(day)
+        try:
+            build(day)
+            built += 1
+        except Exception:
+            log.exception("report.failed", extra={"day": day.isoformat()})
         if built == limit:
             break
     return built
@@ -104,15 +96,6 @@ def check_day(day: date, now: datetime) -> None:
         raise CannotReport(f"{day} is before the shop's first order, which was placed on {first}.")
 
 
-def _built(day: date) -> bool:
-    try:
-        build(day)
-    except Exception:
-        log.exception("report.failed", extra={"day": day.isoformat()})
-        return False
-    return True
-
-
 def _first_day() -> date | None:
     first: datetime | None = Order.objects.aggregate(first=Min("placed_at"))["first"]
     return days.day_of(first) if first else None
@@ -125,7 +108,7 @@ def _write(day: date, numbers: Numbers) -> DailyReport:
         facts = {"numbers": numbers.to_json(), "built_at": now}
         report, created = DailyReport.objects.get_or_create(day=day, defaults=facts)
         if created and now - days.bounds(day)[1] < MAILED_WITHIN:
-            queue_mails(report)
+            queue_report(report, write_mail)
     if created:
         log.info("report.built", extra={"day": day.isoformat(), "placed": numbers.placed, "paid": numbers.paid})
     return report
@@ -208,9 +191,8 @@ def _came_late() -> Exists:
     its deadline.
     """
     over = Q(source__in=[Status.CANCELED, Status.EXPIRED]) | Q(source=Status.FAILED, at__gt=OuterRef("pay_before"))
-    return Exists(
-        PaymentEvent.objects.filter(over, refund=None, payment=OuterRef("paid_with"), target=Status.SUCCEEDED)
-    )
+    events = PaymentEvent.objects.filter(over, refund=None, payment=OuterRef("paid_with"), target=Status.SUCCEEDED)
+    return Exists(events)
 
 
 def _with_late_payment(start: datetime, end: datetime, **refunds: int) -> QuerySet[Order]:
@@ -247,7 +229,7 @@ def _products(paid: QuerySet[Order]) -> tuple[Sold, ...]:
 def _median_s(paid: QuerySet[Order]) -> float | None:
     """The middle value, or the mean of the middle two: read by offset, which every database supports."""
     number = paid.count()
-    took = ExpressionWrapper(F("ended_at") - F("paid_with__created_at"), output_field=DurationField())
-    sorted_times = paid.annotate(took=took).order_by("took").values_list("took", flat=True)
+    took = paid.annotate(took=F("ended_at") - F("paid_with__created_at"))
+    sorted_times = took.order_by("took").values_list("took", flat=True)
     middle = list(sorted_times[(number - 1) // 2 : number // 2 + 1]) if number else []
     return sum(time.total_seconds() for time in middle) / len(middle) if middle else None

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from commerce import visitors
-from commerce.errors import CannotReview, NothingToReview
+from commerce.errors import NothingToReview, ReviewPublished
 from commerce.forms import ReviewForm
 from commerce.models import OrderLine, Review
 from commerce.reviews import links
@@ -46,7 +46,8 @@ def review(request: HttpRequest, token: str) -> HttpResponse:
 
 def _show(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
     written = reviews.written(subject)
-    return _page(request, line, written, ReviewForm(initial=_initial(written, line)))
+    known = {"rating": written.rating, "text": written.text, "name": written.name} if written else {}
+    return _page(request, line, written, ReviewForm(initial=known or {"name": line.order.name}))
 
 
 def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpResponse:
@@ -54,22 +55,13 @@ def _write(request: HttpRequest, subject: Subject, line: OrderLine) -> HttpRespo
     if form.is_valid():
         try:
             reviews.write(subject, **form.cleaned_data)
-        except NothingToReview:
-            raise
-        except CannotReview as error:
+        except ReviewPublished as error:
             form.add_error(None, str(error))
             status = 409
         else:
             messages.success(request, _("Thank you. We read every review before it is shown."))
             return redirect(request.path)
     return _page(request, line, reviews.written(subject), form, status)
-
-
-def _initial(written: Review | None, line: OrderLine) -> dict[str, object]:
-    """Initial values of the form."""
-    if written is None:
-        return {"name": line.order.name}
-    return {"rating": written.rating, "text": written.text, "name": written.name}
 
 
 def _page(

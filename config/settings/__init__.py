@@ -150,7 +150,7 @@ ACTOR_SCHEDULE = "actors.scheduling.table.entries"
 
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
-ATTENTION_SOURCES = ["billing.attention_list.items", "commerce.attention_list.items"]
+ATTENTION_SOURCES = ["billing.attention_list.items", "commerce.admin.resolutions.attention_list"]
 
 
 # --- mail ----------------------------------------------------------------------------------------------------------

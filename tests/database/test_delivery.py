@@ -14,9 +14,9 @@ from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
 from commerce import orders
-from commerce.admin import DeliveryMethodAdmin
+from commerce.admin.catalogue import DeliveryMethodAdmin
 from commerce.errors import CannotOrder, DeliveryNotOffered, TooMuch
-from commerce.management.commands.demoshop import DELIVERY
+from commerce.management.commands.demoshop import DEMO
 from commerce.models import DeliveryMethod, Notification, Order, Product
 from commerce.orders import Wishes
 from tests.database.test_pages import FORM
@@ -508,7 +508,7 @@ def test_the_demonstration_shop_delivers() -> None:
     """Once filled, the methods belong to the shop: a restart brings nothing back."""
     call_command("demoshop", "--quiet")
     assert [(each.name, each.price_minor) for each in DeliveryMethod.objects.all()] == [
-        (name, price) for name, _russian, price in DELIVERY
+        (method["name"], method["price_minor"]) for method in DEMO["delivery"]
     ]
     DeliveryMethod.objects.filter(price_minor=0).delete()
     DeliveryMethod.objects.update(name="Bicycle")

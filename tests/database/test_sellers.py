@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from commerce import orders, settlement
 from commerce.errors import NotEnough
-from commerce.management.commands.demoshop import SELLERS, SHELF
+from commerce.management.commands.demoshop import DEMO
 from commerce.models import Notification, Order, Product, Seller
 from tests.shop import CUSTOMER, Shop
 
@@ -138,7 +138,7 @@ def test_the_demonstration_shop_has_sellers(shop: Shop) -> None:
     call_command("demoshop", quiet=True)
     call_command("demoshop", quiet=True)
 
-    assert set(Seller.objects.values_list("email", flat=True)) == set(SELLERS)
+    assert set(Seller.objects.values_list("email", flat=True)) == set(DEMO["sellers"])
     assert {product.slug: product.seller.email for product in Product.objects.all()} == {
-        goods.slug: goods.seller for goods in SHELF
+        goods["slug"]: goods["seller"] for goods in DEMO["products"]
     }

@@ -15,7 +15,7 @@ from actors.operations.queries.schedule import ScheduledEntry, schedule
 from actors.operations.queries.work import Work, work
 from actors.operations.queries.workers import Workers, workers
 from billing.attention import Waiting, waiting_for_a_person
-from commerce.gauges import unsent_mails
+from commerce.mail.queue import unsent_mails
 from config.due.queue import database_now
 
 NAMES_SHOWN = 3

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from commerce.gauges import mails_given_up, unsent_mails
-from commerce.mail.queue import MAIL_QUEUE
+from commerce.mail.queue import MAIL_QUEUE, mails_given_up, unsent_mails
 from commerce.models import Notification
 from commerce.models.notification import without_texts
 from config.due import lag

@@ -8,11 +8,12 @@ from django.core.management.base import CommandParser
 
 from commerce.errors import CannotReport
 from commerce.mail import sending
+from commerce.mail.queue import queue_report
 from commerce.models import DailyReport, Notification
 from commerce.models.notification import without_texts
 from commerce.reports import days
 from commerce.reports import service as reports
-from commerce.reports.mail import queue_mails
+from commerce.reports.page import write_mail
 from config.cli.arguments import add_days
 from config.cli.arguments import days as asked_for
 from config.cli.command import Command as Base
@@ -45,7 +46,7 @@ class Command(Base):
         for number, day in enumerate(wanted, start=1):
             report = reports.rebuild(day) if options["rebuild"] else reports.build(day)
             if options["mail"]:
-                queue_mails(report)
+                queue_report(report, write_mail)
             self._progress(number, len(wanted), report)
         if not wanted:
             self.stdout.write("Every closed day has its report.")
