@@ -1,4 +1,4 @@
-"""The parts of the embedded mode: threads of one process, started and stopped in order."""
+"""The embedded mode: threads of one process, started and stopped in order, and the first operator of its shop."""
 
 import threading
 from collections.abc import Iterator
@@ -8,16 +8,23 @@ from urllib.parse import urlsplit
 import dramatiq
 import waitress
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.wsgi import get_wsgi_application
 
 from actors.scheduling import scheduler
 from billing.sandbox import SandboxServer
+from config.env.secret_files import kept_secret
 
 WORKER_THREADS = 8
 WEB_THREADS = 8
 
 STOP_WITHIN_MS = 3_500
 """A check at a provider takes up to PAYMENT_API_TIMEOUT_S. Slower work comes due again after the restart."""
+
+OPERATOR = "operator"
+
+PASSWORD_BYTES = 9
+"""Random bytes: twelve letters, short enough to type."""
 
 
 @contextmanager
@@ -74,3 +81,16 @@ def workers() -> Iterator[None]:
         yield
     finally:
         worker.stop(timeout=STOP_WITHIN_MS)
+
+
+def operator_login() -> str:
+    """Create the first operator, with a random password in a file that only its owner can read. Returns name and
+    password."""
+    password = kept_secret(settings.VAR_DIR / "operator-password", PASSWORD_BYTES)
+    user, _ = get_user_model().objects.get_or_create(
+        username=OPERATOR, defaults={"is_staff": True, "is_superuser": True}
+    )
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
+    return f"{OPERATOR} / {password}"

@@ -5,21 +5,25 @@ idle shop runs some 100,000 sweeps a day.
 """
 
 import json
+import time
 import traceback
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dramatiq
+from django.conf import settings
 from django.db.models import QuerySet
 
 from actors.broker import send
-from actors.models import Job
+from actors.models import Job, Redelivery, Worker
 from actors.runtime import running
 from actors.runtime.quarantine import Quarantined
 from actors.runtime.recorder import recorder
 from actors.runtime.running import Run
 from config.actions import ActionRefused
+from config.due.queue import database_now
+from config.due.shutdown import shutting_down
 from config.formats.text import storable
 from config.messaging.broker import TooOld
 
@@ -29,6 +33,11 @@ ERROR_CHARS = 300
 
 TRACEBACK_CHARS = 20_000
 """The end of a traceback that is kept: some 200 frames."""
+
+PRUNED_AT_ONCE = 2_000
+
+OLDEST_MESSAGE = timedelta(days=8)
+"""A redelivered message may wait in a paused queue, and a dead letter is kept for seven days."""
 
 
 def record(run: Run, result: object, error: BaseException | None) -> None:
@@ -79,6 +88,19 @@ def run_again(job: Job) -> str:
     message = actor.message(*args, **kwargs)
     send(message)
     return str(message.message_id)
+
+
+def prune(seconds: float) -> bool:
+    """Delete jobs and workers older than JOB_HISTORY_DAYS, and old redeliveries. Returns True if there may be more."""
+    ends_at, now = time.monotonic() + seconds, database_now()
+    old = now - timedelta(days=settings.JOB_HISTORY_DAYS)
+    Worker.objects.filter(seen_at__lt=old).delete()
+    Redelivery.objects.filter(started_at__lt=now - OLDEST_MESSAGE).delete()
+    jobs, full = Job.objects.filter(ended_at__lt=old), True
+    while full and time.monotonic() < ends_at and not shutting_down.is_set():
+        batch = list(jobs.order_by("ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        full = jobs.filter(pk__in=batch).delete()[0] == PRUNED_AT_ONCE
+    return full
 
 
 def _record_failure(run: Run, error: BaseException) -> None:

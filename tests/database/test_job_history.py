@@ -16,7 +16,6 @@ from actors.models import Job, Worker
 from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetterFilter
 from actors.runtime import heartbeat, history
-from actors.runtime.pruning import prune_jobs
 from actors.runtime.recorder import BATCH, BUFFER, Recorder, recorder
 from billing.models import AskedBy
 from billing.payments.check import CHECK_QUEUE
@@ -248,7 +247,7 @@ def test_old_jobs_and_workers_are_pruned(settings: Settings) -> None:
     for number, seen_at in enumerate((old, database_now())):
         Worker.objects.create(name=f"w{number}", host="h", pid=1, threads=8, started_at=old, seen_at=seen_at)
 
-    assert prune_jobs(60) is False
+    assert history.prune(60) is False
 
     assert Job.objects.count() == 1
     assert list(Worker.objects.values_list("name", flat=True)) == ["w1"]

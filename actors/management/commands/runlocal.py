@@ -4,8 +4,8 @@ from typing import Any
 
 from django.conf import settings
 
-from actors.runtime import embedded, first_operator
-from actors.runtime.signals import stop_signal
+from actors.runtime import embedded
+from actors.runtime.startup import stop_signal
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
 from config.health.views import database_problem
@@ -31,7 +31,7 @@ class Command(Base):
     def _welcome(self) -> None:
         """The addresses to open, and the operator's login."""
         self.stdout.write(f"\n  Shop      {settings.SHOP_URL}/")
-        self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {first_operator.login()}")
+        self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {embedded.operator_login()}")
         self.stdout.write(
             f"  Sandbox   {settings.PAYMENT_ACCOUNTS['sandbox']['url']}/   (the payment provider; play the buyer there)"
         )
