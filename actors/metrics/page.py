@@ -1,10 +1,17 @@
-"""The page that Prometheus reads: the counted series, and the series read at each scrape."""
+"""The page that Prometheus reads: the counted series, and the series read at each scrape.
+
+The web shows it to permitted networks; workers and schedulers have a port for it (`actors.runtime.probes`).
+"""
 
 import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from ipaddress import ip_address
 
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -13,11 +20,22 @@ from actors.metrics.timeouts import HANG_UP_S, limited_waits, one_reader
 from config.health.server import Response
 from config.metrics import files
 from config.metrics.registry import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
+from config.web.proxies import sender
 
 READER_SECONDS = reading("tillkeeper_reader_seconds", "Duration of the last read of these series.", "reader")
 READER_UP_GAUGE = reading("tillkeeper_reader_up", "1 if the last read of these series succeeded, else 0.", "reader")
 
 log = logging.getLogger(__name__)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """403 for strangers. In the embedded mode this page is that of workers and scheduler too."""
+    if not _is_allowed(request):
+        log.warning("metrics.refused", extra={"sender": request.META.get("REMOTE_ADDR", "")})
+        return HttpResponse("Only networks in METRICS_ALLOWED may read this.\n", status=403, content_type="text/plain")
+    status, content_type, body = metrics_page(DATABASE) if settings.BROKER_URL else metrics_page(DATABASE, BROKER)
+    return HttpResponse(body, status=status, content_type=content_type)
 
 
 def metrics_page(*sources: str) -> Response:
@@ -28,14 +46,13 @@ def metrics_page(*sources: str) -> Response:
     return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(whole)
 
 
-def of_web() -> Response:
-    """The web's counts, and every series from the database, with or without workers."""
-    return metrics_page(DATABASE)
-
-
-def of_everything() -> Response:
-    """All series: the embedded mode is one process."""
-    return metrics_page(DATABASE, BROKER)
+def _is_allowed(request: HttpRequest) -> bool:
+    """An unknown proxy makes strangers look like neighbours: all have its address."""
+    forwarded_for = request.headers.get("X-Forwarded-For", "")
+    if forwarded_for and not settings.TRUSTED_PROXIES:
+        return False
+    found = sender(request.META.get("REMOTE_ADDR", ""), forwarded_for, settings.TRUSTED_PROXIES)
+    return bool(found) and any(ip_address(found) in network for network in settings.METRICS_ALLOWED)
 
 
 class _Read:

@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 
 from actors.scheduling import ledger
-from actors.scheduling.metrics import TICKS_FIRED_TOTAL
 from actors.scheduling.table import attach
 from config.due.queue import database_now
 from config.health.heartbeats import Heartbeats
@@ -88,7 +87,7 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         for name in actors:
             log.debug("tick.fired", extra={"schedule": name, "at": now.isoformat()})
             nudge(name)
-            TICKS_FIRED_TOTAL.labels(name).inc()
+            ledger.TICKS_FIRED_TOTAL.labels(name).inc()
 
     def _stop_requested(self, within_s: float) -> bool:
         try:

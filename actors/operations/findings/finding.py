@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from actors import pauses
 from actors.models import Pause
 from actors.operations.queries.cached_query import Latest
-from actors.operations.queries.pauses import pauses
 from actors.operations.queries.providers import Account, providers
 from actors.operations.queries.queues import Queue, known_queues, refused_arguments
 from actors.operations.queries.schedule import ScheduledEntry, schedule
@@ -73,7 +73,7 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
         schedule=schedule(),
         workers=workers(),
         queues=queues,
-        paused_queues=pauses(Pause.Kind.QUEUE),
+        paused_queues=pauses.paused(pauses.QUEUE),
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
         waiting=waiting_for_a_person(),
         mails_given_up=unsent_mails()[1],

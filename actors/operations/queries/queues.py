@@ -7,11 +7,11 @@ from typing import Any
 import dramatiq
 
 from actors import broker as queue_broker
+from actors import pauses
 from actors.models import Pause
 from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetter
 from actors.operations.queries.cached_query import CachedQuery, Latest
-from actors.operations.queries.pauses import pauses
 from actors.runtime import history
 from config.messaging.broker import Rabbitmq
 
@@ -53,7 +53,7 @@ _letters: CachedQuery[list[DeadLetter]] = CachedQuery(partial(dead_letters.find,
 
 def known_queues(patience_s: float | None = None) -> Latest[list[Queue]]:
     """The queues and their pauses, by the broker's last answer. The broker gets `patience_s` to answer."""
-    known, paused = _queues.latest(patience_s), pauses(Pause.Kind.QUEUE)
+    known, paused = _queues.latest(patience_s), pauses.paused(pauses.QUEUE)
     queues = [Queue(**vars(facts), pause=paused.get(facts.name)) for facts in known.value or ()]
     return Latest(queues, known.age_s, known.problem)
 
