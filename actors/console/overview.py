@@ -62,8 +62,8 @@ def overview() -> Overview:
     return Overview(
         findings=findings_of(seen),
         waiting=total(track.fast + track.slow for track in open_by_track(seen.now)),
-        lag_s=seen.work.longest_s,
-        backlogs=seen.work.backlogs,
+        lag_s=max(backlog.lag_s for backlog in seen.backlogs),
+        backlogs=seen.backlogs,
         slots=slots(seen.now),
         workers=len(seen.workers.living),
         threads=seen.workers.threads,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from actors.console.overview import overview
 from actors.console.query_params import number, word
 from actors.kinds import kind_named
-from actors.operations.queries import jobs, mail, payment, payments, providers, queues, schedule, work, workers
+from actors.operations.queries import jobs, mail, payments, providers, queues, schedule, work, workers
 
 Facts = Callable[..., Any]
 """Arguments: the query of the URL, and the name in its path. Returns None if there is no such page."""
@@ -70,11 +70,11 @@ def _payments(query: QueryDict) -> Any:
 
 PAGES = (
     Page("overview", _("Overview"), "", lambda query: overview()),
-    Page("work", _("Work"), "work/", lambda query: work.work()),
+    Page("work", _("Work"), "work/", lambda query: {"backlogs": work.backlogs()}),
     Page("kind", _("Work"), "work/<slug:name>/", _kind, tab="work"),
     Page("payments", _("Payments"), "payments/", _payments, ("billing.view_payment",), has_top=True),
     Page(
-        "payment", _("Payment"), "payments/<int:pk>/", lambda query, pk: payment.one_payment(pk),
+        "payment", _("Payment"), "payments/<int:pk>/", lambda query, pk: payments.one_payment(pk),
         ("billing.view_payment",), tab="payments",
     ),
     Page("jobs", _("Jobs"), "jobs/", lambda query: jobs.jobs(word(query, "q"), number(query, "before")), has_top=True),
@@ -83,7 +83,8 @@ PAGES = (
     Page("workers", _("Workers"), "workers/", lambda query: workers.workers(WORKERS)),
     Page("schedule", _("Schedule"), "schedule/", _schedule),
     Page(
-        "providers", _("Providers"), "providers/", lambda query: providers.providers(), ("billing.view_accountstate",)
+        "providers", _("Providers"), "providers/", lambda query: {"accounts": providers.accounts()},
+        ("billing.view_accountstate",),
     ),
     Page("mail", _("Mail"), "mail/", lambda query: mail.mail(), ("commerce.view_notification",)),
 )  # fmt: skip

@@ -7,13 +7,11 @@ idle shop runs some 100,000 sweeps a day.
 import json
 import time
 import traceback
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dramatiq
 from django.conf import settings
-from django.db.models import QuerySet
 
 from actors.broker import send
 from actors.models import Job, Redelivery, Worker
@@ -55,21 +53,6 @@ def record_skipped(run: Run, why: BaseException | None) -> None:
         recorder.write_now(_row(run, Outcome.QUARANTINED, error=storable(str(why), ERROR_CHARS)))
     elif isinstance(why, TooOld) and (run.message.args or run.message.kwargs):
         recorder.offer(_row(run, Outcome.DROPPED))
-
-
-def runs(
-    *, actor: str = "", outcome: str = "", message_id: str = "", since: datetime | None = None, limit: int = 50
-) -> list[Job]:
-    """The latest runs, newest first, up to `limit`. An empty filter matches everything."""
-    wanted = {"actor": actor, "outcome": outcome, "message_id": message_id, "ended_at__gte": since}
-    found: QuerySet[Job] = Job.objects.filter(**{name: value for name, value in wanted.items() if value})
-    return list(found.order_by("-ended_at", "-id")[:limit])
-
-
-def last_errors(message_ids: Collection[str]) -> dict[str, str]:
-    """The last error of each message that was given up; the dead letter itself does not hold it."""
-    given_up = Job.objects.filter(message_id__in=message_ids, outcome__in=Job.GIVEN_UP)
-    return dict(given_up.order_by("ended_at").values_list("message_id", "error"))
 
 
 def run_again(job: Job) -> str:

@@ -26,7 +26,9 @@ def _of_stats(words: argparse.ArgumentParser) -> None:
 
 
 def _of_history(words: argparse.ArgumentParser) -> None:
-    words.add_argument("message_id", nargs="?", default="", help="all runs of one message, with their tracebacks")
+    words.add_argument(
+        "message", nargs="?", default="", metavar="message_id", help="all runs of one message, with their tracebacks"
+    )
     words.add_argument("--actor", default="")
     words.add_argument("--outcome", default="", choices=["", *Job.Outcome.values])
     words.add_argument("--since", type=since, help="90m, 6h, 2d, or a date or time (UTC)")

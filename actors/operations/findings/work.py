@@ -16,7 +16,7 @@ SCHEDULE = "console:schedule"
 
 def late_work(seen: Snapshot) -> Iterator[Finding]:
     """Kinds of work whose oldest due row has waited for more than LATE_S."""
-    for backlog in (late for late in seen.work.backlogs if late.is_late):
+    for backlog in (late for late in seen.backlogs if late.is_late):
         yield Finding(
             backlog.label,
             _("%(due)s due, and no worker has checked them") % {"due": counted(backlog.due)},

@@ -33,19 +33,12 @@ class Account:
         return self.state.breaker == Breaker.HELD
 
 
-@dataclass(frozen=True)
-class Providers:
-    """The accounts; those that may not be called come first."""
-
-    accounts: list[Account]
-
-
-def providers() -> Providers:
-    """Every account in use, called or not."""
+def accounts() -> list[Account]:
+    """Every account in use, called or not; those that may not be called come first."""
     permits.ensure_states()
     now = database_now()
     found = [_account(state, now) for state in AccountState.objects.all()]
-    return Providers(sorted(found, key=lambda account: account.passes))
+    return sorted(found, key=lambda account: account.passes)
 
 
 def _account(state: AccountState, now: datetime) -> Account:

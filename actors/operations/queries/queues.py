@@ -1,6 +1,6 @@
 """Queues: waiting messages, consumers and dead letters."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,6 @@ from actors.models import Pause
 from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetter
 from actors.operations.queries.cached_query import CachedQuery, Latest
-from actors.runtime import history
 from config.messaging.broker import Rabbitmq
 
 SHOWN = 100
@@ -63,8 +62,7 @@ def queues() -> Queues:
     known, dead = known_queues(), Latest[list[DeadLetter]]([])
     if any(queue.dead for queue in known.value or ()):
         dead = _letters.latest()
-    errors = history.last_errors([letter.key for letter in dead.value or ()])
-    shown = [replace(letter, error=errors.get(letter.key, "")) for letter in dead.value or ()]
+    shown = dead_letters.with_errors(dead.value or [])
     return Queues(
         queues=known.value or [],
         letters=shown,

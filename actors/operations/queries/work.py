@@ -62,18 +62,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Work:
-    """The kinds of work, late ones first."""
-
-    backlogs: list[Backlog]
-
-    @property
-    def longest_s(self) -> float:
-        """The greatest lag of all kinds."""
-        return max((backlog.lag_s for backlog in self.backlogs), default=0.0)
-
-
-@dataclass(frozen=True)
 class KindOfWork:
     """One kind and its rows: due ones first, longest wait first, then by due time."""
 
@@ -81,11 +69,11 @@ class KindOfWork:
     rows: list[Row]
 
 
-def work() -> Work:
-    """Every kind of work."""
+def backlogs() -> list[Backlog]:
+    """Every kind of work, late ones first."""
     found = lag.backlogs_by_kind()
     shown = [_backlog(kind, found[kind.due]) for kind in KINDS]
-    return Work(sorted(shown, key=lambda backlog: not backlog.is_late))
+    return sorted(shown, key=lambda backlog: not backlog.is_late)
 
 
 def kind_of_work(kind: Kind) -> KindOfWork:
