@@ -16,10 +16,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from actors.console.access import READ
 from actors.kinds import Kind, kind_named
 from actors.operations import actions as of_jobs
-from actors.operations.actions import ACT, CONFIGURE, named
+from actors.operations.actions import ACT, CONFIGURE, READ, named
 from billing.actions import CHECK_PAYMENT, CLOSE_BREAKER, OPEN_BREAKER
 from billing.lookup import number_in
 from billing.models import AskedBy

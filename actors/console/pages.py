@@ -9,15 +9,18 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.overview import overview
-from actors.console.query_params import number, word
 from actors.kinds import kind_named
 from actors.operations.queries import jobs, mail, payments, providers, queues, schedule, work, workers
+from billing.lookup import number_in
 
 Facts = Callable[..., Any]
 """Arguments: the query of the URL, and the name in its path. Returns None if there is no such page."""
 
 TICKS = 30
 """Last ticks that the page of the schedule draws for each entry."""
+
+MAX_CHARS = 200
+"""Characters of a text in the URL that are read."""
 
 WORKERS = 100
 """Processes that the page of workers shows."""
@@ -64,8 +67,22 @@ def _schedule(query: QueryDict) -> Any:
 
 
 def _payments(query: QueryDict) -> Any:
-    which, account = word(query, "which") or "attention", word(query, "account")
-    return payments.payments(payments.Chosen(which, account, word(query, "q"), number(query, "before")))
+    which, account = _word(query, "which") or "attention", _word(query, "account")
+    return payments.payments(payments.Chosen(which, account, _word(query, "q"), _before(query)))
+
+
+def _jobs(query: QueryDict) -> Any:
+    return jobs.jobs(_word(query, "q"), _before(query))
+
+
+def _word(query: QueryDict, name: str) -> str:
+    """The text, without characters that no database takes; empty if missing."""
+    return query.get(name, "").replace("\0", "").strip()[:MAX_CHARS]
+
+
+def _before(query: QueryDict) -> int | None:
+    """The id of the last row of the page before."""
+    return number_in(query.get("before", ""))
 
 
 PAGES = (
@@ -77,7 +94,7 @@ PAGES = (
         "payment", _("Payment"), "payments/<int:pk>/", lambda query, pk: payments.one_payment(pk),
         ("billing.view_payment",), tab="payments",
     ),
-    Page("jobs", _("Jobs"), "jobs/", lambda query: jobs.jobs(word(query, "q"), number(query, "before")), has_top=True),
+    Page("jobs", _("Jobs"), "jobs/", _jobs, has_top=True),
     Page("job", _("Job"), "jobs/<int:pk>/", lambda query, pk: jobs.one_job(pk), tab="jobs"),
     Page("queues", _("Queues"), "queues/", lambda query: queues.queues()),
     Page("workers", _("Workers"), "workers/", lambda query: workers.workers(WORKERS)),

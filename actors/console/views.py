@@ -11,9 +11,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from actors.console.access import READ, may
 from actors.console.actions import ACTIONS, act
 from actors.console.pages import PAGES, Page
+from actors.operations.actions import READ
 from actors.operations.queries.queues import expire
 from actors.operations.serialize import plain
 from config.actions import Action
@@ -35,7 +35,7 @@ def page_view(page: Page) -> View:
 
     @require_safe
     def view(request: HttpRequest, **path: Any) -> HttpResponse:
-        if not may(request.user, (READ, *page.needs)):
+        if not _may_see(request, page):
             raise PermissionDenied
         facts = page.facts(request.GET, **path)
         if facts is None:
@@ -74,6 +74,10 @@ def _guarded(view: View) -> View:
     return with_headers
 
 
+def _may_see(request: HttpRequest, page: Page) -> bool:
+    return bool(request.user.has_perms((READ, *page.needs)))
+
+
 def _template(request: HttpRequest, page: Page) -> str:
     return page.part if request.GET.get("part") == "live" else "console/page.html"
 
@@ -88,7 +92,7 @@ def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
     }
     if request.GET.get("part") == "live":
         return about_page
-    tabs = [one for one in PAGES if not one.tab and may(request.user, one.needs)]
+    tabs = [one for one in PAGES if not one.tab and _may_see(request, one)]
     around = {
         "title": page.title,
         "tabs": tabs,

@@ -15,7 +15,8 @@ from actors.scheduling.table import table
 from config.actions import Action, Reason, Subject, row_of
 from config.messaging.nudges import nudge
 
-ACT, CONFIGURE = "actors.console_act", "actors.console_configure"
+READ, ACT, CONFIGURE = "actors.console_read", "actors.console_act", "actors.console_configure"
+"""Permissions to see the console, to act in it, and to configure with it."""
 
 OF_QUEUE, OF_ACTOR = "queue:", "actor:"
 """A key with this prefix means all dead letters of a queue, or of an actor."""

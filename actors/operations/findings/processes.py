@@ -1,9 +1,11 @@
-"""Findings about missing workers, and about queues without workers, with many messages or with dead letters."""
+"""Findings about missing workers, queues without workers, with many messages or dead letters, and wrong settings."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import dramatiq
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -62,7 +64,7 @@ def _of_worker(worker: WorkerProcess, problem: str, advice: str, since: datetime
     return Finding(subject, problem, advice, since, is_urgent=False, page="console:workers")
 
 
-# --- queues ----------------------------------------------------------------------------------------------------
+# --- queues ----------------------------------------------------------------------------------------------------------
 
 
 def silent_broker(seen: Snapshot) -> Iterator[Finding]:
@@ -117,3 +119,19 @@ def other_arguments(seen: Snapshot) -> Iterator[Finding]:
 def _of_queue(name: str, problem: str, advice: str, *, is_urgent: bool = True) -> Finding:
     subject = _("queue %(name)s") % {"name": name}
     return Finding(subject, problem, advice, is_urgent=is_urgent, page="console:queues")
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def wrong_settings(seen: Snapshot) -> Iterator[Finding]:
+    """Values that let a process start, but do not suit a shop with customers."""
+    if settings.PRODUCTION and not settings.EMAIL_HOST:
+        yield Finding("EMAIL_HOST", _("it is not set: mails are written to files"), _("Name the mail server."))
+    if settings.PRODUCTION and urlsplit(settings.SHOP_URL).hostname in ("127.0.0.1", "localhost"):
+        problem = _("links in mails lead to the reader's own machine")
+        yield Finding("SHOP_URL", problem, _("Write the shop's public address."))
+    queues = seen.queues.value
+    if settings.BROKER_METRICS_URL and queues and all(queue.unacked is None for queue in queues):
+        advice = _("Enable rabbitmq_prometheus, or leave it empty.")
+        yield Finding("BROKER_METRICS_URL", _("nothing answers there"), advice, is_urgent=False)
