@@ -42,7 +42,9 @@ def page_view(page: Page) -> View:
             raise Http404
         if request.GET.get("as") == "json":
             return JsonResponse(plain(facts))
-        return TemplateResponse(request, _template(request, page), _context(request, page, facts))
+        if request.GET.get("part") == "live":
+            return TemplateResponse(request, page.part, _about(request, page, facts))
+        return TemplateResponse(request, "console/page.html", _around(request, page) | _about(request, page, facts))
 
     return _guarded(view)
 
@@ -78,28 +80,25 @@ def _may_see(request: HttpRequest, page: Page) -> bool:
     return bool(request.user.has_perms((READ, *page.needs)))
 
 
-def _template(request: HttpRequest, page: Page) -> str:
-    return page.part if request.GET.get("part") == "live" else "console/page.html"
-
-
-def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
-    about_page = {
+def _about(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
+    """For the part of the page that refreshes."""
+    return {
         "page": page,
         "facts": facts,
         "now": timezone.now(),
         "may": {action.name: action for action in ACTIONS if action.allows(request.user)},
         "here": _here(request),
     }
-    if request.GET.get("part") == "live":
-        return about_page
-    tabs = [one for one in PAGES if not one.tab and _may_see(request, one)]
-    around = {
+
+
+def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
+    return {
+        **admin.site.each_context(request),
         "title": page.title,
-        "tabs": tabs,
+        "tabs": [one for one in PAGES if not one.tab and _may_see(request, one)],
         "refresh_s": REFRESH_S,
         "is_nav_sidebar_enabled": False,
     }
-    return {**admin.site.each_context(request), **around, **about_page}
 
 
 def _here(request: HttpRequest) -> str:

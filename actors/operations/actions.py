@@ -18,9 +18,6 @@ from config.messaging.nudges import nudge
 READ, ACT, CONFIGURE = "actors.console_read", "actors.console_act", "actors.console_configure"
 """Permissions to see the console, to act in it, and to configure with it."""
 
-OF_QUEUE, OF_ACTOR = "queue:", "actor:"
-"""A key with this prefix means all dead letters of a queue, or of an actor."""
-
 KEY_CHARS = 400
 
 
@@ -44,17 +41,13 @@ def _entry(key: str) -> Subject | None:
 
 
 def _dead_letter(key: str) -> Subject | None:
-    """Only the broker knows whether the dead letter still exists."""
+    """A key like `queue:urgent` or `actor:check_payment` means all of them. Only the broker knows which ones exist."""
     if not key or len(key) > KEY_CHARS:
         return None
-    if key.startswith(OF_QUEUE):
-        return named(
-            key, f"all dead letters of {key.replace(':', ' ', 1)}", DeadLetterFilter(queue=key.removeprefix(OF_QUEUE))
-        )
-    if key.startswith(OF_ACTOR):
-        return named(
-            key, f"all dead letters of {key.replace(':', ' ', 1)}", DeadLetterFilter(actor=key.removeprefix(OF_ACTOR))
-        )
+    kind, _colon, name = key.partition(":")
+    several = {"queue:": DeadLetterFilter(queue=name), "actor:": DeadLetterFilter(actor=name)}
+    if which := several.get(kind + _colon):
+        return named(key, f"all dead letters of {kind} {name}", which)
     return named(key, f"dead letter {key}", DeadLetterFilter(key=key))
 
 

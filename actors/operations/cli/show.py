@@ -66,9 +66,7 @@ def scheduled(options: Options) -> CommandResult:
         {
             "actor": entry.actor,
             "period": entry.spec,
-            "next_at": entry.next_at,
-            "last_at": entry.last_at,
-            "late_s": entry.late_s,
+            **_picked(entry, "next_at", "last_at", "late_s"),
             "paused": entry.pause is not None,
         }
         for entry in schedule()
@@ -98,7 +96,7 @@ def past(options: Options) -> CommandResult:
     if options["message"] and not jobs:
         raise ValueError(f"The history has no message {printable(options['message'])!r}.")
     columns = ("ended_at", "actor", "args", "outcome", "attempt", "waited_s", "took_s", "error", "message_id")
-    rows = [{name: getattr(job, name) for name in columns} for job in jobs]
+    rows = [_picked(job, *columns) for job in jobs]
     notes = [f"\nAttempt {job.attempt}:\n{job.traceback}" for job in jobs if job.traceback and options["message"]]
     return CommandResult(rows, "No matching runs.", list(jobs), notes)
 
@@ -111,20 +109,20 @@ def queues(options: Options) -> CommandResult:
 def doctor(options: Options) -> CommandResult:
     """The findings."""
     findings = examine(BROKER_PATIENCE_S)
-    text = "\n".join(_said(finding) for finding in findings) or "Nothing is wrong."
-    left = f"Findings: {len(findings)}." if findings else ""
-    return CommandResult([], text, [_finding(finding) for finding in findings], left=left)
-
-
-def _said(finding: Finding) -> str:
-    return f"{printable(finding.subject)}: {printable(finding.problem)}\n    {finding.advice}"
+    said = [f"{printable(each.subject)}: {printable(each.problem)}\n    {each.advice}" for each in findings]
+    data, left = [_finding(each) for each in findings], f"Findings: {len(findings)}." if findings else ""
+    return CommandResult([], "\n".join(said) or "Nothing is wrong.", data, left=left)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     """The first three names are older than the console's."""
     named = {"about": finding.subject, "problem": finding.problem, "do": finding.advice}
-    return named | {name: getattr(finding, name) for name in ("since", "is_urgent", "action", "key")}
+    return named | _picked(finding, "since", "is_urgent", "action", "key")
 
 
 def _columns(worker: WorkerProcess, *names: str) -> dict[str, Any]:
-    return {"worker": worker.row.name, **{name: getattr(worker.row, name) for name in names}}
+    return {"worker": worker.row.name, **_picked(worker.row, *names)}
+
+
+def _picked(fact: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(fact, name) for name in names}
