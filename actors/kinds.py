@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +16,6 @@ from commerce.mail.queue import MAIL_QUEUE
 from commerce.models.notification import without_texts
 from commerce.orders import EXPIRY_QUEUE
 from commerce.settlement import SETTLEMENT_QUEUE
-from config.due import lag
 from config.due.queue import Due
 
 Rows = QuerySet[Any]
@@ -41,10 +40,6 @@ class Kind:
     def name(self) -> str:
         """As in metrics, like `payment_event`; also used in URLs."""
         return self.due.noun
-
-    def parts(self) -> list[Q]:
-        """Conditions that cover all rows; the index of the due column serves each of them."""
-        return lag.parts(self.due)
 
 
 KINDS = (

@@ -35,10 +35,6 @@ def _kind(key: str) -> Subject | None:
     return named(key, str(kind.label), kind) if kind else None
 
 
-def _sweep(kind: Kind, by: str) -> None:
-    nudge(kind.sweep)
-
-
 def _row(key: str) -> Subject | None:
     """A key like `notification:17`. It needs the permission to change such rows: the console grants none."""
     name, _colon, pk = key.partition(":")
@@ -60,7 +56,7 @@ def _check_row(target: tuple[Kind, int], by: str) -> bool:
 
 SWEEP_NOW = Action(
     "look-now", _("Sweep now"), _("The sweep works off all due rows now, without waiting for its next tick."), (ACT,),
-    _kind, _sweep, _("Sweeps started"),
+    _kind, lambda kind, by: nudge(kind.sweep), _("Sweeps started"),
 )  # fmt: skip
 CHECK_ROW = Action(
     "look-at", _("Check now"), _("The row comes due at once, and the sweep starts."), (ACT,),

@@ -40,21 +40,12 @@ class Page:
     tab: str = ""
     """The page that it belongs to; empty if it has its own tab."""
 
-    has_top: bool = False
-    """Does it have a part above that does not refresh, like a search form?"""
+    top: str = ""
+    """The template of a part above that does not refresh, like a search form."""
 
     @property
     def part(self) -> str:
         return f"console/parts/{self.name}.html"
-
-    @property
-    def top(self) -> str:
-        return f"console/tops/{self.name}.html"
-
-    @property
-    def under(self) -> str:
-        """The name of the active tab."""
-        return self.tab or self.name
 
 
 def _kind(query: QueryDict, name: str) -> Any:
@@ -89,12 +80,14 @@ PAGES = (
     Page("overview", _("Overview"), "", lambda query: overview()),
     Page("work", _("Work"), "work/", lambda query: {"backlogs": work.backlogs()}),
     Page("kind", _("Work"), "work/<slug:name>/", _kind, tab="work"),
-    Page("payments", _("Payments"), "payments/", _payments, ("billing.view_payment",), has_top=True),
+    Page(
+        "payments", _("Payments"), "payments/", _payments, ("billing.view_payment",), top="console/tops/payments.html"
+    ),
     Page(
         "payment", _("Payment"), "payments/<int:pk>/", lambda query, pk: payments.one_payment(pk),
         ("billing.view_payment",), tab="payments",
     ),
-    Page("jobs", _("Jobs"), "jobs/", _jobs, has_top=True),
+    Page("jobs", _("Jobs"), "jobs/", _jobs, top="console/tops/jobs.html"),
     Page("job", _("Job"), "jobs/<int:pk>/", lambda query, pk: jobs.one_job(pk), tab="jobs"),
     Page("queues", _("Queues"), "queues/", lambda query: queues.queues()),
     Page("workers", _("Workers"), "workers/", lambda query: workers.workers(WORKERS)),

@@ -51,13 +51,10 @@ def _dead_letter(key: str) -> Subject | None:
     return named(key, f"dead letter {key}", DeadLetterFilter(key=key))
 
 
-def _run_again(job_id: int, by: str) -> str:
-    return history.run_again(Job.objects.get(pk=job_id))
-
-
 RERUN_JOB = Action(
     "job-again", _("Run again"), _("The same actor with the same arguments, as a new message."), (ACT,),
-    row_of(Job), _run_again, _("Jobs that are run again"), named=lambda job: f"{job.actor} {job.args}",
+    row_of(Job), lambda job_id, by: history.run_again(Job.objects.get(pk=job_id)), _("Jobs that are run again"),
+    named=lambda job: f"{job.actor} {job.args}",
 )  # fmt: skip
 PAUSE_QUEUE = Action(
     "pause-queue", _("Pause"),

@@ -30,7 +30,7 @@ Outcome = Job.Outcome
 ERROR_CHARS = 300
 
 TRACEBACK_CHARS = 20_000
-"""The end of a traceback that is kept: some 200 frames."""
+"""The end of a traceback that is kept, because it names the error: some 200 frames."""
 
 PRUNED_AT_ONCE = 2_000
 
@@ -88,19 +88,15 @@ def prune(seconds: float) -> bool:
 
 def _record_failure(run: Run, error: BaseException) -> None:
     """Write the last failure before the message becomes a dead letter, which keeps no traceback."""
+    text = "".join(traceback.format_exception(error))
     details = {
         "error": storable(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_CHARS),
-        "traceback": _traceback(error, TRACEBACK_CHARS),
+        "traceback": storable(text[-TRACEBACK_CHARS:], TRACEBACK_CHARS),
     }
     if run.message.failed:
         recorder.write_now(_row(run, Outcome.FAILED, **details))
     else:
         recorder.offer(_row(run, Outcome.RETRIED, **details))
-
-
-def _traceback(error: BaseException, limit: int) -> str:
-    """The end of the traceback, which names the error."""
-    return storable("".join(traceback.format_exception(error))[-limit:], limit)
 
 
 def _row(run: Run, outcome: Outcome, **details: Any) -> Job:

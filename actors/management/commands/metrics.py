@@ -14,10 +14,8 @@ class Command(command.Command):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--markdown`, or names alone."""
         parser.add_argument("--markdown", action="store_true", help="as deploy/METRICS.md")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Names alone suit a shell script."""
         names = "".join(f"{series.name}\n" for series in catalogue())
         self.stdout.write(markdown() if options["markdown"] else names, ending="")

@@ -25,7 +25,7 @@ BROKER_PATIENCE_S = 30.0
 def active(options: Options) -> CommandResult:
     """The running jobs, longest first."""
     now = database_now()
-    found = [(worker, job) for worker in workers().unstopped for job in worker.busy]
+    found = [(worker, job) for worker in workers().workers if not worker.row.stopped_at for job in worker.busy]
     found.sort(key=lambda each: each[1].since or now)
     rows = [
         {

@@ -35,10 +35,11 @@ def no_workers(seen: Snapshot) -> Iterator[Finding]:
 def lost_workers(seen: Snapshot) -> Iterator[Finding]:
     """Processes that died during a job."""
     advice = _("Check its host's log for the reason (out of memory?). Its rows come due again by themselves.")
-    for worker in (lost for lost in seen.workers.lost if lost.row.seen_at > seen.now - LOSS_SHOWN):
-        actors = some_of({job.actor for job in worker.busy})
-        problem = _("it died while it ran %(actors)s") % {"actors": actors}
-        yield _of_worker(worker, problem, advice, worker.row.seen_at)
+    for worker in seen.workers.workers:
+        if worker.is_silent and worker.busy and worker.row.seen_at > seen.now - LOSS_SHOWN:
+            actors = some_of({job.actor for job in worker.busy})
+            problem = _("it died while it ran %(actors)s") % {"actors": actors}
+            yield _of_worker(worker, problem, advice, worker.row.seen_at)
 
 
 def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
@@ -77,8 +78,9 @@ def silent_broker(seen: Snapshot) -> Iterator[Finding]:
 def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
     """From the broker; if it is silent or in another process, from the workers."""
     told = {} if seen.queues.problem or broker.in_this_process() else {q.name: q for q in seen.queues.value or ()}
+    consumed = {queue for worker in seen.workers.living for queue in worker.row.queues}
     for name in broker.queue_names():
-        lacks_worker = bool(seen.workers.living) and name not in seen.workers.consumed
+        lacks_worker = bool(seen.workers.living) and name not in consumed
         if name not in seen.paused_queues and (told[name].is_unattended if name in told else lacks_worker):
             needed_by = [a.actor_name for a in dramatiq.get_broker().actors.values() if a.queue_name == name]
             problem = _("no worker takes its messages: %(actors)s") % {"actors": some_of(needed_by)}

@@ -52,7 +52,7 @@ QUALIFIERS = (*INDEXED, *SCANS)
 def parse(typed: str, now: datetime) -> Search:
     """Parse a search; `since:2h` counts back from `now`."""
     indexed, scanned = Q(), Q()
-    for qualifier, word in _words(typed):
+    for qualifier, word in [(name.lower(), text.strip('"')) for name, text in _WORD.findall(typed)]:
         try:
             if qualifier in SCANS:
                 scanned &= SCANS[qualifier](word)
@@ -76,10 +76,6 @@ def matching(search: Search, before: Job | None, limit: int) -> list[Job]:
 def newest(*conditions: Q) -> "QuerySet[Job]":
     """The jobs that match all conditions, latest end first: in the order of their indexes."""
     return Job.objects.filter(*conditions).order_by("-ended_at", "-id")
-
-
-def _words(typed: str) -> list[tuple[str, str]]:
-    return [(qualifier.lower(), word.strip('"')) for qualifier, word in _WORD.findall(typed)]
 
 
 def _indexed(qualifier: str, word: str, now: datetime) -> Q:

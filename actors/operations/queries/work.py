@@ -79,7 +79,7 @@ def backlogs() -> list[Backlog]:
 def kind_of_work(kind: Kind) -> KindOfWork:
     """One kind, with the ROWS that wait longest."""
     now = database_now()
-    first = [row for part in kind.parts() for row in kind.trim(kind.due.appointments().filter(part))[:ROWS]]
+    first = [row for part in lag.parts(kind.due) for row in kind.trim(kind.due.appointments().filter(part))[:ROWS]]
     oldest = sorted(first, key=lambda row: kind.due.due_time(row) or now)[:ROWS]
     return KindOfWork(_backlog(kind, lag.backlog(kind.due)), [_row(kind, row, now) for row in oldest])
 
@@ -90,7 +90,7 @@ def _backlog(kind: Kind, backlog: lag.Backlog) -> Backlog:
 
 def _next_at(kind: Kind) -> datetime | None:
     ahead = kind.due.appointments().filter(**{f"{kind.due.column}__gt": database_now(kind.due.database)})
-    firsts = (counts.first(ahead.filter(part), kind.due.column) for part in kind.parts())
+    firsts = (counts.first(ahead.filter(part), kind.due.column) for part in lag.parts(kind.due))
     return min((at for at in counts.in_one_round_trip(*firsts, using=kind.due.database) if at), default=None)
 
 
