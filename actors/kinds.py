@@ -55,5 +55,4 @@ KINDS = (
 
 
 def kind_named(name: str) -> Kind | None:
-    """The kind with this name, or None."""
     return next((kind for kind in KINDS if kind.name == name), None)

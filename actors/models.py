@@ -10,8 +10,6 @@ class Job(models.Model):
     """One run of an actor that did something, failed, or was refused. A run that found nothing leaves no row."""
 
     class Outcome(models.TextChoices):
-        """The outcome of a run."""
-
         DONE = "done"
         RETRIED = "retried", "failed, will run again"
         FAILED = "failed", "failed for the last time: a dead letter"
@@ -51,7 +49,6 @@ class Job(models.Model):
 
     @property
     def took_s(self) -> float:
-        """Its duration, in seconds."""
         return (self.ended_at - self.began_at).total_seconds()
 
     @property
@@ -134,8 +131,6 @@ class Pause(models.Model):
     """A queue that workers do not read, or a schedule entry that is not fired. Deleting the row resumes it."""
 
     class Kind(models.TextChoices):
-        """The kind of thing that is paused."""
-
         QUEUE = "queue"
         SCHEDULE = "schedule"
 

@@ -27,8 +27,6 @@ from config.actions import Action, Subject
 from config.actions.pages import Place, perform, too_many
 from config.messaging.nudges import nudge
 
-# --- slow work -------------------------------------------------------------------------------------------------------
-
 
 def _kind(key: str) -> Subject | None:
     kind = kind_named(key)
@@ -63,8 +61,6 @@ CHECK_ROW = Action(
     _row, _check_row, _("Rows that are checked now"),
     _("Left alone: rows that are finished, or whose due time is a promise"),
 )  # fmt: skip
-
-# --- all of them -----------------------------------------------------------------------------------------------------
 
 
 def _here(*actions: Action, needs: tuple[str, ...] = (READ,)) -> Sequence[Action]:

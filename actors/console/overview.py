@@ -27,7 +27,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Overview:
-    """The first page."""
+    """The first page. Urgent findings come first: a customer, or money, waits."""
 
     findings: list[Finding]
     waiting: int = 0
@@ -37,21 +37,9 @@ class Overview:
     backlogs: list[Backlog] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     workers: int = 0
-    """Running worker processes."""
-
     threads: int = 0
     busy: int = 0
     latest: list[Done] = field(default_factory=list)
-
-    @property
-    def is_calm(self) -> bool:
-        """Are there no findings?"""
-        return not self.findings
-
-    @property
-    def is_urgent(self) -> bool:
-        """Does a customer, or money, wait?"""
-        return any(finding.is_urgent for finding in self.findings)
 
 
 def overview() -> Overview:

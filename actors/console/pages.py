@@ -53,10 +53,6 @@ def _kind(query: QueryDict, name: str) -> Any:
     return kind and work.kind_of_work(kind)
 
 
-def _schedule(query: QueryDict) -> Any:
-    return {"entries": schedule.schedule(TICKS)}
-
-
 def _payments(query: QueryDict) -> Any:
     which, account = _word(query, "which") or "attention", _word(query, "account")
     return payments.payments(payments.Chosen(which, account, _word(query, "q"), _before(query)))
@@ -91,7 +87,7 @@ PAGES = (
     Page("job", _("Job"), "jobs/<int:pk>/", lambda query, pk: jobs.one_job(pk), tab="jobs"),
     Page("queues", _("Queues"), "queues/", lambda query: queues.queues()),
     Page("workers", _("Workers"), "workers/", lambda query: workers.workers(WORKERS)),
-    Page("schedule", _("Schedule"), "schedule/", _schedule),
+    Page("schedule", _("Schedule"), "schedule/", lambda query: {"entries": schedule.schedule(TICKS)}),
     Page(
         "providers", _("Providers"), "providers/", lambda query: {"accounts": providers.accounts()},
         ("billing.view_accountstate",),

@@ -56,7 +56,6 @@ def catalogue() -> list[Series]:
 
 
 def markdown() -> str:
-    """The whole page."""
     return PROSE.replace("COUNTED_AT_MOST", f"{COUNTED_AT_MOST:,}") + _table(catalogue())
 
 

@@ -41,7 +41,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def metrics_page(*sources: str) -> Response:
     """All counts of this process and its siblings, and the series read from `sources`."""
     whole = CollectorRegistry()
-    _counted(whole)
+    if directory := files.current():
+        MultiProcessCollector(whole, str(directory))  # type: ignore[no-untyped-call]
+    else:
+        whole.register(REGISTRY)
     whole.register(_Read(sources))
     return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(whole)
 
@@ -84,14 +87,6 @@ def _read_all(readers: Mapping[str, Reader]) -> Iterator[Value]:
         yield from values or ()
         yield READER_SECONDS, (name,), time.perf_counter() - started
         yield READER_UP_GAUGE, (name,), float(values is not None)
-
-
-def _counted(whole: CollectorRegistry) -> None:
-    """The counts of several processes, or of this one."""
-    if directory := files.current():
-        MultiProcessCollector(whole, str(directory))  # type: ignore[no-untyped-call]
-    else:
-        whole.register(REGISTRY)
 
 
 def _read(name: str, each: Reader) -> list[Value] | None:

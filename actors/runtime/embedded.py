@@ -39,19 +39,17 @@ def everything() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def sandbox() -> Iterator[None]:
+def sandbox() -> SandboxServer:
     """The sandbox provider, at the address of the account `sandbox`. It keeps its own books."""
     options = settings.PAYMENT_ACCOUNTS["sandbox"]
     address = urlsplit(options["url"])
-    with SandboxServer(
+    return SandboxServer(
         host=address.hostname or "127.0.0.1",
         port=address.port or 80,
         database=settings.VAR_DIR / "sandbox.sqlite3",
         api_key=options["api_key"],
         callback_secret=options["callback_secret"],
-    ):
-        yield
+    )
 
 
 @contextmanager

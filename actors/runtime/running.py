@@ -61,7 +61,6 @@ class Totals:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, *, failed: bool) -> None:
-        """Count one run."""
         with self._lock:
             self.failed += failed
             self.done += not failed
@@ -102,7 +101,6 @@ def worker_name() -> str:
 
 
 def host() -> str:
-    """The name of this machine."""
     return storable(socket.gethostname(), 64)
 
 

@@ -16,12 +16,13 @@ def services_problems(*, broker: bool = True) -> list[str]:
 
     Each problem is a sentence that says what to do.
     """
-    problems = [database_problem(), (_broker_setting_problem() or broker_problem()) if broker else None]
+    problems = [database_problem(), _broker_problem() if broker else None]
     return [problem for problem in problems if problem]
 
 
-def broker_problem() -> str | None:
-    """A sentence if RabbitMQ does not answer, else None."""
+def _broker_problem() -> str | None:
+    if not settings.BROKER_URL:
+        return "BROKER_URL is not set: separate processes need RabbitMQ between them. Set it, or use `make run`."
     address = urlsplit(settings.BROKER_URL)
     try:
         pika.BlockingConnection(pika.URLParameters(with_defaults(settings.BROKER_URL))).close()
@@ -29,12 +30,6 @@ def broker_problem() -> str | None:
         where = f"{address.hostname}:{address.port or 5672}"
         return f"RabbitMQ at {where} does not answer ({type(error).__name__}); start it, or correct BROKER_URL."
     return None
-
-
-def _broker_setting_problem() -> str | None:
-    if settings.BROKER_URL:
-        return None
-    return "BROKER_URL is not set: separate processes need RabbitMQ between them. Set it, or use `make run`."
 
 
 def stop_signal() -> "queue.SimpleQueue[int]":

@@ -31,7 +31,6 @@ def dead(options: Options) -> CommandResult:
 
 
 def retry(options: Options) -> CommandResult:
-    """Send dead letters again."""
     if bool(options["key"]) == options["all"]:
         raise ValueError("Name one message, or write --all (with --actor, --queue or --older-than, as you like).")
     which = _which(options)
@@ -42,7 +41,6 @@ def retry(options: Options) -> CommandResult:
 
 
 def pause(options: Options) -> CommandResult:
-    """Pause a queue or an entry of the schedule."""
     name, why = options["name"], options["why"].strip()
     if not why:
         raise ValueError("Write --why: the person who finds it paused needs the reason.")
@@ -53,7 +51,6 @@ def pause(options: Options) -> CommandResult:
 
 
 def resume(options: Options) -> CommandResult:
-    """Resume it."""
     name = options["name"]
     changed = [do_one(actions.RESUME[kind], named(name, name), os_user()) for kind in _kinds_named(name)]
     said = f"{name} is resumed." if any(changed) else f"{name} was not paused."

@@ -61,7 +61,6 @@ def registered(options: Options) -> CommandResult:
 
 
 def scheduled(options: Options) -> CommandResult:
-    """The schedule."""
     rows = [
         {
             "actor": entry.actor,
@@ -90,7 +89,6 @@ def stats(options: Options) -> CommandResult:
 
 
 def past(options: Options) -> CommandResult:
-    """The history."""
     chosen = [INDEXED[name](options[name]) for name in INDEXED if options[name]]
     jobs = newest(*chosen)[: options["limit"]]
     if options["message"] and not jobs:
@@ -102,12 +100,10 @@ def past(options: Options) -> CommandResult:
 
 
 def queues(options: Options) -> CommandResult:
-    """Depth and consumers."""
     return CommandResult(plain(broker.queues()), "No queue is declared.", notes=elsewhere())
 
 
 def doctor(options: Options) -> CommandResult:
-    """The findings."""
     findings = examine(BROKER_PATIENCE_S)
     said = [f"{printable(each.subject)}: {printable(each.problem)}\n    {each.advice}" for each in findings]
     data, left = [_finding(each) for each in findings], f"Findings: {len(findings)}." if findings else ""

@@ -20,8 +20,6 @@ CHARTED = 5_000
 
 @dataclass(frozen=True)
 class Jobs:
-    """The page of jobs."""
-
     typed: str
     problem: str
     qualifiers: tuple[str, ...]

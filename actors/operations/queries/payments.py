@@ -52,8 +52,6 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Payments:
-    """The page of payments."""
-
     tracks: list[Track]
     attention: int
     refunds_attention: int
@@ -72,8 +70,6 @@ class Payments:
 
 @dataclass(frozen=True)
 class OnePayment:
-    """The page of a payment."""
-
     payment: Payment
     standing: list[str]
     """The reason for its state (`billing.explain.standing`)."""
@@ -104,7 +100,6 @@ def payments(chosen: Chosen) -> Payments:
 
 
 def one_payment(pk: int) -> OnePayment | None:
-    """The payment with this id, or None."""
     payment = Payment.objects.filter(pk=pk).first()
     if payment is None:
         return None

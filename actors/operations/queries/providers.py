@@ -10,8 +10,6 @@ from config.due.queue import database_now
 
 @dataclass(frozen=True)
 class Account:
-    """One account, now."""
-
     state: AccountState
     limit_per_s: float
     """0: no limit."""
@@ -24,7 +22,6 @@ class Account:
 
     @property
     def passes(self) -> bool:
-        """Are calls allowed?"""
         return self.state.breaker == Breaker.CLOSED and not self.is_paused
 
     @property

@@ -34,8 +34,6 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Row:
-    """One row that carries slow work."""
-
     key: str
     """The key for actions: the kind and the id, like `payment:17`."""
 
@@ -52,7 +50,6 @@ class Row:
 
     @property
     def is_due(self) -> bool:
-        """Is it due?"""
         return self.late_s >= 0
 
     @property

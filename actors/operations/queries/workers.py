@@ -44,7 +44,6 @@ class Workers:
 
     @property
     def living(self) -> list[WorkerProcess]:
-        """The running processes."""
         return [worker for worker in self.workers if worker.is_alive]
 
     @property
