@@ -36,10 +36,7 @@ OLDEST_SECONDS = reading(
 
 @reader(DATABASE)
 def schedule() -> Iterator[Value]:
-    """The series of every entry with a tick (a new entry cannot be late), and the paused queues.
-
-    A paused entry is neither late nor overdue.
-    """
+    """Of every entry with a tick: a new one cannot be late, and a paused one is neither late nor overdue."""
     paused = pauses.paused(pauses.QUEUE)
     for queue in broker.queue_names():
         yield QUEUE_PAUSED_GAUGE, (queue,), float(queue in paused)

@@ -121,8 +121,7 @@ def drop(which: DeadLetterFilter) -> int:
 def send_again(which: DeadLetterFilter) -> int:
     """Send the matching dead letters again, each as a new message with a clean record. Returns how many.
 
-    Those that cannot be sent again (`problem`) stay. Raises BrokerSilent; the dead letters not sent by then stay dead
-    letters.
+    Those that cannot be sent again (`problem`) stay, and those not sent before it raises BrokerSilent.
     """
     broker = dramatiq.get_broker()
 

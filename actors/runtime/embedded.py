@@ -29,10 +29,7 @@ PASSWORD_BYTES = 9
 
 @contextmanager
 def everything() -> Iterator[None]:
-    """The sandbox provider, the web, the workers and the scheduler, in the order of their dependencies.
-
-    Raises OSError if an address is taken.
-    """
+    """Provider, web, workers and scheduler, in the order of their needs. Raises OSError if an address is taken."""
     with ExitStack() as parts:
         for part in (sandbox, web, workers, scheduler.in_background):
             parts.enter_context(part())

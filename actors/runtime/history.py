@@ -56,11 +56,8 @@ def record_skipped(run: Run, why: BaseException | None) -> None:
 
 
 def run_again(job: Job) -> str:
-    """Send the job's message again, as a new one. Returns its id.
-
-    Raises ActionRefused if its actor is not declared any more or its arguments were too long to keep, and BrokerSilent
-    if the broker does not take it.
-    """
+    """Send the job's message again, as a new one. Returns its id. Raises BrokerSilent, or ActionRefused if its actor is
+    not declared any more or its arguments were too long to keep."""
     actor = dramatiq.get_broker().actors.get(job.actor)
     args = json.loads(job.args)
     if actor is None or not isinstance(args, list):

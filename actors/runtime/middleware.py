@@ -95,10 +95,8 @@ class JobHistory(Middleware):
 
 
 class WorkerHeartbeat(Middleware):
-    """Sends heartbeats for each worker process, from its start to its end; also in the embedded mode.
-
-    The first heartbeat comes before the first message: a paused queue stays paused over a restart.
-    """
+    """Sends heartbeats from each worker's start to its end; also in the embedded mode. The first one comes before the
+    first message: a paused queue stays paused over a restart."""
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         from actors.runtime.heartbeat import Heartbeat

@@ -12,10 +12,8 @@ from config.messaging.broker import with_defaults
 
 
 def services_problems(*, broker: bool = True) -> list[str]:
-    """For processes that run beside others: they need a database that is up to date, and a broker.
-
-    Each problem is a sentence that says what to do.
-    """
+    """For processes that run beside others: they need a database that is up to date, and a broker. Each problem is a
+    sentence that says what to do."""
     problems = [database_problem(), _broker_problem() if broker else None]
     return [problem for problem in problems if problem]
 

@@ -79,10 +79,7 @@ def expire() -> None:
 
 
 def refused_arguments(patience_s: float | None = None) -> dict[str, str]:
-    """The existing queues with other arguments than ours, and RabbitMQ's error.
-
-    A worker of this release could not declare them, and so could not start.
-    """
+    """The existing queues with other arguments than ours, and its error: workers of this release cannot start."""
     return _refusals.latest(patience_s).value or {}
 
 

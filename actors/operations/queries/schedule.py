@@ -97,10 +97,7 @@ def in_words(period: Every | Cron) -> str:
 
 
 def _last_ticks(schedules: list[str], ticks: int) -> dict[str, list[Tick]]:
-    """The last tick of each schedule, and its last fired ones, newest first.
-
-    One query, written by hand: Django took 8 ms to compose it.
-    """
+    """The last tick of each schedule, and its last fired ones, newest first. Django took 8 ms to compose this query."""
     found: defaultdict[str, list[Tick]] = defaultdict(list)
     both = [LATEST_SQL.format(only="", limit=1), LATEST_SQL.format(only="AND NOT paused", limit=ticks)]
     sql = "UNION".join(both * len(schedules))
