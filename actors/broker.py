@@ -36,7 +36,6 @@ METRICS_BYTES = 4_000_000
 
 _SAMPLE = re.compile(r'^rabbitmq_detailed_queue_(\w+)\{vhost="([^"]*)",queue="([^"]*)"\} (\S+)$', re.MULTILINE)
 
-
 Message = dramatiq.Message[Any]
 
 

@@ -23,13 +23,11 @@ Rows = QuerySet[Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """One row of the README's table of slow work."""
+    """One row of the README's table of slow work; `sweep` is an actor."""
 
     label: Promise
     due: Due[Any]
     sweep: str
-    """The actor of the sweep."""
-
     trim: Callable[[Rows], Rows] = lambda rows: rows
     """Loads what a list of rows needs and leaves out the rest."""
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from django.conf import settings
@@ -58,11 +59,11 @@ def _is_allowed(request: HttpRequest) -> bool:
     return bool(found) and any(ip_address(found) in network for network in settings.METRICS_ALLOWED)
 
 
+@dataclass(frozen=True)
 class _Read:
     """A collector for prometheus_client."""
 
-    def __init__(self, sources: tuple[str, ...]) -> None:
-        self._sources = sources
+    sources: tuple[str, ...]
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily] = {}
@@ -73,7 +74,7 @@ class _Read:
         yield from families.values()
 
     def _values(self) -> Iterator[Value]:
-        for source in self._sources:
+        for source in self.sources:
             with limited_waits() if source == DATABASE else nullcontext():
                 yield from _read_all({name: each for name, each in READERS.items() if each.source == source})
 

@@ -16,7 +16,6 @@ from config.formats.text import storable
 ARGS_CHARS = 500
 """Messages carry ids; longer arguments are not ours."""
 
-
 MAX_ATTEMPTS = 1_000
 """A message may claim any number of attempts, and the database does not take every number."""
 

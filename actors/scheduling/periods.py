@@ -60,11 +60,9 @@ class Cron:
         return self.spec
 
     def latest(self, now: datetime) -> datetime:
-        """The last due time up to now."""
         return next(CronSim(self.spec, _minute_of(now) + _MINUTE, reverse=True))
 
     def next_valid_date(self, last: datetime) -> datetime:
-        """The next due time after this one."""
         return next(CronSim(self.spec, last.astimezone(UTC)))
 
 

@@ -90,8 +90,7 @@ def choose(context: Any, name: str, key: object, about: object) -> SafeString | 
 
 @register.simple_tag(takes_context=True)
 def choose_all(context: Any, name: str) -> SafeString | str:
-    """A button that checks all boxes, for browsers with scripts (the style sheet hides it from others) and users with
-    the permission for the bulk action."""
+    """A button that checks all boxes, if the user may act on them. The style sheet hides it if scripts are off."""
     if name not in context["may"]:
         return ""
     return format_html('<button type="button" class="act all">{}</button>', _("Choose all"))
@@ -111,10 +110,8 @@ def act_on_chosen(context: Any, name: str) -> SafeString | str:
 
 @register.simple_tag
 def outcomes(title: str, slots: Sequence[Slot], **named: str) -> SafeString:
-    """Bars over time: one colour for each named count, in the given order.
-
-    `good="succeeded"` draws the count `good` of each slot under the name `succeeded`.
-    """
+    """Bars over time: one colour for each named count. `good="succeeded"` draws the count `good` of each slot under the
+    name `succeeded`."""
     labels = [date_format(timezone.localtime(slot.begins_at), "H:i") for slot in slots]
     series = [
         charts.Series(name, f"c{number}", [slot.counts.get(key, 0) for slot in slots])

@@ -48,12 +48,10 @@ class Workers:
 
     @property
     def threads(self) -> int:
-        """The threads of all running processes."""
         return sum(worker.row.threads for worker in self.living)
 
     @property
     def busy(self) -> int:
-        """The busy threads."""
         return sum(len(worker.busy) for worker in self.living)
 
 
