@@ -1,7 +1,7 @@
 """The first page: the findings, some numbers, and the latest actions."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
 from django.contrib.admin.models import LogEntry
 
@@ -13,16 +13,6 @@ from actors.operations.queries.work import Backlog
 from config.database.counts import total
 
 LATEST_ACTIONS = 8
-
-
-@dataclass(frozen=True)
-class Done:
-    """An action of a staff member, here or elsewhere in the admin."""
-
-    at: datetime
-    by: str
-    what: str
-    about: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +29,7 @@ class Overview:
     workers: int = 0
     threads: int = 0
     busy: int = 0
-    latest: list[Done] = field(default_factory=list)
+    latest: list[dict[str, Any]] = field(default_factory=list)
 
 
 def overview() -> Overview:
@@ -60,9 +50,14 @@ def overview() -> Overview:
     )
 
 
-def _latest_actions() -> list[Done]:
-    entries = LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTIONS]
+def _latest_actions() -> list[dict[str, Any]]:
+    """Of staff members, here or elsewhere in the admin."""
     return [
-        Done(entry.action_time, entry.user.get_username(), entry.get_change_message(), entry.object_repr)
-        for entry in entries
+        {
+            "at": entry.action_time,
+            "by": entry.user.get_username(),
+            "what": entry.get_change_message(),
+            "about": entry.object_repr,
+        }
+        for entry in LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTIONS]
     ]

@@ -9,7 +9,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.overview import overview
-from actors.kinds import kind_named
 from actors.operations.queries import jobs, mail, payments, providers, queues, schedule, work, workers
 from billing.lookup import number_in
 
@@ -48,18 +47,9 @@ class Page:
         return f"console/parts/{self.name}.html"
 
 
-def _kind(query: QueryDict, name: str) -> Any:
-    kind = kind_named(name)
-    return kind and work.kind_of_work(kind)
-
-
 def _payments(query: QueryDict) -> Any:
     which, account = _word(query, "which") or "attention", _word(query, "account")
     return payments.payments(payments.Chosen(which, account, _word(query, "q"), _before(query)))
-
-
-def _jobs(query: QueryDict) -> Any:
-    return jobs.jobs(_word(query, "q"), _before(query))
 
 
 def _word(query: QueryDict, name: str) -> str:
@@ -75,7 +65,7 @@ def _before(query: QueryDict) -> int | None:
 PAGES = (
     Page("overview", _("Overview"), "", lambda query: overview()),
     Page("work", _("Work"), "work/", lambda query: {"backlogs": work.backlogs()}),
-    Page("kind", _("Work"), "work/<slug:name>/", _kind, tab="work"),
+    Page("kind", _("Work"), "work/<slug:name>/", lambda query, name: work.kind_of_work(name), tab="work"),
     Page(
         "payments", _("Payments"), "payments/", _payments, ("billing.view_payment",), top="console/tops/payments.html"
     ),
@@ -83,7 +73,10 @@ PAGES = (
         "payment", _("Payment"), "payments/<int:pk>/", lambda query, pk: payments.one_payment(pk),
         ("billing.view_payment",), tab="payments",
     ),
-    Page("jobs", _("Jobs"), "jobs/", _jobs, top="console/tops/jobs.html"),
+    Page(
+        "jobs", _("Jobs"), "jobs/", lambda query: jobs.jobs(_word(query, "q"), _before(query)),
+        top="console/tops/jobs.html",
+    ),
     Page("job", _("Job"), "jobs/<int:pk>/", lambda query, pk: jobs.one_job(pk), tab="jobs"),
     Page("queues", _("Queues"), "queues/", lambda query: queues.queues()),
     Page("workers", _("Workers"), "workers/", lambda query: workers.workers(WORKERS)),

@@ -5,10 +5,11 @@ The web shows it to permitted networks; workers and schedulers have a port for i
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import chain
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -67,27 +68,24 @@ class _Read:
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily] = {}
-        for series, labels, value in self._values():
+        for series, labels, value in chain.from_iterable(map(_read_all, self.sources)):
             if series.name not in families:
                 families[series.name] = GaugeMetricFamily(series.name, series.help, labels=series.labels)
             families[series.name].add_metric(labels, value)
         yield from families.values()
 
-    def _values(self) -> Iterator[Value]:
-        for source in self.sources:
-            with limited_waits() if source == DATABASE else nullcontext():
-                yield from _read_all({name: each for name, each in READERS.items() if each.source == source})
 
-
-def _read_all(readers: Mapping[str, Reader]) -> Iterator[Value]:
-    """Read one after the other. When a source has used its time, its remaining readers are not started."""
-    last_start = time.perf_counter() + HANG_UP_S
-    for name, each in readers.items():
-        started = time.perf_counter()
-        values = _read(name, each) if started < last_start else None
-        yield from values or ()
-        yield READER_SECONDS, (name,), time.perf_counter() - started
-        yield READER_UP_GAUGE, (name,), float(values is not None)
+def _read_all(source: str) -> Iterator[Value]:
+    """Read one after the other. When the source has used its time, its remaining readers are not started."""
+    ours = {name: each for name, each in READERS.items() if each.source == source}
+    with limited_waits() if source == DATABASE else nullcontext():
+        last_start = time.perf_counter() + HANG_UP_S
+        for name, each in ours.items():
+            started = time.perf_counter()
+            values = _read(name, each) if started < last_start else None
+            yield from values or ()
+            yield READER_SECONDS, (name,), time.perf_counter() - started
+            yield READER_UP_GAUGE, (name,), float(values is not None)
 
 
 def _read(name: str, each: Reader) -> list[Value] | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from actors.kinds import KINDS, Kind
+from actors.kinds import KINDS, Kind, kind_named
 from actors.operations.queries.schedule import LATE_S
 from billing.admin.bases import page_of
 from config.database import counts
@@ -73,9 +73,11 @@ def backlogs() -> list[Backlog]:
     return sorted(shown, key=lambda backlog: not backlog.is_late)
 
 
-def kind_of_work(kind: Kind) -> KindOfWork:
-    """One kind, with the ROWS that wait longest."""
-    now = database_now()
+def kind_of_work(name: str) -> KindOfWork | None:
+    """One kind, with the ROWS that wait longest; None if no kind has this name."""
+    kind, now = kind_named(name), database_now()
+    if kind is None:
+        return None
     first = [row for part in lag.parts(kind.due) for row in kind.trim(kind.due.appointments().filter(part))[:ROWS]]
     oldest = sorted(first, key=lambda row: kind.due.due_time(row) or now)[:ROWS]
     return KindOfWork(_backlog(kind, lag.backlog(kind.due)), [_row(kind, row, now) for row in oldest])
