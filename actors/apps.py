@@ -9,10 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 SERIES = (
     "config.due.lag",
-    "actors.metrics.schedule",
-    "actors.metrics.queues",
+    "actors.metrics.gauges",
     "actors.metrics.middleware",
-    "actors.scheduling.metrics",
+    "actors.scheduling.ledger",
 )
 """Modules that declare series; those of `billing` and `commerce` are declared where they are counted."""
 

@@ -36,7 +36,6 @@ METRICS_BYTES = 4_000_000
 
 _SAMPLE = re.compile(r'^rabbitmq_detailed_queue_(\w+)\{vhost="([^"]*)",queue="([^"]*)"\} (\S+)$', re.MULTILINE)
 
-
 Message = dramatiq.Message[Any]
 
 
@@ -46,10 +45,9 @@ class BrokerSilent(RefusedForAll):
 
 @dataclass(frozen=True)
 class QueueFacts:
-    """One queue. Workers hold delayed retries: they count as unacked of the delay queue only.
+    """One queue; empty if it does not exist yet. Delayed retries count as unacked of the delay queue only.
 
-    `unacked`: messages that workers hold; `oldest_s`: how long the oldest waiting message has been in the queue. Both
-    are None if unknown. A queue that does not exist yet counts as empty.
+    `unacked`: messages that workers hold; `oldest_s`: the wait of the oldest message. Both are None if unknown.
     """
 
     name: str

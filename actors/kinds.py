@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -16,24 +16,19 @@ from commerce.mail.queue import MAIL_QUEUE
 from commerce.models.notification import without_texts
 from commerce.orders import EXPIRY_QUEUE
 from commerce.settlement import SETTLEMENT_QUEUE
-from config.due import lag
 from config.due.queue import Due
 
-
-def _as_it_is(rows: "QuerySet[Any]") -> "QuerySet[Any]":
-    return rows
+Rows = QuerySet[Any]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One row of the README's table of slow work."""
+    """One row of the README's table of slow work; `sweep` is an actor."""
 
     label: Promise
     due: Due[Any]
     sweep: str
-    """The actor of the sweep."""
-
-    trim: Callable[["QuerySet[Any]"], "QuerySet[Any]"] = _as_it_is
+    trim: Callable[[Rows], Rows] = lambda rows: rows
     """Loads what a list of rows needs and leaves out the rest."""
 
     may_be_early: bool = True
@@ -44,32 +39,18 @@ class Kind:
         """As in metrics, like `payment_event`; also used in URLs."""
         return self.due.noun
 
-    def parts(self) -> list[Q]:
-        """Conditions that cover all rows; the index of the due column serves each of them."""
-        return lag.parts(self.due)
-
-
-def _without(*columns: str) -> Callable[["QuerySet[Any]"], "QuerySet[Any]"]:
-    return lambda rows: rows.defer(*columns)
-
-
-def _with_payment(rows: "QuerySet[Any]") -> "QuerySet[Any]":
-    """A refund's text needs the payment's currency."""
-    return rows.select_related("payment")
-
 
 KINDS = (
     Kind(_("open payments"), CHECK_QUEUE, "check_pending_payments"),
-    Kind(_("stored callbacks"), CALLBACK_QUEUE, "process_waiting_callbacks", trim=_without("body")),
+    Kind(_("stored callbacks"), CALLBACK_QUEUE, "process_waiting_callbacks", trim=lambda rows: rows.defer("body")),
     Kind(_("payment events to settle"), SETTLEMENT_QUEUE, "settle_orders"),
     Kind(_("mails"), MAIL_QUEUE, "send_pending_emails", trim=without_texts),
     Kind(_("unpaid orders"), EXPIRY_QUEUE, "expire_orders", may_be_early=False),
-    Kind(_("open refunds"), REFUND_QUEUE, "follow_refunds", trim=_with_payment),
+    Kind(_("open refunds"), REFUND_QUEUE, "follow_refunds", trim=lambda rows: rows.select_related("payment")),
     Kind(_("days to compare with a provider's list"), RECONCILIATION_QUEUE, "reconcile_payments"),
 )  # fmt: skip
-"""Kinds with waiting customers come first."""
+"""Kinds with waiting customers come first. A refund's text needs the payment's currency."""
 
 
 def kind_named(name: str) -> Kind | None:
-    """The kind with this name, or None."""
     return next((kind for kind in KINDS if kind.name == name), None)

@@ -3,7 +3,7 @@
 import dramatiq
 
 from actors.queues import ROUTINE
-from actors.runtime.pruning import prune_jobs
+from actors.runtime import history
 from actors.scheduling import ledger
 from billing.callbacks.pruning import prune_callbacks
 from commerce import pruning
@@ -17,7 +17,7 @@ CALLBACKS_S, JOBS_S, CLEANUP_S = 120.0, 120.0, 300.0
 def prune_history() -> bool:
     """Delete rows that are older than their retention time."""
     ledger.prune()
-    if prune_callbacks(CALLBACKS_S) | prune_jobs(JOBS_S):
+    if prune_callbacks(CALLBACKS_S) | history.prune(JOBS_S):
         nudge("prune_history")
     return True
 

@@ -30,6 +30,6 @@ def resume(kind: Pause.Kind, name: str, by: str) -> bool:
     return was_paused
 
 
-def paused(kind: Pause.Kind) -> frozenset[str]:
-    """The names that are paused."""
-    return frozenset(Pause.objects.filter(kind=kind).values_list("name", flat=True))
+def paused(kind: Pause.Kind) -> dict[str, Pause]:
+    """The queues, or the schedule entries, that are paused, by name."""
+    return {pause.name: pause for pause in Pause.objects.filter(kind=kind)}

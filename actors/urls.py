@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from actors.metrics import views
+from actors.metrics.page import metrics
 
-urlpatterns = [path("metrics", views.metrics, name="metrics")]
+urlpatterns = [path("metrics", metrics, name="metrics")]

@@ -16,10 +16,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from actors.console.access import READ
 from actors.kinds import Kind, kind_named
 from actors.operations import actions as of_jobs
-from actors.operations.actions import ACT, CONFIGURE, named
+from actors.operations.actions import ACT, CONFIGURE, READ, named
 from billing.actions import CHECK_PAYMENT, CLOSE_BREAKER, OPEN_BREAKER
 from billing.lookup import number_in
 from billing.models import AskedBy
@@ -28,16 +27,10 @@ from config.actions import Action, Subject
 from config.actions.pages import Place, perform, too_many
 from config.messaging.nudges import nudge
 
-# --- slow work -------------------------------------------------------------------------------------------------------
-
 
 def _kind(key: str) -> Subject | None:
     kind = kind_named(key)
     return named(key, str(kind.label), kind) if kind else None
-
-
-def _sweep(kind: Kind, by: str) -> None:
-    nudge(kind.sweep)
 
 
 def _row(key: str) -> Subject | None:
@@ -61,15 +54,13 @@ def _check_row(target: tuple[Kind, int], by: str) -> bool:
 
 SWEEP_NOW = Action(
     "look-now", _("Sweep now"), _("The sweep works off all due rows now, without waiting for its next tick."), (ACT,),
-    _kind, _sweep, _("Sweeps started"),
+    _kind, lambda kind, by: nudge(kind.sweep), _("Sweeps started"),
 )  # fmt: skip
 CHECK_ROW = Action(
     "look-at", _("Check now"), _("The row comes due at once, and the sweep starts."), (ACT,),
     _row, _check_row, _("Rows that are checked now"),
     _("Left alone: rows that are finished, or whose due time is a promise"),
 )  # fmt: skip
-
-# --- all of them -----------------------------------------------------------------------------------------------------
 
 
 def _here(*actions: Action, needs: tuple[str, ...] = (READ,)) -> Sequence[Action]:

@@ -1,7 +1,7 @@
 """The first page: the findings, some numbers, and the latest actions."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
 from django.contrib.admin.models import LogEntry
 
@@ -16,18 +16,8 @@ LATEST_ACTIONS = 8
 
 
 @dataclass(frozen=True)
-class Done:
-    """An action of a staff member, here or elsewhere in the admin."""
-
-    at: datetime
-    by: str
-    what: str
-    about: str
-
-
-@dataclass(frozen=True)
 class Overview:
-    """The first page."""
+    """The first page. Urgent findings come first: a customer, or money, waits."""
 
     findings: list[Finding]
     waiting: int = 0
@@ -37,21 +27,9 @@ class Overview:
     backlogs: list[Backlog] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     workers: int = 0
-    """Running worker processes."""
-
     threads: int = 0
     busy: int = 0
-    latest: list[Done] = field(default_factory=list)
-
-    @property
-    def is_calm(self) -> bool:
-        """Are there no findings?"""
-        return not self.findings
-
-    @property
-    def is_urgent(self) -> bool:
-        """Does a customer, or money, wait?"""
-        return any(finding.is_urgent for finding in self.findings)
+    latest: list[dict[str, Any]] = field(default_factory=list)
 
 
 def overview() -> Overview:
@@ -62,8 +40,8 @@ def overview() -> Overview:
     return Overview(
         findings=findings_of(seen),
         waiting=total(track.fast + track.slow for track in open_by_track(seen.now)),
-        lag_s=seen.work.longest_s,
-        backlogs=seen.work.backlogs,
+        lag_s=max(backlog.lag_s for backlog in seen.backlogs),
+        backlogs=seen.backlogs,
         slots=slots(seen.now),
         workers=len(seen.workers.living),
         threads=seen.workers.threads,
@@ -72,9 +50,14 @@ def overview() -> Overview:
     )
 
 
-def _latest_actions() -> list[Done]:
-    entries = LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTIONS]
+def _latest_actions() -> list[dict[str, Any]]:
+    """Of staff members, here or elsewhere in the admin."""
     return [
-        Done(entry.action_time, entry.user.get_username(), entry.get_change_message(), entry.object_repr)
-        for entry in entries
+        {
+            "at": entry.action_time,
+            "by": entry.user.get_username(),
+            "what": entry.get_change_message(),
+            "about": entry.object_repr,
+        }
+        for entry in LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTIONS]
     ]

@@ -11,9 +11,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from actors.console.access import READ, may
 from actors.console.actions import ACTIONS, act
 from actors.console.pages import PAGES, Page
+from actors.operations.actions import READ
 from actors.operations.queries.queues import expire
 from actors.operations.serialize import plain
 from config.actions import Action
@@ -35,14 +35,16 @@ def page_view(page: Page) -> View:
 
     @require_safe
     def view(request: HttpRequest, **path: Any) -> HttpResponse:
-        if not may(request.user, (READ, *page.needs)):
+        if not _may_see(request, page):
             raise PermissionDenied
         facts = page.facts(request.GET, **path)
         if facts is None:
             raise Http404
         if request.GET.get("as") == "json":
             return JsonResponse(plain(facts))
-        return TemplateResponse(request, _template(request, page), _context(request, page, facts))
+        if request.GET.get("part") == "live":
+            return TemplateResponse(request, page.part, _about(request, page, facts))
+        return TemplateResponse(request, "console/page.html", _around(request, page) | _about(request, page, facts))
 
     return _guarded(view)
 
@@ -74,28 +76,29 @@ def _guarded(view: View) -> View:
     return with_headers
 
 
-def _template(request: HttpRequest, page: Page) -> str:
-    return page.part if request.GET.get("part") == "live" else "console/page.html"
+def _may_see(request: HttpRequest, page: Page) -> bool:
+    return bool(request.user.has_perms((READ, *page.needs)))
 
 
-def _context(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
-    about_page = {
+def _about(request: HttpRequest, page: Page, facts: Any) -> dict[str, Any]:
+    """For the part of the page that refreshes."""
+    return {
         "page": page,
         "facts": facts,
         "now": timezone.now(),
         "may": {action.name: action for action in ACTIONS if action.allows(request.user)},
         "here": _here(request),
     }
-    if request.GET.get("part") == "live":
-        return about_page
-    tabs = [one for one in PAGES if not one.tab and may(request.user, one.needs)]
-    around = {
+
+
+def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
+    return {
+        **admin.site.each_context(request),
         "title": page.title,
-        "tabs": tabs,
+        "tabs": [one for one in PAGES if not one.tab and _may_see(request, one)],
         "refresh_s": REFRESH_S,
         "is_nav_sidebar_enabled": False,
     }
-    return {**admin.site.each_context(request), **around, **about_page}
 
 
 def _here(request: HttpRequest) -> str:

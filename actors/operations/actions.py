@@ -15,10 +15,8 @@ from actors.scheduling.table import table
 from config.actions import Action, Reason, Subject, row_of
 from config.messaging.nudges import nudge
 
-ACT, CONFIGURE = "actors.console_act", "actors.console_configure"
-
-OF_QUEUE, OF_ACTOR = "queue:", "actor:"
-"""A key with this prefix means all dead letters of a queue, or of an actor."""
+READ, ACT, CONFIGURE = "actors.console_read", "actors.console_act", "actors.console_configure"
+"""Permissions to see the console, to act in it, and to configure with it."""
 
 KEY_CHARS = 400
 
@@ -43,27 +41,20 @@ def _entry(key: str) -> Subject | None:
 
 
 def _dead_letter(key: str) -> Subject | None:
-    """Only the broker knows whether the dead letter still exists."""
+    """A key like `queue:urgent` or `actor:check_payment` means all of them. Only the broker knows which ones exist."""
     if not key or len(key) > KEY_CHARS:
         return None
-    if key.startswith(OF_QUEUE):
-        return named(
-            key, f"all dead letters of {key.replace(':', ' ', 1)}", DeadLetterFilter(queue=key.removeprefix(OF_QUEUE))
-        )
-    if key.startswith(OF_ACTOR):
-        return named(
-            key, f"all dead letters of {key.replace(':', ' ', 1)}", DeadLetterFilter(actor=key.removeprefix(OF_ACTOR))
-        )
+    kind, _colon, name = key.partition(":")
+    several = {"queue:": DeadLetterFilter(queue=name), "actor:": DeadLetterFilter(actor=name)}
+    if which := several.get(kind + _colon):
+        return named(key, f"all dead letters of {kind} {name}", which)
     return named(key, f"dead letter {key}", DeadLetterFilter(key=key))
-
-
-def _run_again(job_id: int, by: str) -> str:
-    return history.run_again(Job.objects.get(pk=job_id))
 
 
 RERUN_JOB = Action(
     "job-again", _("Run again"), _("The same actor with the same arguments, as a new message."), (ACT,),
-    row_of(Job), _run_again, _("Jobs that are run again"), named=lambda job: f"{job.actor} {job.args}",
+    row_of(Job), lambda job_id, by: history.run_again(Job.objects.get(pk=job_id)), _("Jobs that are run again"),
+    named=lambda job: f"{job.actor} {job.args}",
 )  # fmt: skip
 PAUSE_QUEUE = Action(
     "pause-queue", _("Pause"),

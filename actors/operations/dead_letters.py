@@ -9,8 +9,8 @@ which costs a check.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from actors.broker import Message, channel, publish, queue_names
+from actors.models import Job
 from config.formats import printable
 from config.messaging.broker import InMemory
 
@@ -52,7 +53,7 @@ class DeadLetter:
     """Why it cannot be sent again; empty if it can."""
 
     error: str = ""
-    """Its last error, if the history was asked: the dead letter itself does not hold it."""
+    """Its last error, filled in by `with_errors`."""
 
     @property
     def dead_since(self) -> datetime | None:
@@ -82,7 +83,7 @@ class DeadLetterFilter:
 
 ALL = DeadLetterFilter()
 
-Send = Callable[[Message], None]
+Send = Callable[[Message], object]
 Verdict = Callable[[DeadLetter, bytes, Send], bool]
 """Is a dead letter finished? It then leaves its queue. `Send` puts a message into its queue, or raises."""
 
@@ -100,6 +101,13 @@ def find(which: DeadLetterFilter = ALL, limit: int = FIND_LIMIT) -> list[DeadLet
     return found
 
 
+def with_errors(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    """Each with its last error from the history; the dead letter itself does not hold it."""
+    given_up = Job.objects.filter(message_id__in=[letter.key for letter in letters], outcome__in=Job.GIVEN_UP)
+    errors = dict(given_up.order_by("ended_at").values_list("message_id", "error"))
+    return [replace(letter, error=errors.get(letter.key, "")) for letter in letters]
+
+
 def drop(which: DeadLetterFilter) -> int:
     """Delete the matching dead letters. Returns how many there were. Raises BrokerSilent."""
 
@@ -113,8 +121,7 @@ def drop(which: DeadLetterFilter) -> int:
 def send_again(which: DeadLetterFilter) -> int:
     """Send the matching dead letters again, each as a new message with a clean record. Returns how many.
 
-    Those that cannot be sent again (`problem`) stay. Raises BrokerSilent; the dead letters not sent by then stay dead
-    letters.
+    Those that cannot be sent again (`problem`) stay, and those not sent before it raises BrokerSilent.
     """
     broker = dramatiq.get_broker()
 
@@ -173,14 +180,10 @@ def _judge_in_memory(broker: InMemory, queue: str, which: DeadLetterFilter, verd
     letters, gone, now = broker.dead_letters_by_queue[queue], 0, datetime.now(UTC)
     for message in list(letters):
         letter = read(body := message.encode(), queue, None)
-        if which.takes(letter, now) and verdict(letter, body, lambda again: _enqueue(broker, again)):
+        if which.takes(letter, now) and verdict(letter, body, broker.enqueue):
             letters.remove(message)
             gone += 1
     return gone
-
-
-def _enqueue(broker: InMemory, message: Message) -> None:
-    broker.enqueue(message)
 
 
 def read(body: bytes, queue: str, died_at: datetime | None) -> DeadLetter:

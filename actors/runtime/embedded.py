@@ -1,4 +1,4 @@
-"""The parts of the embedded mode: threads of one process, started and stopped in order."""
+"""The embedded mode: threads of one process, started and stopped in order, and the first operator of its shop."""
 
 import threading
 from collections.abc import Iterator
@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 import dramatiq
 import waitress
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.wsgi import get_wsgi_application
 
 from actors.scheduling import scheduler
 from billing.sandbox import SandboxServer
+from config.env.files import kept_secret
 
 WORKER_THREADS = 8
 WEB_THREADS = 8
@@ -19,32 +21,32 @@ WEB_THREADS = 8
 STOP_WITHIN_MS = 3_500
 """A check at a provider takes up to PAYMENT_API_TIMEOUT_S. Slower work comes due again after the restart."""
 
+OPERATOR = "operator"
+
+PASSWORD_BYTES = 9
+"""Random bytes: twelve letters, short enough to type."""
+
 
 @contextmanager
 def everything() -> Iterator[None]:
-    """The sandbox provider, the web, the workers and the scheduler, in the order of their dependencies.
-
-    Raises OSError if an address is taken.
-    """
+    """Provider, web, workers and scheduler, in the order of their needs. Raises OSError if an address is taken."""
     with ExitStack() as parts:
         for part in (sandbox, web, workers, scheduler.in_background):
             parts.enter_context(part())
         yield
 
 
-@contextmanager
-def sandbox() -> Iterator[None]:
+def sandbox() -> SandboxServer:
     """The sandbox provider, at the address of the account `sandbox`. It keeps its own books."""
     options = settings.PAYMENT_ACCOUNTS["sandbox"]
     address = urlsplit(options["url"])
-    with SandboxServer(
+    return SandboxServer(
         host=address.hostname or "127.0.0.1",
         port=address.port or 80,
         database=settings.VAR_DIR / "sandbox.sqlite3",
         api_key=options["api_key"],
         callback_secret=options["callback_secret"],
-    ):
-        yield
+    )
 
 
 @contextmanager
@@ -74,3 +76,16 @@ def workers() -> Iterator[None]:
         yield
     finally:
         worker.stop(timeout=STOP_WITHIN_MS)
+
+
+def operator_login() -> str:
+    """Create the first operator, with a random password in a file that only its owner can read. Returns name and
+    password."""
+    password = kept_secret(settings.VAR_DIR / "operator-password", PASSWORD_BYTES)
+    user, _ = get_user_model().objects.get_or_create(
+        username=OPERATOR, defaults={"is_staff": True, "is_superuser": True}
+    )
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
+    return f"{OPERATOR} / {password}"

@@ -57,7 +57,7 @@ def _send_heartbeat(broker: Broker, worker: Threads, *, stopped: bool = False) -
     try:
         clock.compare(database_now())
         _write(worker, stopped)
-        broker.paused = pauses.paused(pauses.QUEUE)  # type: ignore[attr-defined]
+        broker.paused = frozenset(pauses.paused(pauses.QUEUE))  # type: ignore[attr-defined]
     except Error as error:
         log.error("beat.no_database", extra={"error": type(error).__name__})
         connection.close()

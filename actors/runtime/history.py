@@ -5,21 +5,23 @@ idle shop runs some 100,000 sweeps a day.
 """
 
 import json
+import time
 import traceback
-from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dramatiq
-from django.db.models import QuerySet
+from django.conf import settings
 
 from actors.broker import send
-from actors.models import Job
+from actors.models import Job, Redelivery, Worker
 from actors.runtime import running
 from actors.runtime.quarantine import Quarantined
 from actors.runtime.recorder import recorder
 from actors.runtime.running import Run
 from config.actions import ActionRefused
+from config.due import shutting_down
+from config.due.queue import database_now
 from config.formats import storable
 from config.messaging.broker import TooOld
 
@@ -28,7 +30,12 @@ Outcome = Job.Outcome
 ERROR_CHARS = 300
 
 TRACEBACK_CHARS = 20_000
-"""The end of a traceback that is kept: some 200 frames."""
+"""The end of a traceback that is kept, because it names the error: some 200 frames."""
+
+PRUNED_AT_ONCE = 2_000
+
+OLDEST_MESSAGE = timedelta(days=8)
+"""A redelivered message may wait in a paused queue, and a dead letter is kept for seven days."""
 
 
 def record(run: Run, result: object, error: BaseException | None) -> None:
@@ -48,27 +55,9 @@ def record_skipped(run: Run, why: BaseException | None) -> None:
         recorder.offer(_row(run, Outcome.DROPPED))
 
 
-def runs(
-    *, actor: str = "", outcome: str = "", message_id: str = "", since: datetime | None = None, limit: int = 50
-) -> list[Job]:
-    """The latest runs, newest first, up to `limit`. An empty filter matches everything."""
-    wanted = {"actor": actor, "outcome": outcome, "message_id": message_id, "ended_at__gte": since}
-    found: QuerySet[Job] = Job.objects.filter(**{name: value for name, value in wanted.items() if value})
-    return list(found.order_by("-ended_at", "-id")[:limit])
-
-
-def last_errors(message_ids: Collection[str]) -> dict[str, str]:
-    """The last error of each message that was given up; the dead letter itself does not hold it."""
-    given_up = Job.objects.filter(message_id__in=message_ids, outcome__in=Job.GIVEN_UP)
-    return dict(given_up.order_by("ended_at").values_list("message_id", "error"))
-
-
 def run_again(job: Job) -> str:
-    """Send the job's message again, as a new one. Returns its id.
-
-    Raises ActionRefused if its actor is not declared any more or its arguments were too long to keep, and BrokerSilent
-    if the broker does not take it.
-    """
+    """Send the job's message again, as a new one. Returns its id. Raises BrokerSilent, or ActionRefused if its actor is
+    not declared any more or its arguments were too long to keep."""
     actor = dramatiq.get_broker().actors.get(job.actor)
     args = json.loads(job.args)
     if actor is None or not isinstance(args, list):
@@ -81,21 +70,30 @@ def run_again(job: Job) -> str:
     return str(message.message_id)
 
 
+def prune(seconds: float) -> bool:
+    """Delete jobs and workers older than JOB_HISTORY_DAYS, and old redeliveries. Returns True if there may be more."""
+    ends_at, now = time.monotonic() + seconds, database_now()
+    old = now - timedelta(days=settings.JOB_HISTORY_DAYS)
+    Worker.objects.filter(seen_at__lt=old).delete()
+    Redelivery.objects.filter(started_at__lt=now - OLDEST_MESSAGE).delete()
+    jobs, full = Job.objects.filter(ended_at__lt=old), True
+    while full and time.monotonic() < ends_at and not shutting_down.is_set():
+        batch = list(jobs.order_by("ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        full = jobs.filter(pk__in=batch).delete()[0] == PRUNED_AT_ONCE
+    return full
+
+
 def _record_failure(run: Run, error: BaseException) -> None:
     """Write the last failure before the message becomes a dead letter, which keeps no traceback."""
+    text = "".join(traceback.format_exception(error))
     details = {
         "error": storable(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_CHARS),
-        "traceback": _traceback(error, TRACEBACK_CHARS),
+        "traceback": storable(text[-TRACEBACK_CHARS:], TRACEBACK_CHARS),
     }
     if run.message.failed:
         recorder.write_now(_row(run, Outcome.FAILED, **details))
     else:
         recorder.offer(_row(run, Outcome.RETRIED, **details))
-
-
-def _traceback(error: BaseException, limit: int) -> str:
-    """The end of the traceback, which names the error."""
-    return storable("".join(traceback.format_exception(error))[-limit:], limit)
 
 
 def _row(run: Run, outcome: Outcome, **details: Any) -> Job:

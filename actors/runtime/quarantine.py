@@ -19,6 +19,7 @@ import logging
 import time
 from datetime import timedelta
 
+from django.db.models import Q
 from dramatiq.broker import MessageProxy
 from dramatiq.middleware import SkipMessage
 
@@ -82,10 +83,8 @@ def _wait_for_heartbeats(workers: list[str]) -> None:
 
 
 def _not_dead(workers: list[str]) -> set[str]:
-    known = Worker.objects.filter(name__in=workers)
-    alive = known.filter(stopped_at=None, seen_at__gt=database_now() - silence_limit())
-    stopped = known.filter(stopped_at__isnull=False)
-    return set(alive.values_list("name", flat=True)) | set(stopped.values_list("name", flat=True))
+    stopped, beats = Q(stopped_at__isnull=False), Q(seen_at__gt=database_now() - silence_limit())
+    return set(Worker.objects.filter(stopped | beats, name__in=workers).values_list("name", flat=True))
 
 
 def _key(message: MessageProxy) -> str:

@@ -16,7 +16,6 @@ from config.formats import storable
 ARGS_CHARS = 500
 """Messages carry ids; longer arguments are not ours."""
 
-
 MAX_ATTEMPTS = 1_000
 """A message may claim any number of attempts, and the database does not take every number."""
 
@@ -61,7 +60,6 @@ class Totals:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, *, failed: bool) -> None:
-        """Count one run."""
         with self._lock:
             self.failed += failed
             self.done += not failed
@@ -102,7 +100,6 @@ def worker_name() -> str:
 
 
 def host() -> str:
-    """The name of this machine."""
     return storable(socket.gethostname(), 64)
 
 

@@ -8,6 +8,11 @@ from django.db.models.functions import Now
 from actors import pauses
 from actors.models import Tick
 from actors.scheduling.table import table
+from config.metrics.registry import counter
+
+TICKS_FIRED_TOTAL = counter(
+    "tillkeeper_ticks_fired_total", "Ticks that this scheduler was the first to fire.", "schedule"
+)
 
 FREQUENT_RETENTION = timedelta(hours=1)
 """Two ticks a second fill a table; the last hour is enough to judge the scheduler."""

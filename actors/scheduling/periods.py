@@ -1,8 +1,7 @@
 """The periods of schedule entries: when each is due. All times are UTC.
 
 periodiq's own parser accepts minute 61 and 31 February, never fires on Sunday as 0, and has no seconds. Both periods
-here refuse a wrong spec at once. They follow periodiq's protocol (`validate`, `next_valid_date`), so its scheduler
-accepts them.
+here refuse a wrong spec at once.
 """
 
 from dataclasses import dataclass
@@ -38,10 +37,6 @@ class Every:
         """The next due time after this one."""
         return self.latest(last) + timedelta(seconds=self.seconds)
 
-    def validate(self, date: datetime) -> bool:
-        """Is this second due?"""
-        return self.latest(date) == date.replace(microsecond=0)
-
 
 @dataclass(frozen=True)
 class Cron:
@@ -65,16 +60,10 @@ class Cron:
         return self.spec
 
     def latest(self, now: datetime) -> datetime:
-        """The last due time up to now."""
         return next(CronSim(self.spec, _minute_of(now) + _MINUTE, reverse=True))
 
     def next_valid_date(self, last: datetime) -> datetime:
-        """The next due time after this one."""
         return next(CronSim(self.spec, last.astimezone(UTC)))
-
-    def validate(self, date: datetime) -> bool:
-        """Is this minute due?"""
-        return self.latest(date) == _minute_of(date)
 
 
 def _minute_of(moment: datetime) -> datetime:

@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 
 from actors.scheduling import ledger
-from actors.scheduling.metrics import TICKS_FIRED_TOTAL
 from actors.scheduling.table import attach
 from config.due.queue import database_now
 from config.health.checks import CheckWithTimeout, Heartbeats, database_problem
@@ -78,15 +77,11 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         oldest = {actor.actor_name: now - actor.options["catch_up"] for actor in self.actors}
         new = {name: at for name, at in due.items() if at != self._fired.get(name) and at >= oldest[name]}
         if new:
-            self.send_actors(ledger.take(new, self.name), now)
+            for name in ledger.take(new, self.name):
+                log.debug("tick.fired", extra={"schedule": name, "at": now.isoformat()})
+                nudge(name)
+                ledger.TICKS_FIRED_TOTAL.labels(name).inc()
             self._fired.update(new)
-
-    def send_actors(self, actors: list[str], now: datetime) -> None:
-        """Nudge the actors whose tick this scheduler may fire."""
-        for name in actors:
-            log.debug("tick.fired", extra={"schedule": name, "at": now.isoformat()})
-            nudge(name)
-            TICKS_FIRED_TOTAL.labels(name).inc()
 
     def _stop_requested(self, within_s: float) -> bool:
         try:

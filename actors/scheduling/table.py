@@ -29,7 +29,6 @@ def table() -> list[Entry]:
 
 
 def entries() -> list[Entry]:
-    """This shop's table."""
     return [
         Entry("check_pending_payments", Every(settings.PAYMENT_CHECK_INTERVAL_S)),
         Entry("process_waiting_callbacks", Every(2)),

@@ -18,23 +18,17 @@ from actors.operations.findings import Finding
 from actors.operations.queries.timeseries import Slot
 from billing.admin.bases import page_of
 from commerce.reports import charts
-from config.database import counts as database_counts
+from config.database.counts import counted
 from config.formats import localized
 
 register = template.Library()
 register.filter("span", localized)
+register.filter("counted", counted)
 
 SPARK_PX = 22
 
 SPARK_BARS = 30
 """Fewer bars stand at the right, where the newest is."""
-
-
-@register.filter
-@register.filter
-def counted(rows: int) -> str:
-    """The number of rows; a plus means that the count stopped early."""
-    return database_counts.counted(rows)
 
 
 @register.filter
@@ -96,8 +90,7 @@ def choose(context: Any, name: str, key: object, about: object) -> SafeString | 
 
 @register.simple_tag(takes_context=True)
 def choose_all(context: Any, name: str) -> SafeString | str:
-    """A button that checks all boxes, for browsers with scripts (the style sheet hides it from others) and users with
-    the permission for the bulk action."""
+    """A button that checks all boxes, if the user may act on them. The style sheet hides it if scripts are off."""
     if name not in context["may"]:
         return ""
     return format_html('<button type="button" class="act all">{}</button>', _("Choose all"))
@@ -117,10 +110,8 @@ def act_on_chosen(context: Any, name: str) -> SafeString | str:
 
 @register.simple_tag
 def outcomes(title: str, slots: Sequence[Slot], **named: str) -> SafeString:
-    """Bars over time: one colour for each named count, in the given order.
-
-    `good="succeeded"` draws the count `good` of each slot under the name `succeeded`.
-    """
+    """Bars over time: one colour for each named count. `good="succeeded"` draws the count `good` of each slot under the
+    name `succeeded`."""
     labels = [date_format(timezone.localtime(slot.begins_at), "H:i") for slot in slots]
     series = [
         charts.Series(name, f"c{number}", [slot.counts.get(key, 0) for slot in slots])
@@ -132,14 +123,13 @@ def outcomes(title: str, slots: Sequence[Slot], **named: str) -> SafeString:
 @register.simple_tag
 def parts(title: str, counts: dict[str, int]) -> SafeString:
     """One bar in parts."""
-    drawn = [charts.Part(name, f"c{number}", count) for number, (name, count) in _numbered(counts)]
-    return charts.stacked(title, drawn)
+    return charts.stacked(title, [charts.Part(name, css, count) for css, name, count in legend(counts)])
 
 
 @register.simple_tag
 def legend(counts: dict[str, int]) -> Sequence[tuple[str, str, int]]:
-    """The meaning of the colours of `parts`: class, name, count."""
-    return [(f"c{number}", name, count) for number, (name, count) in _numbered(counts)]
+    """The colours of `parts`: class, name, count. There are five colours; the rarer kinds share the last."""
+    return [(f"c{min(number, 5)}", name, count) for number, (name, count) in enumerate(counts.items(), start=1)]
 
 
 @register.simple_tag
@@ -161,8 +151,3 @@ def _bar(number: int, of: int, share: float) -> tuple[str, ...]:
     """Left edge and width in percent, top and height in pixels."""
     tall = max(1.0, share * SPARK_PX)
     return f"{number * 100 / of:.2f}", f"{SPARK_PX - tall:.1f}", f"{80 / of:.2f}", f"{tall:.1f}"
-
-
-def _numbered(counts: dict[str, int]) -> Sequence[tuple[int, tuple[str, int]]]:
-    """There are five colours; the rarer kinds share the last."""
-    return [(min(number, 5), pair) for number, pair in enumerate(counts.items(), start=1)]

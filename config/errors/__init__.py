@@ -1,5 +1,5 @@
 """Unexpected errors, reported to a person: by Sentry if SENTRY_DSN is set, else by mail to ADMIN_EMAILS.
 
 An error is a log line of level ERROR with an exception: Django logs a failing view, `config.due.queue` a failing row,
-`actors.runtime.last_attempt` a job whose last attempt failed.
+`actors.runtime.middleware` a job whose last attempt failed.
 """

@@ -16,7 +16,7 @@ import dramatiq
 django.setup()
 
 from actors.models import Job  # noqa: E402
-from actors.runtime.job_middleware import JobHistory  # noqa: E402 (models can be imported once Django is set up)
+from actors.runtime.middleware import JobHistory  # noqa: E402 (models can be imported once Django is set up)
 from actors.runtime.recorder import recorder  # noqa: E402
 from billing.models import Payment  # noqa: E402
 from config.due.queue import database_now  # noqa: E402

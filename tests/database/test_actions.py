@@ -19,8 +19,8 @@ from django.urls import reverse
 from dramatiq.broker import MessageProxy
 
 from actors import pauses
-from actors.console.access import ROLES
 from actors.console.actions import ACTIONS
+from actors.management.commands.consoleroles import ROLES
 from billing.models import AccountState, Attention, Callback, Difference, Payment, Reconciliation, Refund
 from commerce.models import Order, OrderStatus, Review
 from config.actions import Action

@@ -15,8 +15,8 @@ from actors import pauses
 from actors.models import Job, Worker
 from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetterFilter
+from actors.operations.queries.job_search import INDEXED, newest
 from actors.runtime import heartbeat, history
-from actors.runtime.pruning import prune_jobs
 from actors.runtime.recorder import BATCH, BUFFER, Recorder, recorder
 from billing.models import AskedBy
 from billing.payments.check import CHECK_QUEUE
@@ -123,7 +123,7 @@ def test_a_failure_keeps_its_traceback_and_the_last_one_is_there_with_the_dead_l
     assert failed.error.startswith("TypeError: check_payment()")
     assert failed.traceback.rstrip().endswith("3 were given")
     assert len(failed.traceback) <= 500
-    assert history.last_errors([message_id]) == {message_id: failed.error}
+    assert [letter.error for letter in dead_letters.with_errors(dead_letters.find())] == [failed.error]
 
 
 def test_a_dead_letter_is_sent_again_or_dropped(worker: dramatiq.Worker) -> None:
@@ -248,7 +248,7 @@ def test_old_jobs_and_workers_are_pruned(settings: Settings) -> None:
     for number, seen_at in enumerate((old, database_now())):
         Worker.objects.create(name=f"w{number}", host="h", pid=1, threads=8, started_at=old, seen_at=seen_at)
 
-    assert prune_jobs(60) is False
+    assert history.prune(60) is False
 
     assert Job.objects.count() == 1
     assert list(Worker.objects.values_list("name", flat=True)) == ["w1"]
@@ -258,8 +258,8 @@ def test_the_history_is_searched_by_what_one_knows() -> None:
     """Actor, outcome, message, time; the newest first."""
     Job.objects.bulk_create([a_job(), a_job(actor="settle_orders", outcome="failed", message_id="m-2")])
 
-    assert [job.message_id for job in history.runs(actor="settle_orders")] == ["m-2"]
-    assert [job.message_id for job in history.runs(outcome="failed")] == ["m-2"]
-    assert [job.actor for job in history.runs(message_id="m-1")] == ["check_payment"]
-    assert history.runs(since=database_now() + timedelta(seconds=60)) == []
-    assert len(history.runs(limit=1)) == 1
+    assert [job.message_id for job in newest(INDEXED["actor"]("settle_orders"))] == ["m-2"]
+    assert [job.message_id for job in newest(INDEXED["outcome"]("failed"))] == ["m-2"]
+    assert [job.actor for job in newest(INDEXED["message"]("m-1"))] == ["check_payment"]
+    assert list(newest(INDEXED["since"](database_now() + timedelta(seconds=60)))) == []
+    assert len(newest()) == 2

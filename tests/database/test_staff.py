@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate, get_user_model
 from django.test import Client
 from pytest_django import Settings
 
-from actors.runtime import first_operator
+from actors.runtime import embedded
 
 
 @pytest.fixture(autouse=True)
@@ -20,55 +20,55 @@ def var(settings: Settings, tmp_path: Path) -> Path:
 
 def password_of(login: str) -> str:
     """What stands behind the name."""
-    return login.removeprefix(f"{first_operator.NAME} / ")
+    return login.removeprefix(f"{embedded.OPERATOR} / ")
 
 
 def test_the_operator_may_log_in() -> None:
     """With the name and password that are shown."""
-    password = password_of(first_operator.login())
+    password = password_of(embedded.operator_login())
 
     assert len(password) >= 12
-    user = authenticate(username=first_operator.NAME, password=password)
+    user = authenticate(username=embedded.OPERATOR, password=password)
     assert user is not None
     assert (user.is_staff, user.is_superuser) == (True, True)
-    assert Client().login(username=first_operator.NAME, password=password)
+    assert Client().login(username=embedded.OPERATOR, password=password)
 
 
 def test_only_its_owner_can_read_the_password(var: Path) -> None:
     """The file is made unreadable for others before anything stands in it."""
-    first_operator.login()
+    embedded.operator_login()
 
     assert stat.S_IMODE((var / "operator-password").stat().st_mode) == 0o600
 
 
 def test_the_password_stays_the_same() -> None:
     """Starting the shop again shows the same login, and makes no second operator."""
-    assert first_operator.login() == first_operator.login()
+    assert embedded.operator_login() == embedded.operator_login()
     assert get_user_model().objects.count() == 1
 
 
 def test_the_password_in_the_file_is_the_one_that_holds() -> None:
     """A database from somewhere else, or a password that was changed, does not lock the owner out."""
-    first = first_operator.login()
+    first = embedded.operator_login()
     user = get_user_model().objects.get()
     user.set_password("changed by hand")
     user.save()
 
-    assert first_operator.login() == first
-    assert authenticate(username=first_operator.NAME, password=password_of(first))
+    assert embedded.operator_login() == first
+    assert authenticate(username=embedded.OPERATOR, password=password_of(first))
 
 
 def test_two_machines_have_two_passwords(settings: Settings, tmp_path: Path) -> None:
     """Nothing is derived from what others could know."""
-    first = first_operator.login()
+    first = embedded.operator_login()
     settings.VAR_DIR = tmp_path / "other"
     settings.VAR_DIR.mkdir()
 
-    assert first_operator.login() != first
+    assert embedded.operator_login() != first
 
 
 def test_an_empty_file_is_no_password(var: Path) -> None:
     """A start that was cut off between making the file and writing it must not leave a door open."""
     (var / "operator-password").touch(mode=0o600)
 
-    assert len(password_of(first_operator.login())) >= 12
+    assert len(password_of(embedded.operator_login())) >= 12

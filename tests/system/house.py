@@ -28,7 +28,7 @@ import requests
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from actors.runtime.rabbitmq import definitions
+from actors.management.commands.rabbitmqconf import definitions
 from billing.sandbox import SandboxServer
 from tests.metrics import Page
 from tests.stack.mail import MailServer

@@ -7,7 +7,7 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker, NackError, ProbableAuthenticationError
 
-from actors.runtime.rabbitmq import definitions
+from actors.management.commands.rabbitmqconf import definitions
 from config.messaging.broker import MAX_WAITING
 from tests.stack.ports import wait_until
 from tests.system.house import House

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
 from actors import kinds
-from actors.metrics.catalogue import catalogue, markdown
+from actors.management.commands.metrics import catalogue, markdown
 from actors.scheduling.table import entries
 from billing.providers import options
 from billing.providers.stripe import Stripe

@@ -41,14 +41,14 @@ def test_the_examples_in_the_docstrings_are_true(module: ModuleType) -> None:
 def test_what_has_an_index_is_looked_up_there(typed: str, looked_up: tuple[str, object]) -> None:
     """Nothing is scanned for it."""
     search = parse(typed, NOW)
-    assert (search.indexed.children, search.is_scan, search.problem) == ([looked_up], False, "")
+    assert (search.indexed.children, bool(search.scanned), search.problem) == ([looked_up], False, "")
 
 
 @pytest.mark.parametrize("qualifier", sorted(job_search.SCANS))
 def test_what_has_none_is_looked_for_among_few(qualifier: str) -> None:
     """With words in quotation marks as one."""
     search = parse(f'{qualifier}:"no route to host"', NOW)
-    assert search.is_scan
+    assert search.scanned
     assert search.scanned.children[0][1] == "no route to host"  # type: ignore[index]
 
 

@@ -1,12 +1,31 @@
-"""The groups of the console: one for each level of permission."""
+"""The groups of the console: one for each level of permission.
+
+The console's own permissions belong to `Console`, a model without a table. Actions of other apps also need those apps'
+permissions: a user who may act in the console, but not change payments, cannot change them here either.
+"""
 
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-from actors.console.access import ROLES
+from actors.operations.actions import ACT, CONFIGURE, READ
 from config.cli.command import Command as Base
+
+_READS = (
+    READ, "billing.view_payment", "billing.view_paymentevent", "billing.view_refund", "billing.view_callback",
+    "billing.view_accountstate", "billing.view_reconciliation", "billing.view_difference",
+    "commerce.view_order", "commerce.view_notification", "commerce.view_dailyreport",
+)  # fmt: skip
+_ACTS = (
+    *_READS, ACT, "billing.change_payment", "billing.change_paymentevent", "billing.change_refund",
+    "billing.change_callback", "billing.change_reconciliation", "commerce.change_notification",
+    "commerce.change_dailyreport",
+)  # fmt: skip
+_CONFIGURES = (*_ACTS, CONFIGURE, "billing.change_accountstate")
+
+ROLES = {"Console: read": _READS, "Console: act": _ACTS, "Console: configure": _CONFIGURES}
+"""None of these groups may refund money: that is `billing.add_refund`."""
 
 
 class Command(Base):

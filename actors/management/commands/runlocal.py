@@ -4,8 +4,8 @@ from typing import Any
 
 from django.conf import settings
 
-from actors.runtime import embedded, first_operator
-from actors.runtime.signals import stop_signal
+from actors.runtime import embedded
+from actors.runtime.startup import stop_signal
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
 from config.health.checks import database_problem
@@ -30,14 +30,13 @@ class Command(Base):
 
     def _welcome(self) -> None:
         """The addresses to open, and the operator's login."""
+        mails = (
+            f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}" if settings.EMAIL_HOST else f"{settings.EMAIL_FILE_PATH}/"
+        )
         self.stdout.write(f"\n  Shop      {settings.SHOP_URL}/")
-        self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {first_operator.login()}")
+        self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {embedded.operator_login()}")
         self.stdout.write(
             f"  Sandbox   {settings.PAYMENT_ACCOUNTS['sandbox']['url']}/   (the payment provider; play the buyer there)"
         )
-        self.stdout.write(f"  Mails     {_where_mails_go()}\n\n  Ctrl-C ends it; nothing is lost.\n\n")
+        self.stdout.write(f"  Mails     {mails}\n\n  Ctrl-C ends it; nothing is lost.\n\n")
         self.stdout.flush()
-
-
-def _where_mails_go() -> str:
-    return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}" if settings.EMAIL_HOST else f"{settings.EMAIL_FILE_PATH}/"

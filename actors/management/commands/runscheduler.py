@@ -4,8 +4,7 @@ import logging
 from typing import Any
 
 from actors.runtime.probes import report
-from actors.runtime.signals import stop_signal
-from actors.runtime.startup import services_problems
+from actors.runtime.startup import services_problems, stop_signal
 from actors.scheduling.scheduler import in_background
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer

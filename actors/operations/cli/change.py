@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 
+from django.db.models import Q
+
 from actors import broker, pauses
 from actors.models import Pause
 from actors.operations import actions, dead_letters
 from actors.operations.actions import named
 from actors.operations.cli.result import CommandResult, Options, elsewhere
-from actors.runtime import history
+from actors.operations.queries.job_search import newest
+from actors.operations.serialize import plain
 from config.actions import Subject, do_one
 from config.cli.command import os_user
 from config.formats import printable
@@ -23,14 +26,11 @@ def dead(options: Options) -> CommandResult:
     letters = dead_letters.find(which, options["limit"])
     if which.key and not letters:
         raise ValueError(_no_dead_letter(which))
-    errors = history.last_errors([letter.key for letter in letters])
-    found = [asdict(letter) | {"error": errors.get(letter.key, "")} for letter in letters]
-    more = [f"There may be more: these are the first {options['limit']}."] if len(found) == options["limit"] else []
-    return CommandResult(found, "No dead letters.", notes=more + elsewhere())
+    more = [f"There may be more: these are the first {options['limit']}."] if len(letters) == options["limit"] else []
+    return CommandResult(plain(dead_letters.with_errors(letters)), "No dead letters.", notes=more + elsewhere())
 
 
 def retry(options: Options) -> CommandResult:
-    """Send dead letters again."""
     if bool(options["key"]) == options["all"]:
         raise ValueError("Name one message, or write --all (with --actor, --queue or --older-than, as you like).")
     which = _which(options)
@@ -41,7 +41,6 @@ def retry(options: Options) -> CommandResult:
 
 
 def pause(options: Options) -> CommandResult:
-    """Pause a queue or an entry of the schedule."""
     name, why = options["name"], options["why"].strip()
     if not why:
         raise ValueError("Write --why: the person who finds it paused needs the reason.")
@@ -52,7 +51,6 @@ def pause(options: Options) -> CommandResult:
 
 
 def resume(options: Options) -> CommandResult:
-    """Resume it."""
     name = options["name"]
     changed = [do_one(actions.RESUME[kind], named(name, name), os_user()) for kind in _kinds_named(name)]
     said = f"{name} is resumed." if any(changed) else f"{name} was not paused."
@@ -61,11 +59,11 @@ def resume(options: Options) -> CommandResult:
 
 def _run_again(message_id: str) -> CommandResult:
     """No dead letter has this id; the history may have it."""
-    jobs = history.runs(message_id=message_id, limit=1)
-    if not jobs:
+    job = newest(Q(message_id=message_id)).first()
+    if job is None:
         raise ValueError("Neither the dead letters nor the history have a message with this id that can be sent again.")
-    sent_as = do_one(actions.RERUN_JOB, actions.RERUN_JOB.about(jobs[0]), os_user())
-    return CommandResult([], f"{jobs[0].actor} was sent again, as {sent_as}.", {"sent again": 1, "as": sent_as})
+    sent_as = do_one(actions.RERUN_JOB, actions.RERUN_JOB.about(job), os_user())
+    return CommandResult([], f"{job.actor} was sent again, as {sent_as}.", {"sent again": 1, "as": sent_as})
 
 
 def _which(options: Options) -> dead_letters.DeadLetterFilter:

@@ -27,11 +27,9 @@ class CommandResult:
     """A sentence about what is left to do or was found; empty if all is well."""
 
     def as_text(self) -> str:
-        """The table and the notes."""
         return "\n".join([table(self.rows, self.empty), *self.notes])
 
     def as_json(self) -> str:
-        """The data, or the rows."""
         return as_json(plain(list(self.rows) if self.data is None else self.data))
 
 

@@ -3,15 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
+import dramatiq
+
 from actors import broker
 from actors.operations.cli.result import CommandResult, Options, elsewhere
 from actors.operations.findings import Finding, examine
-from actors.operations.queries.actors import declared_actors
+from actors.operations.queries.job_search import INDEXED, newest
 from actors.operations.queries.jobs import statistics
 from actors.operations.queries.schedule import schedule
 from actors.operations.queries.workers import WorkerProcess, workers
 from actors.operations.serialize import plain
-from actors.runtime import history
+from actors.scheduling.table import table as schedule_table
 from config.cli.tables import table
 from config.due.queue import database_now
 from config.formats import printable
@@ -23,7 +25,7 @@ BROKER_PATIENCE_S = 30.0
 def active(options: Options) -> CommandResult:
     """The running jobs, longest first."""
     now = database_now()
-    found = [(worker, job) for worker in workers().unstopped for job in worker.busy]
+    found = [(worker, job) for worker in workers().workers if not worker.row.stopped_at for job in worker.busy]
     found.sort(key=lambda each: each[1].since or now)
     rows = [
         {
@@ -40,19 +42,30 @@ def active(options: Options) -> CommandResult:
 
 
 def registered(options: Options) -> CommandResult:
-    """Declared actors."""
-    return CommandResult(plain(declared_actors()), "No actor is declared: see ACTOR_MODULES.")
+    """The actors that this project declares, by queue and name. Times are seconds."""
+    periods = {entry.actor: str(entry.period) for entry in schedule_table()}
+    actors = sorted(dramatiq.get_broker().actors.values(), key=lambda actor: (actor.queue_name, actor.actor_name))
+    rows = [
+        {
+            "actor": actor.actor_name,
+            "queue": actor.queue_name,
+            "time_limit_s": actor.options.get("time_limit", 0) / 1000,
+            "max_age_s": actor.options.get("max_age", 0) / 1000,
+            "max_retries": actor.options.get("max_retries", 0),
+            "period": periods.get(actor.actor_name, ""),
+            "does": (actor.fn.__doc__ or "").strip().partition("\n")[0],
+        }
+        for actor in actors
+    ]
+    return CommandResult(rows, "No actor is declared: see ACTOR_MODULES.")
 
 
 def scheduled(options: Options) -> CommandResult:
-    """The schedule."""
     rows = [
         {
             "actor": entry.actor,
             "period": entry.spec,
-            "next_at": entry.next_at,
-            "last_at": entry.last_at,
-            "late_s": entry.late_s,
+            **_picked(entry, "next_at", "last_at", "late_s"),
             "paused": entry.pause is not None,
         }
         for entry in schedule()
@@ -76,51 +89,36 @@ def stats(options: Options) -> CommandResult:
 
 
 def past(options: Options) -> CommandResult:
-    """The history."""
-    filters = {name: options[name] for name in ("actor", "outcome", "message_id", "since", "limit")}
-    jobs = history.runs(**filters)
-    if options["message_id"] and not jobs:
-        raise ValueError(f"The history has no message {printable(options['message_id'])!r}.")
-    rows = [
-        {
-            "ended_at": job.ended_at,
-            "actor": job.actor,
-            "args": job.args,
-            "outcome": job.outcome,
-            "attempt": job.attempt,
-            "waited": job.waited_s,
-            "took": job.took_s,
-            "error": job.error,
-            "message_id": job.message_id,
-        }
-        for job in jobs
-    ]
-    notes = [f"\nAttempt {job.attempt}:\n{job.traceback}" for job in jobs if job.traceback and options["message_id"]]
-    return CommandResult(rows, "No matching runs.", jobs, notes)
+    chosen = [INDEXED[name](options[name]) for name in INDEXED if options[name]]
+    jobs = newest(*chosen)[: options["limit"]]
+    if options["message"] and not jobs:
+        raise ValueError(f"The history has no message {printable(options['message'])!r}.")
+    columns = ("ended_at", "actor", "args", "outcome", "attempt", "waited_s", "took_s", "error", "message_id")
+    rows = [_picked(job, *columns) for job in jobs]
+    notes = [f"\nAttempt {job.attempt}:\n{job.traceback}" for job in jobs if job.traceback and options["message"]]
+    return CommandResult(rows, "No matching runs.", list(jobs), notes)
 
 
 def queues(options: Options) -> CommandResult:
-    """Depth and consumers."""
     return CommandResult(plain(broker.queues()), "No queue is declared.", notes=elsewhere())
 
 
 def doctor(options: Options) -> CommandResult:
-    """The findings."""
     findings = examine(BROKER_PATIENCE_S)
-    text = "\n".join(_said(finding) for finding in findings) or "Nothing is wrong."
-    left = f"Findings: {len(findings)}." if findings else ""
-    return CommandResult([], text, [_finding(finding) for finding in findings], left=left)
-
-
-def _said(finding: Finding) -> str:
-    return f"{printable(finding.subject)}: {printable(finding.problem)}\n    {finding.advice}"
+    said = [f"{printable(each.subject)}: {printable(each.problem)}\n    {each.advice}" for each in findings]
+    data, left = [_finding(each) for each in findings], f"Findings: {len(findings)}." if findings else ""
+    return CommandResult([], "\n".join(said) or "Nothing is wrong.", data, left=left)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     """The first three names are older than the console's."""
     named = {"about": finding.subject, "problem": finding.problem, "do": finding.advice}
-    return named | {name: getattr(finding, name) for name in ("since", "is_urgent", "action", "key")}
+    return named | _picked(finding, "since", "is_urgent", "action", "key")
 
 
 def _columns(worker: WorkerProcess, *names: str) -> dict[str, Any]:
-    return {"worker": worker.row.name, **{name: getattr(worker.row, name) for name in names}}
+    return {"worker": worker.row.name, **_picked(worker.row, *names)}
+
+
+def _picked(fact: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(fact, name) for name in names}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext as _
 
-from actors.operations.findings import people, processes, work
+from actors.operations.findings import processes, work
 from actors.operations.findings.finding import Finding, Snapshot, take_snapshot
 from config.health.checks import database_problem
 
@@ -30,9 +30,9 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     processes.long_queues,
     processes.dead_letters,
     processes.other_arguments,
-    people.waiting_for_a_person,
-    people.mails_given_up,
-    people.wrong_settings,
+    work.waiting_for_a_person,
+    work.mails_given_up,
+    processes.wrong_settings,
 )
 
 

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from actors import pauses
 from actors.models import Pause
 from actors.operations.queries.cached_query import Latest
-from actors.operations.queries.pauses import pauses
-from actors.operations.queries.providers import Account, providers
+from actors.operations.queries.providers import Account, accounts
 from actors.operations.queries.queues import Queue, known_queues, refused_arguments
 from actors.operations.queries.schedule import ScheduledEntry, schedule
-from actors.operations.queries.work import Work, work
+from actors.operations.queries.work import Backlog, backlogs
 from actors.operations.queries.workers import Workers, workers
 from billing.attention import Waiting, waiting_for_a_person
 from commerce.mail.queue import unsent_mails
@@ -52,7 +52,7 @@ class Snapshot:
     """The answers that findings are drawn from, each read once."""
 
     now: datetime
-    work: Work
+    backlogs: list[Backlog]
     accounts: list[Account]
     schedule: list[ScheduledEntry]
     workers: Workers
@@ -68,12 +68,12 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
     queues = known_queues(patience_s)
     return Snapshot(
         now=database_now(),
-        work=work(),
-        accounts=providers().accounts,
+        backlogs=backlogs(),
+        accounts=accounts(),
         schedule=schedule(),
         workers=workers(),
         queues=queues,
-        paused_queues=pauses(Pause.Kind.QUEUE),
+        paused_queues=pauses.paused(pauses.QUEUE),
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
         waiting=waiting_for_a_person(),
         mails_given_up=unsent_mails()[1],

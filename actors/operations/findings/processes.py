@@ -1,9 +1,11 @@
-"""Findings about missing workers, and about queues without workers, with many messages or with dead letters."""
+"""Findings about missing workers, queues without workers, with many messages or dead letters, and wrong settings."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import dramatiq
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -33,10 +35,11 @@ def no_workers(seen: Snapshot) -> Iterator[Finding]:
 def lost_workers(seen: Snapshot) -> Iterator[Finding]:
     """Processes that died during a job."""
     advice = _("Check its host's log for the reason (out of memory?). Its rows come due again by themselves.")
-    for worker in (lost for lost in seen.workers.lost if lost.row.seen_at > seen.now - LOSS_SHOWN):
-        actors = some_of({job.actor for job in worker.busy})
-        problem = _("it died while it ran %(actors)s") % {"actors": actors}
-        yield _of_worker(worker, problem, advice, worker.row.seen_at)
+    for worker in seen.workers.workers:
+        if worker.is_silent and worker.busy and worker.row.seen_at > seen.now - LOSS_SHOWN:
+            actors = some_of({job.actor for job in worker.busy})
+            problem = _("it died while it ran %(actors)s") % {"actors": actors}
+            yield _of_worker(worker, problem, advice, worker.row.seen_at)
 
 
 def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
@@ -62,7 +65,7 @@ def _of_worker(worker: WorkerProcess, problem: str, advice: str, since: datetime
     return Finding(subject, problem, advice, since, is_urgent=False, page="console:workers")
 
 
-# --- queues ----------------------------------------------------------------------------------------------------
+# --- queues ----------------------------------------------------------------------------------------------------------
 
 
 def silent_broker(seen: Snapshot) -> Iterator[Finding]:
@@ -75,8 +78,9 @@ def silent_broker(seen: Snapshot) -> Iterator[Finding]:
 def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
     """From the broker; if it is silent or in another process, from the workers."""
     told = {} if seen.queues.problem or broker.in_this_process() else {q.name: q for q in seen.queues.value or ()}
+    consumed = {queue for worker in seen.workers.living for queue in worker.row.queues}
     for name in broker.queue_names():
-        lacks_worker = bool(seen.workers.living) and name not in seen.workers.consumed
+        lacks_worker = bool(seen.workers.living) and name not in consumed
         if name not in seen.paused_queues and (told[name].is_unattended if name in told else lacks_worker):
             needed_by = [a.actor_name for a in dramatiq.get_broker().actors.values() if a.queue_name == name]
             problem = _("no worker takes its messages: %(actors)s") % {"actors": some_of(needed_by)}
@@ -117,3 +121,19 @@ def other_arguments(seen: Snapshot) -> Iterator[Finding]:
 def _of_queue(name: str, problem: str, advice: str, *, is_urgent: bool = True) -> Finding:
     subject = _("queue %(name)s") % {"name": name}
     return Finding(subject, problem, advice, is_urgent=is_urgent, page="console:queues")
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def wrong_settings(seen: Snapshot) -> Iterator[Finding]:
+    """Values that let a process start, but do not suit a shop with customers."""
+    if settings.PRODUCTION and not settings.EMAIL_HOST:
+        yield Finding("EMAIL_HOST", _("it is not set: mails are written to files"), _("Name the mail server."))
+    if settings.PRODUCTION and urlsplit(settings.SHOP_URL).hostname in ("127.0.0.1", "localhost"):
+        problem = _("links in mails lead to the reader's own machine")
+        yield Finding("SHOP_URL", problem, _("Write the shop's public address."))
+    queues = seen.queues.value
+    if settings.BROKER_METRICS_URL and queues and all(queue.unacked is None for queue in queues):
+        advice = _("Enable rabbitmq_prometheus, or leave it empty.")
+        yield Finding("BROKER_METRICS_URL", _("nothing answers there"), advice, is_urgent=False)

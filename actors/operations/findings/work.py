@@ -1,10 +1,11 @@
-"""Findings about late work, providers that may not be called, and a schedule that is not fired."""
+"""Findings about late work, rows that wait for a person, closed accounts, and a schedule that is not fired."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 import dramatiq
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.providers import Account
@@ -13,10 +14,18 @@ from config.database.counts import counted
 
 SCHEDULE = "console:schedule"
 
+LISTS = {
+    "payment": "console:payments",
+    "refund": "admin:billing_refund_changelist",
+    "difference": "admin:billing_difference_changelist",
+    "order": "admin:commerce_order_changelist",
+}
+"""The pages that list the rows waiting for a person."""
+
 
 def late_work(seen: Snapshot) -> Iterator[Finding]:
     """Kinds of work whose oldest due row has waited for more than LATE_S."""
-    for backlog in (late for late in seen.work.backlogs if late.is_late):
+    for backlog in (late for late in seen.backlogs if late.is_late):
         yield Finding(
             backlog.label,
             _("%(due)s due, and no worker has checked them") % {"due": counted(backlog.due)},
@@ -27,6 +36,29 @@ def late_work(seen: Snapshot) -> Iterator[Finding]:
             action="look-now",
             key=backlog.name,
         )
+
+
+def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
+    """One finding per kind of row."""
+    subjects = {"payment": _("payments"), "refund": _("refunds"), "difference": _("differences"), "order": _("orders")}
+    for waiting in seen.waiting:
+        if waiting.rows:
+            text = ngettext("%(n)s waits for a person", "%(n)s wait for a person", waiting.rows)
+            yield Finding(
+                subjects.get(waiting.noun, waiting.noun),
+                text % {"n": counted(waiting.rows)},
+                _("Decide each of them: `payments attention` lists them and the possible resolutions."),
+                waiting.since,
+                page=LISTS.get(waiting.noun, ""),
+            )
+
+
+def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
+    """Mails that are not tried again."""
+    if lost := seen.mails_given_up:
+        text = ngettext("%(n)s was given up", "%(n)s were given up", lost) % {"n": counted(lost)}
+        advice = _("Correct the address or the server, then send them again.")
+        yield Finding(_("mails"), text, advice, is_urgent=False, page="console:mail")
 
 
 def closed_accounts(seen: Snapshot) -> Iterator[Finding]:

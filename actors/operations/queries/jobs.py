@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max
+from django.db.models import Avg, Count, F, Max, Q
 
 from actors.models import Job
-from actors.operations.queries.job_search import QUALIFIERS, matching, parse
+from actors.operations.queries.job_search import QUALIFIERS, matching, newest, parse
 from actors.operations.queries.timeseries import SPAN, Slot, spread
 from config.due.queue import database_now
 
@@ -20,8 +20,6 @@ CHARTED = 5_000
 
 @dataclass(frozen=True)
 class Jobs:
-    """The page of jobs."""
-
     typed: str
     problem: str
     qualifiers: tuple[str, ...]
@@ -66,14 +64,13 @@ def one_job(pk: int) -> OneJob | None:
     job = Job.objects.filter(pk=pk).first()
     if job is None:
         return None
-    runs = Job.objects.filter(message_id=job.message_id).exclude(pk=pk).order_by("-ended_at", "-id").defer("traceback")
-    return OneJob(job, list(runs[:ROWS]))
+    others = newest(Q(message_id=job.message_id), ~Q(pk=pk))
+    return OneJob(job, list(others.defer("traceback")[:ROWS]))
 
 
 def slots(now: datetime) -> list[Slot]:
     """The outcomes of the latest jobs: done, retried, failed or dropped. A quarantined job counts as failed."""
-    latest = Job.objects.filter(ended_at__gt=now - SPAN).order_by("-ended_at", "-id")
-    ended = latest.values_list("ended_at", "outcome")[:CHARTED]
+    ended = newest(Q(ended_at__gt=now - SPAN)).values_list("ended_at", "outcome")[:CHARTED]
     failed = Job.Outcome.FAILED.value
     return spread([(at, failed if outcome in Job.GIVEN_UP else outcome) for at, outcome in ended], now, CHARTED)
 

@@ -12,8 +12,6 @@ ROWS = 50
 
 @dataclass(frozen=True)
 class Mail:
-    """The page of mails."""
-
     queued: int
     due: int
     lag_s: float

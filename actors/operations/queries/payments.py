@@ -1,4 +1,4 @@
-"""Payments: how many are open on each track, and a list of the chosen ones."""
+"""Payments: how many are open on each track, a list of the chosen ones, and the reason for the state of one."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,11 +9,17 @@ from django.db.models import QuerySet
 
 from actors.operations.queries.timeseries import SPAN, Slot, spread
 from billing import gauges
+from billing.admin.resolutions import OF_PAYMENTS
 from billing.attention import ATTENTIVE, waiting_for_a_person
+from billing.explain.standing import standing
+from billing.explain.timeline import Entry
 from billing.lookup import payments_named
 from billing.models import AskedBy, Payment, PaymentEvent
 from billing.payments.check import CHECK_QUEUE
 from billing.states import END_STATES, Status
+from commerce.models import Order
+from commerce.timeline import timeline
+from config.actions.admin import Offer, offers
 from config.due import lag
 from config.due.queue import database_now
 
@@ -46,8 +52,6 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Payments:
-    """The page of payments."""
-
     tracks: list[Track]
     attention: int
     refunds_attention: int
@@ -62,6 +66,18 @@ class Payments:
     rows: list[Payment]
     more_before: int | None
     """There are more: those with ids below this one."""
+
+
+@dataclass(frozen=True)
+class OnePayment:
+    payment: Payment
+    standing: list[str]
+    """The reason for its state (`billing.explain.standing`)."""
+
+    timeline: list[Entry]
+    resolutions: list[Offer]
+    order: Order | None
+    """None if its reference is not an order."""
 
 
 def payments(chosen: Chosen) -> Payments:
@@ -80,6 +96,20 @@ def payments(chosen: Chosen) -> Payments:
         accounts=[track.account for track in tracks],
         rows=rows[:ROWS],
         more_before=rows[ROWS - 1].pk if len(rows) > ROWS else None,
+    )
+
+
+def one_payment(pk: int) -> OnePayment | None:
+    payment = Payment.objects.filter(pk=pk).first()
+    if payment is None:
+        return None
+    order = Order.objects.filter(public_id=payment.reference).first()
+    return OnePayment(
+        payment=payment,
+        standing=standing(payment, database_now(CHECK_QUEUE.database)),
+        timeline=timeline(order) if order else [],
+        resolutions=offers(OF_PAYMENTS, payment),
+        order=order,
     )
 
 
@@ -121,8 +151,7 @@ def _of_accounts(chosen: Chosen, rows: "QuerySet[Payment]", column: str) -> list
     return sorted((row for first in firsts for row in first), key=attrgetter(column))[:ROWS]
 
 
-# --- outcomes
-# ----------------------------------------------------------------------------------------------------------
+# --- outcomes --------------------------------------------------------------------------------------------------------
 
 
 def _outcomes(now: datetime) -> tuple[list[Slot], dict[str, int]]:

@@ -10,8 +10,6 @@ from config.due.queue import database_now
 
 @dataclass(frozen=True)
 class Account:
-    """One account, now."""
-
     state: AccountState
     limit_per_s: float
     """0: no limit."""
@@ -24,7 +22,6 @@ class Account:
 
     @property
     def passes(self) -> bool:
-        """Are calls allowed?"""
         return self.state.breaker == Breaker.CLOSED and not self.is_paused
 
     @property
@@ -33,19 +30,12 @@ class Account:
         return self.state.breaker == Breaker.HELD
 
 
-@dataclass(frozen=True)
-class Providers:
-    """The accounts; those that may not be called come first."""
-
-    accounts: list[Account]
-
-
-def providers() -> Providers:
-    """Every account in use, called or not."""
+def accounts() -> list[Account]:
+    """Every account in use, called or not; those that may not be called come first."""
     permits.ensure_states()
     now = database_now()
     found = [_account(state, now) for state in AccountState.objects.all()]
-    return Providers(sorted(found, key=lambda account: account.passes))
+    return sorted(found, key=lambda account: account.passes)
 
 
 def _account(state: AccountState, now: datetime) -> Account:

@@ -1,18 +1,17 @@
 """Queues: waiting messages, consumers and dead letters."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import dramatiq
 
 from actors import broker as queue_broker
+from actors import pauses
 from actors.models import Pause
 from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetter
 from actors.operations.queries.cached_query import CachedQuery, Latest
-from actors.operations.queries.pauses import pauses
-from actors.runtime import history
 from config.messaging.broker import Rabbitmq
 
 SHOWN = 100
@@ -53,7 +52,7 @@ _letters: CachedQuery[list[DeadLetter]] = CachedQuery(partial(dead_letters.find,
 
 def known_queues(patience_s: float | None = None) -> Latest[list[Queue]]:
     """The queues and their pauses, by the broker's last answer. The broker gets `patience_s` to answer."""
-    known, paused = _queues.latest(patience_s), pauses(Pause.Kind.QUEUE)
+    known, paused = _queues.latest(patience_s), pauses.paused(pauses.QUEUE)
     queues = [Queue(**vars(facts), pause=paused.get(facts.name)) for facts in known.value or ()]
     return Latest(queues, known.age_s, known.problem)
 
@@ -63,8 +62,7 @@ def queues() -> Queues:
     known, dead = known_queues(), Latest[list[DeadLetter]]([])
     if any(queue.dead for queue in known.value or ()):
         dead = _letters.latest()
-    errors = history.last_errors([letter.key for letter in dead.value or ()])
-    shown = [replace(letter, error=errors.get(letter.key, "")) for letter in dead.value or ()]
+    shown = dead_letters.with_errors(dead.value or [])
     return Queues(
         queues=known.value or [],
         letters=shown,
@@ -81,10 +79,7 @@ def expire() -> None:
 
 
 def refused_arguments(patience_s: float | None = None) -> dict[str, str]:
-    """The existing queues with other arguments than ours, and RabbitMQ's error.
-
-    A worker of this release could not declare them, and so could not start.
-    """
+    """The existing queues with other arguments than ours, and its error: workers of this release cannot start."""
     return _refusals.latest(patience_s).value or {}
 
 

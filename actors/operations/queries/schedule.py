@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
+from actors import pauses
 from actors.models import Pause, Tick
-from actors.operations.queries.pauses import pauses
 from actors.scheduling.periods import Cron, Every
 from actors.scheduling.table import Entry, table
 from config.due.queue import database_now
@@ -61,7 +61,7 @@ class ScheduledEntry:
 
 def schedule(ticks: int = 1) -> list[ScheduledEntry]:
     """Every entry, the next due first. `ticks`: the number of last ticks in `lateness_s`."""
-    now, paused, entries = database_now(), pauses(Pause.Kind.SCHEDULE), table()
+    now, paused, entries = database_now(), pauses.paused(pauses.SCHEDULE), table()
     last = _last_ticks([entry.actor for entry in entries], ticks)
     found = [_scheduled(entry, last[entry.actor], paused.get(entry.actor), now) for entry in entries]
     return sorted(found, key=lambda one: one.next_at)
@@ -97,10 +97,7 @@ def in_words(period: Every | Cron) -> str:
 
 
 def _last_ticks(schedules: list[str], ticks: int) -> dict[str, list[Tick]]:
-    """The last tick of each schedule, and its last fired ones, newest first.
-
-    One query, written by hand: Django took 8 ms to compose it.
-    """
+    """The last tick of each schedule, and its last fired ones, newest first. Django took 8 ms to compose this query."""
     found: defaultdict[str, list[Tick]] = defaultdict(list)
     both = [LATEST_SQL.format(only="", limit=1), LATEST_SQL.format(only="AND NOT paused", limit=ticks)]
     sql = "UNION".join(both * len(schedules))

@@ -18,10 +18,7 @@ class Slot:
 
 
 def spread(happened: Sequence[tuple[datetime, str]], now: datetime, limit: int) -> list[Slot]:
-    """The slots, oldest first.
-
-    `happened`: times and names, newest first. If there are `limit` of them, older ones were not read.
-    """
+    """The slots, oldest first. `happened`: times and names, newest first; after `limit` of them, none was read."""
     span = max(now - happened[-1][0], timedelta(seconds=SLOTS)) if len(happened) >= limit else SPAN
     width = span / SLOTS
     counts: list[Counter[str]] = [Counter() for _ in range(SLOTS)]

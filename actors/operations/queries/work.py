@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from actors.kinds import KINDS, Kind
+from actors.kinds import KINDS, Kind, kind_named
 from actors.operations.queries.schedule import LATE_S
 from billing.admin.bases import page_of
 from config.database import counts
@@ -34,8 +34,6 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Row:
-    """One row that carries slow work."""
-
     key: str
     """The key for actions: the kind and the id, like `payment:17`."""
 
@@ -52,25 +50,12 @@ class Row:
 
     @property
     def is_due(self) -> bool:
-        """Is it due?"""
         return self.late_s >= 0
 
     @property
     def is_held(self) -> bool:
         """Was it claimed, by a living or a dead worker?"""
         return self.claims > 0 and not self.is_due
-
-
-@dataclass(frozen=True)
-class Work:
-    """The kinds of work, late ones first."""
-
-    backlogs: list[Backlog]
-
-    @property
-    def longest_s(self) -> float:
-        """The greatest lag of all kinds."""
-        return max((backlog.lag_s for backlog in self.backlogs), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -81,17 +66,19 @@ class KindOfWork:
     rows: list[Row]
 
 
-def work() -> Work:
-    """Every kind of work."""
+def backlogs() -> list[Backlog]:
+    """Every kind of work, late ones first."""
     found = lag.backlogs_by_kind()
     shown = [_backlog(kind, found[kind.due]) for kind in KINDS]
-    return Work(sorted(shown, key=lambda backlog: not backlog.is_late))
+    return sorted(shown, key=lambda backlog: not backlog.is_late)
 
 
-def kind_of_work(kind: Kind) -> KindOfWork:
-    """One kind, with the ROWS that wait longest."""
-    now = database_now()
-    first = [row for part in kind.parts() for row in kind.trim(kind.due.appointments().filter(part))[:ROWS]]
+def kind_of_work(name: str) -> KindOfWork | None:
+    """One kind, with the ROWS that wait longest; None if no kind has this name."""
+    kind, now = kind_named(name), database_now()
+    if kind is None:
+        return None
+    first = [row for part in lag.parts(kind.due) for row in kind.trim(kind.due.appointments().filter(part))[:ROWS]]
     oldest = sorted(first, key=lambda row: kind.due.due_time(row) or now)[:ROWS]
     return KindOfWork(_backlog(kind, lag.backlog(kind.due)), [_row(kind, row, now) for row in oldest])
 
@@ -102,7 +89,7 @@ def _backlog(kind: Kind, backlog: lag.Backlog) -> Backlog:
 
 def _next_at(kind: Kind) -> datetime | None:
     ahead = kind.due.appointments().filter(**{f"{kind.due.column}__gt": database_now(kind.due.database)})
-    firsts = (counts.first(ahead.filter(part), kind.due.column) for part in kind.parts())
+    firsts = (counts.first(ahead.filter(part), kind.due.column) for part in lag.parts(kind.due))
     return min((at for at in counts.in_one_round_trip(*firsts, using=kind.due.database) if at), default=None)
 
 

@@ -1,6 +1,5 @@
 """Worker processes: host, running jobs and last heartbeat."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +15,6 @@ ROWS = 500
 
 @dataclass(frozen=True)
 class Busy:
-    """A running job."""
-
     actor: str
     message_id: str
     args: str
@@ -36,7 +33,6 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Is it running?"""
         return self.row.stopped_at is None and not self.is_silent
 
 
@@ -47,34 +43,16 @@ class Workers:
     workers: list[WorkerProcess]
 
     @property
-    def unstopped(self) -> list[WorkerProcess]:
-        """The running processes, and those that died."""
-        return [worker for worker in self.workers if worker.row.stopped_at is None]
-
-    @property
     def living(self) -> list[WorkerProcess]:
-        """The running processes."""
         return [worker for worker in self.workers if worker.is_alive]
 
     @property
-    def lost(self) -> list[WorkerProcess]:
-        """The processes that died during a job."""
-        return [worker for worker in self.workers if worker.is_silent and worker.busy]
-
-    @property
     def threads(self) -> int:
-        """The threads of all running processes."""
         return sum(worker.row.threads for worker in self.living)
 
     @property
     def busy(self) -> int:
-        """The busy threads."""
         return sum(len(worker.busy) for worker in self.living)
-
-    @property
-    def consumed(self) -> set[str]:
-        """The queues with at least one running worker."""
-        return {queue for worker in self.living for queue in worker.row.queues}
 
 
 def workers(limit: int = ROWS) -> Workers:
@@ -85,8 +63,5 @@ def workers(limit: int = ROWS) -> Workers:
 
 
 def _process(row: Worker, alive_since: datetime) -> WorkerProcess:
-    return WorkerProcess(row, list(_jobs(row)), row.stopped_at is None and row.seen_at < alive_since)
-
-
-def _jobs(row: Worker) -> Iterable[Busy]:
-    return (Busy(job["actor"], job["message_id"], job["args"], parse_datetime(job["since"])) for job in row.busy)
+    busy = [Busy(job["actor"], job["message_id"], job["args"], parse_datetime(job["since"])) for job in row.busy]
+    return WorkerProcess(row, busy, row.stopped_at is None and row.seen_at < alive_since)

@@ -8,7 +8,6 @@ import pytest
 from django.utils import timezone, translation
 
 from actors.kinds import KINDS
-from actors.operations.queries import payment as one_payment
 from actors.operations.queries import payments, work
 from actors.operations.queries.mail import mail as mail_page
 from billing.limits import breaker
@@ -24,12 +23,14 @@ def test_every_kind_of_work_tells_its_lag(shop: Shop) -> None:
     _, payment = shop.order()
     Payment.objects.filter(pk=payment.pk).update(next_check_at=timezone.now() - timedelta(seconds=90))
 
-    told = {backlog.name: backlog for backlog in work.work().backlogs}
+    told = {backlog.name: backlog for backlog in work.backlogs()}
 
     assert list(told) == ["payment", *(kind.name for kind in KINDS if kind.name != "payment")]
     assert (told["payment"].due, round(told["payment"].lag_s, -1)) == (1, 90)
     assert told["payment"].is_late
-    assert [row.text for row in work.kind_of_work(KINDS[0]).rows] == [str(shop.fresh(payment))]
+    kind = work.kind_of_work("payment")
+    assert kind is not None
+    assert [row.text for row in kind.rows] == [str(shop.fresh(payment))]
 
 
 @pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_payments_are_listed_as_wanted(shop: Shop, which: str, found: int) -> No
 
 def standing(payment: Payment) -> str:
     """Why it is where it is, in one text."""
-    found = one_payment.one_payment(payment.pk)
+    found = payments.one_payment(payment.pk)
     assert found is not None
     return " ".join(found.standing)
 
@@ -138,7 +139,7 @@ def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
 def test_why_a_payment_ended(shop: Shop) -> None:
     """Who found out, and what became of it; with the ways out that make sense, and the whole story."""
     order, payment = shop.paid()
-    found = one_payment.one_payment(payment.pk)
+    found = payments.one_payment(payment.pk)
 
     assert found is not None
     assert "It has ended: succeeded, found by " in standing(payment)

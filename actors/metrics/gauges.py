@@ -1,12 +1,12 @@
-"""Metrics of the schedule. A paused entry is neither late nor overdue."""
+"""The gauges of the schedule and of the queues, read when they are scraped; correct even without workers."""
 
 from collections.abc import Iterator
 
-from actors.broker import queue_names
-from actors.models import Pause
-from actors.operations.queries.pauses import pauses
+from dramatiq.common import xq_name
+
+from actors import broker, pauses
 from actors.operations.queries.schedule import schedule as entries
-from config.metrics.registry import DATABASE, Value, reader, reading
+from config.metrics.registry import BROKER, DATABASE, Value, reader, reading
 
 LAST_TICK_TIMESTAMP_SECONDS = reading(
     "tillkeeper_schedule_last_tick_timestamp_seconds", "The due time of the latest tick that was fired.", "schedule"
@@ -23,13 +23,22 @@ OVERDUE_SECONDS = reading(
 )
 PAUSED_GAUGE = reading("tillkeeper_schedule_paused", "1 while an operator has paused the entry, else 0.", "schedule")
 QUEUE_PAUSED_GAUGE = reading("tillkeeper_queue_paused", "1 while an operator has paused the queue, else 0.", "queue")
+MESSAGES_GAUGE = reading(
+    "tillkeeper_queue_messages", "Messages waiting in the queue; .XQ holds the dead letters of a week.", "queue"
+)
+CONSUMERS_GAUGE = reading("tillkeeper_queue_consumers", "Number of processes that read the queue.", "queue")
+OLDEST_SECONDS = reading(
+    "tillkeeper_queue_oldest_seconds",
+    "Wait of the message at its head; 0 if the queue is empty, no series without BROKER_METRICS_URL.",
+    "queue",
+)
 
 
 @reader(DATABASE)
 def schedule() -> Iterator[Value]:
-    """The series of every entry with a tick (a new entry cannot be late), and the paused queues."""
-    paused = pauses(Pause.Kind.QUEUE)
-    for queue in queue_names():
+    """Of every entry with a tick: a new one cannot be late, and a paused one is neither late nor overdue."""
+    paused = pauses.paused(pauses.QUEUE)
+    for queue in broker.queue_names():
         yield QUEUE_PAUSED_GAUGE, (queue,), float(queue in paused)
     for entry in entries():
         yield PAUSED_GAUGE, (entry.actor,), float(entry.pause is not None)
@@ -38,3 +47,14 @@ def schedule() -> Iterator[Value]:
             yield LATENESS_SECONDS, (entry.actor,), 0.0 if entry.pause else entry.late_s
         if entry.overdue_s is not None:
             yield OVERDUE_SECONDS, (entry.actor,), entry.overdue_s
+
+
+@reader(BROKER)
+def queues() -> Iterator[Value]:
+    """The series of all declared queues. Raises BrokerSilent."""
+    for queue in broker.queues():
+        yield MESSAGES_GAUGE, (queue.name,), queue.ready
+        yield MESSAGES_GAUGE, (xq_name(queue.name),), queue.dead
+        yield CONSUMERS_GAUGE, (queue.name,), queue.consumers
+        if queue.oldest_s is not None or not queue.ready:
+            yield OLDEST_SECONDS, (queue.name,), queue.oldest_s or 0.0
