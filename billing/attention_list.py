@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
+from billing.actions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
 from billing.admin import page_of
-from billing.admin.resolutions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
 from billing.attention import ATTENTIVE
 from config.actions import Action
 from config.actions.admin import offers
@@ -63,6 +63,5 @@ def _of_refunds(limit: int) -> Iterator[Item]:
 
 def _of_differences(limit: int) -> Iterator[Item]:
     for row in ATTENTIVE["difference"].rows()[:limit]:
-        note = f"we have {row.ours or 'nothing'}, they have {row.theirs or 'nothing'}"
         reference = row.reference or row.provider_ref
-        yield item(row, OF_DIFFERENCES, reference, row.found_at, row.get_kind_display(), note)
+        yield item(row, OF_DIFFERENCES, reference, row.found_at, row.get_kind_display(), row.sides)

@@ -6,10 +6,9 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OPEN_BREAKER
+from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OF_DIFFERENCES, OPEN_BREAKER
 from billing.admin.bases import ReadOnlyAdmin, needs_a_person
 from billing.admin.payments import AboutPayment
-from billing.admin.resolutions import OF_DIFFERENCES
 from billing.attention import ATTENTIVE
 from billing.limits import permits, rate
 from billing.models import AccountState, Difference, Reconciliation

@@ -1,7 +1,7 @@
 """The admin of payments, refunds, events and callbacks. An operator sees all columns and edits none.
 
 Only the provider's answer changes a payment. An operator can ask for it with "Check now", and can resolve money that
-needs a decision (`billing.admin.resolutions`), each time with a reason.
+needs a decision (`billing.actions`), each time with a reason.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from billing.actions import CHECK_PAYMENT, CHECK_REFUND, REPLAY
+from billing.actions import CHECK_PAYMENT, CHECK_REFUND, OF_PAYMENTS, OF_REFUNDS, REFUND, REPLAY
 from billing.admin.bases import (
     ByAccount,
     ByWhatCame,
@@ -24,7 +24,6 @@ from billing.admin.bases import (
     link_to_search,
     needs_a_person,
 )
-from billing.admin.resolutions import OF_PAYMENTS, OF_REFUNDS, REFUND
 from billing.attention import ATTENTIVE
 from billing.lookup import number_in, payments_named
 from billing.models import Callback, Difference, Payment, PaymentEvent, Refund

@@ -99,6 +99,11 @@ class Difference(models.Model):
     def __str__(self) -> str:
         return f"{self.provider_ref}: {self.get_kind_display()}"
 
+    @property
+    def sides(self) -> str:
+        """Both values, for a person."""
+        return f"we have {self.ours or 'nothing'}, they have {self.theirs or 'nothing'}"
+
 
 STANDING = (Difference.State.OPEN, Difference.State.PARKED)
 """States of differences that are not settled."""

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.resolutions import MoneyForm
+from billing.actions import MoneyForm
 from commerce import late_payments, orders
 from commerce.models import Order, OrderEvent, OrderStatus
 from config.actions import Action, Question, Reason, Subject, row_of

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from billing.admin.resolutions import OF_PAYMENTS
+from billing.actions import OF_PAYMENTS
 from billing.explain.standing import standing
 from billing.explain.timeline import Entry
 from billing.models import Payment
