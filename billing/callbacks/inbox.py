@@ -6,12 +6,13 @@ changes nothing.
 
 import hashlib
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from billing.errors import BadAnswer, Forged
@@ -20,14 +21,19 @@ from billing.models import AskedBy, Callback, Payment
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE
 from billing.providers import CallbackHint, CallbackRequest, provider_of
+from billing.states import OPEN_STATES
 from config.due.backoff import backoff
 from config.due.queue import Due, database_now
+from config.due.shutdown import shutting_down
 from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
 
 CALLBACK_QUEUE = Due(Callback, "process_after", lease=CHECK_QUEUE.lease + timedelta(seconds=2))
 BATCH = 50
+
+PRUNED_AT_ONCE = 500
+"""Rows per delete: with bodies of up to 64 KiB each, it takes a fraction of a second."""
 
 UNKNOWN_PAYMENT_WAIT = (timedelta(seconds=5), timedelta(seconds=60))
 """The waits before a callback about an unknown payment is tried again; then its outcome is UNKNOWN_PAYMENT."""
@@ -83,6 +89,21 @@ def process(callback_id: int) -> bool:
 def process_due() -> int:
     """Process the callbacks whose nudges were lost; returns how many."""
     return CALLBACK_QUEUE.work_off(BATCH, _process)
+
+
+def prune_callbacks(seconds: float) -> bool:
+    """Delete callbacks older than CALLBACK_RETENTION_DAYS for up to `seconds`; True if there may be more.
+
+    Callbacks that are not processed are kept, and those of payments whose outcome is not known.
+    """
+    ends_at, deleted, full = time.monotonic() + seconds, 0, True
+    while full and time.monotonic() < ends_at and not shutting_down.is_set():
+        batch = list(_old().order_by("received_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        deleted += _old().filter(pk__in=batch).delete()[0]
+        full = len(batch) == PRUNED_AT_ONCE
+    if deleted:
+        log.info("callbacks.pruned", extra={"deleted": deleted, "finished": not full})
+    return full
 
 
 def _is_forged(account: str, post: CallbackRequest) -> bool:
@@ -166,3 +187,9 @@ def _put_off(callback: Callback, wait: timedelta) -> None:
     with CALLBACK_QUEUE.holding(callback) as held:
         CALLBACK_QUEUE.put_off(held, wait)
         held.save()
+
+
+def _old() -> QuerySet[Callback]:
+    age = timedelta(days=settings.CALLBACK_RETENTION_DAYS)
+    done = Callback.objects.filter(received_at__lt=Now() - age).exclude(outcome=Callback.Outcome.WAITING)
+    return done.filter(Q(payment=None) | ~Q(payment__status__in=OPEN_STATES))

@@ -16,13 +16,13 @@ from billing import polling
 from billing.attention import count_error, require_attention
 from billing.errors import ProviderError, Refused, is_definite_no
 from billing.limits import breaker, permits
-from billing.limits.pacing import longest_request_s
+from billing.limits.rate import longest_request_s
 from billing.metrics import CHECK_LATENESS_SECONDS
 from billing.models import AskedBy, Attention, Payment
 from billing.outbox import record_event
 from billing.providers import Capturing, PaymentSnapshot, provider_of
 from billing.providers.measuring import outcome_of
-from billing.refunds import external as external_refunds
+from billing.refunds import service as refunds
 from billing.states import OPEN_STATES, PAYMENT_ARROWS, UNPAID_END_STATES, Status
 from config.due.queue import Due, database_now
 from config.logging import log_context
@@ -176,7 +176,7 @@ def _apply(payment: Payment, result: CheckResult) -> None:
     if payment.status != source:
         record_event(payment, source, asked_by, now)
     if payment.status == Status.SUCCEEDED and isinstance(result.outcome, PaymentSnapshot):
-        external_refunds.notice_held(payment, result.outcome.refunded_minor)
+        refunds.notice_held(payment, result.outcome.refunded_minor)
 
 
 def _apply_answer(payment: Payment, answer: PaymentSnapshot, should_have_ended: bool) -> None:

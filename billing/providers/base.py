@@ -98,7 +98,7 @@ class CallbackHint:
 
 
 class Provider(Protocol):
-    """One account at a provider. A request takes at most `pacing.longest_request_s()`; it raises only ProviderError.
+    """One account at a provider. A request takes at most `rate.longest_request_s()`; it raises only ProviderError.
 
     Calls run in parallel threads without a database connection. A call with an idempotency key can be repeated safely.
     `billing.payments.check` counts how many requests a call may need.

@@ -35,7 +35,7 @@ from billing.errors import (
     Unreachable,
     WrongCredentials,
 )
-from billing.limits.pacing import pace_of
+from billing.limits.rate import pace_of
 from billing.providers.base import Account
 
 CHUNK_BYTES = 65_536
@@ -73,7 +73,7 @@ class ProviderClient:
     """Calls one account's API. Safe to share between threads.
 
     Every call ends within `PAYMENT_API_TIMEOUT_S`, with a JSON object or a ProviderError. At the account's rate limit
-    it starts a little later, or raises NotNow (`billing.limits.pacing`).
+    it starts a little later, or raises NotNow (`billing.limits.rate`).
     """
 
     def __init__(

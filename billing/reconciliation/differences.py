@@ -19,7 +19,7 @@ from billing.payments import service as payments
 from billing.payments import sweep
 from billing.providers import PaymentSnapshot, provider_of
 from billing.reconciliation.compare import Discrepancy, compare, missing
-from billing.refunds import external as external_refunds
+from billing.refunds import service as refunds
 from billing.states import RefundStatus
 from config.due.queue import database_now
 
@@ -82,7 +82,7 @@ def mend(difference: Difference) -> None:
     checked = difference.kind != Kind.STATUS or _check(payment)
     answer = ask(difference.account, difference.provider_ref)
     if difference.kind == Kind.REFUNDS and isinstance(answer, PaymentSnapshot):
-        external_refunds.notice(payment.pk, answer.refunded_minor)
+        refunds.notice(payment.pk, answer.refunded_minor)
     fresh = with_refunds(Payment.objects.filter(pk=payment.pk)).get()
     if fresh.provider_ref not in ("", difference.provider_ref):
         return  # found by its reference, but it is another payment; the next comparison of the day corrects this

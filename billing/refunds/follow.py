@@ -14,7 +14,7 @@ from billing import polling
 from billing.attention import count_error, park, require_attention
 from billing.errors import NotNow, ProviderError, is_definite_no
 from billing.limits import breaker, permits
-from billing.limits.pacing import longest_request_s
+from billing.limits.rate import longest_request_s
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.outbox import record_event
 from billing.providers import RefundSnapshot, provider_of
