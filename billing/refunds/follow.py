@@ -17,8 +17,7 @@ from billing.limits import breaker, permits
 from billing.limits.rate import longest_request_s
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.outbox import record_event
-from billing.providers import RefundSnapshot, provider_of
-from billing.providers.measuring import outcome_of
+from billing.providers import RefundSnapshot, outcome_of, provider_of
 from billing.states import REFUND_ARROWS, RefundStatus
 from config.due.queue import Due, database_now
 from config.logging import log_context
