@@ -17,7 +17,7 @@ from billing.providers import CallbackRequest
 from billing.refunds import follow
 from billing.refunds import service as refunds
 from billing.sandbox import SandboxServer
-from billing.sandbox.callbacks import signature
+from billing.sandbox.webhook_delivery import signature
 from billing.states import Status
 from commerce import carts, orders, settlement
 from commerce.mail import sending

@@ -14,6 +14,70 @@ By hand: `python -m billing.sandbox --port 8100`. In a test:
         requests.get(f"{sandbox.url}/v1/payments/...")
 """
 
-from billing.sandbox.server import SandboxServer
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from billing.sandbox.handler import Handler, Listener
+from billing.sandbox.sandbox import Sandbox
 
 __all__ = ["SandboxServer"]
+
+STOP_POLL_S = 0.05
+"""How often the server checks whether it must stop."""
+
+
+class SandboxServer(Sandbox):
+    """The sandbox behind an address, in its own threads. Starts and stops once.
+
+    `port=0` takes a free port; `url` is known after the start. `public_url` is the address that buyers see, if the
+    server is behind another one. Raises OSError if the port is taken, sqlite3.Error if the database file is not one.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        database: str | Path | None = None,
+        api_key: str = "sandbox-key",
+        callback_secret: str = "sandbox-secret",  # noqa: S107 - public, and it protects no money
+        public_url: str = "",
+    ) -> None:
+        super().__init__(database, api_key, callback_secret)
+        self._address, self._public_url = (host, port), public_url.rstrip("/")
+
+    def start(self) -> Self:
+        self._listener = self._listen()
+        self.url = self._public_url or f"http://{self._address[0]}:{self._listener.server_port}"
+        self.webhooks.start()
+        for work in (self._watch_expiries, self._serve):
+            threading.Thread(target=work, name=f"sandbox{work.__name__}", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop within a moment: close all connections, hung requests included."""
+        self.stopping.set()
+        self._listener.shutdown()
+        self._listener.server_close()
+        self._listener.cut_connections()
+        self.webhooks.stop()
+        self.storage.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _listen(self) -> Listener:
+        try:
+            return Listener(self._address, type("BoundHandler", (Handler,), {"sandbox": self}))
+        except BaseException:
+            self.storage.close()
+            raise
+
+    def _serve(self) -> None:
+        self._listener.serve_forever(STOP_POLL_S)

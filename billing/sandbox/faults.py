@@ -1,12 +1,24 @@
-"""The fault book: which requests fail, how, and how often. `fault_responses.py` produces the responses."""
+"""The fault book: which requests and callbacks fail, how, and how often.
+
+`fault_responses.py` produces the responses, `webhook_delivery.py` obeys the rule for callbacks.
+"""
 
 import secrets
 import threading
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
-from billing.sandbox.messages import Refused, read_choice, read_count, read_number, read_text, read_url, refuse
+from billing.sandbox.messages import (
+    Refused,
+    read_choice,
+    read_count,
+    read_flag,
+    read_number,
+    read_text,
+    read_url,
+    refuse,
+)
 from billing.sandbox.payment import Json
 
 Params = dict[str, Any]
@@ -37,6 +49,9 @@ KINDS: dict[str, Params] = {
 
 # The kinds of outage, each as a kind of fault.
 OUTAGES = {"refuse": "reset", "hang": "hang", "status_500": "status_500"}
+
+# The fates of callbacks.
+PLAIN, LOST, DUPLICATED, LATE = "plain", "lost", "duplicated", "late"
 
 
 @dataclass
@@ -123,7 +138,7 @@ def read_fault(source: Json) -> Fault:
         kind=kind,
         params={name: read_param(source, name, default) for name, default in KINDS[kind].items()},
         times=read_count(source, "times"),
-        payment=read_payment(source),
+        payment=None if source.get("payment") is None else read_text(source, "payment", 64, required=True),
         every=read_count(source, "every") or 1,
     )
 
@@ -140,5 +155,43 @@ def read_param(source: Json, name: str, default: Any) -> Any:
     return read_number(source, name, default, 0, 1_000_000_000)
 
 
-def read_payment(source: Json) -> str | None:
-    return None if source.get("payment") is None else read_text(source, "payment", 64, required=True)
+@dataclass(frozen=True)
+class Rule:
+    """The faults of callbacks: of every n-th one, counted over all callbacks; None: never.
+
+    If several apply, lost wins over duplicated, and duplicated over late. `reorder` holds the callbacks of one payment
+    back for `late_s` seconds and then sends the newest first.
+    """
+
+    lose_every: int | None = None
+    duplicate_every: int | None = None
+    late_every: int | None = None
+    late_s: float = 2.0
+    reorder: bool = False
+    lose_all: bool = False
+
+    @classmethod
+    def read(cls, source: Json) -> Self:
+        """Read the whole rule: a missing name is off, an unknown name is refused."""
+        for name in source.keys() - {each.name for each in fields(cls)}:
+            refuse(name, "is not part of the rule for callbacks")
+        return cls(
+            lose_every=read_count(source, "lose_every"),
+            duplicate_every=read_count(source, "duplicate_every"),
+            late_every=read_count(source, "late_every"),
+            late_s=read_number(source, "late_s", cls.late_s, 0, 3600),
+            reorder=read_flag(source, "reorder"),
+            lose_all=read_flag(source, "lose_all"),
+        )
+
+    def fate(self, number: int) -> str:
+        """What happens to the `number`-th callback, counted from 1."""
+        if self.lose_all or divides(self.lose_every, number):
+            return LOST
+        if divides(self.duplicate_every, number):
+            return DUPLICATED
+        return LATE if divides(self.late_every, number) else PLAIN
+
+
+def divides(every: int | None, number: int) -> bool:
+    return every is not None and number % every == 0

@@ -1,9 +1,13 @@
-"""The table of routes, and one connection: read a request, find its route, apply a fault, answer with one write."""
+"""The HTTP server: the table of routes; one connection: read a request, find its route, apply a fault, answer."""
 
 import re
+import socket
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,6 +15,7 @@ from billing.sandbox import buyer, control, merchant
 from billing.sandbox.fault_responses import Exchange, respond_with
 from billing.sandbox.messages import Refused, Request, Response
 from billing.sandbox.sandbox import Sandbox
+from billing.sandbox.storage import Closed
 
 LONGEST_BODY = 65_536
 LENGTH = re.compile("[0-9]{1,12}")
@@ -64,24 +69,7 @@ ROUTES = (
     route("POST /pay/*", buyer.press_button),
     route("GET /healthz", buyer.health),
     # tests and drills
-    route("POST /control/faults", control.add_fault),
-    route("GET /control/faults", control.list_faults),
-    route("DELETE /control/faults", control.remove_faults),
-    route("DELETE /control/faults/*", control.remove_faults),
-    route("POST /control/outage", control.start_outage),
-    route("DELETE /control/outage", control.end_outage),
-    route("POST /control/callbacks", control.set_callback_rule),
-    route("GET /control/callbacks", control.show_callback_rule),
-    route("GET /control/payments", control.list_payments),
-    route("POST /control/payments/*", control.force_status),
-    route("POST /control/payments/*/refunds", control.refund_by_hand),
-    route("POST /control/refunds", control.start_refunds_as),
-    route("GET /control/refunds", control.list_refunds),
-    route("POST /control/refunds/*", control.force_refund),
-    route("POST /control/forge", control.forge_callback),
-    route("GET /control/requests", control.list_requests),
-    route("DELETE /control/requests", control.forget_requests),
-    route("GET /control/stats", control.show_stats),
+    *(route(rule, control.endpoint(status, drill)) for rule, status, drill in control.DRILLS),
 )
 
 
@@ -159,3 +147,38 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """No line per request: a thousand lines a second would measure the terminal. The request log has them all."""
+
+
+class Listener(ThreadingHTTPServer):
+    """One thread per connection. Remembers the open connections, so that `stop` can close them."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256  # a benchmark opens all its connections at once
+
+    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
+        self._open: set[Any] = set()
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Skip the base class's lookup of the host's full name, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self) -> None:
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Disconnected callers, and work that the stop cuts short, are expected; any other error is a bug to show."""
+        if not isinstance(sys.exception(), ConnectionError | Closed):
+            super().handle_error(request, client_address)

@@ -16,6 +16,8 @@ from billing.sandbox.messages import Refused
 from billing.sandbox.payment import AUTHORIZED, CANCELED, EXPIRED, FAILED, PENDING, SUCCEEDED, Money, Payment, Refund
 from billing.sandbox.storage import Storage
 
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
 # The status and reason that each button on the buyer's page sets.
 ACTIONS = {
     "pay": (SUCCEEDED, ""),
@@ -31,24 +33,6 @@ class Claim:
 
     key: str
     fingerprint: str
-
-
-@dataclass(frozen=True)
-class Search:
-    """Which payments to list: from `created_from`, before `created_to`; `after` is the last id already seen."""
-
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    reference: str = ""
-    after: str = ""
-    limit: int = 100
-
-    def fits(self, payment: Payment) -> bool:
-        return (
-            (not self.reference or payment.reference == self.reference)
-            and (self.created_from is None or payment.created_at >= self.created_from)
-            and (self.created_to is None or payment.created_at < self.created_to)
-        )
 
 
 class Ledger:
@@ -80,14 +64,20 @@ class Ledger:
         payment = self._known(payment_id)
         return self._expire(payment_id) if payment.is_overdue(datetime.now(UTC)) else payment
 
-    def search(self, search: Search) -> tuple[list[Payment], str | None]:
-        """One page, oldest first, and the id after which the next page starts (None on the last page)."""
+    def search(
+        self, reference: str, created_from: datetime | None, created_to: datetime | None, after: str, limit: int
+    ) -> tuple[list[Payment], str | None]:
+        """One page, oldest first, and the id after which the next page starts (None on the last page).
+
+        Payments from `created_from`, before `created_to`; `after` is the last id already seen.
+        """
         payments = list(self._payments.values())
-        if search.after:
-            payments = payments[payments.index(self._known(search.after)) + 1 :]
-        page = list(islice(filter(search.fits, payments), search.limit + 1))
-        more = len(page) > search.limit
-        return [self.find(each.id) for each in page[: search.limit]], page[search.limit - 1].id if more else None
+        if after:
+            payments = payments[payments.index(self._known(after)) + 1 :]
+        first, end = created_from or EARLIEST, created_to or LATEST
+        fitting = (each for each in payments if first <= each.created_at < end and reference in ("", each.reference))
+        page = list(islice(fitting, limit + 1))
+        return [self.find(each.id) for each in page[:limit]], page[limit - 1].id if len(page) > limit else None
 
     def all(self) -> list[Payment]:
         return list(self._payments.values())
@@ -145,7 +135,7 @@ class Ledger:
         """Set any status, for drills; the payment's refunded amount follows."""
         with self._storage.together():
             refund = self.find_refund(refund_id)
-            moved = refund.moved(status, reason)
+            moved = replace(refund, status=status, reason=reason)
             payment = self._known(refund.payment_id)
             self._keep(replace(payment, refunded=payment.refunded - refund.given + moved.given))
             return self._keep_refund(moved)
@@ -190,7 +180,7 @@ class Ledger:
         return refund
 
     def _move(self, payment: Payment, status: str, reason: str, amount: Money | None = None) -> Payment:
-        moved = self._keep(payment.moved(status, reason, amount))
+        moved = self._keep(replace(payment, status=status, reason=reason, amount=amount or payment.amount))
         self._on_change(moved)
         return moved
 

@@ -2,12 +2,12 @@
 
 import threading
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from billing.sandbox.callbacks import Rule
-from billing.sandbox.faults import OUTAGES, FaultBook, read_fault
+from billing.sandbox.faults import OUTAGES, FaultBook, Rule, read_fault
 from billing.sandbox.ledger import ACTIONS, Ledger
 from billing.sandbox.messages import read_choice, read_flag, read_money, read_number, read_text, refuse
 from billing.sandbox.payment import REFUND_STATUSES, STATUSES, Json, Payment
@@ -40,20 +40,21 @@ class Sandbox:
     def clear_faults(self, fault_id: str | None = None) -> None:
         self.faults.remove(fault_id)
 
-    def outage(self, kind: str, seconds: float) -> None:
+    def outage(self, kind: str, seconds: float) -> Json:
         """Make every call of the merchant API fail for `seconds`: refuse, hang or status_500."""
         source = {"kind": kind, "seconds": seconds}
         self.faults.start_outage(
             read_choice(source, "kind", tuple(OUTAGES)), read_number(source, "seconds", 0, 0, 86_400)
         )
+        return source
 
     def end_outage(self) -> None:
         self.faults.end_outage()
 
     def callbacks(self, /, **rule: Any) -> Json:
         """Set the whole rule for callbacks (see `Rule`); without arguments all callbacks are delivered again."""
-        self.webhooks.rule = Rule.read(rule)
-        return self.webhooks.rule.as_json()
+        self.webhooks.obey(Rule.read(rule))
+        return asdict(self.webhooks.rule)
 
     def act(self, payment_id: str, action: str) -> Json:
         """The buyer presses pay, cancel, decline or authorize. Refuses a payment that is no longer pending."""
@@ -88,7 +89,7 @@ class Sandbox:
         """All refunds, oldest first."""
         return [refund.as_json() for refund in self.ledger.refunds()]
 
-    def forge(self, payment_id: str, event_type: str = "payment.succeeded", *, signed: bool = False) -> None:
+    def forge(self, payment_id: str, event_type: str = "payment.succeeded", *, signed: bool = False) -> Json:
         """Send a callback with a false status. Unsigned means: its signature is made with a wrong secret."""
         payment = self.ledger.find(payment_id)
         status = read_text({"type": event_type}, "type", 64, required=True).rpartition(".")[2]
@@ -96,6 +97,7 @@ class Sandbox:
         if not payment.callback_url:
             refuse("payment", "has no callback_url")
         self.webhooks.forge(event_type, self.show(payment) | {"status": status}, payment.callback_url, signed=signed)
+        return {"type": event_type}
 
     def payments(self) -> list[Json]:
         """All payments, oldest first, each with the counters of its callbacks."""
