@@ -5,14 +5,12 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from billing.errors import Forged
+from billing.models import Payment, Refund
 from billing.money import Money
 from billing.states import RefundStatus, Status
-
-if TYPE_CHECKING:
-    from billing.models import Payment, Refund
 
 SIGNATURE_AGE_S = 300
 """Greatest age of a signature, as in Stripe's own libraries: https://docs.stripe.com/webhooks#replay-attacks"""
@@ -128,7 +126,7 @@ class Provider(Protocol):
     def read_options(prefix: str) -> dict[str, str]:
         """Read an account's address and keys from settings whose names begin with `prefix`. Raises WrongSetting."""
 
-    def create(self, payment: "Payment") -> PaymentSnapshot:
+    def create(self, payment: Payment) -> PaymentSnapshot:
         """Create the payment, with its idempotency key."""
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
@@ -137,10 +135,10 @@ class Provider(Protocol):
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Cancel an unpaid payment. Raises Refused if the provider does not allow it."""
 
-    def refund(self, refund: "Refund") -> RefundSnapshot:
+    def refund(self, refund: Refund) -> RefundSnapshot:
         """Create the refund, with its idempotency key. Raises Refused if the provider refuses it."""
 
-    def refund_status(self, refund: "Refund") -> RefundSnapshot:
+    def refund_status(self, refund: Refund) -> RefundSnapshot:
         """Read a refund whose `provider_ref` is known."""
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from billing.errors import BadAnswer, Refused, StoredFailure
+from billing.models import Payment, Refund
 from billing.money import Money, decimals
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, objects, part, refund_snapshot, text, text_or_nothing
@@ -19,9 +19,6 @@ from billing.providers.http import Complaint, ProviderClient, read_json, retry_a
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
 from config import env
-
-if TYPE_CHECKING:
-    from billing.models import Payment, Refund
 
 VERSION = "2026-06-24.dahlia"
 """The API version of all calls; it overrides the account's own version: https://docs.stripe.com/api/versioning"""
@@ -90,7 +87,7 @@ class Stripe:
             ),
         }  # fmt: skip
 
-    def create(self, payment: "Payment") -> PaymentSnapshot:
+    def create(self, payment: Payment) -> PaymentSnapshot:
         """Create a session. Stripe may store a 5xx under our key, and would return it for a day.
 
         https://docs.stripe.com/api/idempotent_requests. Then the session is searched, and if there is none, another one
@@ -113,7 +110,7 @@ class Stripe:
         answer = _session_answer(self._http.post_form(f"/checkout/sessions/{provider_ref}/expire", {}))
         return replace(answer, status=Status.CANCELED) if answer.status == Status.EXPIRED else answer
 
-    def refund(self, refund: "Refund") -> RefundSnapshot:
+    def refund(self, refund: Refund) -> RefundSnapshot:
         """Create a refund. After a stored 5xx it is searched, never created again: money would move twice."""
         intent = self._intent_of(refund.payment.provider_ref)
         form = {
@@ -129,7 +126,7 @@ class Stripe:
                     return _refund_answer(known)
             raise
 
-    def refund_status(self, refund: "Refund") -> RefundSnapshot:
+    def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
@@ -156,10 +153,10 @@ class Stripe:
         subject = part(part(event, "data"), "object")
         return CallbackHint(text(subject, "id"), _reference(subject), text(event, "type"))
 
-    def _create(self, payment: "Payment", key: str) -> PaymentSnapshot:
+    def _create(self, payment: Payment, key: str) -> PaymentSnapshot:
         return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), key))
 
-    def _find(self, payment: "Payment") -> PaymentSnapshot | None:
+    def _find(self, payment: Payment) -> PaymentSnapshot | None:
         """Search the hundred newest sessions since the payment was created."""
         query = {"created[gte]": str(_seconds(payment.created_at - CLOCKS_APART)), "limit": "100"}
         for session in objects(self._http.get("/checkout/sessions", query), "data"):
@@ -176,7 +173,7 @@ class Stripe:
         return text(part(self._session(provider_ref), "payment_intent"), "id")
 
 
-def _session_form(payment: "Payment") -> Json:
+def _session_form(payment: Payment) -> Json:
     """The same form for every repeat, because a key belongs to one form. Adaptive pricing would change the currency."""
     price = {
         "currency": payment.currency.lower(),
@@ -197,7 +194,7 @@ def _session_form(payment: "Payment") -> Json:
     }
 
 
-def _session_end(payment: "Payment") -> datetime:
+def _session_end(payment: Payment) -> datetime:
     """Late enough for a session created in the window's last minute; we expire it when the window ends."""
     latest = payment.created_at + SESSION_LONGEST - CLOCKS_APART
     return min(payment.window_ends_at + SESSION_SHORTEST + CLOCKS_APART, latest)
