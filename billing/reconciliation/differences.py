@@ -61,7 +61,9 @@ def note(run: Reconciliation, found: Sequence[Discrepancy]) -> None:
 
     An operator's decision holds as long as both sides keep their values; so known rows are locked. Needs a transaction.
     """
-    known = {(row.kind, row.provider_ref): row for row in _known(run.account, found)}
+    refs = {each.provider_ref for each in found}
+    locked = Difference.objects.select_for_update().filter(account=run.account, provider_ref__in=refs)
+    known = {(row.kind, row.provider_ref): row for row in locked}
     parked = {row.pk for row in known.values() if row.state == State.PARKED}
     now = database_now()
     rows = [_noted(run, each, known.get((each.kind, each.provider_ref)), now) for each in found]
@@ -115,20 +117,16 @@ def resolve(difference_id: int, by: str, why: str) -> bool:
     return bool(resolved)
 
 
-def _known(account: str, found: Sequence[Discrepancy]) -> QuerySet[Difference]:
-    refs = {each.provider_ref for each in found}
-    return Difference.objects.select_for_update().filter(account=account, provider_ref__in=refs)
-
-
 def _noted(run: Reconciliation, found: Discrepancy, known: Difference | None, now: datetime) -> Difference:
     """A new row, or the known one. It opens again if it was mended, if its values have changed (those of a new row
-    have), or if one more check may settle it.
+    have), or if one more check may settle it. A known payment is checked once more: it may have changed while the list
+    was read.
     """
     row = known or Difference(account=run.account, kind=found.kind, provider_ref=found.provider_ref)
     before = row.ours, row.theirs
     _set_values(row, found)
     if before != (row.ours, row.theirs) or row.state == State.MENDED or (row.state == State.PARKED and found.mendable):
-        row.state = _first_state(found)
+        row.state = State.OPEN if found.payment and found.kind != Kind.MISSING else State.PARKED
     row.reference, row.payment = found.reference, found.payment
     row.reconciliation, row.last_found_at = run, now
     return row
@@ -137,11 +135,6 @@ def _noted(run: Reconciliation, found: Discrepancy, known: Difference | None, no
 def _set_values(row: Difference, found: Discrepancy) -> None:
     """Cut the provider's value: an unknown status may fill its column, and we add words to it."""
     row.ours, row.theirs = found.ours, found.theirs[:200]
-
-
-def _first_state(found: Discrepancy) -> Difference.State:
-    """A known payment is checked once more: it may have changed while the list was read."""
-    return State.OPEN if found.payment and found.kind != Kind.MISSING else State.PARKED
 
 
 def _check(payment: Payment) -> bool:

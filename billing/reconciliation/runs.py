@@ -62,9 +62,9 @@ def plan(now: datetime) -> int:
     oldest = last - DAYS_BACK * DAY
     missing = []
     for account in settings.PAYMENT_ACCOUNTS:
-        first = _first_day(account)
+        first: datetime | None = Payment.objects.filter(account=account).aggregate(first=Min("created_at"))["first"]
         there = set(Reconciliation.objects.filter(account=account, day__gte=oldest).values_list("day", flat=True))
-        days = span(max(first, oldest), last) if first else []
+        days = span(max(first.astimezone(UTC).date(), oldest), last) if first else []
         missing += [Reconciliation(account=account, day=day, reconcile_after=now) for day in days if day not in there]
     Reconciliation.objects.bulk_create(missing, ignore_conflicts=True)
     return len(missing)
@@ -167,16 +167,9 @@ def _wait(day: date, standing: dict[Difference.State, int], now: datetime) -> ti
 
 def _leave_unfinished(run: Reconciliation, error: Exception) -> None:
     """Put the day off. The differences found so far are kept."""
-    log.warning(
-        "reconciliation.unfinished",
-        extra={"account": run.account, "day": run.day.isoformat(), "error": str(error)},
-    )
+    extra = {"account": run.account, "day": run.day.isoformat(), "error": str(error)}
+    log.warning("reconciliation.unfinished", extra=extra)
     with RECONCILIATION_QUEUE.holding(run) as held:
         held.error = str(error)[:200]
         RECONCILIATION_QUEUE.put_off(held, backoff(held.errors, FIRST_WAIT, LONGEST_WAIT))
         held.save()
-
-
-def _first_day(account: str) -> date | None:
-    first: datetime | None = Payment.objects.filter(account=account).aggregate(first=Min("created_at"))["first"]
-    return first.astimezone(UTC).date() if first else None
