@@ -11,10 +11,11 @@ from zlib import crc32
 
 from django.conf import settings
 
-from billing.models import Attention, Payment, Refund
+from billing.models import Payment, Refund
+from billing.models.payment import Followed
 from config.due.backoff import backoff
 
-REFUND_SHORTEST_S, REFUND_LONGEST_S = 5.0, 3600.0
+REFUND_SHORTEST, REFUND_LONGEST = timedelta(seconds=5), timedelta(hours=1)
 """Bounds of the time between two checks of a refund."""
 
 GROWING_LONGEST_S = 300.0
@@ -58,14 +59,12 @@ def refund_wait(refund: Refund, now: datetime) -> timedelta:
     """
     if refund.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
-    shortest = timedelta(seconds=REFUND_SHORTEST_S)
-    longest = timedelta(seconds=REFUND_LONGEST_S)
-    return min(max((now - refund.created_at) / 6, shortest), longest)
+    return min(max((now - refund.created_at) / 6, REFUND_SHORTEST), REFUND_LONGEST)
 
 
-def error_wait(row: Payment | Refund, retry_after_s: float | None) -> timedelta:
+def error_wait(row: Followed, retry_after_s: float | None) -> timedelta:
     """How long to wait after an error: it doubles up to SLOW_TRACK_INTERVAL_S. A Retry-After can only lengthen it."""
-    if row.attention != Attention.NONE:
+    if row.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
     longest = timedelta(seconds=settings.SLOW_TRACK_INTERVAL_S)
     wait = backoff(row.errors, timedelta(seconds=settings.FAST_TRACK_INTERVAL_S), longest)

@@ -12,6 +12,9 @@ A later failure never undoes success, so nothing leaves `succeeded`; refunds are
 allowed from every other end state, because money that was taken must never go unnoticed.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import TextChoices
 
 
@@ -74,13 +77,7 @@ class ForbiddenArrow(ValueError):
         super().__init__(f"a {noun} does not go from {source} to {target}")
 
 
-def check_arrow(source: Status, target: Status) -> None:
-    """Raises ForbiddenArrow if a payment may not move from `source` to `target`."""
-    if target not in PAYMENT_ARROWS[source]:
-        raise ForbiddenArrow("payment", source, target)
-
-
-def check_refund_arrow(source: RefundStatus, target: RefundStatus) -> None:
-    """Raises ForbiddenArrow if a refund may not move from `source` to `target`."""
-    if target not in REFUND_ARROWS[source]:
-        raise ForbiddenArrow("refund", source, target)
+def check_arrow(noun: str, arrows: Mapping[Any, frozenset[Any]], source: str, target: str) -> None:
+    """Raises ForbiddenArrow if none of the arrows leads from `source` to `target`."""
+    if target not in arrows[source]:
+        raise ForbiddenArrow(noun, source, target)

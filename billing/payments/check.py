@@ -13,9 +13,9 @@ from functools import partial
 from django.db import DatabaseError, transaction
 
 from billing import polling
-from billing.attention import count_error, require_attention
-from billing.errors import ProviderError, Refused, is_definite_no
-from billing.limits import breaker, permits
+from billing.attention import note_error, require_attention
+from billing.errors import ProviderError, Refused
+from billing.limits import breaker
 from billing.limits.rate import longest_request_s
 from billing.metrics import CHECK_LATENESS_SECONDS
 from billing.models import AskedBy, Attention, Payment
@@ -164,11 +164,12 @@ def _apply(payment: Payment, result: CheckResult) -> None:
     if isinstance(result.outcome, PaymentSnapshot):
         should_have_ended = result.payment.is_to_be_canceled(now) and not _may_lapse_yet(payment, now)
         _apply_answer(payment, result.outcome, should_have_ended)
-    elif not permits.is_account_to_blame(payment.account, result.outcome):
-        _apply_error(payment, result.outcome)
-    if payment.is_open:
-        _schedule_next_check(payment, result, now)
-    elif payment.status != source:
+        if payment.is_open:
+            CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, now) - now)
+    else:
+        unsent = payment.status == Status.CREATED
+        note_error(CHECK_QUEUE, payment, payment.account, result.outcome, unsent=unsent)
+    if not payment.is_open and payment.status != source:
         CHECK_QUEUE.done(payment)
         payment.ended_at, payment.found_by, payment.attention, payment.attention_note = now, asked_by, "", ""
     payment.save()
@@ -226,27 +227,6 @@ def _note_mismatch(payment: Payment, answer: PaymentSnapshot, problem: str) -> N
         payment.provider_ref = answer.provider_ref
         payment.received_minor, payment.received_currency = answer.amount.minor, answer.amount.currency
     require_attention(payment, Attention.MISMATCH, problem)
-
-
-def _apply_error(payment: Payment, error: ProviderError) -> None:
-    """An error never decides about money. Only a definite refusal to create the payment ends it as failed."""
-    log.warning("payment.no_answer", extra={"payment": payment.pk, "outcome": error.outcome, "error": str(error)})
-    if not payment.is_open:
-        return
-    if payment.status == Status.CREATED and is_definite_no(error):
-        payment.reason = str(error)[:200]
-        payment.move(Status.FAILED)
-    else:
-        count_error(payment, error)
-
-
-def _schedule_next_check(payment: Payment, result: CheckResult, now: datetime) -> None:
-    if isinstance(result.outcome, ProviderError):
-        not_its_fault = permits.is_account_to_blame(payment.account, result.outcome)
-        put_off = CHECK_QUEUE.leave if not_its_fault else CHECK_QUEUE.put_off
-        put_off(payment, polling.error_wait(payment, result.outcome.retry_after_s))
-    else:
-        CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, now) - now)
 
 
 def _mismatch(payment: Payment, answer: PaymentSnapshot) -> str | None:

@@ -11,8 +11,8 @@ from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from billing import polling
-from billing.attention import count_error, park, require_attention
-from billing.errors import NotNow, ProviderError, is_definite_no
+from billing.attention import note_error, park, require_attention
+from billing.errors import NotNow, ProviderError
 from billing.limits import breaker, permits
 from billing.limits.rate import longest_request_s
 from billing.models import AskedBy, Attention, Payment, Refund
@@ -104,19 +104,14 @@ def _record(refund: Refund, outcome: RefundSnapshot | ProviderError) -> None:
     """Apply the outcome if the claim still holds. Write an event if the refund changed its state."""
     with REFUND_QUEUE.holding(refund) as held:
         source, now = RefundStatus(held.status), database_now(REFUND_QUEUE.database)
-        account = held.payment.account
-        not_its_fault = isinstance(outcome, ProviderError) and permits.is_account_to_blame(account, outcome)
         if isinstance(outcome, RefundSnapshot):
             _apply_answer(held, outcome)
-        elif not not_its_fault:
-            _apply_error(held, outcome)
+            if held.is_open:
+                REFUND_QUEUE.snooze(held, polling.refund_wait(held, now))
+        else:
+            note_error(REFUND_QUEUE, held, held.payment.account, outcome, unsent=not held.provider_ref)
         if not held.is_open:
             end(held)
-        elif isinstance(outcome, ProviderError):
-            put_off = REFUND_QUEUE.leave if not_its_fault else REFUND_QUEUE.put_off
-            put_off(held, polling.error_wait(held, outcome.retry_after_s))
-        else:
-            REFUND_QUEUE.snooze(held, polling.refund_wait(held, now))
         held.save()
         if held.status != source:
             record_event(held, source, AskedBy(refund.asked_by or AskedBy.SCHEDULE), now)
@@ -135,16 +130,6 @@ def _apply_answer(refund: Refund, answer: RefundSnapshot) -> None:
     if answer.status in REFUND_ARROWS[RefundStatus(refund.status)]:
         refund.move(answer.status)
     return None
-
-
-def _apply_error(refund: Refund, error: ProviderError) -> None:
-    """Only a definite refusal to create the refund ends it as failed."""
-    log.warning("refund.no_answer", extra={"refund": refund.pk, "outcome": error.outcome, "error": str(error)})
-    if not refund.provider_ref and is_definite_no(error):
-        refund.reason = str(error)[:200]
-        refund.move(RefundStatus.FAILED)
-    else:
-        count_error(refund, error)
 
 
 def _stop_repeating(refund: Refund) -> None:
