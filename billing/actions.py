@@ -34,10 +34,6 @@ def _check(payment_id: int, by: str) -> bool:
     return payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR)
 
 
-def _check_refund(refund_id: int, by: str) -> bool:
-    return REFUND_QUEUE.make_due(Q(pk=refund_id), AskedBy.OPERATOR) > 0
-
-
 def _compare_again(run_id: int, by: str) -> None:
     run = Reconciliation.objects.get(pk=run_id)
     runs.compare_again(run.account, run.day)
@@ -58,7 +54,8 @@ CHECK_PAYMENT = Action(
 )  # fmt: skip
 CHECK_REFUND = Action(
     "check-refund", _("Check now"), _("The provider is asked at once."), ("billing.add_refund",),
-    row_of(Refund), _check_refund, _("Refunds the provider is asked about now"),
+    row_of(Refund), lambda refund_id, by: REFUND_QUEUE.make_due(Q(pk=refund_id), AskedBy.OPERATOR),
+    _("Refunds the provider is asked about now"),
     _("Refunds whose outcome is known already"), offered=lambda refund: refund.is_open,
 )  # fmt: skip
 REPLAY = Action(

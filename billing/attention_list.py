@@ -1,7 +1,4 @@
-"""The attention list: rows that a person must look at, and what that person can do about each.
-
-A shop adds a source of its own (ATTENTION_SOURCES), for example for money that an order did not wait for.
-"""
+"""The attention list: rows that a person must look at, and what helps. A shop adds its own by ATTENTION_SOURCES."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

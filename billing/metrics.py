@@ -103,7 +103,8 @@ def open_payments() -> Iterator[Value]:
     for found in open_by_account(now):
         yield OPEN_GAUGE, (found.account, "fast"), found.fast
         yield OPEN_GAUGE, (found.account, "slow"), found.slow
-        yield OLDEST_OPEN_GAUGE, (found.account,), _age_s(found.oldest_at, now)
+        age_s = (now - found.oldest_at).total_seconds() if found.oldest_at else 0.0
+        yield OLDEST_OPEN_GAUGE, (found.account,), age_s
     yield PROMISE, ("fast",), settings.FAST_TRACK_INTERVAL_S
     yield PROMISE, ("slow",), settings.SLOW_TRACK_INTERVAL_S
 
@@ -131,10 +132,6 @@ def _of_account(account: str, young: Q) -> list[Combinable]:
     waiting = Payment.objects.filter(account=account, next_check_at__isnull=False).order_by("created_at")
     fast, slow = waiting.filter(young), waiting.exclude(young)
     return [capped(fast, "created_at"), capped(slow, "created_at"), first(waiting, "created_at")]
-
-
-def _age_s(moment: datetime | None, now: datetime) -> float:
-    return (now - moment).total_seconds() if moment else 0.0
 
 
 def _left_s(moment: datetime | None, now: datetime) -> float:

@@ -1,7 +1,4 @@
-"""When to check next: often while the customer waits, rarely later.
-
-The time of the next check is a function of the payment and the clock, and only this module defines it.
-"""
+"""When to check next: often while the customer waits, rarely later. Only this module decides it."""
 
 import math
 from datetime import datetime, timedelta
@@ -53,10 +50,7 @@ def next_step(start: datetime, step: timedelta, now: datetime) -> datetime:
 
 
 def refund_wait(refund: Refund, now: datetime) -> timedelta:
-    """How long until a pending refund is checked again: a sixth of its age.
-
-    Most refunds end in seconds, some take days, and no customer waits in front of a page.
-    """
+    """How long until a pending refund is checked again: a sixth of its age. Most end in seconds, some take days."""
     if refund.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
     return min(max((now - refund.created_at) / 6, REFUND_SHORTEST), REFUND_LONGEST)
@@ -88,10 +82,7 @@ def growing_step(number: int) -> tuple[float, float]:
 
 
 def _growing(payment: Payment, now: datetime) -> datetime:
-    """The first step after `now`, with jitter: up to a tenth of its gap early or late, so gaps vary by up to a fifth.
-
-    Payments that began together must not be checked together forever.
-    """
+    """The first step after `now`, up to a tenth of its gap early or late, so that payments drift apart."""
     age_s = (now - payment.created_at).total_seconds()
     for number in count(max(0, int(age_s / GROWING_LONGEST_S) - 1)):
         at_s, gap_s = growing_step(number)

@@ -1,8 +1,4 @@
-"""Callbacks: stored before they are read, answered at once, never trusted.
-
-A callback is only a reason to ask the provider. So a forged, repeated, late or reordered one costs a request and
-changes nothing.
-"""
+"""Callbacks: stored before they are read, answered at once, never trusted: a forged or late one costs a request."""
 
 import hashlib
 import logging
@@ -16,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from billing.errors import BadAnswer, Forged
-from billing.metrics import CALLBACKS_TOTAL as CALLBACKS_COUNTED
+from billing.metrics import CALLBACKS_TOTAL
 from billing.models import AskedBy, Callback, Payment
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE
@@ -52,21 +48,18 @@ def receive(account: str, post: CallbackRequest) -> Callback:
     forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a genuine one meanwhile
     first = {"body": post.body, "sender": post.sender or None, **_first_state(forged=forged)}
     callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
-    CALLBACKS_COUNTED.labels(account, "received" if new else "repeated").inc()
+    CALLBACKS_TOTAL.labels(account, "received" if new else "repeated").inc()
     if not new:
         Callback.objects.filter(pk=callback.pk).update(repeats=F("repeats") + 1)
     if new and forged:
-        CALLBACKS_COUNTED.labels(account, Callback.Outcome.FORGED.value).inc()
+        CALLBACKS_TOTAL.labels(account, Callback.Outcome.FORGED.value).inc()
     elif not forged and (new or callback.outcome == Callback.Outcome.FORGED):
         _request_processing(callback)
     return callback
 
 
 def replay(callback_id: int, by: str) -> bool:
-    """Process a stored callback as if it had just come, after any outcome; False if there is none.
-
-    A forged one too: a callback is never trusted, so the only effect is a request to the provider.
-    """
+    """Process a stored callback, a forged one too, as if it had just come: the provider is asked; False if unknown."""
     stored = Callback.objects.filter(pk=callback_id)
     done = stored.exclude(outcome=Callback.Outcome.WAITING)
     done.update(outcome=Callback.Outcome.WAITING, process_after=database_now(), claims=0, errors=0)
@@ -134,10 +127,7 @@ def _request_processing(callback: Callback) -> None:
 
 def _process(callback: Callback) -> None:
     hint = _hint(callback)
-    _check_payment_of(callback, hint, _find(callback.account, hint) if hint else None)
-
-
-def _check_payment_of(callback: Callback, hint: CallbackHint | None, payment: Payment | None) -> None:
+    payment = _find(callback.account, hint) if hint else None
     if callback.died_too_often:
         log.error("callback.given_up", extra={"account": callback.account})
         _finish(callback, Callback.Outcome.GIVEN_UP)
@@ -180,7 +170,7 @@ def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", paym
         held.outcome, held.event, held.payment = outcome, event, payment
         CALLBACK_QUEUE.done(held)
         held.save()
-        transaction.on_commit(CALLBACKS_COUNTED.labels(callback.account, outcome.value).inc)
+        transaction.on_commit(CALLBACKS_TOTAL.labels(callback.account, outcome.value).inc)
 
 
 def _put_off(callback: Callback, wait: timedelta) -> None:

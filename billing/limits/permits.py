@@ -53,10 +53,7 @@ def grant(account: str, calls: int, now: datetime) -> Grant:
 
 
 def settle(account: str, granted: Grant, calls: int) -> None:
-    """Correct a grant to the number of calls made: take further slots, or return unused ones.
-
-    Slots are returned only if no later ones are taken; otherwise they pass unused.
-    """
+    """Correct a grant to the calls made: take further slots, or return unused ones if no later ones are taken."""
     too_few = calls - len(granted.starts_s)
     if granted.slots_end_at is None or not too_few:
         return

@@ -52,18 +52,12 @@ def free_slots(next_slot_at: datetime, now: datetime, limit: float, most: int) -
 
 
 def urgent_start(next_slot_at: datetime, now: datetime, limit: float) -> datetime:
-    """When an urgent call may start: BURST_CALLS slots before its turn.
-
-    Sweeps never start early, so with any backlog these slots are left for customers.
-    """
+    """When an urgent call may start: BURST_CALLS slots before its turn. Sweeps never start early."""
     return max(now, next_slot_at - BURST_CALLS * distance(limit))
 
 
 class Pace:
-    """Within this process, requests to one account are never closer than its limit allows; BURST_CALLS may go early.
-
-    The same algorithm as for slots, on the process's own clock. Safe to share between threads.
-    """
+    """Spaces this process's requests to one account like slots, by its own clock. Safe to share between threads."""
 
     def __init__(self, account: str) -> None:
         self._account = account

@@ -12,10 +12,7 @@ from billing.states import END_REFUND_STATES, OPEN_REFUND_STATES, REFUND_ARROWS,
 
 
 class Refund(Followed):
-    """Returns all or a part of a payment to the customer.
-
-    `payment.refunds_minor` counts what its refunds hold, so the database itself refuses more than was paid.
-    """
+    """Returns all or a part of a payment. The database refuses more than was paid, by `payment.refunds_minor`."""
 
     OPEN, ARROWS = OPEN_REFUND_STATES, REFUND_ARROWS
 

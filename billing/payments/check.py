@@ -89,7 +89,8 @@ def _ask(payment: Payment, now: datetime) -> PaymentSnapshot:
         return answer
     if not payment.is_to_be_canceled(now):
         return _capture(payment, answer)
-    return answer if _will_lapse(payment, answer) else _cancel(payment, answer)
+    lapses = answer.status == Status.PENDING and provider.lapse is not None  # it refuses to cancel unpaid ones
+    return answer if lapses else _cancel(payment, answer)
 
 
 def _capture(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
@@ -100,16 +101,8 @@ def _capture(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
     return provider.capture(answer.provider_ref, payment.idempotency_key)
 
 
-def _will_lapse(payment: Payment, answer: PaymentSnapshot) -> bool:
-    """Is it an unpaid payment at a provider that refuses to cancel those, and ends them by itself?"""
-    return answer.status == Status.PENDING and provider_of(payment.account).lapse is not None
-
-
 def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
-    """Cancel at the provider. The payment counts as expired, or as canceled if the customer asked for it.
-
-    If the provider refuses, the customer may have paid between our two calls: read the payment again.
-    """
+    """Cancel: it expired, unless the customer asked for it. If the provider refuses, money may just have come."""
     provider = provider_of(payment.account)
     try:
         canceled = provider.cancel(answer.provider_ref)
@@ -230,10 +223,7 @@ def _note_mismatch(payment: Payment, answer: PaymentSnapshot, problem: str) -> N
 
 
 def _mismatch(payment: Payment, answer: PaymentSnapshot) -> str | None:
-    """How the provider's payment differs from ours; None if they match.
-
-    A payment that ended unpaid holds no money, so its amount is not compared.
-    """
+    """How the provider's payment differs from ours, if it does. One that ended unpaid holds no money to compare."""
     if answer.amount != payment.amount and answer.status not in UNPAID_END_STATES:
         return f"the provider has {answer.amount}, we asked for {payment.amount}"
     if answer.reference != payment.reference:

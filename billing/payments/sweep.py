@@ -50,10 +50,7 @@ def accounts_with_due_payments() -> list[str]:
 
 
 def check_due(account: str, seconds: float) -> int:
-    """Check the account's due payments for up to `seconds`, then wait for the calls under way.
-
-    Returns how many were checked; 0 at once if this process is already doing this.
-    """
+    """Check the account's due payments for up to `seconds`; returns how many. 0 if this process does it already."""
     return lane(account).work_off(seconds)
 
 
@@ -105,10 +102,7 @@ class Lane:
 
 
 class DaemonPool:
-    """A pool of daemon threads that call the provider, started when needed.
-
-    The threads of concurrent.futures are not daemons: there a hung call would delay the end of the process.
-    """
+    """Threads that call the provider, started when needed: daemons, so that no hung call delays the process's end."""
 
     def __init__(self, size: int, name: str) -> None:
         self._size, self._name, self._started = size, name, 0

@@ -1,7 +1,4 @@
-"""The providers, one file each. To add one, write its file and add a line here.
-
-Every call to a provider is timed and counted by its outcome.
-"""
+"""The providers, one file each. To add one, write its file and add a line here. Every call is timed and counted."""
 
 import logging
 import time
@@ -59,10 +56,7 @@ ANSWERED, BUG = "answered", ProviderError.outcome
 
 @cache
 def provider_of(account: str) -> Provider:
-    """The adapter for this account, with this process's connection pool.
-
-    Raises KeyError for an account that PAYMENT_ACCOUNTS does not name.
-    """
+    """The adapter for this account, with this process's connections. Raises KeyError if PAYMENT_ACCOUNTS lacks it."""
     options = settings.PAYMENT_ACCOUNTS[account]
     return _timed_adapter(REGISTRY[options["provider"]](Account(account, options)), account)
 

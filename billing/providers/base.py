@@ -18,10 +18,7 @@ SIGNATURE_AGE_S = 300
 
 @dataclass(frozen=True)
 class Account:
-    """One contract with a provider: its name, used by payments and callbacks, its address and its keys.
-
-    Two accounts of one provider have two adapters, which share only code.
-    """
+    """One contract with a provider: its name, address and keys. Two accounts of one provider share only code."""
 
     name: str
     options: Mapping[str, str] = field(repr=False)
@@ -106,16 +103,10 @@ class Provider(Protocol):
     """Calls per second that one account may make, unless its setting says otherwise; 0: no limit."""
 
     key_kept: timedelta
-    """Time for which a refund without an answer is repeated: shorter than the provider remembers idempotency keys.
-
-    After that, the same request would give the money back a second time.
-    """
+    """How long a refund without an answer is repeated: less than the provider keeps keys, or it would pay twice."""
 
     lapse: timedelta | None
-    """How long after its creation an unpaid payment may stay open at the provider before it ends by itself.
-
-    None if an unpaid payment can be canceled there. Otherwise the provider would refuse `cancel`.
-    """
+    """Age at which an unpaid payment has ended by itself, if the provider refuses `cancel`; None if it does not."""
 
     signature_headers: tuple[str, ...]
     """Headers of a callback that `verify` needs, in lower case."""
@@ -142,10 +133,7 @@ class Provider(Protocol):
         """Read a refund whose `provider_ref` is known."""
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        """The provider's list: payments created there from `start` and before `end`, page by page.
-
-        Raises NotOffered, at the first payment, if the provider has no list.
-        """
+        """Payments created there from `start`, before `end`. The first raises NotOffered if there is no list."""
 
     def verify(self, post: CallbackRequest) -> None:
         """Raises Forged if the provider cannot have sent the callback; without signatures it raises nothing."""

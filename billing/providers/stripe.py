@@ -52,10 +52,7 @@ CLOCKS_APART = timedelta(minutes=5)
 
 
 class Stripe:
-    """A payment is a Checkout Session, `cs_…`; a PaymentIntent, `pi_…`, can be read and canceled too.
-
-    Subscribe the webhook endpoint to the events `checkout.session.*`.
-    """
+    """A payment is a Checkout Session, `cs_…`; a PaymentIntent, `pi_…`, can be read and canceled too."""
 
     rate_limit_per_s = 20
     """Stripe takes 25 a second for each of its endpoints, and all checks are one (https://docs.stripe.com/rate-limits).

@@ -37,7 +37,8 @@ def compare(payment: Payment, answer: PaymentSnapshot, refunded_minor: int) -> I
         yield found(Difference.Kind.AMOUNT, ours=str(ours), theirs=str(answer.amount))
     if answer.reference != payment.reference:
         yield found(Difference.Kind.REFERENCE, ours=payment.reference, theirs=answer.reference)
-    if not _same_end(payment.status, answer.status) and not _is_refunded(payment, answer):
+    agree = payment.status == answer.status or {payment.status, answer.status} <= UNPAID_END_STATES
+    if not agree and not _is_refunded(payment, answer):
         may_change = payment.is_open or answer.status == Status.SUCCEEDED  # the latter is a late payment
         yield found(Difference.Kind.STATUS, ours=payment.status, theirs=_word(answer), mendable=may_change)
     if not refunded_minor <= answer.refunded_minor <= payment.refunds_minor:
@@ -72,10 +73,6 @@ def _amount(payment: Payment) -> Money:
 def _is_refunded(payment: Payment, answer: PaymentSnapshot) -> bool:
     """It succeeded there and failed here because its money is refunded; `compare` compares the refunds too."""
     return payment.refunds_minor > 0 and answer.status == Status.SUCCEEDED and answer.amount == payment.received
-
-
-def _same_end(ours: str, theirs: Status | None) -> bool:
-    return ours == theirs or (ours in UNPAID_END_STATES and theirs in UNPAID_END_STATES)
 
 
 def _word(answer: PaymentSnapshot) -> str:

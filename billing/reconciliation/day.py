@@ -69,10 +69,7 @@ class ReconciledDay:
         differences.close_agreed(self._run, self._started)
 
     def mend(self) -> None:
-        """Check again, one by one, the differences that a check may settle or that changed while we compared.
-
-        Differing states come first: refunds can be compared only after the payment has succeeded here.
-        """
+        """Check again what a check may settle; states first, for refunds can be compared only after a success here."""
         differing = self._run.differences.filter(state=Difference.State.OPEN).select_related("payment")
         for difference in sorted(differing, key=lambda each: each.kind != Difference.Kind.STATUS):
             self._step([])

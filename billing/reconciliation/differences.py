@@ -104,10 +104,7 @@ def close_agreed(run: Reconciliation, since: datetime) -> None:
 
 
 def resolve(difference_id: int, by: str, why: str) -> bool:
-    """An operator resolves a parked difference, with a reason; False if it is not parked.
-
-    Raises ValueError without a name or a reason.
-    """
+    """Resolve a parked difference; False if it is not parked. Raises ValueError without a name or a reason."""
     if not (by.strip() and why.strip()):
         raise ValueError("A resolved difference needs a name and a reason.")
     parked = Difference.objects.filter(pk=difference_id, state=State.PARKED)

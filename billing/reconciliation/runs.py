@@ -40,10 +40,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=1)
 
 
 def reconcile_due(seconds: float) -> int:
-    """Plan the days that are over, and compare the due ones, one by one; starts none after `seconds`.
-
-    Returns how many were compared: unless it is 0, there may be more.
-    """
+    """Plan the days that are over, and compare due ones; starts none after `seconds`. Returns how many."""
     ends_at, compared = time.monotonic() + seconds, 0
     plan(database_now())
     while worked_on := RECONCILIATION_QUEUE.work_off(1, _work):
@@ -54,10 +51,7 @@ def reconcile_due(seconds: float) -> int:
 
 
 def plan(now: datetime) -> int:
-    """Create a row for each closed day of each account since its first payment; returns how many.
-
-    Days older than DAYS_BACK get none: in an old shop they are compared only by hand.
-    """
+    """Create a row for each closed day of each account since its first payment, up to DAYS_BACK; returns how many."""
     last = last_closed(now - DELAY)
     oldest = last - DAYS_BACK * DAY
     missing = []

@@ -38,10 +38,7 @@ def accounts_with_due_refunds() -> list[str]:
 
 
 def follow_due(account: str, seconds: float) -> int:
-    """Follow the account's due refunds one by one for up to `seconds`; returns how many.
-
-    Each is claimed when its turn comes: no claim expires while a slow provider holds up the others.
-    """
+    """Follow the account's due refunds for up to `seconds`; returns how many. Each is claimed when its turn comes."""
     ends_at, followed = time.monotonic() + seconds, 0
     for refund in _due(Q(payment__account=account)):
         REFUND_QUEUE.work_on(refund, _follow)

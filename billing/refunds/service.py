@@ -128,7 +128,8 @@ def notice(payment_id: int, refunded_minor: int) -> Refund | None:
 
 def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
     """The same for a locked payment. A total that our books cannot hold needs an operator, and writes no refund."""
-    succeeded = _succeeded_minor(payment)
+    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
+    succeeded = done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
     external, left = refunded_minor - payment.refunds_minor, payment.left
     if refunded_minor < succeeded or left is None or external > left.minor:
         _books_differ(payment, refunded_minor, succeeded)
@@ -138,11 +139,6 @@ def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
         # After the lock: a worker that follows the refund has locked the refund, and waits for the payment.
         transaction.on_commit(partial(check_now, payment, AskedBy.SCHEDULE), using=REFUND_QUEUE.database)
     return None
-
-
-def _succeeded_minor(payment: Payment) -> int:
-    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
-    return done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
 
 
 def _books_differ(payment: Payment, theirs: int, ours: int) -> None:

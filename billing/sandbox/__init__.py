@@ -15,6 +15,7 @@ By hand: `python -m billing.sandbox --port 8100`. In a test:
 """
 
 import threading
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,8 +52,8 @@ class SandboxServer(Sandbox):
         self._listener = self._listen()
         self.url = self._public_url or f"http://{self._address[0]}:{self._listener.server_port}"
         self.webhooks.start()
-        for work in (self._watch_expiries, self._serve):
-            threading.Thread(target=work, name=f"sandbox{work.__name__}", daemon=True).start()
+        for work in (self._watch_expiries, partial(self._listener.serve_forever, STOP_POLL_S)):
+            threading.Thread(target=work, name="sandbox", daemon=True).start()
         return self
 
     def stop(self) -> None:
@@ -78,6 +79,3 @@ class SandboxServer(Sandbox):
         except BaseException:
             self.storage.close()
             raise
-
-    def _serve(self) -> None:
-        self._listener.serve_forever(STOP_POLL_S)

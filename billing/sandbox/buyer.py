@@ -97,10 +97,7 @@ def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
 
 
 def press_button(sandbox: Sandbox, request: Request, payment_id: str) -> Response:
-    """Apply the buyer's choice, then 303 back to the shop, or a final page if the buyer chose to stay.
-
-    A second press shows the finished payment.
-    """
+    """Apply the buyer's choice, then 303 to the shop, or a page for a buyer who stays. A repeat shows the outcome."""
     form = {name: values[-1] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
     if form.get("action") not in ACTIONS:
         return page(422, "Unknown button", "<p>Please go back and choose one of the buttons.</p>\n")

@@ -56,10 +56,7 @@ class Exchange:
         self._handler.close_connection = True
 
     def reset(self) -> None:
-        """Break the connection: the other side sees a TCP reset.
-
-        Closes both files on the socket, or the operating system keeps it open.
-        """
+        """Break the connection with a TCP reset. Both files must be closed, or the system keeps the socket open."""
         self.hang_up()
         self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         self._handler.rfile.close()

@@ -130,9 +130,10 @@ class FaultBook:
 
 
 def read_fault(source: Json) -> Fault:
-    """Read a fault of the control API. Refuses a parameter that the kind does not have."""
+    """Read a fault of the control API. Refuses an unknown parameter: a misspelled one would silently test nothing."""
     kind = read_choice(source, "kind", tuple(KINDS))
-    refuse_unknown(source, kind)
+    for name in source.keys() - {"where", "kind", "times", "payment", "every", *KINDS[kind]}:
+        refuse(name, f"is not known to a fault of the kind {kind}")
     return Fault(
         where=read_choice(source, "where", PLACES),
         kind=kind,
@@ -141,12 +142,6 @@ def read_fault(source: Json) -> Fault:
         payment=None if source.get("payment") is None else read_text(source, "payment", 64, required=True),
         every=read_count(source, "every") or 1,
     )
-
-
-def refuse_unknown(source: Json, kind: str) -> None:
-    """A misspelled parameter would silently test nothing."""
-    for name in source.keys() - {"where", "kind", "times", "payment", "every", *KINDS[kind]}:
-        refuse(name, f"is not known to a fault of the kind {kind}")
 
 
 def read_param(source: Json, name: str, default: Any) -> Any:

@@ -44,10 +44,6 @@ class Route:
         except Refused as refusal:
             return refusal.answer()
 
-    def payment_in(self, args: tuple[str, ...]) -> str | None:
-        """The id of the payment in the path, if there is one."""
-        return args[0] if args and "/payments/" in self.pattern.pattern else None
-
 
 def route(rule: str, endpoint: Endpoint, place: str | None = None) -> Route:
     """`rule` is a method and a path; each `*` in the path is an argument of the endpoint."""
@@ -94,7 +90,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            request = self.read_request()
+            path, _, query = self.path.partition("?")
+            request = Request(self.command, path, dict(parse_qsl(query)), self.headers, self.read_body())
             route, args = find_route(request.method, request.path)
         except Refused as refusal:
             self.send(refusal.answer())
@@ -108,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         if not route.place:
             self.send(route.answer(self.sandbox, request, args))
             return
-        payment = route.payment_in(args)
+        payment = args[0] if "/payments/" in request.path else None
         entry = self.sandbox.journal.note(request, payment)
         exchange = Exchange(self, self.sandbox.stopping, entry, lambda: route.answer(self.sandbox, request, args))
         if fault := self.sandbox.faults.strike(route.place, payment):
@@ -119,10 +116,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, answer: Response) -> None:
         self.wfile.write(answer.to_bytes(close=self.close_connection))
-
-    def read_request(self) -> Request:
-        path, _, query = self.path.partition("?")
-        return Request(self.command, path, dict(parse_qsl(query)), self.headers, self.read_body())
 
     def read_body(self) -> bytes:
         """The whole body. A refusal closes the connection: the start of the next request would be unknown."""

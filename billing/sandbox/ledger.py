@@ -7,7 +7,7 @@ Reading takes no lock: payments and refunds are immutable objects in dictionarie
 import heapq
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
@@ -185,7 +185,7 @@ class Ledger:
         return moved
 
     def _keep(self, payment: Payment) -> Payment:
-        self._storage.put("payment", payment.id, payment.to_record())
+        self._storage.put("payment", payment.id, asdict(payment))
         self._payments[payment.id] = payment
         return payment
 

@@ -1,7 +1,4 @@
-"""Requests and their typed fields, responses, and the one exception for a refusal.
-
-A wrong field is refused with 422, and the message names it.
-"""
+"""Requests and their typed fields, responses, and refusals. A wrong field is refused with 422 and named."""
 
 import json
 import re

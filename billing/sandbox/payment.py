@@ -65,10 +65,6 @@ class Payment:
             document["refunded_amount"] = Money(str(self.refunded), self.amount.currency).as_json()
         return document
 
-    def to_record(self) -> Json:
-        moments = {"created_at": iso(self.created_at), "expires_at": iso(self.expires_at)}
-        return asdict(self) | moments | {"refunded": str(self.refunded)}
-
     @classmethod
     def from_record(cls, record: Json) -> Self:
         moments = {name: datetime.fromisoformat(record[name]) for name in ("created_at", "expires_at")}

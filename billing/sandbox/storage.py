@@ -1,7 +1,4 @@
-"""What the sandbox keeps: small JSON records in one SQLite table, and in memory the log of the shop's requests.
-
-The objects that use the records keep a copy in memory.
-"""
+"""What the sandbox keeps: small JSON records in one SQLite table, and in memory the log of the shop's requests."""
 
 import json
 import sqlite3
@@ -36,10 +33,7 @@ class Storage:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """The one lock and transaction of the sandbox: all writes inside are kept, or none.
-
-        Do not nest: the inner end would commit half of the outer work.
-        """
+        """The one lock and transaction: all writes inside are kept, or none. Do not nest: the inner end commits."""
         with self._lock:
             if self._closed:
                 raise Closed
@@ -47,10 +41,10 @@ class Storage:
                 yield
 
     def put(self, kind: str, record_id: str, body: Json) -> None:
-        """Only inside `together`."""
+        """Write moments and decimals as texts. Only inside `together`."""
         self._db.execute(
             "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
-            (kind, record_id, json.dumps(body)),
+            (kind, record_id, json.dumps(body, default=str)),
         )
 
     def has(self, kind: str, record_id: str) -> bool:

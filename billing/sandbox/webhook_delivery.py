@@ -97,12 +97,6 @@ class DeliveryQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def _is_due(self) -> bool:
-        return bool(self._heap) and self._heap[0][0] <= time.time()
-
-    def _seconds_left(self) -> float | None:
-        return max(self._heap[0][0] - time.time(), 0) if self._heap else None
-
 
 class WebhookDelivery:
     """Counters per payment: `sent` counts tries, `delivered` accepted callbacks, the others the effects of the rule."""
@@ -182,13 +176,10 @@ class WebhookDelivery:
     def _work(self) -> None:
         with suppress(Closed):
             while delivery := self._queue.take():
-                accepted = post(delivery, self._signature(delivery))
+                secret = self._secret if delivery.signed else secrets.token_urlsafe(16)
+                accepted = post(delivery, signature(secret, delivery.body.encode()))
                 with self._storage.together():
                     self._settle(delivery, accepted=accepted)
-
-    def _signature(self, delivery: Delivery) -> str:
-        secret = self._secret if delivery.signed else secrets.token_urlsafe(16)
-        return signature(secret, delivery.body.encode())
 
     def _settle(self, delivery: Delivery, *, accepted: bool) -> None:
         self._count(delivery.payment_id, "sent", *(["delivered"] if accepted else []))
