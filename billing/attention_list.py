@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.utils.module_loading import import_string
 
 from billing.actions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
-from billing.admin import page_of
+from billing.admin.bases import page_of
 from billing.attention import ATTENTIVE
 from config.actions import Action
 from config.actions.admin import offers

@@ -13,7 +13,7 @@ from billing.money import Money
 from billing.payments import service as payments
 from billing.payments import sweep as payment_sweep
 from billing.payments.check import CHECK_QUEUE
-from billing.providers import CallbackRequest
+from billing.providers.base import CallbackRequest
 from billing.refunds import follow
 from billing.refunds import service as refunds
 from billing.sandbox import SandboxServer

@@ -108,8 +108,8 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
 
     def named(self, word: str) -> Q:
         """Find the payments first: a search over two tables at once would not use an index."""
-        named = PaymentAdmin(Payment, self.admin_site).named(word)
-        return Q(payment_id__in=list(Payment.objects.filter(named).values_list("pk", flat=True)[:NEWEST]))
+        payments = Payment.objects.filter(payments_named(word)).values_list("pk", flat=True)
+        return Q(payment_id__in=list(payments[:NEWEST]))
 
     @admin.display(description="payment")
     def about(self, row: PaymentEvent | Callback | Refund | Difference) -> str | SafeString:

@@ -16,7 +16,8 @@ from billing.metrics import CALLBACKS_TOTAL
 from billing.models import AskedBy, Callback, Payment
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE
-from billing.providers import CallbackHint, CallbackRequest, provider_of
+from billing.providers import provider_of
+from billing.providers.base import CallbackHint, CallbackRequest
 from billing.states import OPEN_STATES
 from config.due.backoff import backoff
 from config.due.queue import Due, database_now

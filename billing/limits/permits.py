@@ -67,10 +67,19 @@ def permit(account: str, calls: int = 1, *, wait_s: float = 0.0, urgent: bool = 
 
     `urgent` is for waiting customers: they go before every sweep. An urgent call is never a probe.
     """
-    start = _start(account, calls, timedelta(seconds=wait_s), urgent)
-    if start is None:
+    limit, state = rate.limit_per_s(account), of(account)
+    if state.breaker != Breaker.CLOSED or state.is_paused(database_now()):
         return False
-    time.sleep(start)
+    if not limit:
+        return True
+    with locked(account) as fresh:
+        now = database_now()
+        first = max(fresh.next_slot_at, now)
+        start = rate.urgent_start(first, now, limit) if urgent else first
+        if start - now > timedelta(seconds=wait_s) or fresh.breaker != Breaker.CLOSED or fresh.is_paused(now):
+            return False
+        _move_slots(fresh, first + calls * rate.distance(limit))
+    time.sleep((start - now).total_seconds())
     return True
 
 
@@ -124,23 +133,6 @@ def _grant(state: AccountState, calls: int, now: datetime) -> Grant:
         _move_slots(state, free[-1] + rate.distance(limit))
     starts_s = tuple((slot - now).total_seconds() for slot in free)
     return Grant(starts_s, is_cut=len(free) < calls, slots_end_at=state.next_slot_at if free else None)
-
-
-def _start(account: str, calls: int, longest: timedelta, urgent: bool) -> float | None:
-    """Take the slots; returns the seconds until the first of them, None if the calls may not be made."""
-    limit, state = rate.limit_per_s(account), of(account)
-    if state.breaker != Breaker.CLOSED or state.is_paused(database_now()):
-        return None
-    if not limit:
-        return 0.0
-    with locked(account) as fresh:
-        now = database_now()
-        first = max(fresh.next_slot_at, now)
-        start = rate.urgent_start(first, now, limit) if urgent else first
-        if start - now > longest or fresh.breaker != Breaker.CLOSED or fresh.is_paused(now):
-            return None
-        _move_slots(fresh, first + calls * rate.distance(limit))
-    return (start - now).total_seconds()
 
 
 def _move_slots(state: AccountState, to: datetime) -> None:

@@ -20,7 +20,8 @@ from billing.limits.rate import longest_request_s
 from billing.metrics import CHECK_LATENESS_SECONDS
 from billing.models import AskedBy, Attention, Payment
 from billing.outbox import record_event
-from billing.providers import Capturing, PaymentSnapshot, outcome_of, provider_of
+from billing.providers import outcome_of, provider_of
+from billing.providers.base import Capturing, PaymentSnapshot
 from billing.refunds import service as refunds
 from billing.states import OPEN_STATES, PAYMENT_ARROWS, UNPAID_END_STATES, Status
 from config.due.queue import Due, database_now

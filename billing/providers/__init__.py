@@ -10,15 +10,7 @@ from django.conf import settings
 
 from billing.errors import ProviderError
 from billing.metrics import REQUEST_SECONDS
-from billing.providers.base import (
-    Account,
-    CallbackHint,
-    CallbackRequest,
-    Capturing,
-    PaymentSnapshot,
-    Provider,
-    RefundSnapshot,
-)
+from billing.providers.base import Account, Provider
 from billing.providers.paypal import PayPal
 from billing.providers.sandbox import Sandbox
 from billing.providers.stripe import Stripe
@@ -30,19 +22,6 @@ REGISTRY: dict[str, type[Provider]] = {
     "stripe": Stripe,
     "paypal": PayPal,
 }
-
-__all__ = [
-    "REGISTRY",
-    "Account",
-    "CallbackHint",
-    "CallbackRequest",
-    "Capturing",
-    "PaymentSnapshot",
-    "Provider",
-    "RefundSnapshot",
-    "outcome_of",
-    "provider_of",
-]
 
 A = TypeVar("A")
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from billing.models import Difference, Payment
 from billing.money import Money
-from billing.providers import PaymentSnapshot
+from billing.providers.base import PaymentSnapshot
 from billing.states import UNPAID_END_STATES, Status
 
 WITHOUT_MONEY = UNPAID_END_STATES | {Status.PENDING}

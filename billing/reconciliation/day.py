@@ -21,7 +21,8 @@ from django.db.models import Q
 from billing.errors import NotOffered
 from billing.limits import permits
 from billing.models import Difference, Payment, Reconciliation
-from billing.providers import PaymentSnapshot, provider_of
+from billing.providers import provider_of
+from billing.providers.base import PaymentSnapshot
 from billing.reconciliation import differences
 from billing.reconciliation.compare import Discrepancy, unknown
 from config.due.queue import Due, database_now

@@ -17,7 +17,8 @@ from billing.models import AskedBy, Difference, Payment, Reconciliation
 from billing.models.reconciliation import STANDING
 from billing.payments import service as payments
 from billing.payments import sweep
-from billing.providers import PaymentSnapshot, provider_of
+from billing.providers import provider_of
+from billing.providers.base import PaymentSnapshot
 from billing.reconciliation.compare import Discrepancy, compare, missing
 from billing.refunds import service as refunds
 from billing.states import RefundStatus

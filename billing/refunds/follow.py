@@ -17,7 +17,8 @@ from billing.limits import breaker, permits
 from billing.limits.rate import longest_request_s
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.outbox import record_event
-from billing.providers import RefundSnapshot, outcome_of, provider_of
+from billing.providers import outcome_of, provider_of
+from billing.providers.base import RefundSnapshot
 from billing.states import REFUND_ARROWS, RefundStatus
 from config.due.queue import Due, database_now
 from config.logging import log_context

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing.admin import ReadOnlyAdmin
+from billing.admin.bases import ReadOnlyAdmin
 from commerce.admin.orders import NotificationInline
 from commerce.models import DailyReport
 

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin import ReadOnlyAdmin
+from billing.admin.bases import ReadOnlyAdmin
 from commerce.models import Review
 from commerce.reviews import service as reviews
 from config.actions import Action, Question, Subject, Text, row_of

@@ -11,7 +11,7 @@ from django.db.models import Q
 from billing.errors import BadAnswer, ProviderError, Unavailable
 from billing.models import AccountState, AskedBy, Attention, Breaker, Payment, Refund
 from billing.money import Money
-from billing.providers import RefundSnapshot
+from billing.providers.base import RefundSnapshot
 from billing.refunds import follow
 from billing.refunds import service as refunds
 from billing.refunds.follow import REFUND_QUEUE

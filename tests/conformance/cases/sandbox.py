@@ -6,7 +6,7 @@ from typing import ClassVar
 from billing.errors import NotFound, Unavailable, WrongCredentials
 from billing.models import Payment
 from billing.money import Money
-from billing.providers import CallbackRequest
+from billing.providers.base import CallbackRequest
 from billing.sandbox import SandboxServer
 from billing.sandbox.webhook_delivery import signature
 from billing.states import RefundStatus, Status
