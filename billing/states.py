@@ -73,11 +73,8 @@ REFUND_ARROWS: dict[RefundStatus, frozenset[RefundStatus]] = {
 class ForbiddenArrow(ValueError):
     """There is no arrow between these states."""
 
-    def __init__(self, noun: str, source: str, target: str) -> None:
-        super().__init__(f"a {noun} does not go from {source} to {target}")
-
 
 def check_arrow(noun: str, arrows: Mapping[Any, frozenset[Any]], source: str, target: str) -> None:
     """Raises ForbiddenArrow if none of the arrows leads from `source` to `target`."""
     if target not in arrows[source]:
-        raise ForbiddenArrow(noun, source, target)
+        raise ForbiddenArrow(f"a {noun} does not go from {source} to {target}")

@@ -47,7 +47,8 @@ def receive(account: str, post: CallbackRequest) -> Callback:
     """
     digest = hashlib.sha256(post.body).hexdigest()
     forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a genuine one meanwhile
-    first = {"body": post.body, "sender": post.sender or None, **_first_state(forged=forged)}
+    state = {"outcome": Callback.Outcome.FORGED} if forged else _waiting()
+    first = {"body": post.body, "sender": post.sender or None, **state}
     callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
     CALLBACKS_TOTAL.labels(account, "received" if new else "repeated").inc()
     if not new:
@@ -63,7 +64,7 @@ def replay(callback_id: int, by: str) -> bool:
     """Process a stored callback, a forged one too, as if it had just come: the provider is asked; False if unknown."""
     stored = Callback.objects.filter(pk=callback_id)
     done = stored.exclude(outcome=Callback.Outcome.WAITING)
-    done.update(outcome=Callback.Outcome.WAITING, process_after=database_now(), claims=0, errors=0)
+    done.update(**_waiting(), claims=0, errors=0)
     if not stored.update(replayed_at=Now(), replayed_by=by[:150]):
         return False
     CALLBACK_QUEUE.make_due(Q(pk=callback_id), AskedBy.OPERATOR)
@@ -109,15 +110,13 @@ def _is_forged(account: str, post: CallbackRequest) -> bool:
     return False
 
 
-def _first_state(*, forged: bool) -> dict[str, Any]:
-    if forged:
-        return {"outcome": Callback.Outcome.FORGED, "process_after": None}
+def _waiting() -> dict[str, Any]:
     return {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
 
 
 def _request_processing(callback: Callback) -> None:
     """Nudge a worker. A callback that cannot be read is processed at once, so that the sender gets an error."""
-    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_first_state(forged=False)):
+    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_waiting()):
         callback.outcome = Callback.Outcome.WAITING
     if _hint(callback) is None:
         process(callback.pk)

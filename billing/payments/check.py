@@ -79,9 +79,6 @@ def record(results: Sequence[CheckResult]) -> None:
         _record_changes([result for result in results if result.payment not in unchanged])
 
 
-# --- asking the provider ---------------------------------------------------------------------------------------------
-
-
 def _ask(payment: Payment, now: datetime) -> PaymentSnapshot:
     """Create the payment if the provider may not know it, else read it. Capture it, or cancel it after its window."""
     provider = provider_of(payment.account)
@@ -111,9 +108,6 @@ def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
         return provider.status(answer.provider_ref)
     by_time = canceled.status == Status.CANCELED and payment.cancel_asked_at is None
     return replace(canceled, status=Status.EXPIRED) if by_time else canceled
-
-
-# --- writing the results ---------------------------------------------------------------------------------------------
 
 
 def _is_unchanged(result: CheckResult, now: datetime) -> bool:

@@ -157,8 +157,9 @@ class _Run:
         self._start(claimed, granted, now)
         self._is_short_of_slots = granted.is_cut and len(claimed) >= calls
         self._grant_at = moment + GRANT_AGAIN_S if self._is_short_of_slots else 0.0
-        if len(claimed) >= room:
-            self._ask_for_help()
+        if len(claimed) >= room and not self._asked_for_help:
+            self._asked_for_help = True
+            nudge("check_pending_payments", self._lane.account)  # more is due than fits here: another process may join
 
     def _start(self, claimed: list[Payment], granted: permits.Grant, now: datetime) -> None:
         """Start each payment at its slot. One that needs several calls takes as many slots; the rest is released."""
@@ -198,12 +199,6 @@ class _Run:
         share = int(self._young_share_left)
         self._young_share_left -= share
         return share
-
-    def _ask_for_help(self) -> None:
-        """More is due than fits here: nudge another process to join."""
-        if not self._asked_for_help:
-            self._asked_for_help = True
-            nudge("check_pending_payments", self._lane.account)
 
     def _claim_left_over(self) -> list[Payment]:
         """One at a time, so that a payment that kills its worker is found and no other is blamed."""

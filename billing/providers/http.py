@@ -97,17 +97,15 @@ class ProviderClient:
         self, path: str, body: dict[str, Any] | None, key: str = "", headers: Headers = NO_HEADERS
     ) -> dict[str, Any]:
         """POST an object as JSON, or an empty body if `body` is None; `key` is the idempotency key, if any."""
-        return self._call("POST", path, self._with_key(key, headers), json=body)
+        return self._call("POST", path, headers, key, json=body)
 
     def post_form(self, path: str, fields: Fields, key: str = "", headers: Headers = NO_HEADERS) -> dict[str, Any]:
         """POST a form; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
-        return self._call("POST", path, self._with_key(key, headers), data=_flat(fields))
+        return self._call("POST", path, headers, key, data=_flat(fields))
 
-    def _with_key(self, key: str, headers: Headers) -> Headers:
-        return {**headers, self._key_header: key} if key else headers
-
-    def _call(self, method: str, path: str, headers: Headers, **content: Any) -> dict[str, Any]:
-        request = requests.Request(method, self._base_url + path, {**self._headers, **headers}, **content)
+    def _call(self, method: str, path: str, headers: Headers, key: str = "", **content: Any) -> dict[str, Any]:
+        keyed = {**headers, self._key_header: key} if key else headers
+        request = requests.Request(method, self._base_url + path, {**self._headers, **keyed}, **content)
         self._pace.wait()
         try:
             with _deadline(settings.PAYMENT_API_TIMEOUT_S):
@@ -139,13 +137,12 @@ class ProviderClient:
         response = self._adapter.send(
             request, stream=True, timeout=_time_left(), proxies={"http": proxy, "https": proxy} if proxy else {}
         )
-        whole = False
         try:
-            body = _read_bounded(response, LONGEST_ANSWER_BYTES)
-            whole = True
-        finally:
-            # A connection with half an answer in it must not go back into the pool.
-            response.raw.release_conn() if whole else response.raw.close()
+            body = _read_bounded(response)
+        except BaseException:
+            response.raw.close()  # a connection with half an answer in it must not go back into the pool
+            raise
+        response.raw.release_conn()
         return response.status_code, response.headers, body
 
 
@@ -160,12 +157,12 @@ def read_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _read_bounded(response: requests.Response, limit: int) -> bytes:
+def _read_bounded(response: requests.Response) -> bytes:
     parts, length = [], 0
     for part in response.raw.stream(CHUNK_BYTES, decode_content=False):
         length += len(part)
-        if length > limit:
-            raise BadAnswer(f"the answer is longer than {limit} bytes")
+        if length > LONGEST_ANSWER_BYTES:
+            raise BadAnswer(f"the answer is longer than {LONGEST_ANSWER_BYTES} bytes")
         parts.append(part)
     return b"".join(parts)
 

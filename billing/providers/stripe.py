@@ -56,7 +56,7 @@ class Stripe:
 
     rate_limit_per_s = 20
     """Stripe takes 25 a second for each of its endpoints, and all checks are one (https://docs.stripe.com/rate-limits).
-    The other five are for customers: `slots.BURST_CALLS`.
+    The other five are for customers: `rate.BURST_CALLS`.
     """
 
     key_kept = timedelta(hours=20)
@@ -93,7 +93,9 @@ class Stripe:
         try:
             return self._create(payment, payment.idempotency_key)
         except StoredFailure:
-            return self._find(payment) or self._create(payment, f"{payment.idempotency_key}-2")
+            since = {"created[gte]": str(_seconds(payment.created_at - CLOCKS_APART))}
+            found = self._search("/checkout/sessions", since, "payment", payment.idempotency_key)
+            return _session_answer(found) if found else self._create(payment, f"{payment.idempotency_key}-2")
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
         if _is_intent(provider_ref):
@@ -118,10 +120,10 @@ class Stripe:
         try:
             return _refund_answer(self._http.post_form("/refunds", form, refund.idempotency_key))
         except StoredFailure:
-            for known in objects(self._http.get("/refunds", {"payment_intent": intent, "limit": "100"}), "data"):
-                if part(known, "metadata").get("refund") == refund.idempotency_key:
-                    return _refund_answer(known)
-            raise
+            found = self._search("/refunds", {"payment_intent": intent}, "refund", refund.idempotency_key)
+            if found is None:
+                raise
+            return _refund_answer(found)
 
     def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
@@ -153,13 +155,10 @@ class Stripe:
     def _create(self, payment: Payment, key: str) -> PaymentSnapshot:
         return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), key))
 
-    def _find(self, payment: Payment) -> PaymentSnapshot | None:
-        """Search the hundred newest sessions since the payment was created."""
-        query = {"created[gte]": str(_seconds(payment.created_at - CLOCKS_APART)), "limit": "100"}
-        for session in objects(self._http.get("/checkout/sessions", query), "data"):
-            if part(session, "metadata").get("payment") == payment.idempotency_key:
-                return _session_answer(session)
-        return None
+    def _search(self, path: str, query: dict[str, str], name: str, key: str) -> Json | None:
+        """The one that carries our key, among the hundred newest."""
+        found = objects(self._http.get(path, {**query, "limit": "100"}), "data")
+        return next((each for each in found if part(each, "metadata").get(name) == key), None)
 
     def _session(self, provider_ref: str) -> Json:
         return self._http.get(f"/checkout/sessions/{provider_ref}", {"expand[0]": "payment_intent.latest_charge"})

@@ -109,9 +109,6 @@ def last_closed(now: datetime) -> date:
     return now.astimezone(UTC).date() - DAY
 
 
-# --- one day ---------------------------------------------------------------------------------------------------------
-
-
 def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
     """Compare, mend, and write the result."""
     try:

@@ -25,26 +25,20 @@ Params = dict[str, Any]
 
 PLACES = ("status", "create", "cancel", "list", "refund", "any")
 
+WITHOUT_PARAMETERS = (
+    "reset", "lost_answer", "status_500", "status_502_html", "html", "not_json", "not_found", "unauthorized",
+    "wrong_amount", "wrong_currency", "wrong_reference", "unknown_status",
+)  # fmt: skip
+
 # Every kind with its parameters and their defaults: milliseconds, seconds, bytes.
 KINDS: dict[str, Params] = {
     "delay": {"delay_ms": 1000},
     "hang": {"hang_s": 60},
     "drip": {"drip_ms": 50},
-    "reset": {},
-    "lost_answer": {},
     "status_429": {"retry_after_s": 1},
-    "status_500": {},
-    "status_502_html": {},
-    "html": {},
-    "not_json": {},
     "oversized": {"size_bytes": 10_000_000},
     "redirect": {"location": "http://127.0.0.1:9/"},
-    "wrong_amount": {},
-    "wrong_currency": {},
-    "wrong_reference": {},
-    "unknown_status": {},
-    "not_found": {},
-    "unauthorized": {},
+    **{kind: {} for kind in WITHOUT_PARAMETERS},
 }
 
 # The kinds of outage, each as a kind of fault.

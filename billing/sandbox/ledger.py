@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import islice
 
 from billing.sandbox.messages import Refused
@@ -169,7 +168,12 @@ class Ledger:
 
     def _give_back(self, payment: Payment, amount: Money) -> Refund:
         held = sum(each.holds for each in self._refunds.values() if each.payment_id == payment.id)
-        check_refund(payment, amount, Decimal(held))
+        if payment.status != SUCCEEDED:
+            raise Refused(409, "not_refundable", f"The payment is {payment.status}; only a paid one can be refunded.")
+        if amount.currency != payment.amount.currency:
+            raise Refused(422, "invalid_request", f"amount.currency must be {payment.amount.currency}.")
+        if held + amount.decimal > payment.amount.decimal:
+            raise Refused(409, "too_much", "Refunds together must not exceed what was paid.")
         refund = Refund(f"re_{secrets.token_urlsafe(16)}", payment.id, amount, self.refunds_start_as)
         self._keep(replace(payment, refunded=payment.refunded + refund.given))
         return self._keep_refund(refund)
@@ -200,12 +204,3 @@ class Ledger:
         record = {"fingerprint": claim.fingerprint, "made": made}
         self._storage.put("claim", claim.key, record)
         self._claims[claim.key] = record
-
-
-def check_refund(payment: Payment, amount: Money, held: Decimal) -> None:
-    if payment.status != SUCCEEDED:
-        raise Refused(409, "not_refundable", f"The payment is {payment.status}; only a paid one can be refunded.")
-    if amount.currency != payment.amount.currency:
-        raise Refused(422, "invalid_request", f"amount.currency must be {payment.amount.currency}.")
-    if held + amount.decimal > payment.amount.decimal:
-        raise Refused(409, "too_much", "Refunds together must not exceed what was paid.")

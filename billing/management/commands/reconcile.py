@@ -42,7 +42,10 @@ class Command(Base):
             self.stdout.write(as_json([_serialize(run) for run in runs]))
         else:
             self.stdout.write(table([_row(each) for each in left], ""), ending="\n" if left else "")
-        _end(runs, len(left))
+        if unfinished := [str(run) for run in runs if run.error]:
+            raise NoAnswer(f"Not finished, will be tried again later: {', '.join(unfinished)}.")
+        if left:
+            raise SomethingLeft(f"Open differences: {len(left)}.")
 
     def _run(self, account: str, day: date, *, quiet: bool) -> Reconciliation:
         """On a terminal with a bar. Its length is our number of payments: the provider's is not known before."""
@@ -88,11 +91,3 @@ def _serialize(run: Reconciliation) -> dict[str, Any]:
         **{name: getattr(run, name) for name in names},
         "differences": list(run.differences.order_by("pk").values(*shown)),
     }
-
-
-def _end(runs: list[Reconciliation], left: int) -> None:
-    unfinished = [str(run) for run in runs if run.error]
-    if unfinished:
-        raise NoAnswer(f"Not finished, will be tried again later: {', '.join(unfinished)}.")
-    if left:
-        raise SomethingLeft(f"Open differences: {left}.")
