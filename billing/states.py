@@ -19,8 +19,6 @@ from django.db.models import TextChoices
 
 
 class Status(TextChoices):
-    """The state of a payment."""
-
     CREATED = "created", "created"  # known here only: the provider has not confirmed the payment
     PENDING = "pending", "pending"  # the customer has not paid yet
     AUTHORIZED = "authorized", "authorized"  # the money is held, not taken
@@ -47,10 +45,7 @@ PAYMENT_ARROWS: dict[Status, frozenset[Status]] = {
 
 
 class RefundStatus(TextChoices):
-    """The state of a refund: created ──▶ pending ──▶ succeeded · canceled · failed.
-
-    Any end state may follow at once, and no arrow leaves one.
-    """
+    """The state of a refund: created ──▶ pending ──▶ succeeded · canceled · failed. An end may follow at once."""
 
     CREATED = "created", "created"  # known here only: the provider has not confirmed the refund
     PENDING = "pending", "pending"  # on its way

@@ -40,8 +40,6 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
-    """The days that were compared with the providers' lists."""
-
     list_display = ("day", "account", "there", "here", "standing", "listed", "compared_at", "reconcile_after", "error")
     list_filter = ("account", "listed")
     date_hierarchy = "day"
@@ -61,8 +59,6 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Difference)
 class DifferenceAdmin(ActionAdmin, AboutPayment):
-    """What the provider and we do not agree on; a person says what became of it."""
-
     list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "ours", "theirs", "found_at")
     list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", "account")
     fields = (

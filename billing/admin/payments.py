@@ -57,8 +57,6 @@ class RefundInline(ReadOnlyInline):
 
 @admin.register(Payment)
 class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
-    """Payments, with the actions to check and to refund them."""
-
     list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
     list_filter = (
         needs_a_person(ATTENTIVE["payment"].needs_a_person),
@@ -137,8 +135,6 @@ class RefundAdmin(ActionAdmin, AboutPayment):
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(AboutPayment):
-    """Every change of state of a payment or refund."""
-
     list_display = ("id", "about", "refund", "source", "target", "raw_status", "found_by", "at", "settle_after")
     list_select_related = ("refund__payment",)  # a refund is named with its currency
     list_filter = ("target", "found_by", "at")
@@ -148,8 +144,6 @@ class PaymentEventAdmin(AboutPayment):
 
 @admin.register(Callback)
 class CallbackAdmin(ActionAdmin, AboutPayment):
-    """What providers posted."""
-
     list_display = ("id", "account", "event", "outcome", "about", "repeats", "received_at")
     list_filter = ("outcome", "received_at", ByAccount)
     fields = (

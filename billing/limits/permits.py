@@ -85,10 +85,7 @@ def permit(account: str, calls: int = 1, *, wait_s: float = 0.0, urgent: bool = 
 
 @contextmanager
 def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterator[None]:
-    """Guard one call to the account's provider: raises NotNow if it may not be made, and notes its outcome.
-
-    An error for which `is_account_to_blame` is true must not count against the row.
-    """
+    """Guard one call to the account's provider: raises NotNow if it may not be made, and notes its outcome."""
     if not permit(account, wait_s=wait_s, urgent=urgent):
         raise NotNow(f"the account {account} may not be called now")
     try:
@@ -100,7 +97,7 @@ def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterato
 
 
 def is_account_to_blame(account: str, error: ProviderError) -> bool:
-    """Did the call fail because the account is down or busy, not because of the payment? Call it after `note`."""
+    """Is the account down or busy? Then the error must not count against the row. Call it after `note`."""
     down = error.is_trouble and known(account).breaker != Breaker.CLOSED
     return isinstance(error, NotNow) or error.retry_after_s is not None or down
 

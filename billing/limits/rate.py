@@ -87,5 +87,4 @@ def longest_request_s() -> float:
 
 @cache
 def pace_of(account: str) -> Pace:
-    """The account's pace in this process."""
     return Pace(account)

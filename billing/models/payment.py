@@ -15,8 +15,6 @@ from config.due.queue import DueRow
 
 
 class AskedBy(models.TextChoices):
-    """What asked for the check."""
-
     SCHEDULE = "schedule", "schedule"
     CHECKOUT = "checkout", "checkout"
     CALLBACK = "callback", "callback"

@@ -45,7 +45,6 @@ DIRECT_CALLS = 2
 
 
 def accounts_with_due_payments() -> list[str]:
-    """The accounts that have a due payment."""
     return list(CHECK_QUEUE.due(database_now()).order_by("account").values_list("account", flat=True).distinct())
 
 
@@ -62,7 +61,6 @@ def check_one(payment_id: int) -> bool:
 
 @cache
 def lane(account: str) -> "Lane":
-    """The account's lane in this process."""
     return Lane(account, settings.PAYMENT_CHECK_CONCURRENCY)
 
 

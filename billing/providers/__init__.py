@@ -52,7 +52,6 @@ def outcome_of(call: Callable[[], A], account: str) -> A | ProviderError:
 
 
 def _timed_adapter(provider: Provider, account: str) -> Provider:
-    """The same adapter, with its methods timed."""
     for operation in OPERATIONS:
         if ask := getattr(provider, operation, None):
             setattr(provider, operation, partial(_timed, account, operation, ask))

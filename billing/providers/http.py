@@ -90,7 +90,6 @@ class ProviderClient:
         self._adapter = _DeadlineAdapter(pool_maxsize=settings.PAYMENT_CHECK_CONCURRENCY, max_retries=0)
 
     def get(self, path: str, query: Mapping[str, str] | None = None, headers: Headers = NO_HEADERS) -> dict[str, Any]:
-        """GET an object."""
         return self._call("GET", path, headers, params=query)
 
     def post(

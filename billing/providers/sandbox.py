@@ -14,13 +14,7 @@ from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url,
 from billing.states import RefundStatus, Status
 
 STATUSES = {status.value: status for status in Status if status != Status.CREATED}
-"""The sandbox uses our own words."""
-
-REFUND_STATUSES = {
-    "pending": RefundStatus.PENDING,
-    "succeeded": RefundStatus.SUCCEEDED,
-    "failed": RefundStatus.FAILED,
-}
+REFUND_STATUSES = {each.value: each for each in (RefundStatus.PENDING, RefundStatus.SUCCEEDED, RefundStatus.FAILED)}
 
 
 class Sandbox:

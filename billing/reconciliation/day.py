@@ -133,10 +133,7 @@ class ReconciledDay:
         return own
 
     def _unlisted(self) -> Iterator[Payment]:
-        """Our payments of that day that the provider did not list.
-
-        One without a provider id cannot be read there and brought no money; its ordinary checks find out its state.
-        """
+        """Our payments of that day that were not listed. Those without a provider id brought no money."""
         rows = Payment.objects.filter(made_on(self._run.account, self._run.day)).order_by("pk")
         last = 0
         while page := list(rows.filter(pk__gt=last).values_list("pk", "provider_ref")[:KEYS_AT_ONCE]):
@@ -165,7 +162,6 @@ class KeySet:
         self._blocks: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(BITS // 8))
 
     def add(self, key: int) -> None:
-        """Add a key; adding it twice has no effect."""
         block, bit = divmod(key, BITS)
         self._blocks[block][bit // 8] |= 1 << bit % 8
 

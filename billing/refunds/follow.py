@@ -33,7 +33,6 @@ REFUND_QUEUE = Due(Refund, "next_check_at", lease=timedelta(seconds=3 * longest_
 
 
 def accounts_with_due_refunds() -> list[str]:
-    """The accounts that have a due refund."""
     due = REFUND_QUEUE.due(database_now(REFUND_QUEUE.database)).order_by("payment__account")
     return list(due.values_list("payment__account", flat=True).distinct())
 

@@ -1,7 +1,4 @@
-"""The fault book: which requests and callbacks fail, how, and how often.
-
-`fault_responses.py` produces the responses, `webhook_delivery.py` obeys the rule for callbacks.
-"""
+"""The fault book: which requests and callbacks fail, how, and how often. `fault_responses.py` does what it says."""
 
 import secrets
 import threading

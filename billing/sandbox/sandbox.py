@@ -62,10 +62,7 @@ class Sandbox:
         return self.show(self.ledger.act(payment_id, action))
 
     def force(self, payment_id: str, status: str, reason: str = "", amount: Json | None = None) -> Json:
-        """Set any status and send its callback; the same status again changes nothing.
-
-        `amount` is the sum that was taken, if it differs from the one that the shop asked for.
-        """
+        """Set any status and send its callback, if it is new. `amount`: what was taken, if not the sum asked for."""
         read_choice({"status": status}, "status", STATUSES)
         read_text({"reason": reason}, "reason", 64)
         taken = None if amount is None else read_money({"amount": amount})

@@ -20,7 +20,7 @@ LONGEST_LOG = 20_000
 
 
 class Storage:
-    """Records by kind and id, in the order of their first write. `None` keeps them in memory only."""
+    """Records by kind and id, by first write; written only inside `together`. `None` keeps them in memory only."""
 
     def __init__(self, database: str | Path | None = None) -> None:
         if database is not None:
@@ -41,23 +41,20 @@ class Storage:
                 yield
 
     def put(self, kind: str, record_id: str, body: Json) -> None:
-        """Write moments and decimals as texts. Only inside `together`."""
+        """Write; moments and decimals become texts."""
         self._db.execute(
             "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
             (kind, record_id, json.dumps(body, default=str)),
         )
 
     def has(self, kind: str, record_id: str) -> bool:
-        """Is there such a record? Only inside `together`."""
         found = self._db.execute("SELECT 1 FROM record WHERE kind = ? AND id = ?", (kind, record_id))
         return found.fetchone() is not None
 
     def drop(self, kind: str, record_id: str) -> None:
-        """Only inside `together`."""
         self._db.execute("DELETE FROM record WHERE kind = ? AND id = ?", (kind, record_id))
 
     def drop_all(self, kind: str) -> None:
-        """Only inside `together`."""
         self._db.execute("DELETE FROM record WHERE kind = ?", (kind,))
 
     def load(self, kind: str) -> dict[str, Json]:
