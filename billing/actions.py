@@ -12,7 +12,6 @@ from billing.models import (
     AccountState,
     AskedBy,
     Attention,
-    Breaker,
     Callback,
     Difference,
     Payment,
@@ -30,26 +29,16 @@ from config.actions import Action, Reason, row_of
 from config.messaging.nudges import nudge
 
 
-def _check(payment_id: int, by: str) -> bool:
-    return payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR)
-
-
 def _compare_again(run_id: int, by: str) -> None:
     run = Reconciliation.objects.get(pk=run_id)
     runs.compare_again(run.account, run.day)
     nudge("reconcile_payments")
 
 
-def _open_breaker(account: str, by: str, why: str) -> bool:
-    if breaker.of(account).breaker == Breaker.HELD:
-        return False
-    breaker.open_by_hand(account, by, why)
-    return True
-
-
 CHECK_PAYMENT = Action(
     "check-payment", _("Check now"), _("The provider is asked at once."), ("billing.change_payment",),
-    row_of(Payment), _check, _("Payments the provider is asked about now"),
+    row_of(Payment), lambda payment_id, by: payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR),
+    _("Payments the provider is asked about now"),
     _("Payments whose outcome is known already"), offered=lambda payment: payment.is_open,
 )  # fmt: skip
 CHECK_REFUND = Action(
@@ -72,7 +61,7 @@ OPEN_BREAKER = Action(
     "open-breaker", _("Ask nothing"),
     _("Nothing is asked of this provider, not even a probe, until a person closes the breaker again. Payments stay "
       "open meanwhile; their customers wait."),
-    ("billing.change_accountstate",), row_of(AccountState), _open_breaker, _("Breakers opened by hand"),
+    ("billing.change_accountstate",), row_of(AccountState), breaker.open_by_hand, _("Breakers opened by hand"),
     _("Opened by hand already"), Reason, stops=True,
 )  # fmt: skip
 CLOSE_BREAKER = Action(

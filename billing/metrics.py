@@ -98,7 +98,6 @@ def open_by_account(now: datetime) -> list[OpenPayments]:
 
 @reader(DATABASE)
 def open_payments() -> Iterator[Value]:
-    """By account and track."""
     now = database_now()
     for found in open_by_account(now):
         yield OPEN_GAUGE, (found.account, "fast"), found.fast

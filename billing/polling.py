@@ -75,10 +75,9 @@ def growing_step(number: int) -> tuple[float, float]:
     >>> [growing_step(number)[1] for number in range(12)]
     [5.0, 5.0, 10.0, 15.0, 25.0, 40.0, 65.0, 105.0, 170.0, 275.0, 300.0, 300.0]
     """
-    longest = GROWING_LONGEST_S
-    gaps = _fibonacci(settings.FAST_TRACK_INTERVAL_S, longest)
+    gaps = _fibonacci(settings.FAST_TRACK_INTERVAL_S, GROWING_LONGEST_S)
     beyond = max(0, number + 1 - len(gaps))
-    return sum(gaps[: number + 1]) + beyond * longest, longest if beyond else gaps[number]
+    return sum(gaps[: number + 1]) + beyond * GROWING_LONGEST_S, GROWING_LONGEST_S if beyond else gaps[number]
 
 
 def _growing(payment: Payment, now: datetime) -> datetime:

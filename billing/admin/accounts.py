@@ -48,8 +48,7 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
 
     @admin.display(description="differences that stand")
     def standing(self, run: Reconciliation) -> int:
-        found: int = run.standing  # type: ignore[attr-defined]
-        return found
+        return int(run.standing)  # type: ignore[attr-defined]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         standing = Count("differences", filter=Q(differences__state__in=STANDING))

@@ -68,9 +68,12 @@ def note(account: str, outcomes: Sequence[object]) -> None:
             _apply(fresh, in_a_row, answered, pause_s, trouble, database_now())
 
 
-def open_by_hand(account: str, by: str, why: str) -> None:
-    """Stop all calls to the provider, probes too, until it is closed by hand."""
+def open_by_hand(account: str, by: str, why: str) -> bool:
+    """Stop all calls to the provider, probes too, until it is closed by hand; False if they are stopped already."""
+    if of(account).breaker == Breaker.HELD:
+        return False
     _set_by_hand(account, Breaker.HELD, by, why)
+    return True
 
 
 def close_by_hand(account: str, by: str, why: str) -> None:

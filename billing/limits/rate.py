@@ -1,21 +1,17 @@
 """The rate limit of an account, twice: slots for all processes, and a pace within each process.
 
-Slots are places on a time line: one timestamp instead of a counter that must be reset.
-
-`next_slot_at` is the theoretical arrival time of the generic cell rate algorithm: slots are a fixed distance apart, and
-all slots before it are taken. A caller takes the next slots and starts when they come, so the calls of all processes
-are spread evenly. In any `t` seconds at most `limit * t + BURST_CALLS + 1` slots start.
+Slots are places on a time line: one timestamp instead of a counter that must be reset. `next_slot_at` is the
+theoretical arrival time of the generic cell rate algorithm: slots are a fixed distance apart, and all slots before it
+are taken. A caller takes the next slots and starts when they come, so the calls of all processes are spread evenly. In
+any `t` seconds at most `limit * t + BURST_CALLS + 1` slots start.
 
 A thread may be late for its slot, and a call may need a second request: without pacing, ten late threads on a busy
 machine would send at once.
-
-This module uses no database.
 """
 
 import threading
 import time
 from datetime import datetime, timedelta
-from functools import cache
 
 from django.conf import settings
 
@@ -83,8 +79,3 @@ class Pace:
 def longest_request_s() -> float:
     """The longest time that a request takes, its wait for a turn included. Leases are computed from it."""
     return float(settings.PAYMENT_API_TIMEOUT_S) + LONGEST_WAIT_S
-
-
-@cache
-def pace_of(account: str) -> Pace:
-    return Pace(account)

@@ -49,6 +49,4 @@ class Refund(Followed):
 
     def is_past_repeating(self, now: datetime, key_kept: timedelta) -> bool:
         """Was it sent without an answer `key_kept` ago? The provider may have forgotten its key by now."""
-        if self.provider_ref or self.sent_at is None:
-            return False
-        return now - self.sent_at >= key_kept
+        return not self.provider_ref and self.sent_at is not None and now - self.sent_at >= key_kept

@@ -35,7 +35,7 @@ from billing.errors import (
     Unreachable,
     WrongCredentials,
 )
-from billing.limits.rate import pace_of
+from billing.limits.rate import Pace
 from billing.providers.base import Account
 
 CHUNK_BYTES = 65_536
@@ -45,9 +45,6 @@ LONGEST_ANSWER_BYTES = 1_000_000
 
 Headers = Mapping[str, str]
 NO_HEADERS: Headers = MappingProxyType({})
-
-Fields = Mapping[str, Any]
-"""Form fields: texts, numbers, nested fields, or lists of them."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class ProviderClient:
         key_header: str = "Idempotency-Key",
     ) -> None:
         self._base_url = account.options["url"]
-        self._pace = pace_of(account.name)
+        self._pace = Pace(account.name)
         self._read_complaint, self._key_header = read_complaint, key_header
         self._headers = {"Accept": "application/json", "User-Agent": "Tillkeeper", **headers}
         self._adapter = _DeadlineAdapter(pool_maxsize=settings.PAYMENT_CHECK_CONCURRENCY, max_retries=0)
@@ -98,8 +95,10 @@ class ProviderClient:
         """POST an object as JSON, or an empty body if `body` is None; `key` is the idempotency key, if any."""
         return self._call("POST", path, headers, key, json=body)
 
-    def post_form(self, path: str, fields: Fields, key: str = "", headers: Headers = NO_HEADERS) -> dict[str, Any]:
-        """POST a form; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
+    def post_form(
+        self, path: str, fields: Mapping[str, Any], key: str = "", headers: Headers = NO_HEADERS
+    ) -> dict[str, Any]:
+        """POST a form of texts and numbers; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
         return self._call("POST", path, headers, key, data=_flat(fields))
 
     def _call(self, method: str, path: str, headers: Headers, key: str = "", **content: Any) -> dict[str, Any]:
@@ -182,7 +181,7 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _flat(fields: Fields) -> list[tuple[str, str]]:
+def _flat(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The form's names and values, in order."""
     pairs: list[tuple[str, str]] = []
     for name, value in fields.items():
@@ -198,9 +197,8 @@ def _flat(fields: Fields) -> list[tuple[str, str]]:
     return pairs
 
 
-# --- the deadline --------------------------------------------------------------------------------------------------
-
 _call = threading.local()
+"""The deadline of this thread's call."""
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from django.db.models import Q
 from billing.errors import NotOffered
 from billing.limits import permits
 from billing.models import Difference, Payment, Reconciliation
+from billing.models.reconciliation import STANDING
 from billing.providers import provider_of
 from billing.providers.base import PaymentSnapshot
 from billing.reconciliation import differences
@@ -67,7 +68,9 @@ class ReconciledDay:
             self._run.listed = False
         for unlisted in _in_batches(self._unlisted(), ASKED_AT_ONCE):
             self._step([found for payment in unlisted for found in self._ask_about(payment)])
-        differences.close_agreed(self._run, self._started)
+        # Both sides agree now on what stood and was not found again.
+        stood = self._run.differences.filter(state__in=STANDING, last_found_at__lt=self._started)
+        stood.update(state=Difference.State.MENDED)
 
     def mend(self) -> None:
         """Check again what a check may settle; states first, for refunds can be compared only after a success here."""

@@ -14,7 +14,6 @@ from django.db.models.functions import Coalesce
 from billing.errors import Refused, WrongCredentials
 from billing.limits import permits
 from billing.models import AskedBy, Difference, Payment, Reconciliation
-from billing.models.reconciliation import STANDING
 from billing.payments import service as payments
 from billing.payments import sweep
 from billing.providers import provider_of
@@ -97,11 +96,6 @@ def mend(difference: Difference) -> None:
         _set_values(difference, found)
         _end(difference, State.PARKED)
         _log_parked(difference)
-
-
-def close_agreed(run: Reconciliation, since: datetime) -> None:
-    """End the day's open and parked differences that were not found again since then: both sides agree now."""
-    run.differences.filter(state__in=STANDING, last_found_at__lt=since).update(state=State.MENDED)
 
 
 def resolve(difference_id: int, by: str, why: str) -> bool:

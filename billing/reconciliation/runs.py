@@ -112,7 +112,10 @@ def last_closed(now: datetime) -> date:
 def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
     """Compare, mend, and write the result."""
     try:
-        _check(run)
+        if run.died_too_often:
+            raise CannotReconcile(f"{run.claims - 1} workers were lost while they compared it")
+        if run.account not in settings.PAYMENT_ACCOUNTS:
+            raise CannotReconcile("PAYMENT_ACCOUNTS does not name the account any more")
         day = ReconciledDay(run, progress)
         day.compare()
         day.mend()
@@ -122,13 +125,6 @@ def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
         RECONCILIATION_QUEUE.release([run])
         return None
     return _conclude(run)
-
-
-def _check(run: Reconciliation) -> None:
-    if run.died_too_often:
-        raise CannotReconcile(f"{run.claims - 1} workers were lost while they compared it")
-    if run.account not in settings.PAYMENT_ACCOUNTS:
-        raise CannotReconcile("PAYMENT_ACCOUNTS does not name the account any more")
 
 
 def _conclude(run: Reconciliation) -> None:

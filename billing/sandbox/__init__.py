@@ -17,13 +17,10 @@ By hand: `python -m billing.sandbox --port 8100`. In a test:
 import threading
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from billing.sandbox.handler import Handler, Listener
 from billing.sandbox.sandbox import Sandbox
-
-__all__ = ["SandboxServer"]
 
 STOP_POLL_S = 0.05
 """How often the server checks whether it must stop."""
@@ -49,7 +46,11 @@ class SandboxServer(Sandbox):
         self._address, self._public_url = (host, port), public_url.rstrip("/")
 
     def start(self) -> Self:
-        self._listener = self._listen()
+        try:
+            self._listener = Listener(self._address, type("BoundHandler", (Handler,), {"sandbox": self}))
+        except BaseException:
+            self.storage.close()
+            raise
         self.url = self._public_url or f"http://{self._address[0]}:{self._listener.server_port}"
         self.webhooks.start()
         for work in (self._watch_expiries, partial(self._listener.serve_forever, STOP_POLL_S)):
@@ -68,14 +69,5 @@ class SandboxServer(Sandbox):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _listen(self) -> Listener:
-        try:
-            return Listener(self._address, type("BoundHandler", (Handler,), {"sandbox": self}))
-        except BaseException:
-            self.storage.close()
-            raise

@@ -9,7 +9,7 @@ from string import Template
 from urllib.parse import parse_qs, urlsplit
 
 from billing.sandbox.ledger import ACTIONS
-from billing.sandbox.messages import HTML, Refused, Request, Response, json_answer
+from billing.sandbox.messages import HTML, Refused, Request, Response
 from billing.sandbox.payment import AUTHORIZED, CANCELED, EXPIRED, FAILED, PENDING, SUCCEEDED, Payment
 from billing.sandbox.sandbox import Sandbox
 
@@ -78,10 +78,6 @@ ROW = Template(
 def front_page(sandbox: Sandbox, _request: Request) -> Response:
     rows = "".join(fill(ROW, payment) for payment in sandbox.ledger.all()[: -LISTED - 1 : -1])
     return page(200, "Latest payments", FRONT.substitute(rows=rows or '<tr><td colspan="4">None yet.</td></tr>'))
-
-
-def health(_sandbox: Sandbox, _request: Request) -> Response:
-    return json_answer(200, {"status": "ok"})
 
 
 def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:

@@ -86,7 +86,8 @@ def json_answer(status: int, document: Json, about: str | None = None) -> Respon
 def read_text(source: Json, field: str, longest: int, *, required: bool = False) -> str:
     """A text of at most `longest` characters; empty if it is missing."""
     value = source.get(field, "")
-    if not isinstance(value, str) or len(value) > longest or not is_encodable(value):
+    # JSON can contain half a surrogate pair, which no page could show.
+    if not isinstance(value, str) or len(value) > longest or any("\ud800" <= each <= "\udfff" for each in value):
         refuse(field, f"must be a text of at most {longest} characters")
     if required and not value:
         refuse(field, "must not be empty")
@@ -157,11 +158,6 @@ def read_moment(source: Json, field: str) -> datetime | None:
 
 def refuse(field: str, complaint: str) -> NoReturn:
     raise Refused(422, "invalid_request", f"{field} {complaint}.")
-
-
-def is_encodable(value: str) -> bool:
-    """JSON can contain half a surrogate pair, which no page could show."""
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def is_web_address(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,8 +119,6 @@ class Sandbox:
         self.webhooks.announce(self.show(payment), payment.callback_url)
 
     def _watch_expiries(self) -> None:
-        try:
+        with suppress(Closed):
             while not self.stopping.wait(EXPIRY_TICK_S):
                 self.ledger.expire_due(datetime.now(UTC))
-        except Closed:
-            return

@@ -158,16 +158,13 @@ class WebhookDelivery:
         if self.rule.reorder or fate == LATE:
             delivery = replace(delivery, due=delivery.due + self.rule.late_s)
         if self.rule.reorder:
-            self._put_before_older(delivery)
+            older = self._queue.pull(lambda each: each.payment_id == delivery.payment_id)
+            for place, each in enumerate([delivery, *older]):
+                self._keep(replace(each, due=delivery.due + place * REORDER_GAP_S))
         else:
             self._keep(delivery)
         if fate == DUPLICATED:
             self._keep(replace(delivery, id=secrets.token_urlsafe(12)))
-
-    def _put_before_older(self, newest: Delivery) -> None:
-        older = self._queue.pull(lambda each: each.payment_id == newest.payment_id)
-        for place, delivery in enumerate([newest, *older]):
-            self._keep(replace(delivery, due=newest.due + place * REORDER_GAP_S))
 
     def _keep(self, delivery: Delivery) -> None:
         self._storage.put("delivery", delivery.id, asdict(delivery))
