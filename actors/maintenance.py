@@ -5,7 +5,7 @@ import dramatiq
 from actors.queues import ROUTINE
 from actors.runtime import history
 from actors.scheduling import ledger
-from billing.callbacks.pruning import prune_callbacks
+from billing.callbacks.inbox import prune_callbacks
 from commerce import pruning
 from config.messaging.nudges import nudge
 

@@ -1,24 +1,32 @@
-"""What an operator can do that moves no money: check now, process again, compare again, and switch a breaker."""
+"""What an operator can do: what moves no money, and what decides about money that waits for a person."""
 
+from uuid import uuid4
+
+from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.callbacks import inbox
 from billing.limits import breaker
-from billing.models import AccountState, AskedBy, Breaker, Callback, Payment, Reconciliation, Refund
+from billing.models import (
+    AccountState,
+    AskedBy,
+    Attention,
+    Callback,
+    Difference,
+    Payment,
+    Reconciliation,
+    Refund,
+)
+from billing.money import Money
+from billing.payments import mismatches
 from billing.payments import service as payments
-from billing.reconciliation import runs
+from billing.reconciliation import differences, runs
+from billing.refunds import service as refunds
 from billing.refunds.follow import REFUND_QUEUE
+from billing.states import Status
 from config.actions import Action, Reason, row_of
 from config.messaging.nudges import nudge
-
-
-def _check(payment_id: int, by: str) -> bool:
-    return payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR)
-
-
-def _check_refund(refund_id: int, by: str) -> bool:
-    return REFUND_QUEUE.make_due(Q(pk=refund_id), AskedBy.OPERATOR) > 0
 
 
 def _compare_again(run_id: int, by: str) -> None:
@@ -27,21 +35,16 @@ def _compare_again(run_id: int, by: str) -> None:
     nudge("reconcile_payments")
 
 
-def _open_breaker(account: str, by: str, why: str) -> bool:
-    if breaker.of(account).breaker == Breaker.HELD:
-        return False
-    breaker.open_by_hand(account, by, why)
-    return True
-
-
 CHECK_PAYMENT = Action(
     "check-payment", _("Check now"), _("The provider is asked at once."), ("billing.change_payment",),
-    row_of(Payment), _check, _("Payments the provider is asked about now"),
+    row_of(Payment), lambda payment_id, by: payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR),
+    _("Payments the provider is asked about now"),
     _("Payments whose outcome is known already"), offered=lambda payment: payment.is_open,
 )  # fmt: skip
 CHECK_REFUND = Action(
     "check-refund", _("Check now"), _("The provider is asked at once."), ("billing.add_refund",),
-    row_of(Refund), _check_refund, _("Refunds the provider is asked about now"),
+    row_of(Refund), lambda refund_id, by: REFUND_QUEUE.make_due(Q(pk=refund_id), AskedBy.OPERATOR),
+    _("Refunds the provider is asked about now"),
     _("Refunds whose outcome is known already"), offered=lambda refund: refund.is_open,
 )  # fmt: skip
 REPLAY = Action(
@@ -58,7 +61,7 @@ OPEN_BREAKER = Action(
     "open-breaker", _("Ask nothing"),
     _("Nothing is asked of this provider, not even a probe, until a person closes the breaker again. Payments stay "
       "open meanwhile; their customers wait."),
-    ("billing.change_accountstate",), row_of(AccountState), _open_breaker, _("Breakers opened by hand"),
+    ("billing.change_accountstate",), row_of(AccountState), breaker.open_by_hand, _("Breakers opened by hand"),
     _("Opened by hand already"), Reason, stops=True,
 )  # fmt: skip
 CLOSE_BREAKER = Action(
@@ -66,4 +69,107 @@ CLOSE_BREAKER = Action(
     _("Calls pass at once, no matter who opened the breaker; a pause the provider asked for ends too."),
     ("billing.change_accountstate",), row_of(AccountState), breaker.close_by_hand, _("Breakers closed by hand"),
     form=Reason,
+)  # fmt: skip
+
+
+# --- money that waits for a person -----------------------------------------------------------------------------------
+
+
+class MoneyForm(Reason):
+    """Carries a key that was made when the form was shown: a second click is the same click, and does nothing more."""
+
+    key = forms.CharField(widget=forms.HiddenInput, initial=lambda: uuid4().hex, max_length=32, min_length=32)
+
+
+class RefundForm(MoneyForm):
+    """How much; nothing means all that is left."""
+
+    amount = forms.CharField(
+        max_length=20, required=False, label=_("Amount"), help_text=_("Like 12.50; empty: all that is left.")
+    )
+    field_order = ("amount", "why")
+
+    def clean_amount(self) -> Money | None:
+        """In the currency that came."""
+        payment = self.subjects[0].row
+        value, left = self.cleaned_data["amount"], payment.left if isinstance(payment, Payment) else None
+        if not value or left is None:
+            return None
+        try:
+            return Money.parse(value, left.currency)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+def _refund(payment_id: int, by: str, why: str, key: str, amount: Money | None) -> Refund:
+    return refunds.start(payment_id, amount, wanted_by=by, why=why, key=key)
+
+
+def _waits_for_decision(payment: Payment) -> bool:
+    return payment.received_minor is not None and payment.status != Status.SUCCEEDED
+
+
+def _can_be_accepted(payment: Payment) -> bool:
+    return _waits_for_decision(payment) and payment.received_currency == payment.currency and not payment.refunds_minor
+
+
+def _can_go_back(payment: Payment) -> bool:
+    return payment.left is not None and payment.left.minor > 0
+
+
+REFUND = Action(
+    "refund", _("Refund"),
+    _("The money goes back to the customer, all of it or a part; the seller decides what becomes of the goods."),
+    ("billing.add_refund",), row_of(Payment), _refund, _("Refunds begun"), form=RefundForm, one_by_one=True,
+    offered=lambda payment: payment.status == Status.SUCCEEDED and _can_go_back(payment),
+)  # fmt: skip
+OF_PAYMENTS = (
+    CHECK_PAYMENT,
+    REFUND,
+    Action(
+        "accept", _("Accept what came"), _("The payment succeeds with what came instead of what was asked for."),
+        ("billing.change_payment",), row_of(Payment), mismatches.accept, _("Payments accepted with what came"),
+        form=Reason, offered=_can_be_accepted,
+    ),
+    Action(
+        "give-back", _("Give back all that came"),
+        _("Everything that came goes back, the payment has failed, and the customer may try again."),
+        ("billing.add_refund",), row_of(Payment), mismatches.give_back, _("Payments given back"), form=MoneyForm,
+        offered=lambda payment: _waits_for_decision(payment) and _can_go_back(payment),
+    ),
+    Action(
+        "close", _("Close, because no money came"),
+        _("Make sure in the provider's own pages that no money came with this payment. It is cancelled then."),
+        ("billing.change_payment",), row_of(Payment), mismatches.close, _("Payments closed without money"),
+        form=Reason,
+        offered=lambda payment: (
+            payment.is_open and payment.attention == Attention.MISMATCH and payment.received is None
+        ),
+    ),
+    Action(
+        "note-difference", _("Note the difference"),
+        _("Compare what went back with the provider's own pages, and see to it there. Our books stay as they are."),
+        ("billing.change_payment",), row_of(Payment), mismatches.note_difference, _("Differences noted"), form=Reason,
+        offered=lambda payment: not payment.is_open and payment.attention == Attention.REFUNDS_DIFFER,
+    ),
+)  # fmt: skip
+OF_REFUNDS = (
+    CHECK_REFUND,
+    # A refund that was sent cannot be taken back: this is for one of which it is not known whether it was.
+    Action(
+        "give-up", _("Give up, because it was not carried out"),
+        _("Make sure in the provider's own pages that this refund was not carried out. What it holds is free again "
+          "then."),
+        ("billing.add_refund",), row_of(Refund), refunds.give_up, _("Refunds given up"), form=Reason,
+        offered=lambda refund: refund.is_open and refund.attention in refunds.GIVEN_UP_FROM,
+    ),
+)  # fmt: skip
+OF_DIFFERENCES = (
+    Action(
+        "resolve", _("Resolved, with a reason"),
+        _("Say what was done about these. A difference comes back if the provider says something else of it later."),
+        ("billing.change_difference",), row_of(Difference), differences.resolve, _("Differences resolved"),
+        _("Differences that do not wait for a person"), Reason, named=lambda found: f"{found}; {found.sides}",
+        offered=lambda found: found.state == Difference.State.PARKED,
+    ),
 )  # fmt: skip

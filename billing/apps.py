@@ -14,7 +14,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Read the accounts' settings and register the gauges. Raises ImproperlyConfigured for a wrong model name."""
-        from billing import gauges  # noqa: F401
+        from billing import metrics  # noqa: F401
         from billing.providers import REGISTRY, options
 
         options.describe(REGISTRY)

@@ -3,17 +3,22 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db.models import Model, Q, QuerySet
 
-from billing.errors import ProviderError, Refused
-from billing.models import Attention, Payment, Refund
-from billing.models.reconciliation import Difference
+from billing import polling
+from billing.errors import ProviderError, Refused, is_definite_no
+from billing.limits import permits
+from billing.models import Attention, Difference, Payment, Refund
+from billing.models.payment import Followed
+from billing.states import Status
 from config.database.counts import capped, first, in_one_round_trip
 from config.due.metrics import count_outcome
-from config.due.queue import Due, R, database_now
+from config.due.queue import Due, database_now
+
+F = TypeVar("F", bound=Followed)
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +66,7 @@ def waiting_for_a_person() -> list[Waiting]:
     return [Waiting(*each) for each in zip(ATTENTIVE, found[: len(kinds)], found[len(kinds) :], strict=True)]
 
 
-def require_attention(row: Payment | Refund, attention: Attention, note: str) -> None:
+def require_attention(row: Followed, attention: Attention, note: str) -> None:
     """Mark the row, in memory. The log has one line for each new reason."""
     noun = row._meta.model_name or ""
     if row.attention != attention:
@@ -70,18 +75,38 @@ def require_attention(row: Payment | Refund, attention: Attention, note: str) ->
     row.attention, row.attention_note = attention, note[:200]
 
 
-def count_error(row: Payment | Refund, error: ProviderError) -> None:
-    """An error that decides nothing. It needs an operator if the provider refused, or after too many in a row."""
-    if isinstance(error, Refused):
+def note_error(queue: Due[F], row: F, account: str, error: ProviderError, *, unsent: bool) -> None:
+    """Note that a check of the held row got no answer, and try again later.
+
+    An error never decides about money. Only a definite refusal of a row that the provider never had ends it as failed.
+    An error of the whole account is not counted as one of the row.
+    """
+    not_its_fault = permits.is_account_to_blame(account, error)
+    if not not_its_fault:
+        noun = row._meta.model_name or ""
+        log.warning(f"{noun}.no_answer", extra={noun: row.pk, "outcome": error.outcome, "error": str(error)})
+        _apply_error(row, error, unsent)
+    if row.is_open:
+        retry = queue.leave if not_its_fault else queue.put_off
+        retry(row, polling.error_wait(row, error.retry_after_s))
+
+
+def _apply_error(row: Followed, error: ProviderError, unsent: bool) -> None:
+    """It needs an operator if the provider refused, or after too many errors in a row."""
+    if not row.is_open:
+        return
+    if unsent and is_definite_no(error):
+        row.reason = str(error)[:200]
+        row.move(Status.FAILED)  # the same word for a refund
+    elif isinstance(error, Refused):
         require_attention(row, Attention.REFUSED, str(error))
     elif row.errors + 1 >= settings.PAYMENT_ATTEMPTS_LIMIT:
         require_attention(row, Attention.ERRORS, str(error))
 
 
-def park(kind: Due[R], row: R) -> None:
+def park(queue: Due[F], row: F) -> None:
     """Put the row off by ATTENTION_INTERVAL_S. Its claims stay counted: only an answer clears them."""
-    with kind.holding(row) as held:
-        assert isinstance(held, Payment | Refund)  # noqa: S101 (for the type checker)
+    with queue.holding(row) as held:
         require_attention(held, Attention.WORKERS_LOST, f"{held.claims - 1} workers were lost")
-        held.next_check_at = database_now(kind.database) + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
+        held.next_check_at = database_now(queue.database) + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
         held.save(update_fields=["attention", "attention_note", "next_check_at"])

@@ -1,7 +1,4 @@
-"""The attention list: rows that a person must look at, and what that person can do about each.
-
-A shop adds a source of its own (ATTENTION_SOURCES), for example for money that an order did not wait for.
-"""
+"""The attention list: rows that a person must look at, and what helps. A shop adds its own by ATTENTION_SOURCES."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,8 +8,8 @@ from django.conf import settings
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
-from billing.admin import page_of
-from billing.admin.resolutions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
+from billing.actions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
+from billing.admin.bases import page_of
 from billing.attention import ATTENTIVE
 from config.actions import Action
 from config.actions.admin import offers
@@ -63,6 +60,5 @@ def _of_refunds(limit: int) -> Iterator[Item]:
 
 def _of_differences(limit: int) -> Iterator[Item]:
     for row in ATTENTIVE["difference"].rows()[:limit]:
-        note = f"we have {row.ours or 'nothing'}, they have {row.theirs or 'nothing'}"
         reference = row.reference or row.provider_ref
-        yield item(row, OF_DIFFERENCES, reference, row.found_at, row.get_kind_display(), note)
+        yield item(row, OF_DIFFERENCES, reference, row.found_at, row.get_kind_display(), row.sides)

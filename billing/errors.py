@@ -1,7 +1,7 @@
 """What can go wrong with a provider, as named outcomes.
 
     ProviderError
-    ├── Unknown              the outcome is unknown: ask again, or repeat with the same idempotency key
+    ├── Unknown              was it done? ask again, or repeat with the same idempotency key
     │   ├── Unreachable      no connection, or it broke
     │   ├── DeadlinePassed   no whole answer in time
     │   ├── Unavailable      5xx, or 429: too many requests
@@ -35,8 +35,6 @@ class ProviderError(Exception):
 
 
 class Unknown(ProviderError):
-    """It is not known whether the provider did what was asked."""
-
     outcome = "unknown"
 
 
@@ -51,8 +49,6 @@ class DeadlinePassed(Unknown):
 
 
 class Unavailable(Unknown):
-    """The provider is busy or broken."""
-
     outcome = "unavailable"
     is_trouble = True
 
@@ -70,8 +66,6 @@ class BadAnswer(Unknown):
 
 
 class Refused(ProviderError):
-    """The provider understood and said no."""
-
     outcome = "refused"
 
 

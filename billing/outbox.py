@@ -16,10 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def record_event(row: Payment | Refund, source: Status | RefundStatus, found_by: AskedBy, now: datetime) -> None:
-    """Record that a payment, or a refund of it, changed its state. Must run in the transaction that changed it.
-
-    After the commit the change is logged and counted, and the shop is nudged.
-    """
+    """Record a change of state in its transaction. After the commit it is logged and counted, and the shop nudged."""
     payment, refund = (row.payment, row) if isinstance(row, Refund) else (row, None)
     PaymentEvent.objects.create(
         payment=payment,

@@ -1,7 +1,4 @@
-"""When to check next: often while the customer waits, rarely later.
-
-The time of the next check is a function of the payment and the clock, and only this module defines it.
-"""
+"""When to check next: often while the customer waits, rarely later. Only this module decides it."""
 
 import math
 from datetime import datetime, timedelta
@@ -11,10 +8,11 @@ from zlib import crc32
 
 from django.conf import settings
 
-from billing.models import Attention, Payment, Refund
+from billing.models import Payment, Refund
+from billing.models.payment import Followed
 from config.due import backoff
 
-REFUND_SHORTEST_S, REFUND_LONGEST_S = 5.0, 3600.0
+REFUND_SHORTEST, REFUND_LONGEST = timedelta(seconds=5), timedelta(hours=1)
 """Bounds of the time between two checks of a refund."""
 
 GROWING_LONGEST_S = 300.0
@@ -52,20 +50,15 @@ def next_step(start: datetime, step: timedelta, now: datetime) -> datetime:
 
 
 def refund_wait(refund: Refund, now: datetime) -> timedelta:
-    """How long until a pending refund is checked again: a sixth of its age.
-
-    Most refunds end in seconds, some take days, and no customer waits in front of a page.
-    """
+    """How long until a pending refund is checked again: a sixth of its age. Most end in seconds, some take days."""
     if refund.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
-    shortest = timedelta(seconds=REFUND_SHORTEST_S)
-    longest = timedelta(seconds=REFUND_LONGEST_S)
-    return min(max((now - refund.created_at) / 6, shortest), longest)
+    return min(max((now - refund.created_at) / 6, REFUND_SHORTEST), REFUND_LONGEST)
 
 
-def error_wait(row: Payment | Refund, retry_after_s: float | None) -> timedelta:
+def error_wait(row: Followed, retry_after_s: float | None) -> timedelta:
     """How long to wait after an error: it doubles up to SLOW_TRACK_INTERVAL_S. A Retry-After can only lengthen it."""
-    if row.attention != Attention.NONE:
+    if row.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
     longest = timedelta(seconds=settings.SLOW_TRACK_INTERVAL_S)
     wait = backoff(row.errors, timedelta(seconds=settings.FAST_TRACK_INTERVAL_S), longest)
@@ -82,17 +75,13 @@ def growing_step(number: int) -> tuple[float, float]:
     >>> [growing_step(number)[1] for number in range(12)]
     [5.0, 5.0, 10.0, 15.0, 25.0, 40.0, 65.0, 105.0, 170.0, 275.0, 300.0, 300.0]
     """
-    longest = GROWING_LONGEST_S
-    gaps = _fibonacci(settings.FAST_TRACK_INTERVAL_S, longest)
+    gaps = _fibonacci(settings.FAST_TRACK_INTERVAL_S, GROWING_LONGEST_S)
     beyond = max(0, number + 1 - len(gaps))
-    return sum(gaps[: number + 1]) + beyond * longest, longest if beyond else gaps[number]
+    return sum(gaps[: number + 1]) + beyond * GROWING_LONGEST_S, GROWING_LONGEST_S if beyond else gaps[number]
 
 
 def _growing(payment: Payment, now: datetime) -> datetime:
-    """The first step after `now`, with jitter: up to a tenth of its gap early or late, so gaps vary by up to a fifth.
-
-    Payments that began together must not be checked together forever.
-    """
+    """The first step after `now`, up to a tenth of its gap early or late, so that payments drift apart."""
     age_s = (now - payment.created_at).total_seconds()
     for number in count(max(0, int(age_s / GROWING_LONGEST_S) - 1)):
         at_s, gap_s = growing_step(number)

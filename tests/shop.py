@@ -13,11 +13,11 @@ from billing.money import Money
 from billing.payments import service as payments
 from billing.payments import sweep as payment_sweep
 from billing.payments.check import CHECK_QUEUE
-from billing.providers import CallbackRequest
+from billing.providers.base import CallbackRequest
 from billing.refunds import follow
 from billing.refunds import service as refunds
 from billing.sandbox import SandboxServer
-from billing.sandbox.callbacks import signature
+from billing.sandbox.webhook_delivery import signature
 from billing.states import Status
 from commerce import carts, orders, settlement
 from commerce.mail import sending

@@ -1,7 +1,7 @@
 """All actions of the console, and the view that runs them.
 
 The actions belong to the packages that do the work; here they also get the console's permissions. Actions that move
-money have their own pages in the admin (`billing.admin.resolutions`).
+money have their own pages in the admin (`billing.actions`).
 """
 
 from collections.abc import Sequence

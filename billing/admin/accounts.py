@@ -6,10 +6,9 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OPEN_BREAKER
+from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OF_DIFFERENCES, OPEN_BREAKER
 from billing.admin.bases import ReadOnlyAdmin, needs_a_person
 from billing.admin.payments import AboutPayment
-from billing.admin.resolutions import OF_DIFFERENCES
 from billing.attention import ATTENTIVE
 from billing.limits import permits, rate
 from billing.models import AccountState, Difference, Reconciliation
@@ -41,8 +40,6 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
-    """The days that were compared with the providers' lists."""
-
     list_display = ("day", "account", "there", "here", "standing", "listed", "compared_at", "reconcile_after", "error")
     list_filter = ("account", "listed")
     date_hierarchy = "day"
@@ -51,8 +48,7 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
 
     @admin.display(description="differences that stand")
     def standing(self, run: Reconciliation) -> int:
-        found: int = run.standing  # type: ignore[attr-defined]
-        return found
+        return int(run.standing)  # type: ignore[attr-defined]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         standing = Count("differences", filter=Q(differences__state__in=STANDING))
@@ -62,8 +58,6 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Difference)
 class DifferenceAdmin(ActionAdmin, AboutPayment):
-    """What the provider and we do not agree on; a person says what became of it."""
-
     list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "ours", "theirs", "found_at")
     list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", "account")
     fields = (

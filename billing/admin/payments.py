@@ -1,7 +1,7 @@
 """The admin of payments, refunds, events and callbacks. An operator sees all columns and edits none.
 
 Only the provider's answer changes a payment. An operator can ask for it with "Check now", and can resolve money that
-needs a decision (`billing.admin.resolutions`), each time with a reason.
+needs a decision (`billing.actions`), each time with a reason.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from billing.actions import CHECK_PAYMENT, CHECK_REFUND, REPLAY
+from billing.actions import CHECK_PAYMENT, CHECK_REFUND, OF_PAYMENTS, OF_REFUNDS, REFUND, REPLAY
 from billing.admin.bases import (
     ByAccount,
     ByWhatCame,
@@ -24,7 +24,6 @@ from billing.admin.bases import (
     link_to_search,
     needs_a_person,
 )
-from billing.admin.resolutions import OF_PAYMENTS, OF_REFUNDS, REFUND
 from billing.attention import ATTENTIVE
 from billing.lookup import number_in, payments_named
 from billing.models import Callback, Difference, Payment, PaymentEvent, Refund
@@ -58,8 +57,6 @@ class RefundInline(ReadOnlyInline):
 
 @admin.register(Payment)
 class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
-    """Payments, with the actions to check and to refund them."""
-
     list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
     list_filter = (
         needs_a_person(ATTENTIVE["payment"].needs_a_person),
@@ -109,8 +106,8 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
 
     def named(self, word: str) -> Q:
         """Find the payments first: a search over two tables at once would not use an index."""
-        named = PaymentAdmin(Payment, self.admin_site).named(word)
-        return Q(payment_id__in=list(Payment.objects.filter(named).values_list("pk", flat=True)[:NEWEST]))
+        payments = Payment.objects.filter(payments_named(word)).values_list("pk", flat=True)
+        return Q(payment_id__in=list(payments[:NEWEST]))
 
     @admin.display(description="payment")
     def about(self, row: PaymentEvent | Callback | Refund | Difference) -> str | SafeString:
@@ -138,8 +135,6 @@ class RefundAdmin(ActionAdmin, AboutPayment):
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(AboutPayment):
-    """Every change of state of a payment or refund."""
-
     list_display = ("id", "about", "refund", "source", "target", "raw_status", "found_by", "at", "settle_after")
     list_select_related = ("refund__payment",)  # a refund is named with its currency
     list_filter = ("target", "found_by", "at")
@@ -149,8 +144,6 @@ class PaymentEventAdmin(AboutPayment):
 
 @admin.register(Callback)
 class CallbackAdmin(ActionAdmin, AboutPayment):
-    """What providers posted."""
-
     list_display = ("id", "account", "event", "outcome", "about", "repeats", "received_at")
     list_filter = ("outcome", "received_at", ByAccount)
     fields = (

@@ -1,26 +1,25 @@
-"""Callbacks: stored before they are read, answered at once, never trusted.
-
-A callback is only a reason to ask the provider. So a forged, repeated, late or reordered one costs a request and
-changes nothing.
-"""
+"""Callbacks: stored before they are read, answered at once, never trusted: a forged or late one costs a request."""
 
 import hashlib
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from billing.errors import BadAnswer, Forged
-from billing.metrics import CALLBACKS_TOTAL as CALLBACKS_COUNTED
+from billing.metrics import CALLBACKS_TOTAL
 from billing.models import AskedBy, Callback, Payment
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE
-from billing.providers import CallbackHint, CallbackRequest, provider_of
-from config.due import backoff
+from billing.providers import provider_of
+from billing.providers.base import CallbackHint, CallbackRequest
+from billing.states import OPEN_STATES
+from config.due import backoff, shutting_down
 from config.due.queue import Due, database_now
 from config.messaging.nudges import nudge
 
@@ -28,6 +27,9 @@ log = logging.getLogger(__name__)
 
 CALLBACK_QUEUE = Due(Callback, "process_after", lease=CHECK_QUEUE.lease + timedelta(seconds=2))
 BATCH = 50
+
+PRUNED_AT_ONCE = 500
+"""Rows per delete: with bodies of up to 64 KiB each, it takes a fraction of a second."""
 
 UNKNOWN_PAYMENT_WAIT = (timedelta(seconds=5), timedelta(seconds=60))
 """The waits before a callback about an unknown payment is tried again; then its outcome is UNKNOWN_PAYMENT."""
@@ -44,26 +46,24 @@ def receive(account: str, post: CallbackRequest) -> Callback:
     """
     digest = hashlib.sha256(post.body).hexdigest()
     forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a genuine one meanwhile
-    first = {"body": post.body, "sender": post.sender or None, **_first_state(forged=forged)}
+    state = {"outcome": Callback.Outcome.FORGED} if forged else _waiting()
+    first = {"body": post.body, "sender": post.sender or None, **state}
     callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
-    CALLBACKS_COUNTED.labels(account, "received" if new else "repeated").inc()
+    CALLBACKS_TOTAL.labels(account, "received" if new else "repeated").inc()
     if not new:
         Callback.objects.filter(pk=callback.pk).update(repeats=F("repeats") + 1)
     if new and forged:
-        CALLBACKS_COUNTED.labels(account, Callback.Outcome.FORGED.value).inc()
+        CALLBACKS_TOTAL.labels(account, Callback.Outcome.FORGED.value).inc()
     elif not forged and (new or callback.outcome == Callback.Outcome.FORGED):
         _request_processing(callback)
     return callback
 
 
 def replay(callback_id: int, by: str) -> bool:
-    """Process a stored callback as if it had just come, after any outcome; False if there is none.
-
-    A forged one too: a callback is never trusted, so the only effect is a request to the provider.
-    """
+    """Process a stored callback, a forged one too, as if it had just come: the provider is asked; False if unknown."""
     stored = Callback.objects.filter(pk=callback_id)
     done = stored.exclude(outcome=Callback.Outcome.WAITING)
-    done.update(outcome=Callback.Outcome.WAITING, process_after=database_now(), claims=0, errors=0)
+    done.update(**_waiting(), claims=0, errors=0)
     if not stored.update(replayed_at=Now(), replayed_by=by[:150]):
         return False
     CALLBACK_QUEUE.make_due(Q(pk=callback_id), AskedBy.OPERATOR)
@@ -85,6 +85,21 @@ def process_due() -> int:
     return CALLBACK_QUEUE.work_off(BATCH, _process)
 
 
+def prune_callbacks(seconds: float) -> bool:
+    """Delete callbacks older than CALLBACK_RETENTION_DAYS for up to `seconds`; True if there may be more.
+
+    Callbacks that are not processed are kept, and those of payments whose outcome is not known.
+    """
+    ends_at, deleted, full = time.monotonic() + seconds, 0, True
+    while full and time.monotonic() < ends_at and not shutting_down.is_set():
+        batch = list(_old().order_by("received_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        deleted += _old().filter(pk__in=batch).delete()[0]
+        full = len(batch) == PRUNED_AT_ONCE
+    if deleted:
+        log.info("callbacks.pruned", extra={"deleted": deleted, "finished": not full})
+    return full
+
+
 def _is_forged(account: str, post: CallbackRequest) -> bool:
     try:
         provider_of(account).verify(post)
@@ -94,15 +109,13 @@ def _is_forged(account: str, post: CallbackRequest) -> bool:
     return False
 
 
-def _first_state(*, forged: bool) -> dict[str, Any]:
-    if forged:
-        return {"outcome": Callback.Outcome.FORGED, "process_after": None}
+def _waiting() -> dict[str, Any]:
     return {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
 
 
 def _request_processing(callback: Callback) -> None:
     """Nudge a worker. A callback that cannot be read is processed at once, so that the sender gets an error."""
-    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_first_state(forged=False)):
+    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_waiting()):
         callback.outcome = Callback.Outcome.WAITING
     if _hint(callback) is None:
         process(callback.pk)
@@ -113,10 +126,7 @@ def _request_processing(callback: Callback) -> None:
 
 def _process(callback: Callback) -> None:
     hint = _hint(callback)
-    _check_payment_of(callback, hint, _find(callback.account, hint) if hint else None)
-
-
-def _check_payment_of(callback: Callback, hint: CallbackHint | None, payment: Payment | None) -> None:
+    payment = _find(callback.account, hint) if hint else None
     if callback.died_too_often:
         log.error("callback.given_up", extra={"account": callback.account})
         _finish(callback, Callback.Outcome.GIVEN_UP)
@@ -159,10 +169,16 @@ def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", paym
         held.outcome, held.event, held.payment = outcome, event, payment
         CALLBACK_QUEUE.done(held)
         held.save()
-        transaction.on_commit(CALLBACKS_COUNTED.labels(callback.account, outcome.value).inc)
+        transaction.on_commit(CALLBACKS_TOTAL.labels(callback.account, outcome.value).inc)
 
 
 def _put_off(callback: Callback, wait: timedelta) -> None:
     with CALLBACK_QUEUE.holding(callback) as held:
         CALLBACK_QUEUE.put_off(held, wait)
         held.save()
+
+
+def _old() -> QuerySet[Callback]:
+    age = timedelta(days=settings.CALLBACK_RETENTION_DAYS)
+    done = Callback.objects.filter(received_at__lt=Now() - age).exclude(outcome=Callback.Outcome.WAITING)
+    return done.filter(Q(payment=None) | ~Q(payment__status__in=OPEN_STATES))

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_POST
 
 from billing.callbacks import inbox
 from billing.models import Callback
-from billing.providers import CallbackRequest, provider_of
+from billing.providers import provider_of
+from billing.providers.base import CallbackRequest
 from config.web.proxies import sender
 
 

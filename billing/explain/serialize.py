@@ -20,7 +20,6 @@ PLAIN_FIELDS = (
 
 
 def serialize_payment(payment: Payment) -> dict[str, Any]:
-    """The columns of the payment."""
     sums = {"amount": payment.amount, "received": payment.received, "left": payment.left}
     return {
         **{name: getattr(payment, name) for name in PLAIN_FIELDS},
@@ -43,13 +42,10 @@ def serialize_story(payment: Payment, history: History) -> dict[str, Any]:
 def filter_payments(
     account: str | None, status: str | None, *, due_at: datetime | None, begun_before: datetime | None
 ) -> QuerySet[Payment]:
-    """Payments that match all given filters: newest first, or longest due first with `due_at`.
-
-    An open state is searched among the payments that have a next check: they are few and have an index.
-    """
+    """Payments that match all given filters: newest first, or longest due first with `due_at`."""
     filters = Q(account=account) if account else Q()
     filters &= Q(status=status) if status else Q()
-    filters &= Q(next_check_at__isnull=False) if status in OPEN_STATES else Q()
+    filters &= Q(next_check_at__isnull=False) if status in OPEN_STATES else Q()  # these are few and have an index
     filters &= Q(next_check_at__lte=due_at) if due_at else Q()
     filters &= Q(created_at__lt=begun_before) if begun_before else Q()
     return Payment.objects.filter(filters).order_by("next_check_at" if due_at else "-pk")

@@ -1,8 +1,4 @@
-"""The state of a payment in sentences: what it waits for and when it is checked next, or how it ended.
-
-The timeline says what happened; these sentences say what that means now. They are for the person on call, in their
-language. The console and the command line show the same ones.
-"""
+"""The state of a payment in sentences, for the person on call: what it waits for, its next check, or how it ended."""
 
 from collections.abc import Iterator
 from datetime import datetime

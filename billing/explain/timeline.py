@@ -1,7 +1,4 @@
-"""The timeline of payments, in sentences that a shop assistant understands, in the reader's language.
-
-It is read from existing rows. The shop merges these entries with its own.
-"""
+"""The timeline of payments, in sentences that a shop assistant understands. The shop merges it with its own entries."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

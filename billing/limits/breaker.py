@@ -58,21 +58,22 @@ def locked(account: str) -> Iterator[AccountState]:
 
 
 def note(account: str, outcomes: Sequence[object]) -> None:
-    """Note the outcomes of calls, in their order: a ProviderError, or anything else for an answer.
-
-    Writes nothing while all calls are answered, nor while the breaker is open and calls still fail.
-    """
+    """Note the outcomes of calls in their order: a ProviderError, or anything else for an answer. Writes only news."""
     in_a_row, answered, pause_s = _in_a_row(outcomes), any(map(_is_answer, outcomes)), _asked_pause_s(outcomes)
     state = known(account)
     is_news = in_a_row > 0 and state.breaker == Breaker.CLOSED
     if is_news or (answered and not state.is_calm) or pause_s is not None:
         with locked(account) as fresh:
-            _apply(fresh, in_a_row, answered, pause_s, _last_trouble(outcomes), database_now())
+            trouble = next((str(outcome)[:200] for outcome in reversed(outcomes) if _is_trouble(outcome)), "")
+            _apply(fresh, in_a_row, answered, pause_s, trouble, database_now())
 
 
-def open_by_hand(account: str, by: str, why: str) -> None:
-    """Stop all calls to the provider, probes too, until it is closed by hand."""
+def open_by_hand(account: str, by: str, why: str) -> bool:
+    """Stop all calls to the provider, probes too, until it is closed by hand; False if they are stopped already."""
+    if of(account).breaker == Breaker.HELD:
+        return False
     _set_by_hand(account, Breaker.HELD, by, why)
+    return True
 
 
 def close_by_hand(account: str, by: str, why: str) -> None:
@@ -101,10 +102,6 @@ def _asked_pause_s(outcomes: Sequence[object]) -> float | None:
     """The longest pause that the provider asked for."""
     pauses = [getattr(outcome, "retry_after_s", None) for outcome in outcomes]
     return max((pause for pause in pauses if pause is not None), default=None)
-
-
-def _last_trouble(outcomes: Sequence[object]) -> str:
-    return next((str(outcome)[:200] for outcome in reversed(outcomes) if _is_trouble(outcome)), "")
 
 
 def _apply(

@@ -53,10 +53,7 @@ def grant(account: str, calls: int, now: datetime) -> Grant:
 
 
 def settle(account: str, granted: Grant, calls: int) -> None:
-    """Correct a grant to the number of calls made: take further slots, or return unused ones.
-
-    Slots are returned only if no later ones are taken; otherwise they pass unused.
-    """
+    """Correct a grant to the calls made: take further slots, or return unused ones if no later ones are taken."""
     too_few = calls - len(granted.starts_s)
     if granted.slots_end_at is None or not too_few:
         return
@@ -70,19 +67,25 @@ def permit(account: str, calls: int = 1, *, wait_s: float = 0.0, urgent: bool = 
 
     `urgent` is for waiting customers: they go before every sweep. An urgent call is never a probe.
     """
-    start = _start(account, calls, timedelta(seconds=wait_s), urgent)
-    if start is None:
+    limit, state = rate.limit_per_s(account), of(account)
+    if state.breaker != Breaker.CLOSED or state.is_paused(database_now()):
         return False
-    time.sleep(start)
+    if not limit:
+        return True
+    with locked(account) as fresh:
+        now = database_now()
+        first = max(fresh.next_slot_at, now)
+        start = rate.urgent_start(first, now, limit) if urgent else first
+        if start - now > timedelta(seconds=wait_s) or fresh.breaker != Breaker.CLOSED or fresh.is_paused(now):
+            return False
+        _move_slots(fresh, first + calls * rate.distance(limit))
+    time.sleep((start - now).total_seconds())
     return True
 
 
 @contextmanager
 def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterator[None]:
-    """Guard one call to the account's provider: raises NotNow if it may not be made, and notes its outcome.
-
-    An error for which `is_account_to_blame` is true must not count against the row.
-    """
+    """Guard one call to the account's provider: raises NotNow if it may not be made, and notes its outcome."""
     if not permit(account, wait_s=wait_s, urgent=urgent):
         raise NotNow(f"the account {account} may not be called now")
     try:
@@ -94,7 +97,7 @@ def guard(account: str, *, wait_s: float = 5.0, urgent: bool = False) -> Iterato
 
 
 def is_account_to_blame(account: str, error: ProviderError) -> bool:
-    """Did the call fail because the account is down or busy, not because of the payment? Call it after `note`."""
+    """Is the account down or busy? Then the error must not count against the row. Call it after `note`."""
     down = error.is_trouble and known(account).breaker != Breaker.CLOSED
     return isinstance(error, NotNow) or error.retry_after_s is not None or down
 
@@ -127,23 +130,6 @@ def _grant(state: AccountState, calls: int, now: datetime) -> Grant:
         _move_slots(state, free[-1] + rate.distance(limit))
     starts_s = tuple((slot - now).total_seconds() for slot in free)
     return Grant(starts_s, is_cut=len(free) < calls, slots_end_at=state.next_slot_at if free else None)
-
-
-def _start(account: str, calls: int, longest: timedelta, urgent: bool) -> float | None:
-    """Take the slots; returns the seconds until the first of them, None if the calls may not be made."""
-    limit, state = rate.limit_per_s(account), of(account)
-    if state.breaker != Breaker.CLOSED or state.is_paused(database_now()):
-        return None
-    if not limit:
-        return 0.0
-    with locked(account) as fresh:
-        now = database_now()
-        first = max(fresh.next_slot_at, now)
-        start = rate.urgent_start(first, now, limit) if urgent else first
-        if start - now > longest or fresh.breaker != Breaker.CLOSED or fresh.is_paused(now):
-            return None
-        _move_slots(fresh, first + calls * rate.distance(limit))
-    return (start - now).total_seconds()
 
 
 def _move_slots(state: AccountState, to: datetime) -> None:

@@ -16,10 +16,7 @@ class Breaker(models.TextChoices):
 
 
 class AccountState(models.Model):
-    """One account's circuit breaker, pause and next free slot. The first call creates the row.
-
-    A probe moves `next_probe_at` ahead, as a claim moves a due time: a worker that dies costs one interval.
-    """
+    """One account's breaker, pause and next free slot. A probe moves `next_probe_at` ahead, as a claim would."""
 
     account = models.CharField(max_length=32, primary_key=True)
     breaker = models.CharField(max_length=8, choices=Breaker.choices, default=Breaker.CLOSED)

@@ -14,8 +14,6 @@ class Callback(DueRow):
     """A provider's callback, stored before it is read. It is a reason to check the payment, never a fact."""
 
     class Outcome(models.TextChoices):
-        """How it was processed."""
-
         WAITING = "waiting", "waiting"
         LOOKED = "looked", "the payment was made due"
         UNKNOWN_PAYMENT = "unknown_payment", "no such payment"

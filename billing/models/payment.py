@@ -1,21 +1,20 @@
 """A payment, from its start to its known outcome."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
 from billing.money import Money
-from billing.states import END_STATES, OPEN_STATES, Status, check_arrow
+from billing.states import END_STATES, OPEN_STATES, PAYMENT_ARROWS, Status, check_arrow
 from config.due.queue import DueRow
 
 
 class AskedBy(models.TextChoices):
-    """What asked for the check."""
-
     SCHEDULE = "schedule", "schedule"
     CHECKOUT = "checkout", "checkout"
     CALLBACK = "callback", "callback"
@@ -44,18 +43,51 @@ def new_idempotency_key() -> str:
     return uuid.uuid4().hex
 
 
-class Payment(DueRow):
+class Followed(DueRow):
+    """A row that is followed at the provider until its outcome is known: a payment, or a refund."""
+
+    OPEN: ClassVar[frozenset[Any]]
+    """The states in which the outcome is not known."""
+
+    ARROWS: ClassVar[Mapping[Any, frozenset[Any]]]
+
+    provider_ref = models.CharField(max_length=200, blank=True, help_text="The provider's id; empty until it is known.")
+    idempotency_key = models.CharField(max_length=64, unique=True, default=new_idempotency_key, editable=False)
+    amount_minor = models.BigIntegerField("amount in minor units")
+    status = models.CharField(max_length=12)
+    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own status.")
+    reason = models.CharField(max_length=200, blank=True, help_text="The provider's reason for it.")
+    attention = models.CharField(max_length=16, choices=Attention.choices, default=Attention.NONE, blank=True)
+    attention_note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: the next check.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_open(self) -> bool:
+        """Is the outcome still unknown?"""
+        return self.status in self.OPEN
+
+    def move(self, status: str) -> None:
+        """Follow an arrow, in memory. Raises ForbiddenArrow if there is none."""
+        check_arrow(self._meta.model_name or "", self.ARROWS, self.status, status)
+        self.status = status
+
+
+class Payment(Followed):
     """One attempt of a customer to pay: the amount, the account, and the outcome.
 
     `reference` is the shop's name for the paid thing (an order's public id); billing does not interpret it.
     `received_…` stays empty if exactly the amount came, or nothing.
     """
 
+    OPEN, ARROWS = OPEN_STATES, PAYMENT_ARROWS
+
     account = models.CharField(max_length=32, help_text="Our contract with a provider: a name in PAYMENT_ACCOUNTS.")
-    provider_ref = models.CharField(max_length=200, blank=True, help_text="The provider's id; empty until it is known.")
     reference = models.CharField(max_length=64, db_index=True)
-    idempotency_key = models.CharField(max_length=64, unique=True, default=new_idempotency_key, editable=False)
-    amount_minor = models.BigIntegerField("amount in minor units")
     currency = models.CharField(max_length=3)
     description = models.CharField(max_length=128)
     return_url = models.URLField(max_length=500)
@@ -72,10 +104,6 @@ class Payment(DueRow):
     pay_url = models.URLField(max_length=500, blank=True, help_text="Where the customer pays; from the provider.")
 
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.CREATED)
-    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own status.")
-    reason = models.CharField(max_length=200, blank=True, help_text="The provider's reason for it.")
-    attention = models.CharField(max_length=16, choices=Attention.choices, default=Attention.NONE, blank=True)
-    attention_note = models.CharField(max_length=200, blank=True)
     found_by = models.CharField(
         max_length=16, choices=AskedBy.choices, blank=True, help_text="What asked for the check that found the outcome."
     )
@@ -88,7 +116,6 @@ class Payment(DueRow):
     )
     decided_why = models.CharField(max_length=200, default="", db_default="", blank=True)
 
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
     window_ends_at = models.DateTimeField(help_text="The customer may pay until then.")
     cancel_asked_at = models.DateTimeField(
         null=True,
@@ -96,8 +123,6 @@ class Payment(DueRow):
         db_column="call_off_asked_at",  # a renamed column would stop the code of the release before
         help_text="When the customer canceled it; since then every check tries to cancel it at the provider.",
     )
-    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: the next check.")
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -167,16 +192,6 @@ class Payment(DueRow):
         received = self.received
         return Money(received.minor - self.refunds_minor, received.currency) if received else None
 
-    @property
-    def is_open(self) -> bool:
-        """Is the outcome still unknown?"""
-        return self.status in OPEN_STATES
-
     def is_to_be_canceled(self, now: datetime) -> bool:
         """Is the payment window over, or did the customer cancel?"""
         return self.cancel_asked_at is not None or self.window_ends_at <= now
-
-    def move(self, status: Status) -> None:
-        """Follow an arrow, in memory. Raises ForbiddenArrow if there is none."""
-        check_arrow(Status(self.status), status)
-        self.status = status

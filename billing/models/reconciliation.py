@@ -51,8 +51,6 @@ class Difference(models.Model):
     """One value of a payment that differs between the provider and us."""
 
     class Kind(models.TextChoices):
-        """The kind of difference."""
-
         UNKNOWN = "unknown", "there and not here, with money"
         MISSING = "missing", "here and not there"
         STATUS = "status", "the states differ"
@@ -61,8 +59,6 @@ class Difference(models.Model):
         REFUNDS = "refunds", "the refunded sums differ"
 
     class State(models.TextChoices):
-        """The state of the difference."""
-
         OPEN = "open", "to be checked again"
         MENDED = "mended", "they agree now"
         PARKED = "parked", "an operator must decide"
@@ -98,6 +94,11 @@ class Difference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider_ref}: {self.get_kind_display()}"
+
+    @property
+    def sides(self) -> str:
+        """Both values, for a person."""
+        return f"we have {self.ours or 'nothing'}, they have {self.theirs or 'nothing'}"
 
 
 STANDING = (Difference.State.OPEN, Difference.State.PARKED)

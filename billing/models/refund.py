@@ -5,35 +5,22 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 
-from billing.models.payment import Attention, Payment, new_idempotency_key
+from billing.models.payment import Followed, Payment
 from billing.money import Money
-from billing.states import END_REFUND_STATES, OPEN_REFUND_STATES, RefundStatus, check_refund_arrow
-from config.due.queue import DueRow
+from billing.states import END_REFUND_STATES, OPEN_REFUND_STATES, REFUND_ARROWS, RefundStatus
 
 
-class Refund(DueRow):
-    """Returns all or a part of a payment to the customer.
+class Refund(Followed):
+    """Returns all or a part of a payment. The database refuses more than was paid, by `payment.refunds_minor`."""
 
-    `payment.refunds_minor` counts what its refunds hold, so the database itself refuses more than was paid.
-    """
+    OPEN, ARROWS = OPEN_REFUND_STATES, REFUND_ARROWS
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
-    provider_ref = models.CharField(max_length=200, blank=True, help_text="The provider's id; empty until it is known.")
-    idempotency_key = models.CharField(max_length=64, unique=True, default=new_idempotency_key, editable=False)
-    amount_minor = models.BigIntegerField("amount in minor units")
     status = models.CharField(max_length=12, choices=RefundStatus.choices, default=RefundStatus.CREATED)
-    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own status.")
-    reason = models.CharField(max_length=200, blank=True, help_text="The provider's reason for it.")
-    attention = models.CharField(max_length=16, choices=Attention.choices, default=Attention.NONE, blank=True)
-    attention_note = models.CharField(max_length=200, blank=True)
     wanted_by = models.CharField(max_length=150, help_text="The operator or the rule that requested it.")
     why = models.CharField(max_length=200)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
     sent_at = models.DateTimeField(null=True, blank=True, help_text="Just before it was first sent to the provider.")
-    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: the next check.")
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -60,18 +47,6 @@ class Refund(DueRow):
         """The refunded sum, in the received currency."""
         return Money(self.amount_minor, self.payment.received_currency or self.payment.currency)
 
-    @property
-    def is_open(self) -> bool:
-        """Is the outcome still unknown?"""
-        return self.status in OPEN_REFUND_STATES
-
     def is_past_repeating(self, now: datetime, key_kept: timedelta) -> bool:
         """Was it sent without an answer `key_kept` ago? The provider may have forgotten its key by now."""
-        if self.provider_ref or self.sent_at is None:
-            return False
-        return now - self.sent_at >= key_kept
-
-    def move(self, status: RefundStatus) -> None:
-        """Follow an arrow, in memory. Raises ForbiddenArrow if there is none."""
-        check_refund_arrow(RefundStatus(self.status), status)
-        self.status = status
+        return not self.provider_ref and self.sent_at is not None and now - self.sent_at >= key_kept

@@ -13,16 +13,16 @@ from functools import partial
 from django.db import DatabaseError, transaction
 
 from billing import polling
-from billing.attention import count_error, require_attention
-from billing.errors import ProviderError, Refused, is_definite_no
-from billing.limits import breaker, permits
-from billing.limits.pacing import longest_request_s
+from billing.attention import note_error, require_attention
+from billing.errors import ProviderError, Refused
+from billing.limits import breaker
+from billing.limits.rate import longest_request_s
 from billing.metrics import CHECK_LATENESS_SECONDS
 from billing.models import AskedBy, Attention, Payment
 from billing.outbox import record_event
-from billing.providers import Capturing, PaymentSnapshot, provider_of
-from billing.providers.measuring import outcome_of
-from billing.refunds import external as external_refunds
+from billing.providers import outcome_of, provider_of
+from billing.providers.base import Capturing, PaymentSnapshot
+from billing.refunds import service as refunds
 from billing.states import OPEN_STATES, PAYMENT_ARROWS, UNPAID_END_STATES, Status
 from config.due.queue import Due, database_now
 from config.logging import log_context
@@ -79,9 +79,6 @@ def record(results: Sequence[CheckResult]) -> None:
         _record_changes([result for result in results if result.payment not in unchanged])
 
 
-# --- asking the provider ---------------------------------------------------------------------------------------------
-
-
 def _ask(payment: Payment, now: datetime) -> PaymentSnapshot:
     """Create the payment if the provider may not know it, else read it. Capture it, or cancel it after its window."""
     provider = provider_of(payment.account)
@@ -90,7 +87,8 @@ def _ask(payment: Payment, now: datetime) -> PaymentSnapshot:
         return answer
     if not payment.is_to_be_canceled(now):
         return _capture(payment, answer)
-    return answer if _will_lapse(payment, answer) else _cancel(payment, answer)
+    lapses = answer.status == Status.PENDING and provider.lapse is not None  # it refuses to cancel unpaid ones
+    return answer if lapses else _cancel(payment, answer)
 
 
 def _capture(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
@@ -101,16 +99,8 @@ def _capture(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
     return provider.capture(answer.provider_ref, payment.idempotency_key)
 
 
-def _will_lapse(payment: Payment, answer: PaymentSnapshot) -> bool:
-    """Is it an unpaid payment at a provider that refuses to cancel those, and ends them by itself?"""
-    return answer.status == Status.PENDING and provider_of(payment.account).lapse is not None
-
-
 def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
-    """Cancel at the provider. The payment counts as expired, or as canceled if the customer asked for it.
-
-    If the provider refuses, the customer may have paid between our two calls: read the payment again.
-    """
+    """Cancel: it expired, unless the customer asked for it. If the provider refuses, money may just have come."""
     provider = provider_of(payment.account)
     try:
         canceled = provider.cancel(answer.provider_ref)
@@ -118,9 +108,6 @@ def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
         return provider.status(answer.provider_ref)
     by_time = canceled.status == Status.CANCELED and payment.cancel_asked_at is None
     return replace(canceled, status=Status.EXPIRED) if by_time else canceled
-
-
-# --- writing the results ---------------------------------------------------------------------------------------------
 
 
 def _is_unchanged(result: CheckResult, now: datetime) -> bool:
@@ -165,18 +152,19 @@ def _apply(payment: Payment, result: CheckResult) -> None:
     if isinstance(result.outcome, PaymentSnapshot):
         should_have_ended = result.payment.is_to_be_canceled(now) and not _may_lapse_yet(payment, now)
         _apply_answer(payment, result.outcome, should_have_ended)
-    elif not permits.is_account_to_blame(payment.account, result.outcome):
-        _apply_error(payment, result.outcome)
-    if payment.is_open:
-        _schedule_next_check(payment, result, now)
-    elif payment.status != source:
+        if payment.is_open:
+            CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, now) - now)
+    else:
+        unsent = payment.status == Status.CREATED
+        note_error(CHECK_QUEUE, payment, payment.account, result.outcome, unsent=unsent)
+    if not payment.is_open and payment.status != source:
         CHECK_QUEUE.done(payment)
         payment.ended_at, payment.found_by, payment.attention, payment.attention_note = now, asked_by, "", ""
     payment.save()
     if payment.status != source:
         record_event(payment, source, asked_by, now)
     if payment.status == Status.SUCCEEDED and isinstance(result.outcome, PaymentSnapshot):
-        external_refunds.notice_held(payment, result.outcome.refunded_minor)
+        refunds.notice_held(payment, result.outcome.refunded_minor)
 
 
 def _apply_answer(payment: Payment, answer: PaymentSnapshot, should_have_ended: bool) -> None:
@@ -229,32 +217,8 @@ def _note_mismatch(payment: Payment, answer: PaymentSnapshot, problem: str) -> N
     require_attention(payment, Attention.MISMATCH, problem)
 
 
-def _apply_error(payment: Payment, error: ProviderError) -> None:
-    """An error never decides about money. Only a definite refusal to create the payment ends it as failed."""
-    log.warning("payment.no_answer", extra={"payment": payment.pk, "outcome": error.outcome, "error": str(error)})
-    if not payment.is_open:
-        return
-    if payment.status == Status.CREATED and is_definite_no(error):
-        payment.reason = str(error)[:200]
-        payment.move(Status.FAILED)
-    else:
-        count_error(payment, error)
-
-
-def _schedule_next_check(payment: Payment, result: CheckResult, now: datetime) -> None:
-    if isinstance(result.outcome, ProviderError):
-        not_its_fault = permits.is_account_to_blame(payment.account, result.outcome)
-        put_off = CHECK_QUEUE.leave if not_its_fault else CHECK_QUEUE.put_off
-        put_off(payment, polling.error_wait(payment, result.outcome.retry_after_s))
-    else:
-        CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, now) - now)
-
-
 def _mismatch(payment: Payment, answer: PaymentSnapshot) -> str | None:
-    """How the provider's payment differs from ours; None if they match.
-
-    A payment that ended unpaid holds no money, so its amount is not compared.
-    """
+    """How the provider's payment differs from ours, if it does. One that ended unpaid holds no money to compare."""
     if answer.amount != payment.amount and answer.status not in UNPAID_END_STATES:
         return f"the provider has {answer.amount}, we asked for {payment.amount}"
     if answer.reference != payment.reference:

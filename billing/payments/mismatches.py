@@ -80,10 +80,7 @@ def note_difference(payment_id: int, by: str, why: str) -> Payment:
 
 @contextmanager
 def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
-    """The locked payment. Afterwards it has ended, names who decided and why, and the shop gets an event.
-
-    A check that is under way loses its claim, and writes nothing.
-    """
+    """The locked payment. Afterwards it has ended, with a name and a reason. A check under way loses its claim."""
     with transaction.atomic(using=CHECK_QUEUE.database):
         payment = Payment.objects.select_for_update().get(pk=payment_id)
         source, now = Status(payment.status), database_now(CHECK_QUEUE.database)

@@ -45,15 +45,11 @@ DIRECT_CALLS = 2
 
 
 def accounts_with_due_payments() -> list[str]:
-    """The accounts that have a due payment."""
     return list(CHECK_QUEUE.due(database_now()).order_by("account").values_list("account", flat=True).distinct())
 
 
 def check_due(account: str, seconds: float) -> int:
-    """Check the account's due payments for up to `seconds`, then wait for the calls under way.
-
-    Returns how many were checked; 0 at once if this process is already doing this.
-    """
+    """Check the account's due payments for up to `seconds`; returns how many. 0 if this process does it already."""
     return lane(account).work_off(seconds)
 
 
@@ -65,7 +61,6 @@ def check_one(payment_id: int) -> bool:
 
 @cache
 def lane(account: str) -> "Lane":
-    """The account's lane in this process."""
     return Lane(account, settings.PAYMENT_CHECK_CONCURRENCY)
 
 
@@ -73,9 +68,8 @@ class Lane:
     """One account's share of this process."""
 
     def __init__(self, account: str, size: int) -> None:
-        self.account = account
-        self.size = size
-        self._pool = DaemonPool(size, f"ask-{account}")
+        self.account, self.size = account, size
+        self.pool = DaemonPool(size, f"ask-{account}")
         self._busy = threading.Lock()
         self._direct = threading.BoundedSemaphore(DIRECT_CALLS)
 
@@ -99,16 +93,13 @@ class Lane:
         if not self._busy.acquire(blocking=False):
             return 0
         try:
-            return _Run(self.account, self._pool, self.size, time.monotonic() + seconds).work_off()
+            return _Run(self, time.monotonic() + seconds).work_off()
         finally:
             self._busy.release()
 
 
 class DaemonPool:
-    """A pool of daemon threads that call the provider, started when needed.
-
-    The threads of concurrent.futures are not daemons: there a hung call would delay the end of the process.
-    """
+    """Threads that call the provider, started when needed: daemons, so that no hung call delays the process's end."""
 
     def __init__(self, size: int, name: str) -> None:
         self._size, self._name, self._started = size, name, 0
@@ -129,10 +120,8 @@ class DaemonPool:
 class _Run:
     """One run of a lane: this thread claims and writes, the pool only calls the provider."""
 
-    def __init__(self, account: str, pool: DaemonPool, size: int, ends_at: float) -> None:
-        self._own = Q(account=account)
-        self._account = account
-        self._pool, self._size, self._ends_at = pool, size, ends_at
+    def __init__(self, lane: Lane, ends_at: float) -> None:
+        self._lane, self._own, self._ends_at = lane, Q(account=lane.account), ends_at
         self._answers: queue.SimpleQueue[CheckResult] = queue.SimpleQueue()
         self._running: dict[int, Payment] = {}
         self._alone: int | None = None
@@ -148,7 +137,7 @@ class _Run:
             results = self._wait_for_answers()
             record(results)
             checked += len(results)
-            if len(self._running) <= self._size - min(CLAIM_AT_LEAST, self._size) or not results:
+            if len(self._running) <= self._lane.size - min(CLAIM_AT_LEAST, self._lane.size) or not results:
                 self._start_due()
         return checked
 
@@ -156,18 +145,19 @@ class _Run:
         return self._is_short_of_slots and time.monotonic() < self._ends_at and not shutting_down.is_set()
 
     def _start_due(self) -> None:
-        room, moment = self._size - len(self._running), time.monotonic()
+        room, moment = self._lane.size - len(self._running), time.monotonic()
         if room <= 0 or moment >= self._ends_at or moment < self._grant_at:
             return
         now = database_now()
-        granted = permits.grant(self._account, room, now)
+        granted = permits.grant(self._lane.account, room, now)
         calls = len(granted.starts_s)
         claimed = self._claim(calls, young_first=not granted.is_probe) if calls else []
         self._start(claimed, granted, now)
         self._is_short_of_slots = granted.is_cut and len(claimed) >= calls
         self._grant_at = moment + GRANT_AGAIN_S if self._is_short_of_slots else 0.0
-        if len(claimed) >= room:
-            self._ask_for_help()
+        if len(claimed) >= room and not self._asked_for_help:
+            self._asked_for_help = True
+            nudge("check_pending_payments", self._lane.account)  # more is due than fits here: another process may join
 
     def _start(self, claimed: list[Payment], granted: permits.Grant, now: datetime) -> None:
         """Start each payment at its slot. One that needs several calls takes as many slots; the rest is released."""
@@ -177,10 +167,10 @@ class _Run:
                 too_many.append(payment)
                 continue
             self._running[payment.pk] = payment
-            self._pool.submit(partial(self._ask, payment, now, moment + granted.starts_s[used]))
+            self._lane.pool.submit(partial(self._ask, payment, now, moment + granted.starts_s[used]))
             used += calls_needed(payment, now) if granted.slots_end_at else 1
         CHECK_QUEUE.release(too_many)
-        permits.settle(self._account, granted, used)
+        permits.settle(self._lane.account, granted, used)
 
     def _ask(self, payment: Payment, now: datetime, start: float) -> None:
         if (left := start - time.monotonic()) > 0:
@@ -207,12 +197,6 @@ class _Run:
         share = int(self._young_share_left)
         self._young_share_left -= share
         return share
-
-    def _ask_for_help(self) -> None:
-        """More is due than fits here: nudge another process to join."""
-        if not self._asked_for_help:
-            self._asked_for_help = True
-            nudge("check_pending_payments", self._account)
 
     def _claim_left_over(self) -> list[Payment]:
         """One at a time, so that a payment that kills its worker is found and no other is blamed."""

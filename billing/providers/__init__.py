@@ -1,19 +1,16 @@
-"""The providers, one file each. To add one, write its file and add a line here."""
+"""The providers, one file each. To add one, write its file and add a line here. Every call is timed and counted."""
 
-from functools import cache
+import logging
+import time
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, TypeVar
 
 from django.conf import settings
 
-from billing.providers.base import (
-    Account,
-    CallbackHint,
-    CallbackRequest,
-    Capturing,
-    PaymentSnapshot,
-    Provider,
-    RefundSnapshot,
-)
-from billing.providers.measuring import measured
+from billing.errors import ProviderError
+from billing.metrics import REQUEST_SECONDS
+from billing.providers.base import Account, Provider
 from billing.providers.paypal import PayPal
 from billing.providers.sandbox import Sandbox
 from billing.providers.stripe import Stripe
@@ -26,24 +23,71 @@ REGISTRY: dict[str, type[Provider]] = {
     "paypal": PayPal,
 }
 
-__all__ = [
-    "REGISTRY",
-    "Account",
-    "CallbackHint",
-    "CallbackRequest",
-    "Capturing",
-    "PaymentSnapshot",
-    "Provider",
-    "RefundSnapshot",
-    "provider_of",
-]
+A = TypeVar("A")
+
+log = logging.getLogger(__name__)
+
+OPERATIONS = ("create", "status", "cancel", "capture", "refund", "refund_status")
+"""The methods of adapters that call the provider. `payments_between` is timed apart: it calls once for each page."""
+
+ANSWERED, BUG = "answered", ProviderError.outcome
 
 
 @cache
 def provider_of(account: str) -> Provider:
-    """The adapter for this account, with this process's connection pool.
-
-    Raises KeyError for an account that PAYMENT_ACCOUNTS does not name.
-    """
+    """The adapter for this account, with this process's connections. Raises KeyError if PAYMENT_ACCOUNTS lacks it."""
     options = settings.PAYMENT_ACCOUNTS[account]
-    return measured(REGISTRY[options["provider"]](Account(account, options)), account)
+    return _timed_adapter(REGISTRY[options["provider"]](Account(account, options)), account)
+
+
+def outcome_of(call: Callable[[], A], account: str) -> A | ProviderError:
+    """The answer or the error; a bug in an adapter is an error like any other. Uses no database."""
+    try:
+        return call()
+    except ProviderError as error:
+        return error
+    except Exception as error:
+        log.exception("provider.adapter_failed", extra={"account": account})
+        return ProviderError(f"the adapter failed ({type(error).__name__})")
+
+
+def _timed_adapter(provider: Provider, account: str) -> Provider:
+    for operation in OPERATIONS:
+        if ask := getattr(provider, operation, None):
+            setattr(provider, operation, partial(_timed, account, operation, ask))
+    listed = partial(_timed_list, account, provider.payments_between)
+    provider.payments_between = listed  # type: ignore[method-assign]
+    return provider
+
+
+def _timed(account: str, operation: str, ask: Callable[..., Any], *args: Any) -> Any:
+    outcome, started = BUG, time.perf_counter()
+    try:
+        answer = ask(*args)
+        outcome = ANSWERED
+        return answer
+    except ProviderError as error:
+        outcome = error.outcome
+        raise
+    finally:
+        REQUEST_SECONDS.labels(account, operation, outcome).observe(time.perf_counter() - started)
+
+
+def _timed_list(account: str, listed: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
+    """One observation for a whole list: the time spent waiting for its pages, not the time between them."""
+    outcome, waited_s, answers = ANSWERED, 0.0, listed(*args)
+    try:
+        while True:
+            started = time.perf_counter()
+            try:
+                answer = next(answers)
+            except StopIteration:
+                return
+            finally:
+                waited_s += time.perf_counter() - started
+            yield answer
+    except Exception as error:
+        outcome = error.outcome if isinstance(error, ProviderError) else BUG
+        raise
+    finally:
+        REQUEST_SECONDS.labels(account, "list", outcome).observe(waited_s)

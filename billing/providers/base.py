@@ -5,14 +5,12 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from billing.errors import Forged
+from billing.models import Payment, Refund
 from billing.money import Money
 from billing.states import RefundStatus, Status
-
-if TYPE_CHECKING:
-    from billing.models import Payment, Refund
 
 SIGNATURE_AGE_S = 300
 """Greatest age of a signature, as in Stripe's own libraries: https://docs.stripe.com/webhooks#replay-attacks"""
@@ -20,10 +18,7 @@ SIGNATURE_AGE_S = 300
 
 @dataclass(frozen=True)
 class Account:
-    """One contract with a provider: its name, used by payments and callbacks, its address and its keys.
-
-    Two accounts of one provider have two adapters, which share only code.
-    """
+    """One contract with a provider: its name, address and keys. Two accounts of one provider share only code."""
 
     name: str
     options: Mapping[str, str] = field(repr=False)
@@ -98,7 +93,7 @@ class CallbackHint:
 
 
 class Provider(Protocol):
-    """One account at a provider. A request takes at most `pacing.longest_request_s()`; it raises only ProviderError.
+    """One account at a provider. A request takes at most `rate.longest_request_s()`; it raises only ProviderError.
 
     Calls run in parallel threads without a database connection. A call with an idempotency key can be repeated safely.
     `billing.payments.check` counts how many requests a call may need.
@@ -108,16 +103,10 @@ class Provider(Protocol):
     """Calls per second that one account may make, unless its setting says otherwise; 0: no limit."""
 
     key_kept: timedelta
-    """Time for which a refund without an answer is repeated: shorter than the provider remembers idempotency keys.
-
-    After that, the same request would give the money back a second time.
-    """
+    """How long a refund without an answer is repeated: less than the provider keeps keys, or it would pay twice."""
 
     lapse: timedelta | None
-    """How long after its creation an unpaid payment may stay open at the provider before it ends by itself.
-
-    None if an unpaid payment can be canceled there. Otherwise the provider would refuse `cancel`.
-    """
+    """Age at which an unpaid payment has ended by itself, if the provider refuses `cancel`; None if it does not."""
 
     signature_headers: tuple[str, ...]
     """Headers of a callback that `verify` needs, in lower case."""
@@ -128,7 +117,7 @@ class Provider(Protocol):
     def read_options(prefix: str) -> dict[str, str]:
         """Read an account's address and keys from settings whose names begin with `prefix`. Raises WrongSetting."""
 
-    def create(self, payment: "Payment") -> PaymentSnapshot:
+    def create(self, payment: Payment) -> PaymentSnapshot:
         """Create the payment, with its idempotency key."""
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
@@ -137,17 +126,14 @@ class Provider(Protocol):
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Cancel an unpaid payment. Raises Refused if the provider does not allow it."""
 
-    def refund(self, refund: "Refund") -> RefundSnapshot:
+    def refund(self, refund: Refund) -> RefundSnapshot:
         """Create the refund, with its idempotency key. Raises Refused if the provider refuses it."""
 
-    def refund_status(self, refund: "Refund") -> RefundSnapshot:
+    def refund_status(self, refund: Refund) -> RefundSnapshot:
         """Read a refund whose `provider_ref` is known."""
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        """The provider's list: payments created there from `start` and before `end`, page by page.
-
-        Raises NotOffered, at the first payment, if the provider has no list.
-        """
+        """Payments created there from `start`, before `end`. The first raises NotOffered if there is no list."""
 
     def verify(self, post: CallbackRequest) -> None:
         """Raises Forged if the provider cannot have sent the callback; without signatures it raises nothing."""

@@ -35,7 +35,7 @@ from billing.errors import (
     Unreachable,
     WrongCredentials,
 )
-from billing.limits.pacing import pace_of
+from billing.limits.rate import Pace
 from billing.providers.base import Account
 
 CHUNK_BYTES = 65_536
@@ -45,9 +45,6 @@ LONGEST_ANSWER_BYTES = 1_000_000
 
 Headers = Mapping[str, str]
 NO_HEADERS: Headers = MappingProxyType({})
-
-Fields = Mapping[str, Any]
-"""Form fields: texts, numbers, nested fields, or lists of them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class ProviderClient:
     """Calls one account's API. Safe to share between threads.
 
     Every call ends within `PAYMENT_API_TIMEOUT_S`, with a JSON object or a ProviderError. At the account's rate limit
-    it starts a little later, or raises NotNow (`billing.limits.pacing`).
+    it starts a little later, or raises NotNow (`billing.limits.rate`).
     """
 
     def __init__(
@@ -84,30 +81,29 @@ class ProviderClient:
         key_header: str = "Idempotency-Key",
     ) -> None:
         self._base_url = account.options["url"]
-        self._pace = pace_of(account.name)
+        self._pace = Pace(account.name)
         self._read_complaint, self._key_header = read_complaint, key_header
         self._headers = {"Accept": "application/json", "User-Agent": "Tillkeeper", **headers}
         self._adapter = _DeadlineAdapter(pool_maxsize=settings.PAYMENT_CHECK_CONCURRENCY, max_retries=0)
 
     def get(self, path: str, query: Mapping[str, str] | None = None, headers: Headers = NO_HEADERS) -> dict[str, Any]:
-        """GET an object."""
         return self._call("GET", path, headers, params=query)
 
     def post(
         self, path: str, body: dict[str, Any] | None, key: str = "", headers: Headers = NO_HEADERS
     ) -> dict[str, Any]:
         """POST an object as JSON, or an empty body if `body` is None; `key` is the idempotency key, if any."""
-        return self._call("POST", path, self._with_key(key, headers), json=body)
+        return self._call("POST", path, headers, key, json=body)
 
-    def post_form(self, path: str, fields: Fields, key: str = "", headers: Headers = NO_HEADERS) -> dict[str, Any]:
-        """POST a form; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
-        return self._call("POST", path, self._with_key(key, headers), data=_flat(fields))
+    def post_form(
+        self, path: str, fields: Mapping[str, Any], key: str = "", headers: Headers = NO_HEADERS
+    ) -> dict[str, Any]:
+        """POST a form of texts and numbers; nested fields are written `outer[inner]`, those of a list `outer[0]`."""
+        return self._call("POST", path, headers, key, data=_flat(fields))
 
-    def _with_key(self, key: str, headers: Headers) -> Headers:
-        return {**headers, self._key_header: key} if key else headers
-
-    def _call(self, method: str, path: str, headers: Headers, **content: Any) -> dict[str, Any]:
-        request = requests.Request(method, self._base_url + path, {**self._headers, **headers}, **content)
+    def _call(self, method: str, path: str, headers: Headers, key: str = "", **content: Any) -> dict[str, Any]:
+        keyed = {**headers, self._key_header: key} if key else headers
+        request = requests.Request(method, self._base_url + path, {**self._headers, **keyed}, **content)
         self._pace.wait()
         try:
             with _deadline(settings.PAYMENT_API_TIMEOUT_S):
@@ -139,13 +135,12 @@ class ProviderClient:
         response = self._adapter.send(
             request, stream=True, timeout=_time_left(), proxies={"http": proxy, "https": proxy} if proxy else {}
         )
-        whole = False
         try:
-            body = _read_bounded(response, LONGEST_ANSWER_BYTES)
-            whole = True
-        finally:
-            # A connection with half an answer in it must not go back into the pool.
-            response.raw.release_conn() if whole else response.raw.close()
+            body = _read_bounded(response)
+        except BaseException:
+            response.raw.close()  # a connection with half an answer in it must not go back into the pool
+            raise
+        response.raw.release_conn()
         return response.status_code, response.headers, body
 
 
@@ -160,12 +155,12 @@ def read_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _read_bounded(response: requests.Response, limit: int) -> bytes:
+def _read_bounded(response: requests.Response) -> bytes:
     parts, length = [], 0
     for part in response.raw.stream(CHUNK_BYTES, decode_content=False):
         length += len(part)
-        if length > limit:
-            raise BadAnswer(f"the answer is longer than {limit} bytes")
+        if length > LONGEST_ANSWER_BYTES:
+            raise BadAnswer(f"the answer is longer than {LONGEST_ANSWER_BYTES} bytes")
         parts.append(part)
     return b"".join(parts)
 
@@ -186,7 +181,7 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _flat(fields: Fields) -> list[tuple[str, str]]:
+def _flat(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The form's names and values, in order."""
     pairs: list[tuple[str, str]] = []
     for name, value in fields.items():
@@ -202,9 +197,8 @@ def _flat(fields: Fields) -> list[tuple[str, str]]:
     return pairs
 
 
-# --- the deadline --------------------------------------------------------------------------------------------------
-
 _call = threading.local()
+"""The deadline of this thread's call."""
 
 
 @contextmanager

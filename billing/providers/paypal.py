@@ -7,13 +7,14 @@ https://github.com/paypal/paypal-rest-api-specifications (commit ec4d8f36), and 
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from billing.errors import BadAnswer, DeadlinePassed, NotFound, Refused, Unavailable, WrongCredentials
+from billing.models import Payment, Refund
 from billing.money import Money
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing, utc
@@ -21,9 +22,6 @@ from billing.providers.http import Complaint, ProviderClient, basic, read_json, 
 from billing.providers.options import CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
 from config import env
-
-if TYPE_CHECKING:
-    from billing.models import Payment, Refund
 
 ORDERS = {  # order_status; COMPLETED says nothing about money, its capture does
     "CREATED": Status.PENDING,
@@ -91,7 +89,7 @@ class PayPal:
             ),
         }  # fmt: skip
 
-    def create(self, payment: "Payment") -> PaymentSnapshot:
+    def create(self, payment: Payment) -> PaymentSnapshot:
         unit = {
             "reference_id": "default",
             "custom_id": payment.reference,
@@ -131,14 +129,14 @@ class PayPal:
             raise Refused(f"the order is {answer.raw_status}")
         return replace(answer, status=Status.CANCELED)
 
-    def refund(self, refund: "Refund") -> RefundSnapshot:
+    def refund(self, refund: Refund) -> RefundSnapshot:
         capture = _capture(self._order(refund.payment.provider_ref))
         if capture is None:
             raise Refused("the order has no capture")
         path = f"/v2/payments/captures/{text(capture, 'id')}/refund"
         return _refund_answer(self._post(path, {"amount": _as_json(refund.amount)}, refund.idempotency_key))
 
-    def refund_status(self, refund: "Refund") -> RefundSnapshot:
+    def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._get(f"/v2/payments/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
@@ -179,27 +177,13 @@ class PayPal:
         return self._get(f"/v2/checkout/orders/{provider_ref}")
 
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
-        token = self._token.get()
-        try:
-            return self._http.get(path, query, {"Authorization": f"Bearer {token}"})
-        except WrongCredentials as error:
-            raise self._unless_expired(token, error) from error
+        with self._token.header() as header:
+            return self._http.get(path, query, header)
 
     def _post(self, path: str, body: Json, key: str) -> Json:
         """POST and get the whole object, not only its id; a repeat with the same key has no further effect."""
-        token = self._token.get()
-        headers = {"Authorization": f"Bearer {token}", "Prefer": "return=representation"}
-        try:
-            return self._http.post(path, body, key, headers)
-        except WrongCredentials as error:
-            raise self._unless_expired(token, error) from error
-
-    def _unless_expired(self, token: str, error: WrongCredentials) -> Unavailable | WrongCredentials:
-        """After 401 the token is no longer valid, and the next call fetches a new one. 403 is a refusal."""
-        if not str(error).startswith("HTTP 401"):
-            return error
-        self._token.forget(token)
-        return Unavailable("the access token is no longer valid")
+        with self._token.header() as header:
+            return self._http.post(path, body, key, {**header, "Prefer": "return=representation"})
 
 
 class _Token:
@@ -215,7 +199,19 @@ class _Token:
         self._lock = threading.Lock()
         self._value, self._ends_at = "", 0.0
 
-    def get(self) -> str:
+    @contextmanager
+    def header(self) -> Iterator[dict[str, str]]:
+        """The header of one call. After 401 the token is no longer valid, and the next call fetches a new one."""
+        token = self._get()
+        try:
+            yield {"Authorization": f"Bearer {token}"}
+        except WrongCredentials as error:
+            if not str(error).startswith("HTTP 401"):  # 403 is a refusal
+                raise
+            self._forget(token)
+            raise Unavailable("the access token is no longer valid") from error
+
+    def _get(self) -> str:
         """A valid token. Raises ProviderError if there is none."""
         if not self._lock.acquire(timeout=settings.PAYMENT_API_TIMEOUT_S):
             raise DeadlinePassed("another thread is fetching the access token")
@@ -226,7 +222,7 @@ class _Token:
         finally:
             self._lock.release()
 
-    def forget(self, value: str) -> None:
+    def _forget(self, value: str) -> None:
         """Drop a refused token, unless another thread has already replaced it."""
         with self._lock:
             if self._value == value:

@@ -3,27 +3,18 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from billing.models import Payment, Refund
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing
 from billing.providers.http import ProviderClient, read_json
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url, own_secret
 from billing.states import RefundStatus, Status
 
-if TYPE_CHECKING:
-    from billing.models import Payment, Refund
-
 STATUSES = {status.value: status for status in Status if status != Status.CREATED}
-"""The sandbox uses our own words."""
-
-REFUND_STATUSES = {
-    "pending": RefundStatus.PENDING,
-    "succeeded": RefundStatus.SUCCEEDED,
-    "failed": RefundStatus.FAILED,
-}
+REFUND_STATUSES = {each.value: each for each in (RefundStatus.PENDING, RefundStatus.SUCCEEDED, RefundStatus.FAILED)}
 
 
 class Sandbox:
@@ -51,7 +42,7 @@ class Sandbox:
             ),
         }  # fmt: skip
 
-    def create(self, payment: "Payment") -> PaymentSnapshot:
+    def create(self, payment: Payment) -> PaymentSnapshot:
         body = {
             "amount": payment.amount.as_json(),
             "reference": payment.reference,
@@ -67,12 +58,12 @@ class Sandbox:
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._http.post(f"/v1/payments/{provider_ref}/cancel", {}))
 
-    def refund(self, refund: "Refund") -> RefundSnapshot:
+    def refund(self, refund: Refund) -> RefundSnapshot:
         path = f"/v1/payments/{refund.payment.provider_ref}/refunds"
         body = {"amount": refund.amount.as_json()}
         return _refund_answer(self._http.post(path, body, refund.idempotency_key))
 
-    def refund_status(self, refund: "Refund") -> RefundSnapshot:
+    def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/v1/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
@@ -94,7 +85,6 @@ class Sandbox:
 
 
 def _answer(payment: Json) -> PaymentSnapshot:
-    """Parse the answer. Raises BadAnswer if a field is missing or invalid."""
     raw_status = text(payment, "status")
     return PaymentSnapshot(
         status=STATUSES.get(raw_status),

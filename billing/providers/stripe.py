@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from billing.errors import BadAnswer, Refused, StoredFailure
+from billing.models import Payment, Refund
 from billing.money import Money, decimals
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, objects, part, refund_snapshot, text, text_or_nothing
@@ -19,9 +19,6 @@ from billing.providers.http import Complaint, ProviderClient, read_json, retry_a
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
 from config import env
-
-if TYPE_CHECKING:
-    from billing.models import Payment, Refund
 
 VERSION = "2026-06-24.dahlia"
 """The API version of all calls; it overrides the account's own version: https://docs.stripe.com/api/versioning"""
@@ -55,14 +52,11 @@ CLOCKS_APART = timedelta(minutes=5)
 
 
 class Stripe:
-    """A payment is a Checkout Session, `cs_…`; a PaymentIntent, `pi_…`, can be read and canceled too.
-
-    Subscribe the webhook endpoint to the events `checkout.session.*`.
-    """
+    """A payment is a Checkout Session, `cs_…`; a PaymentIntent, `pi_…`, can be read and canceled too."""
 
     rate_limit_per_s = 20
     """Stripe takes 25 a second for each of its endpoints, and all checks are one (https://docs.stripe.com/rate-limits).
-    The other five are for customers: `slots.BURST_CALLS`.
+    The other five are for customers: `rate.BURST_CALLS`.
     """
 
     key_kept = timedelta(hours=20)
@@ -90,7 +84,7 @@ class Stripe:
             ),
         }  # fmt: skip
 
-    def create(self, payment: "Payment") -> PaymentSnapshot:
+    def create(self, payment: Payment) -> PaymentSnapshot:
         """Create a session. Stripe may store a 5xx under our key, and would return it for a day.
 
         https://docs.stripe.com/api/idempotent_requests. Then the session is searched, and if there is none, another one
@@ -99,7 +93,9 @@ class Stripe:
         try:
             return self._create(payment, payment.idempotency_key)
         except StoredFailure:
-            return self._find(payment) or self._create(payment, f"{payment.idempotency_key}-2")
+            since = {"created[gte]": str(_seconds(payment.created_at - CLOCKS_APART))}
+            found = self._search("/checkout/sessions", since, "payment", payment.idempotency_key)
+            return _session_answer(found) if found else self._create(payment, f"{payment.idempotency_key}-2")
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
         if _is_intent(provider_ref):
@@ -113,7 +109,7 @@ class Stripe:
         answer = _session_answer(self._http.post_form(f"/checkout/sessions/{provider_ref}/expire", {}))
         return replace(answer, status=Status.CANCELED) if answer.status == Status.EXPIRED else answer
 
-    def refund(self, refund: "Refund") -> RefundSnapshot:
+    def refund(self, refund: Refund) -> RefundSnapshot:
         """Create a refund. After a stored 5xx it is searched, never created again: money would move twice."""
         intent = self._intent_of(refund.payment.provider_ref)
         form = {
@@ -124,12 +120,12 @@ class Stripe:
         try:
             return _refund_answer(self._http.post_form("/refunds", form, refund.idempotency_key))
         except StoredFailure:
-            for known in objects(self._http.get("/refunds", {"payment_intent": intent, "limit": "100"}), "data"):
-                if part(known, "metadata").get("refund") == refund.idempotency_key:
-                    return _refund_answer(known)
-            raise
+            found = self._search("/refunds", {"payment_intent": intent}, "refund", refund.idempotency_key)
+            if found is None:
+                raise
+            return _refund_answer(found)
 
-    def refund_status(self, refund: "Refund") -> RefundSnapshot:
+    def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
@@ -156,16 +152,13 @@ class Stripe:
         subject = part(part(event, "data"), "object")
         return CallbackHint(text(subject, "id"), _reference(subject), text(event, "type"))
 
-    def _create(self, payment: "Payment", key: str) -> PaymentSnapshot:
+    def _create(self, payment: Payment, key: str) -> PaymentSnapshot:
         return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), key))
 
-    def _find(self, payment: "Payment") -> PaymentSnapshot | None:
-        """Search the hundred newest sessions since the payment was created."""
-        query = {"created[gte]": str(_seconds(payment.created_at - CLOCKS_APART)), "limit": "100"}
-        for session in objects(self._http.get("/checkout/sessions", query), "data"):
-            if part(session, "metadata").get("payment") == payment.idempotency_key:
-                return _session_answer(session)
-        return None
+    def _search(self, path: str, query: dict[str, str], name: str, key: str) -> Json | None:
+        """The one that carries our key, among the hundred newest."""
+        found = objects(self._http.get(path, {**query, "limit": "100"}), "data")
+        return next((each for each in found if part(each, "metadata").get(name) == key), None)
 
     def _session(self, provider_ref: str) -> Json:
         return self._http.get(f"/checkout/sessions/{provider_ref}", {"expand[0]": "payment_intent.latest_charge"})
@@ -176,7 +169,7 @@ class Stripe:
         return text(part(self._session(provider_ref), "payment_intent"), "id")
 
 
-def _session_form(payment: "Payment") -> Json:
+def _session_form(payment: Payment) -> Json:
     """The same form for every repeat, because a key belongs to one form. Adaptive pricing would change the currency."""
     price = {
         "currency": payment.currency.lower(),
@@ -197,7 +190,7 @@ def _session_form(payment: "Payment") -> Json:
     }
 
 
-def _session_end(payment: "Payment") -> datetime:
+def _session_end(payment: Payment) -> datetime:
     """Late enough for a session created in the window's last minute; we expire it when the window ends."""
     latest = payment.created_at + SESSION_LONGEST - CLOCKS_APART
     return min(payment.window_ends_at + SESSION_SHORTEST + CLOCKS_APART, latest)

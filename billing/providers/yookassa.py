@@ -8,18 +8,15 @@ import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
 
 from billing.errors import Forged
+from billing.models import Payment, Refund
 from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing, utc
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
 from config import env
-
-if TYPE_CHECKING:
-    from billing.models import Payment, Refund
 
 # PaymentStatus. The reason of `canceled` decides, see CANCELLATIONS.
 STATUSES = {
@@ -93,7 +90,7 @@ class YooKassa:
             "callback_networks": ",".join(networks),
         }
 
-    def create(self, payment: "Payment") -> PaymentSnapshot:
+    def create(self, payment: Payment) -> PaymentSnapshot:
         body = {
             "amount": payment.amount.as_json(),
             "capture": True,  # the default is false: the money would be held, and released after some days
@@ -110,11 +107,11 @@ class YooKassa:
         """Only from `waiting_for_capture`. No body, and a new key each time: an old refusal may be stored."""
         return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, uuid.uuid4().hex))
 
-    def refund(self, refund: "Refund") -> RefundSnapshot:
+    def refund(self, refund: Refund) -> RefundSnapshot:
         body = {"payment_id": refund.payment.provider_ref, "amount": refund.amount.as_json()}
         return _refund_answer(self._http.post("/refunds", body, refund.idempotency_key))
 
-    def refund_status(self, refund: "Refund") -> RefundSnapshot:
+    def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from billing.models import Difference, Payment
 from billing.money import Money
-from billing.providers import PaymentSnapshot
+from billing.providers.base import PaymentSnapshot
 from billing.states import UNPAID_END_STATES, Status
 
 WITHOUT_MONEY = UNPAID_END_STATES | {Status.PENDING}
@@ -31,16 +32,18 @@ def compare(payment: Payment, answer: PaymentSnapshot, refunded_minor: int) -> I
     All end states without money count as equal: a payment that expired here was canceled there by us.
     """
     ours = _amount(payment)
+    found = partial(Discrepancy, provider_ref=answer.provider_ref, reference=answer.reference, payment=payment)
     if answer.amount != ours:
-        yield _found(Difference.Kind.AMOUNT, payment, answer, str(ours), str(answer.amount))
+        yield found(Difference.Kind.AMOUNT, ours=str(ours), theirs=str(answer.amount))
     if answer.reference != payment.reference:
-        yield _found(Difference.Kind.REFERENCE, payment, answer, payment.reference, answer.reference)
-    if not _same_end(Status(payment.status), answer.status) and not _is_refunded(payment, answer):
-        mendable = _is_mendable(payment, answer)
-        yield _found(Difference.Kind.STATUS, payment, answer, payment.status, _word(answer), mendable=mendable)
+        yield found(Difference.Kind.REFERENCE, ours=payment.reference, theirs=answer.reference)
+    agree = payment.status == answer.status or {payment.status, answer.status} <= UNPAID_END_STATES
+    if not agree and not _is_refunded(payment, answer):
+        may_change = payment.is_open or answer.status == Status.SUCCEEDED  # the latter is a late payment
+        yield found(Difference.Kind.STATUS, ours=payment.status, theirs=_word(answer), mendable=may_change)
     if not refunded_minor <= answer.refunded_minor <= payment.refunds_minor:
         refunded, theirs = Money(refunded_minor, ours.currency), Money(answer.refunded_minor, answer.amount.currency)
-        yield _found(Difference.Kind.REFUNDS, payment, answer, str(refunded), str(theirs))
+        yield found(Difference.Kind.REFUNDS, ours=str(refunded), theirs=str(theirs))
 
 
 def unknown(answer: PaymentSnapshot) -> Discrepancy | None:
@@ -61,12 +64,6 @@ def missing(payment: Payment, answer: str) -> Discrepancy | None:
     )  # fmt: skip
 
 
-def _found(
-    kind: Difference.Kind, payment: Payment, answer: PaymentSnapshot, ours: str, theirs: str, *, mendable: bool = False
-) -> Discrepancy:
-    return Discrepancy(kind, answer.provider_ref, answer.reference, ours, theirs, payment, mendable)
-
-
 def _amount(payment: Payment) -> Money:
     """The amount of the payment; the received sum instead if it was accepted or is refunded."""
     decided = payment.status == Status.SUCCEEDED or payment.refunds_minor > 0
@@ -76,15 +73,6 @@ def _amount(payment: Payment) -> Money:
 def _is_refunded(payment: Payment, answer: PaymentSnapshot) -> bool:
     """It succeeded there and failed here because its money is refunded; `compare` compares the refunds too."""
     return payment.refunds_minor > 0 and answer.status == Status.SUCCEEDED and answer.amount == payment.received
-
-
-def _same_end(ours: Status, theirs: Status | None) -> bool:
-    return ours == theirs or (ours in UNPAID_END_STATES and theirs in UNPAID_END_STATES)
-
-
-def _is_mendable(payment: Payment, answer: PaymentSnapshot) -> bool:
-    """May its state still change? True for an open payment, and for a late payment."""
-    return payment.is_open or answer.status == Status.SUCCEEDED
 
 
 def _word(answer: PaymentSnapshot) -> str:

@@ -21,7 +21,9 @@ from django.db.models import Q
 from billing.errors import NotOffered
 from billing.limits import permits
 from billing.models import Difference, Payment, Reconciliation
-from billing.providers import PaymentSnapshot, provider_of
+from billing.models.reconciliation import STANDING
+from billing.providers import provider_of
+from billing.providers.base import PaymentSnapshot
 from billing.reconciliation import differences
 from billing.reconciliation.compare import Discrepancy, unknown
 from config.due import shutting_down
@@ -66,13 +68,12 @@ class ReconciledDay:
             self._run.listed = False
         for unlisted in _in_batches(self._unlisted(), ASKED_AT_ONCE):
             self._step([found for payment in unlisted for found in self._ask_about(payment)])
-        differences.close_agreed(self._run, self._started)
+        # Both sides agree now on what stood and was not found again.
+        stood = self._run.differences.filter(state__in=STANDING, last_found_at__lt=self._started)
+        stood.update(state=Difference.State.MENDED)
 
     def mend(self) -> None:
-        """Check again, one by one, the differences that a check may settle or that changed while we compared.
-
-        Differing states come first: refunds can be compared only after the payment has succeeded here.
-        """
+        """Check again what a check may settle; states first, for refunds can be compared only after a success here."""
         differing = self._run.differences.filter(state=Difference.State.OPEN).select_related("payment")
         for difference in sorted(differing, key=lambda each: each.kind != Difference.Kind.STATUS):
             self._step([])
@@ -135,10 +136,7 @@ class ReconciledDay:
         return own
 
     def _unlisted(self) -> Iterator[Payment]:
-        """Our payments of that day that the provider did not list.
-
-        One without a provider id cannot be read there and brought no money; its ordinary checks find out its state.
-        """
+        """Our payments of that day that were not listed. Those without a provider id brought no money."""
         rows = Payment.objects.filter(made_on(self._run.account, self._run.day)).order_by("pk")
         last = 0
         while page := list(rows.filter(pk__gt=last).values_list("pk", "provider_ref")[:KEYS_AT_ONCE]):
@@ -167,7 +165,6 @@ class KeySet:
         self._blocks: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(BITS // 8))
 
     def add(self, key: int) -> None:
-        """Add a key; adding it twice has no effect."""
         block, bit = divmod(key, BITS)
         self._blocks[block][bit // 8] |= 1 << bit % 8
 

@@ -14,12 +14,12 @@ from django.db.models.functions import Coalesce
 from billing.errors import Refused, WrongCredentials
 from billing.limits import permits
 from billing.models import AskedBy, Difference, Payment, Reconciliation
-from billing.models.reconciliation import STANDING
 from billing.payments import service as payments
 from billing.payments import sweep
-from billing.providers import PaymentSnapshot, provider_of
+from billing.providers import provider_of
+from billing.providers.base import PaymentSnapshot
 from billing.reconciliation.compare import Discrepancy, compare, missing
-from billing.refunds import external as external_refunds
+from billing.refunds import service as refunds
 from billing.states import RefundStatus
 from config.due.queue import database_now
 
@@ -61,7 +61,9 @@ def note(run: Reconciliation, found: Sequence[Discrepancy]) -> None:
 
     An operator's decision holds as long as both sides keep their values; so known rows are locked. Needs a transaction.
     """
-    known = {(row.kind, row.provider_ref): row for row in _known(run.account, found)}
+    refs = {each.provider_ref for each in found}
+    locked = Difference.objects.select_for_update().filter(account=run.account, provider_ref__in=refs)
+    known = {(row.kind, row.provider_ref): row for row in locked}
     parked = {row.pk for row in known.values() if row.state == State.PARKED}
     now = database_now()
     rows = [_noted(run, each, known.get((each.kind, each.provider_ref)), now) for each in found]
@@ -82,7 +84,7 @@ def mend(difference: Difference) -> None:
     checked = difference.kind != Kind.STATUS or _check(payment)
     answer = ask(difference.account, difference.provider_ref)
     if difference.kind == Kind.REFUNDS and isinstance(answer, PaymentSnapshot):
-        external_refunds.notice(payment.pk, answer.refunded_minor)
+        refunds.notice(payment.pk, answer.refunded_minor)
     fresh = with_refunds(Payment.objects.filter(pk=payment.pk)).get()
     if fresh.provider_ref not in ("", difference.provider_ref):
         return  # found by its reference, but it is another payment; the next comparison of the day corrects this
@@ -96,16 +98,8 @@ def mend(difference: Difference) -> None:
         _log_parked(difference)
 
 
-def close_agreed(run: Reconciliation, since: datetime) -> None:
-    """End the day's open and parked differences that were not found again since then: both sides agree now."""
-    run.differences.filter(state__in=STANDING, last_found_at__lt=since).update(state=State.MENDED)
-
-
 def resolve(difference_id: int, by: str, why: str) -> bool:
-    """An operator resolves a parked difference, with a reason; False if it is not parked.
-
-    Raises ValueError without a name or a reason.
-    """
+    """Resolve a parked difference; False if it is not parked. Raises ValueError without a name or a reason."""
     if not (by.strip() and why.strip()):
         raise ValueError("A resolved difference needs a name and a reason.")
     parked = Difference.objects.filter(pk=difference_id, state=State.PARKED)
@@ -115,20 +109,16 @@ def resolve(difference_id: int, by: str, why: str) -> bool:
     return bool(resolved)
 
 
-def _known(account: str, found: Sequence[Discrepancy]) -> QuerySet[Difference]:
-    refs = {each.provider_ref for each in found}
-    return Difference.objects.select_for_update().filter(account=account, provider_ref__in=refs)
-
-
 def _noted(run: Reconciliation, found: Discrepancy, known: Difference | None, now: datetime) -> Difference:
     """A new row, or the known one. It opens again if it was mended, if its values have changed (those of a new row
-    have), or if one more check may settle it.
+    have), or if one more check may settle it. A known payment is checked once more: it may have changed while the list
+    was read.
     """
     row = known or Difference(account=run.account, kind=found.kind, provider_ref=found.provider_ref)
     before = row.ours, row.theirs
     _set_values(row, found)
     if before != (row.ours, row.theirs) or row.state == State.MENDED or (row.state == State.PARKED and found.mendable):
-        row.state = _first_state(found)
+        row.state = State.OPEN if found.payment and found.kind != Kind.MISSING else State.PARKED
     row.reference, row.payment = found.reference, found.payment
     row.reconciliation, row.last_found_at = run, now
     return row
@@ -137,11 +127,6 @@ def _noted(run: Reconciliation, found: Discrepancy, known: Difference | None, no
 def _set_values(row: Difference, found: Discrepancy) -> None:
     """Cut the provider's value: an unknown status may fill its column, and we add words to it."""
     row.ours, row.theirs = found.ours, found.theirs[:200]
-
-
-def _first_state(found: Discrepancy) -> Difference.State:
-    """A known payment is checked once more: it may have changed while the list was read."""
-    return State.OPEN if found.payment and found.kind != Kind.MISSING else State.PARKED
 
 
 def _check(payment: Payment) -> bool:

@@ -40,10 +40,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=1)
 
 
 def reconcile_due(seconds: float) -> int:
-    """Plan the days that are over, and compare the due ones, one by one; starts none after `seconds`.
-
-    Returns how many were compared: unless it is 0, there may be more.
-    """
+    """Plan the days that are over, and compare due ones; starts none after `seconds`. Returns how many."""
     ends_at, compared = time.monotonic() + seconds, 0
     plan(database_now())
     while worked_on := RECONCILIATION_QUEUE.work_off(1, _work):
@@ -54,17 +51,14 @@ def reconcile_due(seconds: float) -> int:
 
 
 def plan(now: datetime) -> int:
-    """Create a row for each closed day of each account since its first payment; returns how many.
-
-    Days older than DAYS_BACK get none: in an old shop they are compared only by hand.
-    """
+    """Create a row for each closed day of each account since its first payment, up to DAYS_BACK; returns how many."""
     last = last_closed(now - DELAY)
     oldest = last - DAYS_BACK * DAY
     missing = []
     for account in settings.PAYMENT_ACCOUNTS:
-        first = _first_day(account)
+        first: datetime | None = Payment.objects.filter(account=account).aggregate(first=Min("created_at"))["first"]
         there = set(Reconciliation.objects.filter(account=account, day__gte=oldest).values_list("day", flat=True))
-        days = span(max(first, oldest), last) if first else []
+        days = span(max(first.astimezone(UTC).date(), oldest), last) if first else []
         missing += [Reconciliation(account=account, day=day, reconcile_after=now) for day in days if day not in there]
     Reconciliation.objects.bulk_create(missing, ignore_conflicts=True)
     return len(missing)
@@ -115,13 +109,13 @@ def last_closed(now: datetime) -> date:
     return now.astimezone(UTC).date() - DAY
 
 
-# --- one day ---------------------------------------------------------------------------------------------------------
-
-
 def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
     """Compare, mend, and write the result."""
     try:
-        _check(run)
+        if run.died_too_often:
+            raise CannotReconcile(f"{run.claims - 1} workers were lost while they compared it")
+        if run.account not in settings.PAYMENT_ACCOUNTS:
+            raise CannotReconcile("PAYMENT_ACCOUNTS does not name the account any more")
         day = ReconciledDay(run, progress)
         day.compare()
         day.mend()
@@ -131,13 +125,6 @@ def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
         RECONCILIATION_QUEUE.release([run])
         return None
     return _conclude(run)
-
-
-def _check(run: Reconciliation) -> None:
-    if run.died_too_often:
-        raise CannotReconcile(f"{run.claims - 1} workers were lost while they compared it")
-    if run.account not in settings.PAYMENT_ACCOUNTS:
-        raise CannotReconcile("PAYMENT_ACCOUNTS does not name the account any more")
 
 
 def _conclude(run: Reconciliation) -> None:
@@ -167,16 +154,9 @@ def _wait(day: date, standing: dict[Difference.State, int], now: datetime) -> ti
 
 def _leave_unfinished(run: Reconciliation, error: Exception) -> None:
     """Put the day off. The differences found so far are kept."""
-    log.warning(
-        "reconciliation.unfinished",
-        extra={"account": run.account, "day": run.day.isoformat(), "error": str(error)},
-    )
+    extra = {"account": run.account, "day": run.day.isoformat(), "error": str(error)}
+    log.warning("reconciliation.unfinished", extra=extra)
     with RECONCILIATION_QUEUE.holding(run) as held:
         held.error = str(error)[:200]
         RECONCILIATION_QUEUE.put_off(held, backoff(held.errors, FIRST_WAIT, LONGEST_WAIT))
         held.save()
-
-
-def _first_day(account: str) -> date | None:
-    first: datetime | None = Payment.objects.filter(account=account).aggregate(first=Min("created_at"))["first"]
-    return first.astimezone(UTC).date() if first else None

@@ -11,14 +11,14 @@ from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from billing import polling
-from billing.attention import count_error, park, require_attention
-from billing.errors import NotNow, ProviderError, is_definite_no
+from billing.attention import note_error, park, require_attention
+from billing.errors import NotNow, ProviderError
 from billing.limits import breaker, permits
-from billing.limits.pacing import longest_request_s
+from billing.limits.rate import longest_request_s
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.outbox import record_event
-from billing.providers import RefundSnapshot, provider_of
-from billing.providers.measuring import outcome_of
+from billing.providers import outcome_of, provider_of
+from billing.providers.base import RefundSnapshot
 from billing.states import REFUND_ARROWS, RefundStatus
 from config.due.queue import Due, database_now
 from config.logging import log_context
@@ -33,16 +33,12 @@ REFUND_QUEUE = Due(Refund, "next_check_at", lease=timedelta(seconds=3 * longest_
 
 
 def accounts_with_due_refunds() -> list[str]:
-    """The accounts that have a due refund."""
     due = REFUND_QUEUE.due(database_now(REFUND_QUEUE.database)).order_by("payment__account")
     return list(due.values_list("payment__account", flat=True).distinct())
 
 
 def follow_due(account: str, seconds: float) -> int:
-    """Follow the account's due refunds one by one for up to `seconds`; returns how many.
-
-    Each is claimed when its turn comes: no claim expires while a slow provider holds up the others.
-    """
+    """Follow the account's due refunds for up to `seconds`; returns how many. Each is claimed when its turn comes."""
     ends_at, followed = time.monotonic() + seconds, 0
     for refund in _due(Q(payment__account=account)):
         REFUND_QUEUE.work_on(refund, _follow)
@@ -105,19 +101,14 @@ def _record(refund: Refund, outcome: RefundSnapshot | ProviderError) -> None:
     """Apply the outcome if the claim still holds. Write an event if the refund changed its state."""
     with REFUND_QUEUE.holding(refund) as held:
         source, now = RefundStatus(held.status), database_now(REFUND_QUEUE.database)
-        account = held.payment.account
-        not_its_fault = isinstance(outcome, ProviderError) and permits.is_account_to_blame(account, outcome)
         if isinstance(outcome, RefundSnapshot):
             _apply_answer(held, outcome)
-        elif not not_its_fault:
-            _apply_error(held, outcome)
+            if held.is_open:
+                REFUND_QUEUE.snooze(held, polling.refund_wait(held, now))
+        else:
+            note_error(REFUND_QUEUE, held, held.payment.account, outcome, unsent=not held.provider_ref)
         if not held.is_open:
             end(held)
-        elif isinstance(outcome, ProviderError):
-            put_off = REFUND_QUEUE.leave if not_its_fault else REFUND_QUEUE.put_off
-            put_off(held, polling.error_wait(held, outcome.retry_after_s))
-        else:
-            REFUND_QUEUE.snooze(held, polling.refund_wait(held, now))
         held.save()
         if held.status != source:
             record_event(held, source, AskedBy(refund.asked_by or AskedBy.SCHEDULE), now)
@@ -136,16 +127,6 @@ def _apply_answer(refund: Refund, answer: RefundSnapshot) -> None:
     if answer.status in REFUND_ARROWS[RefundStatus(refund.status)]:
         refund.move(answer.status)
     return None
-
-
-def _apply_error(refund: Refund, error: ProviderError) -> None:
-    """Only a definite refusal to create the refund ends it as failed."""
-    log.warning("refund.no_answer", extra={"refund": refund.pk, "outcome": error.outcome, "error": str(error)})
-    if not refund.provider_ref and is_definite_no(error):
-        refund.reason = str(error)[:200]
-        refund.move(RefundStatus.FAILED)
-    else:
-        count_error(refund, error)
 
 
 def _stop_repeating(refund: Refund) -> None:

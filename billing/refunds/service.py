@@ -1,4 +1,4 @@
-"""Refunds for the shop and its operators: start one, check it now, give it up.
+"""Refunds: start one, check it now, give it up, and record those that were made in the provider's own pages.
 
 `payment.refunds_minor` counts the money that refunds hold, open and succeeded ones. It changes only under the payment's
 lock, together with the refunds, so no more is refunded than was received. Lock order: refund, payment.
@@ -6,10 +6,12 @@ lock, together with the refunds, so no more is refunded than was received. Lock 
 
 import hashlib
 import logging
+from functools import partial
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, Sum
 
+from billing.attention import require_attention
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
 from billing.outbox import record_event
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 
 GIVEN_UP_FROM = frozenset({Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST})
 """An operator may give a refund up only if it cannot find its outcome by itself."""
+
+BY_PROVIDER = "provider"
+"""`wanted_by` of a refund that was made in the provider's own pages; here it is only recorded."""
 
 
 class CannotRefund(ActionRefused):
@@ -105,3 +110,47 @@ def _same(known: Refund, payment: Payment, amount: Money | None) -> Refund:
     if known.payment_id != payment.pk or amount not in (None, known.amount):
         raise CannotRefund("This form was already used for another refund. Please open it again.")
     return known
+
+
+# --- refunds that the provider made -----------------------------------------------------------------------------------
+
+
+def notice(payment_id: int, refunded_minor: int) -> Refund | None:
+    """Record external refunds: what the provider refunded beyond our own refunds; `refunded_minor` is its total.
+
+    A provider reports only the total. What our own refunds do not hold, open ones included, becomes a succeeded refund
+    here, so the shop gets an event as for any other. Returns it; None if the books agree, or may agree when the open
+    refunds have ended.
+    """
+    with transaction.atomic(using=REFUND_QUEUE.database):
+        return notice_held(Payment.objects.select_for_update().get(pk=payment_id), refunded_minor)
+
+
+def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
+    """The same for a locked payment. A total that our books cannot hold needs an operator, and writes no refund."""
+    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
+    succeeded = done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
+    external, left = refunded_minor - payment.refunds_minor, payment.left
+    if refunded_minor < succeeded or left is None or external > left.minor:
+        _books_differ(payment, refunded_minor, succeeded)
+    elif external > 0:
+        return _note_external(payment, Money(external, left.currency))
+    elif refunded_minor > succeeded:
+        # After the lock: a worker that follows the refund has locked the refund, and waits for the payment.
+        transaction.on_commit(partial(check_now, payment, AskedBy.SCHEDULE), using=REFUND_QUEUE.database)
+    return None
+
+
+def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
+    currency = payment.received_currency or payment.currency
+    note = f"the provider refunded {Money(theirs, currency)}, we know of {Money(ours, currency)}"
+    require_attention(payment, Attention.REFUNDS_DIFFER, note)
+    payment.save(update_fields=["attention", "attention_note"])
+
+
+def _note_external(payment: Payment, amount: Money) -> Refund:
+    now = database_now(REFUND_QUEUE.database)
+    ended = {"status": RefundStatus.SUCCEEDED, "next_check_at": None, "ended_at": now}
+    refund = hold(payment, amount, BY_PROVIDER, "found in the provider's books", **ended)
+    record_event(refund, RefundStatus.CREATED, AskedBy.SCHEDULE, now)
+    return refund

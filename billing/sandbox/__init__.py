@@ -14,6 +14,60 @@ By hand: `python -m billing.sandbox --port 8100`. In a test:
         requests.get(f"{sandbox.url}/v1/payments/...")
 """
 
-from billing.sandbox.server import SandboxServer
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Self
 
-__all__ = ["SandboxServer"]
+from billing.sandbox.handler import Handler, Listener
+from billing.sandbox.sandbox import Sandbox
+
+STOP_POLL_S = 0.05
+"""How often the server checks whether it must stop."""
+
+
+class SandboxServer(Sandbox):
+    """The sandbox behind an address, in its own threads. Starts and stops once.
+
+    `port=0` takes a free port; `url` is known after the start. `public_url` is the address that buyers see, if the
+    server is behind another one. Raises OSError if the port is taken, sqlite3.Error if the database file is not one.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        database: str | Path | None = None,
+        api_key: str = "sandbox-key",
+        callback_secret: str = "sandbox-secret",  # noqa: S107 - public, and it protects no money
+        public_url: str = "",
+    ) -> None:
+        super().__init__(database, api_key, callback_secret)
+        self._address, self._public_url = (host, port), public_url.rstrip("/")
+
+    def start(self) -> Self:
+        try:
+            self._listener = Listener(self._address, type("BoundHandler", (Handler,), {"sandbox": self}))
+        except BaseException:
+            self.storage.close()
+            raise
+        self.url = self._public_url or f"http://{self._address[0]}:{self._listener.server_port}"
+        self.webhooks.start()
+        for work in (self._watch_expiries, partial(self._listener.serve_forever, STOP_POLL_S)):
+            threading.Thread(target=work, name="sandbox", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop within a moment: close all connections, hung requests included."""
+        self.stopping.set()
+        self._listener.shutdown()
+        self._listener.server_close()
+        self._listener.cut_connections()
+        self.webhooks.stop()
+        self.storage.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

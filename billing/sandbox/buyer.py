@@ -9,7 +9,7 @@ from string import Template
 from urllib.parse import parse_qs, urlsplit
 
 from billing.sandbox.ledger import ACTIONS
-from billing.sandbox.messages import HTML, Refused, Request, Response, json_answer
+from billing.sandbox.messages import HTML, Refused, Request, Response
 from billing.sandbox.payment import AUTHORIZED, CANCELED, EXPIRED, FAILED, PENDING, SUCCEEDED, Payment
 from billing.sandbox.sandbox import Sandbox
 
@@ -80,10 +80,6 @@ def front_page(sandbox: Sandbox, _request: Request) -> Response:
     return page(200, "Latest payments", FRONT.substitute(rows=rows or '<tr><td colspan="4">None yet.</td></tr>'))
 
 
-def health(_sandbox: Sandbox, _request: Request) -> Response:
-    return json_answer(200, {"status": "ok"})
-
-
 def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
     """The open payment with its four buttons, or its outcome and the way back to the shop."""
     try:
@@ -97,10 +93,7 @@ def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
 
 
 def press_button(sandbox: Sandbox, request: Request, payment_id: str) -> Response:
-    """Apply the buyer's choice, then 303 back to the shop, or a final page if the buyer chose to stay.
-
-    A second press shows the finished payment.
-    """
+    """Apply the buyer's choice, then 303 to the shop, or a page for a buyer who stays. A repeat shows the outcome."""
     form = {name: values[-1] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
     if form.get("action") not in ACTIONS:
         return page(422, "Unknown button", "<p>Please go back and choose one of the buttons.</p>\n")

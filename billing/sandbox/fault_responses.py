@@ -37,12 +37,6 @@ class Exchange:
         self._entry.status = answer.status
         self.write(answer.to_bytes(close=self._handler.close_connection))
 
-    def send_head(self, answer: Response, length: int) -> None:
-        """Send only the head, with `length` as its Content-Length; the connection closes after this exchange."""
-        self._entry.status = answer.status
-        self.hang_up()
-        self.write(answer.head(length, close=True))
-
     def write(self, data: bytes) -> None:
         self._handler.wfile.write(data)
 
@@ -55,11 +49,36 @@ class Exchange:
         """Close the connection when the exchange is over."""
         self._handler.close_connection = True
 
-    def reset(self) -> None:
-        """Break the connection: the other side sees a TCP reset.
+    def delay(self, params: Params) -> None:
+        self.pause(params["delay_ms"] / 1000)
+        self.send(self.work())
 
-        Closes both files on the socket, or the operating system keeps it open.
-        """
+    def hang(self, params: Params) -> None:
+        self.pause(params["hang_s"])
+        self.hang_up()
+
+    def drip(self, params: Params) -> None:
+        """Send the true answer byte by byte, from the status line on."""
+        answer = self.work()
+        for byte in answer.to_bytes():
+            self.write(bytes([byte]))
+            self.pause(params["drip_ms"] / 1000)
+
+    def lose_answer(self, _params: Params) -> None:
+        self.work()
+        self.hang_up()
+
+    def oversize(self, params: Params) -> None:
+        answer, left = Response(200), int(params["size_bytes"])
+        self._entry.status = answer.status
+        self.hang_up()
+        self.write(answer.head(left, close=True))
+        while left > 0:
+            self.write(b"0" * min(left, CHUNK_BYTES))
+            left -= CHUNK_BYTES
+
+    def reset(self, _params: Params) -> None:
+        """Break the connection with a TCP reset. Both files must be closed, or the system keeps the socket open."""
         self.hang_up()
         self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         self._handler.rfile.close()
@@ -124,43 +143,12 @@ FALSE_ANSWERS: dict[str, Callable[[Json], Json]] = {
 }
 
 
-def delay(exchange: Exchange, params: Params) -> None:
-    exchange.pause(params["delay_ms"] / 1000)
-    exchange.send(exchange.work())
-
-
-def hang(exchange: Exchange, params: Params) -> None:
-    exchange.pause(params["hang_s"])
-    exchange.hang_up()
-
-
-def drip(exchange: Exchange, params: Params) -> None:
-    """Send the true answer byte by byte, from the status line on."""
-    answer = exchange.work()
-    for byte in answer.to_bytes():
-        exchange.write(bytes([byte]))
-        exchange.pause(params["drip_ms"] / 1000)
-
-
-def lose_answer(exchange: Exchange, _params: Params) -> None:
-    exchange.work()
-    exchange.hang_up()
-
-
-def oversize(exchange: Exchange, params: Params) -> None:
-    left = int(params["size_bytes"])
-    exchange.send_head(Response(200), left)
-    while left > 0:
-        exchange.write(b"0" * min(left, CHUNK_BYTES))
-        left -= CHUNK_BYTES
-
-
 # Faults of the connection, for any answer.
 WIRE_FAULTS: dict[str, Callable[[Exchange, Params], None]] = {
-    "delay": delay,
-    "hang": hang,
-    "drip": drip,
-    "reset": lambda exchange, _: exchange.reset(),
-    "lost_answer": lose_answer,
-    "oversized": oversize,
+    "delay": Exchange.delay,
+    "hang": Exchange.hang,
+    "drip": Exchange.drip,
+    "reset": Exchange.reset,
+    "lost_answer": Exchange.lose_answer,
+    "oversized": Exchange.oversize,
 }

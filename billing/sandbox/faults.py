@@ -1,42 +1,48 @@
-"""The fault book: which requests fail, how, and how often. `fault_responses.py` produces the responses."""
+"""The fault book: which requests and callbacks fail, how, and how often. `fault_responses.py` does what it says."""
 
 import secrets
 import threading
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
-from billing.sandbox.messages import Refused, read_choice, read_count, read_number, read_text, read_url, refuse
+from billing.sandbox.messages import (
+    Refused,
+    read_choice,
+    read_count,
+    read_flag,
+    read_number,
+    read_text,
+    read_url,
+    refuse,
+)
 from billing.sandbox.payment import Json
 
 Params = dict[str, Any]
 
 PLACES = ("status", "create", "cancel", "list", "refund", "any")
 
+WITHOUT_PARAMETERS = (
+    "reset", "lost_answer", "status_500", "status_502_html", "html", "not_json", "not_found", "unauthorized",
+    "wrong_amount", "wrong_currency", "wrong_reference", "unknown_status",
+)  # fmt: skip
+
 # Every kind with its parameters and their defaults: milliseconds, seconds, bytes.
 KINDS: dict[str, Params] = {
     "delay": {"delay_ms": 1000},
     "hang": {"hang_s": 60},
     "drip": {"drip_ms": 50},
-    "reset": {},
-    "lost_answer": {},
     "status_429": {"retry_after_s": 1},
-    "status_500": {},
-    "status_502_html": {},
-    "html": {},
-    "not_json": {},
     "oversized": {"size_bytes": 10_000_000},
     "redirect": {"location": "http://127.0.0.1:9/"},
-    "wrong_amount": {},
-    "wrong_currency": {},
-    "wrong_reference": {},
-    "unknown_status": {},
-    "not_found": {},
-    "unauthorized": {},
+    **{kind: {} for kind in WITHOUT_PARAMETERS},
 }
 
 # The kinds of outage, each as a kind of fault.
 OUTAGES = {"refuse": "reset", "hang": "hang", "status_500": "status_500"}
+
+# The fates of callbacks.
+PLAIN, LOST, DUPLICATED, LATE = "plain", "lost", "duplicated", "late"
 
 
 @dataclass
@@ -115,23 +121,18 @@ class FaultBook:
 
 
 def read_fault(source: Json) -> Fault:
-    """Read a fault of the control API. Refuses a parameter that the kind does not have."""
+    """Read a fault of the control API. Refuses an unknown parameter: a misspelled one would silently test nothing."""
     kind = read_choice(source, "kind", tuple(KINDS))
-    refuse_unknown(source, kind)
+    for name in source.keys() - {"where", "kind", "times", "payment", "every", *KINDS[kind]}:
+        refuse(name, f"is not known to a fault of the kind {kind}")
     return Fault(
         where=read_choice(source, "where", PLACES),
         kind=kind,
         params={name: read_param(source, name, default) for name, default in KINDS[kind].items()},
         times=read_count(source, "times"),
-        payment=read_payment(source),
+        payment=None if source.get("payment") is None else read_text(source, "payment", 64, required=True),
         every=read_count(source, "every") or 1,
     )
-
-
-def refuse_unknown(source: Json, kind: str) -> None:
-    """A misspelled parameter would silently test nothing."""
-    for name in source.keys() - {"where", "kind", "times", "payment", "every", *KINDS[kind]}:
-        refuse(name, f"is not known to a fault of the kind {kind}")
 
 
 def read_param(source: Json, name: str, default: Any) -> Any:
@@ -140,5 +141,43 @@ def read_param(source: Json, name: str, default: Any) -> Any:
     return read_number(source, name, default, 0, 1_000_000_000)
 
 
-def read_payment(source: Json) -> str | None:
-    return None if source.get("payment") is None else read_text(source, "payment", 64, required=True)
+@dataclass(frozen=True)
+class Rule:
+    """The faults of callbacks: of every n-th one, counted over all callbacks; None: never.
+
+    If several apply, lost wins over duplicated, and duplicated over late. `reorder` holds the callbacks of one payment
+    back for `late_s` seconds and then sends the newest first.
+    """
+
+    lose_every: int | None = None
+    duplicate_every: int | None = None
+    late_every: int | None = None
+    late_s: float = 2.0
+    reorder: bool = False
+    lose_all: bool = False
+
+    @classmethod
+    def read(cls, source: Json) -> Self:
+        """Read the whole rule: a missing name is off, an unknown name is refused."""
+        for name in source.keys() - {each.name for each in fields(cls)}:
+            refuse(name, "is not part of the rule for callbacks")
+        return cls(
+            lose_every=read_count(source, "lose_every"),
+            duplicate_every=read_count(source, "duplicate_every"),
+            late_every=read_count(source, "late_every"),
+            late_s=read_number(source, "late_s", cls.late_s, 0, 3600),
+            reorder=read_flag(source, "reorder"),
+            lose_all=read_flag(source, "lose_all"),
+        )
+
+    def fate(self, number: int) -> str:
+        """What happens to the `number`-th callback, counted from 1."""
+        if self.lose_all or divides(self.lose_every, number):
+            return LOST
+        if divides(self.duplicate_every, number):
+            return DUPLICATED
+        return LATE if divides(self.late_every, number) else PLAIN
+
+
+def divides(every: int | None, number: int) -> bool:
+    return every is not None and number % every == 0

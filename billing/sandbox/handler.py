@@ -1,16 +1,21 @@
-"""The table of routes, and one connection: read a request, find its route, apply a fault, answer with one write."""
+"""The HTTP server: the table of routes; one connection: read a request, find its route, apply a fault, answer."""
 
 import re
+import socket
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
 from billing.sandbox import buyer, control, merchant
 from billing.sandbox.fault_responses import Exchange, respond_with
-from billing.sandbox.messages import Refused, Request, Response
+from billing.sandbox.messages import Refused, Request, Response, json_answer
 from billing.sandbox.sandbox import Sandbox
+from billing.sandbox.storage import Closed
 
 LONGEST_BODY = 65_536
 LENGTH = re.compile("[0-9]{1,12}")
@@ -39,10 +44,6 @@ class Route:
         except Refused as refusal:
             return refusal.answer()
 
-    def payment_in(self, args: tuple[str, ...]) -> str | None:
-        """The id of the payment in the path, if there is one."""
-        return args[0] if args and "/payments/" in self.pattern.pattern else None
-
 
 def route(rule: str, endpoint: Endpoint, place: str | None = None) -> Route:
     """`rule` is a method and a path; each `*` in the path is an argument of the endpoint."""
@@ -62,26 +63,9 @@ ROUTES = (
     route("GET /", buyer.front_page),
     route("GET /pay/*", buyer.pay_page),
     route("POST /pay/*", buyer.press_button),
-    route("GET /healthz", buyer.health),
+    route("GET /healthz", lambda _sandbox, _request: json_answer(200, {"status": "ok"})),
     # tests and drills
-    route("POST /control/faults", control.add_fault),
-    route("GET /control/faults", control.list_faults),
-    route("DELETE /control/faults", control.remove_faults),
-    route("DELETE /control/faults/*", control.remove_faults),
-    route("POST /control/outage", control.start_outage),
-    route("DELETE /control/outage", control.end_outage),
-    route("POST /control/callbacks", control.set_callback_rule),
-    route("GET /control/callbacks", control.show_callback_rule),
-    route("GET /control/payments", control.list_payments),
-    route("POST /control/payments/*", control.force_status),
-    route("POST /control/payments/*/refunds", control.refund_by_hand),
-    route("POST /control/refunds", control.start_refunds_as),
-    route("GET /control/refunds", control.list_refunds),
-    route("POST /control/refunds/*", control.force_refund),
-    route("POST /control/forge", control.forge_callback),
-    route("GET /control/requests", control.list_requests),
-    route("DELETE /control/requests", control.forget_requests),
-    route("GET /control/stats", control.show_stats),
+    *(route(rule, control.endpoint(rule)) for rule in control.DRILLS),
 )
 
 
@@ -106,7 +90,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            request = self.read_request()
+            path, _, query = self.path.partition("?")
+            request = Request(self.command, path, dict(parse_qsl(query)), self.headers, self.read_body())
             route, args = find_route(request.method, request.path)
         except Refused as refusal:
             self.send(refusal.answer())
@@ -120,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         if not route.place:
             self.send(route.answer(self.sandbox, request, args))
             return
-        payment = route.payment_in(args)
+        payment = args[0] if "/payments/" in request.path else None
         entry = self.sandbox.journal.note(request, payment)
         exchange = Exchange(self, self.sandbox.stopping, entry, lambda: route.answer(self.sandbox, request, args))
         if fault := self.sandbox.faults.strike(route.place, payment):
@@ -132,10 +117,6 @@ class Handler(BaseHTTPRequestHandler):
     def send(self, answer: Response) -> None:
         self.wfile.write(answer.to_bytes(close=self.close_connection))
 
-    def read_request(self) -> Request:
-        path, _, query = self.path.partition("?")
-        return Request(self.command, path, dict(parse_qsl(query)), self.headers, self.read_body())
-
     def read_body(self) -> bytes:
         """The whole body. A refusal closes the connection: the start of the next request would be unknown."""
         length = self.headers.get("Content-Length", "0")
@@ -144,13 +125,11 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(411, "length_required", "Send the body with a Content-Length.")
         if int(length) > LONGEST_BODY:
             self.close_connection = True
-            self.drain(min(int(length), LONGEST_DRAIN))
+            left = min(int(length), LONGEST_DRAIN)
+            while left > 0 and (chunk := self.rfile.read(min(left, LONGEST_BODY))):
+                left -= len(chunk)
             raise Refused(413, "too_large", f"The body is longer than {LONGEST_BODY} bytes.")
         return self.rfile.read(int(length)) if length != "0" else b""
-
-    def drain(self, length: int) -> None:
-        while length > 0 and (chunk := self.rfile.read(min(length, LONGEST_BODY))):
-            length -= len(chunk)
 
     def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
         """The base class refuses lines that are not HTTP, and unknown methods."""
@@ -159,3 +138,38 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """No line per request: a thousand lines a second would measure the terminal. The request log has them all."""
+
+
+class Listener(ThreadingHTTPServer):
+    """One thread per connection. Remembers the open connections, so that `stop` can close them."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256  # a benchmark opens all its connections at once
+
+    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
+        self._open: set[Any] = set()
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Skip the base class's lookup of the host's full name, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self) -> None:
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Disconnected callers, and work that the stop cuts short, are expected; any other error is a bug to show."""
+        if not isinstance(sys.exception(), ConnectionError | Closed):
+            super().handle_error(request, client_address)

@@ -7,14 +7,15 @@ Reading takes no lock: payments and refunds are immutable objects in dictionarie
 import heapq
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import islice
 
 from billing.sandbox.messages import Refused
 from billing.sandbox.payment import AUTHORIZED, CANCELED, EXPIRED, FAILED, PENDING, SUCCEEDED, Money, Payment, Refund
 from billing.sandbox.storage import Storage
+
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 # The status and reason that each button on the buyer's page sets.
 ACTIONS = {
@@ -31,24 +32,6 @@ class Claim:
 
     key: str
     fingerprint: str
-
-
-@dataclass(frozen=True)
-class Search:
-    """Which payments to list: from `created_from`, before `created_to`; `after` is the last id already seen."""
-
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    reference: str = ""
-    after: str = ""
-    limit: int = 100
-
-    def fits(self, payment: Payment) -> bool:
-        return (
-            (not self.reference or payment.reference == self.reference)
-            and (self.created_from is None or payment.created_at >= self.created_from)
-            and (self.created_to is None or payment.created_at < self.created_to)
-        )
 
 
 class Ledger:
@@ -80,14 +63,20 @@ class Ledger:
         payment = self._known(payment_id)
         return self._expire(payment_id) if payment.is_overdue(datetime.now(UTC)) else payment
 
-    def search(self, search: Search) -> tuple[list[Payment], str | None]:
-        """One page, oldest first, and the id after which the next page starts (None on the last page)."""
+    def search(
+        self, reference: str, created_from: datetime | None, created_to: datetime | None, after: str, limit: int
+    ) -> tuple[list[Payment], str | None]:
+        """One page, oldest first, and the id after which the next page starts (None on the last page).
+
+        Payments from `created_from`, before `created_to`; `after` is the last id already seen.
+        """
         payments = list(self._payments.values())
-        if search.after:
-            payments = payments[payments.index(self._known(search.after)) + 1 :]
-        page = list(islice(filter(search.fits, payments), search.limit + 1))
-        more = len(page) > search.limit
-        return [self.find(each.id) for each in page[: search.limit]], page[search.limit - 1].id if more else None
+        if after:
+            payments = payments[payments.index(self._known(after)) + 1 :]
+        first, end = created_from or EARLIEST, created_to or LATEST
+        fitting = (each for each in payments if first <= each.created_at < end and reference in ("", each.reference))
+        page = list(islice(fitting, limit + 1))
+        return [self.find(each.id) for each in page[:limit]], page[limit - 1].id if len(page) > limit else None
 
     def all(self) -> list[Payment]:
         return list(self._payments.values())
@@ -145,7 +134,7 @@ class Ledger:
         """Set any status, for drills; the payment's refunded amount follows."""
         with self._storage.together():
             refund = self.find_refund(refund_id)
-            moved = refund.moved(status, reason)
+            moved = replace(refund, status=status, reason=reason)
             payment = self._known(refund.payment_id)
             self._keep(replace(payment, refunded=payment.refunded - refund.given + moved.given))
             return self._keep_refund(moved)
@@ -179,7 +168,12 @@ class Ledger:
 
     def _give_back(self, payment: Payment, amount: Money) -> Refund:
         held = sum(each.holds for each in self._refunds.values() if each.payment_id == payment.id)
-        check_refund(payment, amount, Decimal(held))
+        if payment.status != SUCCEEDED:
+            raise Refused(409, "not_refundable", f"The payment is {payment.status}; only a paid one can be refunded.")
+        if amount.currency != payment.amount.currency:
+            raise Refused(422, "invalid_request", f"amount.currency must be {payment.amount.currency}.")
+        if held + amount.decimal > payment.amount.decimal:
+            raise Refused(409, "too_much", "Refunds together must not exceed what was paid.")
         refund = Refund(f"re_{secrets.token_urlsafe(16)}", payment.id, amount, self.refunds_start_as)
         self._keep(replace(payment, refunded=payment.refunded + refund.given))
         return self._keep_refund(refund)
@@ -190,12 +184,12 @@ class Ledger:
         return refund
 
     def _move(self, payment: Payment, status: str, reason: str, amount: Money | None = None) -> Payment:
-        moved = self._keep(payment.moved(status, reason, amount))
+        moved = self._keep(replace(payment, status=status, reason=reason, amount=amount or payment.amount))
         self._on_change(moved)
         return moved
 
     def _keep(self, payment: Payment) -> Payment:
-        self._storage.put("payment", payment.id, payment.to_record())
+        self._storage.put("payment", payment.id, asdict(payment))
         self._payments[payment.id] = payment
         return payment
 
@@ -210,12 +204,3 @@ class Ledger:
         record = {"fingerprint": claim.fingerprint, "made": made}
         self._storage.put("claim", claim.key, record)
         self._claims[claim.key] = record
-
-
-def check_refund(payment: Payment, amount: Money, held: Decimal) -> None:
-    if payment.status != SUCCEEDED:
-        raise Refused(409, "not_refundable", f"The payment is {payment.status}; only a paid one can be refunded.")
-    if amount.currency != payment.amount.currency:
-        raise Refused(422, "invalid_request", f"amount.currency must be {payment.amount.currency}.")
-    if held + amount.decimal > payment.amount.decimal:
-        raise Refused(409, "too_much", "Refunds together must not exceed what was paid.")

@@ -7,7 +7,7 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from billing.sandbox.ledger import Claim, Search
+from billing.sandbox.ledger import Claim
 from billing.sandbox.messages import (
     Refused,
     Request,
@@ -49,7 +49,14 @@ def create_payment(sandbox: Sandbox, request: Request) -> Response:
 
 
 def list_payments(sandbox: Sandbox, request: Request) -> Response:
-    payments, following = sandbox.ledger.search(read_search(dict(request.query)))
+    query = dict(request.query)
+    payments, following = sandbox.ledger.search(
+        reference=read_text(query, "reference", 64),
+        created_from=read_moment(query, "created_from"),
+        created_to=read_moment(query, "created_to"),
+        after=read_text(query, "after", 64),
+        limit=read_limit(query.get("limit", "")),
+    )
     return json_answer(200, {"payments": [sandbox.show(payment) for payment in payments], "next": following})
 
 
@@ -92,16 +99,6 @@ def read_draft(document: Json) -> Payment:
         callback_url=read_url(document, "callback_url"),
         created_at=now,
         expires_at=now + timedelta(seconds=window_s),
-    )
-
-
-def read_search(query: Json) -> Search:
-    return Search(
-        created_from=read_moment(query, "created_from"),
-        created_to=read_moment(query, "created_to"),
-        reference=read_text(query, "reference", 64),
-        after=read_text(query, "after", 64),
-        limit=read_limit(query.get("limit", "")),
     )
 
 

@@ -1,7 +1,4 @@
-"""Requests and their typed fields, responses, and the one exception for a refusal.
-
-A wrong field is refused with 422, and the message names it.
-"""
+"""Requests and their typed fields, responses, and refusals. A wrong field is refused with 422 and named."""
 
 import json
 import re
@@ -11,7 +8,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from billing.sandbox.payment import Json, Money
@@ -89,22 +86,23 @@ def json_answer(status: int, document: Json, about: str | None = None) -> Respon
 def read_text(source: Json, field: str, longest: int, *, required: bool = False) -> str:
     """A text of at most `longest` characters; empty if it is missing."""
     value = source.get(field, "")
-    if not isinstance(value, str) or len(value) > longest or not is_encodable(value):
+    # JSON can contain half a surrogate pair, which no page could show.
+    if not isinstance(value, str) or len(value) > longest or any("\ud800" <= each <= "\udfff" for each in value):
         refuse(field, f"must be a text of at most {longest} characters")
     if required and not value:
         refuse(field, "must not be empty")
     return str(value)
 
 
-def read_money(source: Json, field: str = "amount") -> Money:
-    document = source.get(field)
+def read_money(source: Json) -> Money:
+    document = source.get("amount")
     if not isinstance(document, dict):
-        refuse(field, "must be an object with value and currency")
+        refuse("amount", "must be an object with value and currency")
     value, currency = document.get("value"), document.get("currency")
     if not isinstance(value, str) or not AMOUNT.fullmatch(value) or not Money(value, "").decimal:
-        refuse(f"{field}.value", "must be a positive decimal text with at most 3 decimals")
+        refuse("amount.value", "must be a positive decimal text with at most 3 decimals")
     if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
-        refuse(f"{field}.currency", "must be 3 capital letters")
+        refuse("amount.currency", "must be 3 capital letters")
     return Money(value, currency)
 
 
@@ -123,18 +121,18 @@ def read_number(source: Json, field: str, default: float, least: float, most: fl
     return float(value)
 
 
-def read_count(source: Json, field: str, default: int | None = None) -> int | None:
-    """A whole number of 1 or more; the default if it is null or missing."""
+def read_count(source: Json, field: str) -> int | None:
+    """A whole number of 1 or more; None if it is null or missing."""
     value = source.get(field)
     if value is None:
-        return default
+        return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         refuse(field, "must be a whole number of 1 or more")
     return int(value)
 
 
-def read_flag(source: Json, field: str, *, default: bool = False) -> bool:
-    value = source.get(field, default)
+def read_flag(source: Json, field: str) -> bool:
+    value = source.get(field, False)
     if not isinstance(value, bool):
         refuse(field, "must be true or false")
     return bool(value)
@@ -162,18 +160,10 @@ def refuse(field: str, complaint: str) -> NoReturn:
     raise Refused(422, "invalid_request", f"{field} {complaint}.")
 
 
-def is_encodable(value: str) -> bool:
-    """JSON can contain half a surrogate pair, which no page could show."""
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def is_web_address(value: Any) -> bool:
+def is_web_address(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        return bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and is_plain(value))
+        plain = value.isascii() and value.isprintable() and " " not in value
+        return bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and plain)
     except ValueError:
         return False
-
-
-def is_plain(value: str) -> bool:
-    return value.isascii() and value.isprintable() and " " not in value

@@ -1,6 +1,6 @@
 """The payments and refunds of the sandbox."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self
@@ -48,9 +48,6 @@ class Payment:
         """Still pending although its window is over."""
         return self.status == PENDING and self.expires_at <= now
 
-    def moved(self, status: str, reason: str = "", amount: Money | None = None) -> Self:
-        return replace(self, status=status, reason=reason, amount=amount or self.amount)
-
     def as_json(self, base_url: str) -> Json:
         """The payment as the shop sees it. `refunded_amount` appears with the first refund."""
         document = {
@@ -67,10 +64,6 @@ class Payment:
         if self.refunded:
             document["refunded_amount"] = Money(str(self.refunded), self.amount.currency).as_json()
         return document
-
-    def to_record(self) -> Json:
-        moments = {"created_at": iso(self.created_at), "expires_at": iso(self.expires_at)}
-        return asdict(self) | moments | {"refunded": str(self.refunded)}
 
     @classmethod
     def from_record(cls, record: Json) -> Self:
@@ -97,9 +90,6 @@ class Refund:
     def given(self) -> Decimal:
         """The amount that the buyer has received."""
         return self.amount.decimal if self.status == SUCCEEDED else Decimal(0)
-
-    def moved(self, status: str, reason: str = "") -> Self:
-        return replace(self, status=status, reason=reason)
 
     def as_json(self) -> Json:
         """The refund as the shop sees it; its record is the same."""

@@ -2,12 +2,13 @@
 
 import threading
 from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from billing.sandbox.callbacks import Rule
-from billing.sandbox.faults import OUTAGES, FaultBook, read_fault
+from billing.sandbox.faults import OUTAGES, FaultBook, Rule, read_fault
 from billing.sandbox.ledger import ACTIONS, Ledger
 from billing.sandbox.messages import read_choice, read_flag, read_money, read_number, read_text, refuse
 from billing.sandbox.payment import REFUND_STATUSES, STATUSES, Json, Payment
@@ -40,20 +41,21 @@ class Sandbox:
     def clear_faults(self, fault_id: str | None = None) -> None:
         self.faults.remove(fault_id)
 
-    def outage(self, kind: str, seconds: float) -> None:
+    def outage(self, kind: str, seconds: float) -> Json:
         """Make every call of the merchant API fail for `seconds`: refuse, hang or status_500."""
         source = {"kind": kind, "seconds": seconds}
         self.faults.start_outage(
             read_choice(source, "kind", tuple(OUTAGES)), read_number(source, "seconds", 0, 0, 86_400)
         )
+        return source
 
     def end_outage(self) -> None:
         self.faults.end_outage()
 
     def callbacks(self, /, **rule: Any) -> Json:
         """Set the whole rule for callbacks (see `Rule`); without arguments all callbacks are delivered again."""
-        self.webhooks.rule = Rule.read(rule)
-        return self.webhooks.rule.as_json()
+        self.webhooks.obey(Rule.read(rule))
+        return asdict(self.webhooks.rule)
 
     def act(self, payment_id: str, action: str) -> Json:
         """The buyer presses pay, cancel, decline or authorize. Refuses a payment that is no longer pending."""
@@ -61,10 +63,7 @@ class Sandbox:
         return self.show(self.ledger.act(payment_id, action))
 
     def force(self, payment_id: str, status: str, reason: str = "", amount: Json | None = None) -> Json:
-        """Set any status and send its callback; the same status again changes nothing.
-
-        `amount` is the sum that was taken, if it differs from the one that the shop asked for.
-        """
+        """Set any status and send its callback, if it is new. `amount`: what was taken, if not the sum asked for."""
         read_choice({"status": status}, "status", STATUSES)
         read_text({"reason": reason}, "reason", 64)
         taken = None if amount is None else read_money({"amount": amount})
@@ -88,7 +87,7 @@ class Sandbox:
         """All refunds, oldest first."""
         return [refund.as_json() for refund in self.ledger.refunds()]
 
-    def forge(self, payment_id: str, event_type: str = "payment.succeeded", *, signed: bool = False) -> None:
+    def forge(self, payment_id: str, event_type: str = "payment.succeeded", *, signed: bool = False) -> Json:
         """Send a callback with a false status. Unsigned means: its signature is made with a wrong secret."""
         payment = self.ledger.find(payment_id)
         status = read_text({"type": event_type}, "type", 64, required=True).rpartition(".")[2]
@@ -96,6 +95,7 @@ class Sandbox:
         if not payment.callback_url:
             refuse("payment", "has no callback_url")
         self.webhooks.forge(event_type, self.show(payment) | {"status": status}, payment.callback_url, signed=signed)
+        return {"type": event_type}
 
     def payments(self) -> list[Json]:
         """All payments, oldest first, each with the counters of its callbacks."""
@@ -119,8 +119,6 @@ class Sandbox:
         self.webhooks.announce(self.show(payment), payment.callback_url)
 
     def _watch_expiries(self) -> None:
-        try:
+        with suppress(Closed):
             while not self.stopping.wait(EXPIRY_TICK_S):
                 self.ledger.expire_due(datetime.now(UTC))
-        except Closed:
-            return

@@ -1,7 +1,4 @@
-"""What the sandbox keeps: small JSON records in one SQLite table, and in memory the log of the shop's requests.
-
-The objects that use the records keep a copy in memory.
-"""
+"""What the sandbox keeps: small JSON records in one SQLite table, and in memory the log of the shop's requests."""
 
 import json
 import sqlite3
@@ -23,7 +20,7 @@ LONGEST_LOG = 20_000
 
 
 class Storage:
-    """Records by kind and id, in the order of their first write. `None` keeps them in memory only."""
+    """Records by kind and id, by first write; written only inside `together`. `None` keeps them in memory only."""
 
     def __init__(self, database: str | Path | None = None) -> None:
         if database is not None:
@@ -36,10 +33,7 @@ class Storage:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """The one lock and transaction of the sandbox: all writes inside are kept, or none.
-
-        Do not nest: the inner end would commit half of the outer work.
-        """
+        """The one lock and transaction: all writes inside are kept, or none. Do not nest: the inner end commits."""
         with self._lock:
             if self._closed:
                 raise Closed
@@ -47,23 +41,20 @@ class Storage:
                 yield
 
     def put(self, kind: str, record_id: str, body: Json) -> None:
-        """Only inside `together`."""
+        """Write; moments and decimals become texts."""
         self._db.execute(
             "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
-            (kind, record_id, json.dumps(body)),
+            (kind, record_id, json.dumps(body, default=str)),
         )
 
     def has(self, kind: str, record_id: str) -> bool:
-        """Is there such a record? Only inside `together`."""
         found = self._db.execute("SELECT 1 FROM record WHERE kind = ? AND id = ?", (kind, record_id))
         return found.fetchone() is not None
 
     def drop(self, kind: str, record_id: str) -> None:
-        """Only inside `together`."""
         self._db.execute("DELETE FROM record WHERE kind = ? AND id = ?", (kind, record_id))
 
     def drop_all(self, kind: str) -> None:
-        """Only inside `together`."""
         self._db.execute("DELETE FROM record WHERE kind = ?", (kind,))
 
     def load(self, kind: str) -> dict[str, Json]:

@@ -4,17 +4,24 @@ A callback stays in the storage until the shop has accepted it. After a crash be
 callbacks arrive at least once, and shops must handle repeats.
 """
 
+import hashlib
+import heapq
+import hmac
 import http.client
+import json
 import secrets
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
 from urllib.parse import urlsplit
 
-from billing.sandbox.callbacks import DUPLICATED, LATE, LOST, Delivery, DeliveryQueue, Rule, event_body, signature
-from billing.sandbox.payment import Json
+from billing.sandbox.faults import DUPLICATED, LATE, LOST, Rule
+from billing.sandbox.payment import Json, iso
 from billing.sandbox.storage import Closed, Storage
 
 RETRY_AFTER_S = (1, 2, 5, 10, 30, 60, 300)
@@ -32,6 +39,65 @@ REORDER_GAP_S = 0.2
 COUNTERS = ("sent", "delivered", LOST, DUPLICATED, LATE)
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """One callback to deliver. `body` never changes; `due` is when to send it, in Unix seconds.
+
+    A forged one is sent only once; with `signed` off its signature is made with a wrong secret.
+    """
+
+    payment_id: str
+    url: str
+    body: str
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    due: float = field(default_factory=time.time)
+    tries: int = 0
+    forged: bool = False
+    signed: bool = True
+
+
+class DeliveryQueue:
+    """The callbacks that wait, shared by several threads: hands out each once, to one thread, not before it is due."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._heap: list[tuple[float, int, Delivery]] = []
+        self._changed, self._closed = threading.Condition(), False
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, delivery: Delivery) -> None:
+        with self._changed:
+            heapq.heappush(self._heap, (delivery.due, next(self._numbers), delivery))
+            self._changed.notify()
+
+    def take(self) -> Delivery | None:
+        """Wait for the next due callback; None once the queue is closed."""
+        with self._changed:
+            while not self._closed:
+                left_s = self._heap[0][0] - time.time() if self._heap else None
+                if left_s is not None and left_s <= 0:
+                    *_, delivery = heapq.heappop(self._heap)
+                    self._changed.notify()  # this thread is busy now: another one must wait for the next one
+                    return delivery
+                self._changed.wait(left_s)
+            return None
+
+    def pull(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Remove all wanted callbacks, due or not, earliest first."""
+        with self._changed:
+            found = [entry for entry in sorted(self._heap, key=lambda each: each[:2]) if wanted(entry[2])]
+            self._heap = [entry for entry in self._heap if not wanted(entry[2])]
+            heapq.heapify(self._heap)
+            return [delivery for *_, delivery in found]
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
 class WebhookDelivery:
     """Counters per payment: `sent` counts tries, `delivered` accepted callbacks, the others the effects of the rule."""
 
@@ -40,19 +106,14 @@ class WebhookDelivery:
         self._queue = DeliveryQueue()
         self._tally: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._tally.update({payment_id: Counter(counts) for payment_id, counts in storage.load("tally").items()})
-        self._rule, self._number = Rule(), 0
+        self.rule, self._number = Rule(), 0
         for record in storage.load("delivery").values():
             self._queue.put(Delivery(**record))
 
-    @property
-    def rule(self) -> Rule:
-        return self._rule
-
-    @rule.setter
-    def rule(self, rule: Rule) -> None:
+    def obey(self, rule: Rule) -> None:
         """A new rule starts to count at 1 again, so that a drill can be repeated."""
         with self._storage.together():
-            self._rule, self._number = rule, 0
+            self.rule, self._number = rule, 0
 
     def start(self) -> None:
         for number in range(WORKERS):
@@ -67,7 +128,7 @@ class WebhookDelivery:
         if not url:
             return
         self._number += 1
-        fate = self._rule.fate(self._number)
+        fate = self.rule.fate(self._number)
         body = event_body(f"payment.{payment['status']}", payment)
         if fate in (LOST, DUPLICATED, LATE):
             self._count(payment["id"], fate)
@@ -94,19 +155,16 @@ class WebhookDelivery:
         return {name: counts[name] for name in COUNTERS} | {"waiting": len(self._queue)}
 
     def _dispatch(self, delivery: Delivery, fate: str) -> None:
-        if self._rule.reorder or fate == LATE:
-            delivery = replace(delivery, due=delivery.due + self._rule.late_s)
-        if self._rule.reorder:
-            self._put_before_older(delivery)
+        if self.rule.reorder or fate == LATE:
+            delivery = replace(delivery, due=delivery.due + self.rule.late_s)
+        if self.rule.reorder:
+            older = self._queue.pull(lambda each: each.payment_id == delivery.payment_id)
+            for place, each in enumerate([delivery, *older]):
+                self._keep(replace(each, due=delivery.due + place * REORDER_GAP_S))
         else:
             self._keep(delivery)
         if fate == DUPLICATED:
             self._keep(replace(delivery, id=secrets.token_urlsafe(12)))
-
-    def _put_before_older(self, newest: Delivery) -> None:
-        older = self._queue.pull(lambda each: each.payment_id == newest.payment_id)
-        for place, delivery in enumerate([newest, *older]):
-            self._keep(replace(delivery, due=newest.due + place * REORDER_GAP_S))
 
     def _keep(self, delivery: Delivery) -> None:
         self._storage.put("delivery", delivery.id, asdict(delivery))
@@ -115,13 +173,10 @@ class WebhookDelivery:
     def _work(self) -> None:
         with suppress(Closed):
             while delivery := self._queue.take():
-                accepted = post(delivery, self._signature(delivery))
+                secret = self._secret if delivery.signed else secrets.token_urlsafe(16)
+                accepted = post(delivery, signature(secret, delivery.body.encode()))
                 with self._storage.together():
                     self._settle(delivery, accepted=accepted)
-
-    def _signature(self, delivery: Delivery) -> str:
-        secret = self._secret if delivery.signed else secrets.token_urlsafe(16)
-        return signature(secret, delivery.body.encode())
 
     def _settle(self, delivery: Delivery, *, accepted: bool) -> None:
         self._count(delivery.payment_id, "sent", *(["delivered"] if accepted else []))
@@ -150,3 +205,16 @@ def post(delivery: Delivery, signature: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def event_body(event_type: str, payment: Json) -> str:
+    """The body of one event about a payment, with its own id."""
+    event = {"id": f"evt_{secrets.token_urlsafe(16)}", "type": event_type, "created_at": iso(datetime.now(UTC))}
+    return json.dumps(event | {"payment": payment})
+
+
+def signature(secret: str, body: bytes) -> str:
+    """The value of the Sandbox-Signature header. It signs the time of sending too, so old callbacks can be refused."""
+    moment = int(time.time())
+    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={moment},v1={digest}"

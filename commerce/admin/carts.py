@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from billing.admin import LargeTable, ReadOnlyAdmin, ReadOnlyInline, link_to_row
+from billing.admin.bases import LargeTable, ReadOnlyAdmin, ReadOnlyInline, link_to_row
 from commerce.models import Cart, CartItem
 
 

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
 
-from billing.admin import OurAdmin
+from billing.admin.bases import OurAdmin
 from commerce.models import DeliveryMethod, Product, Seller
 
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
+from billing.admin.bases import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
 from commerce.admin.orders import MAX_ORDERS_SEARCHED, NotificationInline, orders_named
 from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order

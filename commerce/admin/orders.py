@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from billing.admin import LargeTable, ReadOnlyInline, link_to_row, link_to_search, needs_a_person
+from billing.admin.bases import LargeTable, ReadOnlyInline, link_to_row, link_to_search, needs_a_person
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.admin.resolutions import ATTENTIVE_ORDERS, CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS

@@ -7,7 +7,7 @@ from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.resolutions import MoneyForm
+from billing.actions import MoneyForm
 from billing.attention import ATTENTIVE, Attentive
 from billing.attention_list import Item, item
 from commerce import late_payments, orders

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin import ReadOnlyAdmin, link_to_row
+from billing.admin.bases import ReadOnlyAdmin, link_to_row
 from commerce.models import Order, Review
 from commerce.reviews import service as reviews
 from config.actions import Action, Question, Subject, Text, row_of

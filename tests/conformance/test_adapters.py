@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from billing.errors import BadAnswer, DeadlinePassed, Forged, ProviderError, Refused, Unavailable, Unreachable
-from billing.providers import PaymentSnapshot, Provider
+from billing.providers.base import PaymentSnapshot, Provider
 from billing.states import Status
 from tests.conformance.cases import CASES, Case
 

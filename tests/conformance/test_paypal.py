@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from billing.errors import Refused, Unavailable, WrongCredentials
-from billing.providers import Account, Capturing
+from billing.providers.base import Account, Capturing
 from billing.providers.paypal import PayPal
 from billing.states import Status
 from tests.conformance.cases.paypal import PayPalCase

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from billing.errors import Forged, Unavailable
-from billing.providers import Account, CallbackRequest
+from billing.providers.base import Account, CallbackRequest
 from billing.providers.yookassa import YooKassa
 from billing.states import Status
 from tests.conformance.cases.yookassa import YooKassaCase

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import Settings
 
-from billing.admin import NothingByHand
+from billing.admin.bases import NothingByHand
 from billing.models import Callback, Payment, PaymentEvent
 from commerce.models import Cart, DailyReport, Notification, Order
 from config.database import counts

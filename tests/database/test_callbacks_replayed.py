@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from billing.callbacks import inbox, pruning
-from billing.callbacks.pruning import prune_callbacks
+from billing.callbacks import inbox
+from billing.callbacks.inbox import prune_callbacks
 from billing.models import AskedBy, Callback
 from billing.states import Status
 from config.due import shutting_down
@@ -124,7 +124,7 @@ def test_old_callbacks_are_deleted_and_no_others(shop: Shop, settings: Settings)
 
 def test_callbacks_are_deleted_in_batches_until_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left is for the next message; a worker that must end stops between two batches."""
-    monkeypatch.setattr(pruning, "BATCH", 10)
+    monkeypatch.setattr(inbox, "PRUNED_AT_ONCE", 10)
     Callback.objects.bulk_create(
         Callback(account="sandbox", body=b"{}", digest=str(number), outcome=Callback.Outcome.MALFORMED)
         for number in range(25)

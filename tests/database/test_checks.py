@@ -13,7 +13,8 @@ from billing.models import AskedBy, Attention, Payment, PaymentEvent
 from billing.payments import service as payments
 from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE, CheckResult, calls_needed, check, record
-from billing.providers import REGISTRY, PaymentSnapshot
+from billing.providers import REGISTRY
+from billing.providers.base import PaymentSnapshot
 from billing.providers.sandbox import Sandbox
 from billing.states import ForbiddenArrow, Status
 from commerce import orders

@@ -15,7 +15,7 @@ from actors import pauses
 from actors.metrics.page import metrics_page
 from actors.models import Tick
 from actors.scheduling.periods import Cron
-from billing.gauges import accounts
+from billing.metrics import accounts
 from billing.models import AccountState, Payment
 from billing.providers import provider_of
 from commerce.models import Notification, Order

@@ -12,7 +12,7 @@ from billing.payments import mismatches
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
 from billing.payments.mismatches import CannotDecide
-from billing.providers import PaymentSnapshot
+from billing.providers.base import PaymentSnapshot
 from billing.refunds import service as refunds
 from billing.states import Status
 from commerce.models import Order, OrderStatus, Product

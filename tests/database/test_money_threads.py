@@ -12,8 +12,8 @@ from billing.models import AskedBy, Payment, Refund
 from billing.payments import mismatches, sweep
 from billing.payments.check import CHECK_QUEUE
 from billing.payments.service import PaymentUnresolved
-from billing.refunds import external as external_refunds
 from billing.refunds import follow
+from billing.refunds import service as refunds
 from billing.refunds.service import CannotRefund
 from billing.sandbox.messages import Refused
 from commerce import orders, settlement
@@ -104,7 +104,7 @@ def test_refunds_here_and_in_the_providers_pages(world: World) -> None:
         def by_hand(payment: Payment = payment, whole: dict[str, str] = whole) -> bool:
             made = world.sandbox.refund(payment.provider_ref, whole)
             world.by_hand.add(made["id"])
-            return external_refunds.notice(payment.pk, payment.amount_minor) is not None
+            return refunds.notice(payment.pk, payment.amount_minor) is not None
 
         def by_us(payment: Payment = payment) -> bool:
             return follow.follow_one(world.shop.refund(payment).pk)

@@ -14,7 +14,8 @@ from billing.money import Money
 from billing.payments import service as payments
 from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE, MAX_REQUESTS
-from billing.providers import CallbackRequest, provider_of
+from billing.providers import provider_of
+from billing.providers.base import CallbackRequest
 from billing.states import Status
 from config.due.queue import database_now
 from tests.conformance.cases.case import StandInCase

@@ -12,7 +12,8 @@ from pytest_django import Settings
 from actors.payments import reconcile_payments
 from billing.errors import CannotReconcile, NotOffered
 from billing.models import Difference, Payment, Reconciliation
-from billing.providers import REGISTRY, Account, provider_of
+from billing.providers import REGISTRY, provider_of
+from billing.providers.base import Account
 from billing.providers.sandbox import Sandbox
 from billing.reconciliation import differences
 from billing.reconciliation import runs as reconciliation_runs

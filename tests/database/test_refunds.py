@@ -14,7 +14,6 @@ from billing.limits import breaker
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.providers.sandbox import Sandbox
-from billing.refunds import external as external_refunds
 from billing.refunds import follow
 from billing.refunds import service as refunds
 from billing.refunds.service import CannotRefund
@@ -359,7 +358,7 @@ def test_a_refund_is_not_repeated_when_its_key_may_be_forgotten(shop: Shop) -> N
 
     refund = refunds.give_up(refund.pk, "olga", "not in their list")
     assert (refund.status, refund.reason, held(shop, payment)) == ("failed", "given up by olga: not in their list", 0)
-    assert external_refunds.notice(payment.pk, 100) is not None, "and if she was wrong, the provider's books say so"
+    assert refunds.notice(payment.pk, 100) is not None, "and if she was wrong, the provider's books say so"
     assert held(shop, payment) == 100
 
 
@@ -438,12 +437,12 @@ def test_what_was_given_back_elsewhere_is_written_down(shop: Shop) -> None:
     _, payment = shop.paid()
     shop.follow(shop.refund(payment, "1.00"))
 
-    external = external_refunds.notice(payment.pk, 300)
+    external = refunds.notice(payment.pk, 300)
 
     assert external is not None
     assert (external.status, external.amount, external.wanted_by) == ("succeeded", Money(200, "EUR"), "provider")
     assert held(shop, payment) == 300
-    assert external_refunds.notice(payment.pk, 300) is None
+    assert refunds.notice(payment.pk, 300) is None
     assert [event.target for event in external.events.all()] == ["succeeded"]
 
 
@@ -454,12 +453,12 @@ def test_what_may_be_our_own_is_not_written_down_twice(shop: Shop) -> None:
     refund = shop.follow(shop.refund(payment, "1.00"))
     shop.sandbox.force_refund(refund.provider_ref, "succeeded")
 
-    assert external_refunds.notice(payment.pk, 100) is None
+    assert refunds.notice(payment.pk, 100) is None
     follow.follow_due("sandbox", 5)
 
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
     assert refund.events.get(target=RefundStatus.SUCCEEDED).found_by == AskedBy.SCHEDULE
-    assert external_refunds.notice(payment.pk, 100) is None
+    assert refunds.notice(payment.pk, 100) is None
     assert Refund.objects.count() == 1
 
 
@@ -469,7 +468,7 @@ def test_books_that_cannot_agree_call_for_a_person(shop: Shop, theirs: int) -> N
     _, payment = shop.paid()
     shop.follow(shop.refund(payment, "1.00"))
 
-    assert external_refunds.notice(payment.pk, theirs) is None
+    assert refunds.notice(payment.pk, theirs) is None
 
     payment = shop.fresh(payment)
     assert (payment.attention, payment.status) == (Attention.REFUNDS_DIFFER, Status.SUCCEEDED)

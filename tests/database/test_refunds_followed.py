@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from billing.errors import ProviderError, Refused
 from billing.limits import breaker
 from billing.models import AskedBy, Attention, Breaker, Refund
-from billing.providers import RefundSnapshot
+from billing.providers.base import RefundSnapshot
 from billing.providers.sandbox import Sandbox
 from billing.refunds import follow
 from billing.refunds.follow import REFUND_QUEUE

@@ -11,8 +11,7 @@ from django.db.models import Q
 from billing.errors import BadAnswer, ProviderError, Unavailable
 from billing.models import AccountState, AskedBy, Attention, Breaker, Payment, Refund
 from billing.money import Money
-from billing.providers import RefundSnapshot
-from billing.refunds import external as external_refunds
+from billing.providers.base import RefundSnapshot
 from billing.refunds import follow
 from billing.refunds import service as refunds
 from billing.refunds.follow import REFUND_QUEUE
@@ -170,7 +169,7 @@ def test_an_external_refund_is_an_end_with_all_its_facts(shop: Shop) -> None:
     """As if it had gone through us: no appointment, an end, an event."""
     _, payment = shop.paid()
 
-    external = external_refunds.notice(payment.pk, 450)
+    external = refunds.notice(payment.pk, 450)
 
     assert external is not None
     assert (external.next_check_at, external.why) == (None, "found in the provider's books")
@@ -185,7 +184,7 @@ def test_books_that_agree_change_nothing(shop: Shop) -> None:
     _, payment = shop.paid()
     shop.follow(shop.refund(payment, "1.00"))
 
-    assert external_refunds.notice(payment.pk, 100) is None
+    assert refunds.notice(payment.pk, 100) is None
 
     payment = shop.fresh(payment)
     assert (payment.attention, payment.refunds_minor, Refund.objects.count()) == ("", 100, 1)
@@ -199,11 +198,11 @@ def test_a_refund_of_money_in_another_currency_has_that_currency(shop: Shop) -> 
     payment.refresh_from_db()
     assert payment.status == Status.PENDING
 
-    external = external_refunds.notice(payment.pk, 100)
+    external = refunds.notice(payment.pk, 100)
 
     assert external is not None
     assert external.amount == Money(100, "USD")
-    assert external_refunds.notice(payment.pk, 451) is None
+    assert refunds.notice(payment.pk, 451) is None
     assert shop.fresh(payment).attention_note == "the provider refunded 4.51 USD, we know of 1.00 USD"
 
 
@@ -251,8 +250,8 @@ def test_what_another_payment_gave_back_is_not_this_ones(shop: Shop, on_its_way:
     _, other = shop.paid()
     shop.follow(shop.refund(other, "3.00"))
 
-    assert external_refunds.notice(on_its_way.payment_id, 0) is None
-    assert external_refunds.notice(other.pk, 300) is None
+    assert refunds.notice(on_its_way.payment_id, 0) is None
+    assert refunds.notice(other.pk, 300) is None
 
     assert (shop.fresh(on_its_way.payment).attention, shop.fresh(other).attention) == ("", "")
 
@@ -287,7 +286,7 @@ def test_what_went_back_of_a_payment_that_brought_nothing_calls_for_a_person(sho
     """There is nothing that a refund of it could be a part of."""
     _, payment = shop.order()
 
-    assert external_refunds.notice(payment.pk, 100) is None
+    assert refunds.notice(payment.pk, 100) is None
 
     payment = shop.fresh(payment)
     assert (payment.attention, payment.refunds_minor) == (Attention.REFUNDS_DIFFER, 0)
@@ -299,7 +298,7 @@ def test_a_single_unit_that_went_back_elsewhere_is_written_down(shop: Shop, on_i
     shop.sandbox.force_refund(on_its_way.provider_ref, "succeeded")
     shop.follow(on_its_way)
 
-    external = external_refunds.notice(on_its_way.payment_id, 101)
+    external = refunds.notice(on_its_way.payment_id, 101)
 
     assert external is not None
     assert (external.amount_minor, shop.fresh(on_its_way.payment).refunds_minor) == (1, 101)

@@ -5,7 +5,7 @@ import pytest
 from billing.models import Attention, Payment
 from billing.payments import mismatches
 from billing.payments.mismatches import CannotDecide
-from billing.refunds import external as external_refunds
+from billing.refunds import service as refunds
 from billing.states import Status
 from tests.shop import Shop
 
@@ -14,7 +14,7 @@ from tests.shop import Shop
 def differing(shop: Shop) -> Payment:
     """4.50 EUR came, and the provider says that more than that went back."""
     _, payment = shop.paid()
-    external_refunds.notice(payment.pk, 9_999)
+    refunds.notice(payment.pk, 9_999)
     return shop.fresh(payment)
 
 
@@ -46,7 +46,7 @@ def test_where_no_refunds_differ_there_is_nothing_to_note(shop: Shop, differing:
 def test_a_payment_that_is_being_followed_is_not_ended_by_a_note(shop: Shop) -> None:
     """Its next look compares once more."""
     _, payment = shop.order()
-    external_refunds.notice(payment.pk, 100)
+    refunds.notice(payment.pk, 100)
     assert shop.fresh(payment).attention == Attention.REFUNDS_DIFFER
 
     with pytest.raises(CannotDecide, match="still being followed"):

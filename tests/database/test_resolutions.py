@@ -12,8 +12,8 @@ from pytest_django.fixtures import Settings
 
 from billing.models import Attention, Payment, Refund
 from billing.payments import mismatches
-from billing.refunds import external as external_refunds
 from billing.refunds import follow
+from billing.refunds import service as refunds
 from billing.states import Status
 from commerce.models import Order, OrderStatus
 from tests.shop import Shop
@@ -83,7 +83,7 @@ def test_an_operator_gives_a_part_back(shop: Shop) -> None:
 def test_a_difference_that_was_cleared_up_is_noted(shop: Shop) -> None:
     """Nothing in the books moves; who cleared it up and how stands on the payment, and it calls for nobody any more."""
     _, payment = shop.paid()
-    external_refunds.notice(payment.pk, payment.amount_minor + 1)
+    refunds.notice(payment.pk, payment.amount_minor + 1)
     olga = operator("change_payment")
     assert resolution(payment, "note-difference") in page_of(olga, payment)
 

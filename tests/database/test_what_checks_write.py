@@ -12,7 +12,7 @@ from billing.money import Money
 from billing.payments import mismatches
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
-from billing.providers import PaymentSnapshot
+from billing.providers.base import PaymentSnapshot
 from billing.states import Status
 from config.due.queue import database_now
 from tests.shop import Shop

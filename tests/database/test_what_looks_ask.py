@@ -9,7 +9,8 @@ from billing.limits import breaker
 from billing.models import AskedBy, Attention, Breaker, Payment
 from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
-from billing.providers import REGISTRY, PaymentSnapshot
+from billing.providers import REGISTRY
+from billing.providers.base import PaymentSnapshot
 from billing.providers.sandbox import Sandbox
 from billing.states import Status
 from config.due.queue import database_now

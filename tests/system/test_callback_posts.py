@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from billing.sandbox.callbacks import signature
+from billing.sandbox.webhook_delivery import signature
 from tests.stopwatch import assert_quick
 from tests.system.house import House, http
 

@@ -19,7 +19,7 @@ import pytest
 import requests
 import trustme
 
-from billing.sandbox.callbacks import signature
+from billing.sandbox.webhook_delivery import signature
 from tests.plugin import postgres
 from tests.stack.nginx import Nginx
 from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until

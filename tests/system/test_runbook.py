@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from billing.sandbox.callbacks import signature
+from billing.sandbox.webhook_delivery import signature
 from tests.stack.disk import small_disk
 from tests.stack.ports import wait_until
 from tests.stack.postgres import Postgres

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billing.errors import BadAnswer
-from billing.providers import Account, CallbackHint
+from billing.providers.base import Account, CallbackHint
 from billing.providers.sandbox import Sandbox
 
 GOOD: dict[str, Any] = {

@@ -7,7 +7,7 @@ import pytest
 
 from billing.models import Difference, Payment
 from billing.money import Money
-from billing.providers import PaymentSnapshot
+from billing.providers.base import PaymentSnapshot
 from billing.reconciliation.compare import Discrepancy, compare, missing, unknown
 from billing.states import Status
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from billing.errors import NotNow
 from billing.limits import rate
-from billing.limits.pacing import Pace
+from billing.limits.rate import Pace
 
 LIMIT_PER_S = 100
 

@@ -3,7 +3,7 @@
 import pytest
 
 from billing.errors import Forged
-from billing.providers import CallbackRequest
+from billing.providers.base import CallbackRequest
 
 # HMAC-SHA256 of "1700000000.{}" with the key "whsec_test", by `openssl dgst -sha256 -hmac whsec_test`.
 NOW = 1_700_000_000

@@ -8,8 +8,8 @@ from operator import attrgetter
 from django.db.models import QuerySet
 
 from actors.operations.queries.timeseries import SPAN, Slot, spread
-from billing import gauges
-from billing.admin.resolutions import OF_PAYMENTS
+from billing import metrics
+from billing.actions import OF_PAYMENTS
 from billing.attention import ATTENTIVE, waiting_for_a_person
 from billing.explain.standing import standing
 from billing.explain.timeline import Entry
@@ -115,7 +115,7 @@ def one_payment(pk: int) -> OnePayment | None:
 
 def open_by_track(now: datetime) -> list[Track]:
     """The open payments of every account: by track, and how many of them are due."""
-    of_accounts = gauges.open_by_account(now)
+    of_accounts = metrics.open_by_account(now)
     due = lag.backlogs([(CHECK_QUEUE, part) for part in lag.parts(CHECK_QUEUE)], CHECK_QUEUE.database)
     return [
         Track(each.account, each.fast, each.slow, backlog.due, backlog.lag_s)
@@ -146,7 +146,7 @@ def _chosen_rows(chosen: Chosen, now: datetime) -> list[Payment]:
 
 def _of_accounts(chosen: Chosen, rows: "QuerySet[Payment]", column: str) -> list[Payment]:
     """The first rows by a column. The index begins with the account, so each account is one query."""
-    accounts = [chosen.account] if chosen.account else gauges.accounts()
+    accounts = [chosen.account] if chosen.account else metrics.accounts()
     firsts = [list(rows.filter(account=account).order_by(column)[:ROWS]) for account in accounts]
     return sorted((row for first in firsts for row in first), key=attrgetter(column))[:ROWS]
 

@@ -1,6 +1,7 @@
 """`manage.py reconcile`: compare one day or many, of one account or all."""
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -41,38 +42,26 @@ class Command(Base):
             self.stdout.write(as_json([_serialize(run) for run in runs]))
         else:
             self.stdout.write(table([_row(each) for each in left], ""), ending="\n" if left else "")
-        _end(runs, len(left))
+        if unfinished := [str(run) for run in runs if run.error]:
+            raise NoAnswer(f"Not finished, will be tried again later: {', '.join(unfinished)}.")
+        if left:
+            raise SomethingLeft(f"Open differences: {len(left)}.")
 
     def _run(self, account: str, day: date, *, quiet: bool) -> Reconciliation:
-        bar = _Bar(self, f"{account} {day}", 0 if quiet else reconciliation_runs.payments_of(account, day))
-        run = reconciliation_runs.reconcile(account, day, bar.show)
+        """On a terminal with a bar. Its length is our number of payments: the provider's is not known before."""
+        total = reconciliation_runs.payments_of(account, day) if self.stdout.isatty() and not quiet else 0
+        run = reconciliation_runs.reconcile(account, day, partial(self._show, f"{account} {day}", total))
         if not quiet:
-            bar.clear()
-            self.stdout.write(_line(run))
+            self.stdout.write(("\r\033[K" if total else "") + _line(run))
         return run
 
-
-class _Bar:
-    """A progress bar, on a terminal only. Its length is our number of payments: the provider's is not known before."""
-
-    def __init__(self, command: Command, label: str, total: int) -> None:
-        self._out, self._label, self._total = command.stdout, label, total
-        self._shown = False
-
-    def show(self, done: int) -> None:
-        if not (self._total and self._out.isatty()):
-            return
-        self._out.write(progress_bar(done, self._total, self._label), ending="")
-        self._out.flush()
-        self._shown = True
-
-    def clear(self) -> None:
-        if self._shown:
-            self._out.write("\r\033[K", ending="")
+    def _show(self, label: str, total: int, done: int) -> None:
+        if total:
+            self.stdout.write(progress_bar(done, total, label), ending="")
+            self.stdout.flush()
 
 
 def _line(run: Reconciliation) -> str:
-    """One line with the result of a day."""
     line = f"{run.day}  {run.account}  there {run.there}  here {run.here}"
     if run.foreign:
         line += f"  of others {run.foreign}"
@@ -102,11 +91,3 @@ def _serialize(run: Reconciliation) -> dict[str, Any]:
         **{name: getattr(run, name) for name in names},
         "differences": list(run.differences.order_by("pk").values(*shown)),
     }
-
-
-def _end(runs: list[Reconciliation], left: int) -> None:
-    unfinished = [str(run) for run in runs if run.error]
-    if unfinished:
-        raise NoAnswer(f"Not finished, will be tried again later: {', '.join(unfinished)}.")
-    if left:
-        raise SomethingLeft(f"Open differences: {left}.")

@@ -13,7 +13,8 @@ from django.utils import timezone
 from billing.errors import ProviderError
 from billing.models import Payment, Refund
 from billing.money import Money
-from billing.providers import REGISTRY, Account, CallbackRequest, Provider
+from billing.providers import REGISTRY
+from billing.providers.base import Account, CallbackRequest, Provider
 from billing.states import RefundStatus, Status
 from tests.conformance.standins import server
 from tests.conformance.standins.server import Book, Handler, Json, Request, StandIn

@@ -6,9 +6,9 @@ from typing import ClassVar
 from billing.errors import NotFound, Unavailable, WrongCredentials
 from billing.models import Payment
 from billing.money import Money
-from billing.providers import CallbackRequest
+from billing.providers.base import CallbackRequest
 from billing.sandbox import SandboxServer
-from billing.sandbox.callbacks import signature
+from billing.sandbox.webhook_delivery import signature
 from billing.states import RefundStatus, Status
 from tests.conformance.cases.case import Case
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from billing.errors import NotFound, Refused, Unavailable, WrongCredentials
 from billing.models import Payment
 from billing.money import Money
-from billing.providers import CallbackRequest
+from billing.providers.base import CallbackRequest
 from billing.states import RefundStatus, Status
 from tests.conformance.cases.case import StandInCase
 from tests.conformance.standins.server import Json
