@@ -73,6 +73,7 @@ def pytest_configure() -> None:
     end_cleanly()
     emptying.install()
     settings.PASSWORD_HASHERS = [QUICK_HASHER]
+    settings.WHITENOISE_AUTOREFRESH = True  # or each test client reads all static files once
     wanted = "postgresql" if os.environ.get("TEST_DATABASE") == "postgres" else "sqlite"
     if connection.vendor != wanted:
         raise pytest.UsageError(f"the tests were to run on {wanted}, but Django has {connection.vendor}")

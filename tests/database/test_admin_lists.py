@@ -1,14 +1,17 @@
 """Every list and page of the admin, whatever stands in the rows and whatever somebody types into the address."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.db import connection
 from django.db.models import CharField, Model, TextField
-from django.test import Client
+from django.template.response import TemplateResponse
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
@@ -95,33 +98,49 @@ def test_what_somebody_wrote_stays_text(boss: Client, model: type[Model]) -> Non
     assert not hostile or any(escape(text) in page for text in hostile.values())
 
 
+@pytest.fixture
+def listing(boss: Client) -> Callable[..., int]:
+    """Asks for a list and reads its rows and filters. It draws no page, because that takes most of the time."""
+    user = User.objects.get()
+
+    def ask(model: type[Model], query: str = "", **data: str) -> int:
+        request = RequestFactory().get(address(model) + query, data or None)
+        request.user, request._messages = user, CookieStorage(request)  # type: ignore[attr-defined]
+        answer = admin.site._registry[model].changelist_view(request)
+        if isinstance(answer, TemplateResponse) and (listed := (answer.context_data or {}).get("cl")):
+            list(listed.result_list)
+            [list(spec.choices(listed)) for spec in listed.filter_specs]
+        return answer.status_code
+
+    return ask
+
+
 @EVERY_MODEL
-def test_any_words_can_be_searched(boss: Client, model: type[Model]) -> None:
+def test_any_words_can_be_searched(listing: Callable[..., int], model: type[Model]) -> None:
     """They find something or nothing."""
     for words in NASTY:
-        assert boss.get(address(model), {"q": words}).status_code in (200, 302), words
+        assert listing(model, q=words) in (200, 302), words
 
 
 @EVERY_MODEL
-def test_every_filter_works(boss: Client, model: type[Model]) -> None:
+def test_every_filter_works(boss: Client, listing: Callable[..., int], model: type[Model]) -> None:
     """Each of its choices, and what somebody made of it in the address."""
     make(model, 1)
     listed = boss.get(address(model)).context["cl"]
     for spec in listed.filter_specs:
         for choice in spec.choices(listed):
-            assert boss.get(address(model) + choice["query_string"]).status_code == 200
+            assert listing(model, choice["query_string"]) == 200
         for parameter in spec.expected_parameters():
             for value in ("\0", "'", "☕", "9" * 30):
-                answer = boss.get(address(model), {parameter: value})
-                assert answer.status_code in (200, 302), (parameter, value)
+                assert listing(model, **{parameter: value}) in (200, 302), (parameter, value)
 
 
 @EVERY_MODEL
-def test_any_address_of_a_list_works(boss: Client, model: type[Model]) -> None:
+def test_any_address_of_a_list_works(listing: Callable[..., int], model: type[Model]) -> None:
     """It shows the list, or leads back to it."""
     make(model, 1)
     for query in ("p=999999", "p=x", "p=%00", "p=-1", "o=99.x", "e=1", "nothing=1", "all=", "id=%00", "_popup=1"):
-        assert boss.get(f"{address(model)}?{query}").status_code in (200, 302, 400), query
+        assert listing(model, f"?{query}") in (200, 302), query
 
 
 @EVERY_MODEL

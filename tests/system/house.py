@@ -9,7 +9,6 @@ those know nothing of the code under test.
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -30,6 +29,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from actors.management.commands.rabbitmqconf import definitions
 from billing.sandbox import SandboxServer
+from tests import forked
 from tests.metrics import Page
 from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
@@ -163,12 +163,13 @@ class House:
 
     def manage(
         self, *words: str, changes: Mapping[str, str | None] | None = None, check: bool = False
-    ) -> "subprocess.CompletedProcess[str]":
+    ) -> forked.Completed:
         """Run a management command to its end, with changes in its environment (None: not set)."""
         env = {name: value for name, value in {**self.environment, **(changes or {})}.items() if value is not None}
-        return subprocess.run(
-            [*MANAGE, *words], env=env, cwd=ROOT, text=True, capture_output=True, timeout=HANG_S, check=check
-        )
+        done = forked.manage(env, *words)
+        if check:
+            done.check_returncode()
+        return done
 
     def furnish(self) -> None:
         """Tables, and something to sell."""

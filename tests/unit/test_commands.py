@@ -14,6 +14,7 @@ from django.core.management import get_commands, load_command_class
 
 from config.cli import arguments
 from config.cli import command as cli_command
+from tests import forked
 from tests.stack.ports import HANG_S, LOOPBACK, free_port
 
 OURS = {
@@ -23,14 +24,10 @@ OURS = {
 }
 
 
-def manage(var: Path, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+def manage(var: Path, *words: str, **changes: str) -> forked.Completed:
     """A command in a process of its own, with a database that is away."""
     address = f"postgres://till:hush@{LOOPBACK}:{free_port()}/shop"
-    clean = {"PATH": os.environ["PATH"], "VAR_DIR": str(var), "DATABASE_URL": address, **changes}
-    return subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=settings.BASE_DIR, env=clean, capture_output=True, text=True, timeout=HANG_S, check=False,
-    )  # fmt: skip
+    return forked.manage({"PATH": os.environ["PATH"], "VAR_DIR": str(var), "DATABASE_URL": address, **changes}, *words)
 
 
 @pytest.mark.parametrize("buffered", [True, False])

@@ -2,15 +2,13 @@
 
 import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from config import env
 from config.env.reference import REPEATED, SETTINGS, described
-from tests.stack.ports import HANG_S
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = {**{one.name: one for each in REPEATED for one in described(each.read)}, **SETTINGS}
@@ -18,17 +16,9 @@ SECRETS = "/etc/tillkeeper/secrets"
 OWN_KEYS = {"SANDBOX_API_KEY": "own-key", "SANDBOX_CALLBACK_SECRET": "own-secret"}
 
 
-def manage(environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
+def manage(environment: dict[str, str], *words: str) -> forked.Completed:
     """A command in a fresh process with nothing but these settings."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "manage.py", *words],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    return forked.manage({"PATH": os.environ["PATH"], **environment}, *words)
 
 
 def production(directory: Path, **changes: str) -> dict[str, str]:

@@ -37,8 +37,9 @@ class Nudge:
 def nudges() -> Iterator[Nudge]:
     """Every call in the source of the rooms."""
     for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        sources = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / room).rglob("*.py"))}
+        for path, source in ((path, source) for path, source in sources.items() if "nudge(" in source):
+            for node in ast.walk(ast.parse(source)):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "nudge":
                     name = node.args[0]
                     known = isinstance(name, ast.Constant) and isinstance(name.value, str)

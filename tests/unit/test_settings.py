@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,25 +9,13 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from tests.stack.ports import HANG_S
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests import forked
 
 
-def read_settings(
-    var: Path, code: str = "import django; django.setup()", **environment: str
-) -> subprocess.CompletedProcess[str]:
+def read_settings(var: Path, code: str = "import django; django.setup()", **environment: str) -> forked.Completed:
     """A fresh process with nothing but these settings."""
     ours = {"PATH": os.environ["PATH"], "VAR_DIR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=ours | environment,
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    return forked.run_code(ours | environment, code)
 
 
 @pytest.mark.parametrize(
