@@ -29,13 +29,13 @@ ALONE := TEST_DATABASE=postgres $(BIN)/python -m pytest -q
 .PHONY: test
 test: .venv/dev ## Run all tests except the long campaigns; starts a private PostgreSQL and RabbitMQ (installed first if permitted)
 	$(BIN)/python -m tests.stack.programs
-	$(ON_SQLITE) tests/unit tests/conformance tests/database
+	$(ON_SQLITE) -m 'not campaign' tests/unit tests/conformance tests/database
 	$(ON_POSTGRES) -m 'not (alone or campaign or sqlite_is_enough)' tests/database tests/system tests/browser
 	$(ALONE) -m 'alone and not campaign' tests/system
 
 .PHONY: test-fast
 test-fast: .venv/dev ## What needs no services: unit, conformance, and database on SQLite
-	$(ON_SQLITE) tests/unit tests/conformance tests/database
+	$(ON_SQLITE) -m 'not campaign' tests/unit tests/conformance tests/database
 
 .PHONY: test-postgres
 test-postgres: .venv/dev ## Every database test on PostgreSQL, those included that cannot tell it from SQLite

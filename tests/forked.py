@@ -47,23 +47,23 @@ _one_at_a_time = threading.Lock()
 
 def manage(env: Mapping[str, str], *words: str) -> Completed:
     """`manage.py` with these words, in this environment and no other."""
-    return _run(env, {"words": ["manage.py", *words]})
+    return _run(env, ["manage.py", *words])
 
 
 def run_code(env: Mapping[str, str], code: str) -> Completed:
     """`python -c` with this code, in this environment and no other."""
-    return _run(env, {"words": ["-c"], "code": code})
+    return _run(env, ["-c"], code)
 
 
-def _run(env: Mapping[str, str], what: dict[str, object]) -> Completed:
+def _run(env: Mapping[str, str], words: list[str], code: str = "") -> Completed:
     with _one_at_a_time, tempfile.TemporaryDirectory() as directory:
         out, err = (Path(directory, name) for name in ("out", "err"))
         parent = _parent()
         assert parent.stdin
         assert parent.stdout
-        print(json.dumps({**what, "env": {**env}, "out": str(out), "err": str(err)}), file=parent.stdin, flush=True)
+        print(json.dumps([{**env}, words, code, str(out), str(err)]), file=parent.stdin, flush=True)
         status = int(parent.stdout.readline())
-        return Completed(what["words"], status, out.read_text(), err.read_text())
+        return Completed(words, status, out.read_text(), err.read_text())
 
 
 @cache
@@ -85,21 +85,21 @@ def main() -> None:
         if child := os.fork():
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
         else:
-            _become(json.loads(line))
+            _become(*json.loads(line))
             return
 
 
-def _become(wanted: dict[str, object]) -> None:
+def _become(env: dict[str, str], words: list[str], code: str, out: str, err: str) -> None:
     """Whatever this raises ends the child as it ends any process."""
     signal.alarm(int(HANG_S))
     os.environ.clear()
-    os.environ.update(wanted["env"])  # type: ignore[arg-type]
-    for descriptor, path, mode in ((0, os.devnull, os.O_RDONLY), (1, wanted["out"], _NEW), (2, wanted["err"], _NEW)):
-        os.dup2(os.open(str(path), mode, 0o600), descriptor)
+    os.environ.update(env)
+    for descriptor, path, mode in ((0, os.devnull, os.O_RDONLY), (1, out, _NEW), (2, err, _NEW)):
+        os.dup2(os.open(path, mode, 0o600), descriptor)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 (the old one has read ahead)
-    sys.argv = list(wanted["words"])  # type: ignore[call-overload]
-    if code := wanted.get("code"):
-        exec(str(code), {"__name__": "__main__"})  # noqa: S102 (the tests' own code)
+    sys.argv = words
+    if code:
+        exec(code, {"__name__": "__main__"})  # noqa: S102 (the tests' own code)
     else:
         runpy.run_path(str(ROOT / "manage.py"), run_name="__main__")
 

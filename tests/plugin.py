@@ -47,7 +47,7 @@ OURS = (
     "WORKER_",
 )
 
-SYSTEM, BROWSER = (Path(__file__).parent / name for name in ("system", "browser"))
+SYSTEM, BROWSER, DATABASE = (Path(__file__).parent / name for name in ("system", "browser", "database"))
 
 QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
 """The real hasher takes 0.2 s for each password, on purpose."""
@@ -84,13 +84,13 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where it was only too slow, a test that measures time tries twice more; whatever else fails, fails at once.
 
-    Raises UsageError where the Makefile would pass one over: it looks for those two marks in tests/system only.
+    Raises UsageError where the Makefile would pass one over: it looks for those two marks in some folders only.
     """
     for item in items:
-        marked = [mark for mark in ("alone", "campaign") if item.get_closest_marker(mark)]
-        if marked and SYSTEM not in item.path.parents:
-            raise pytest.UsageError(f"{item.nodeid} is marked {marked[0]}: move it to tests/system, or nothing runs it")
-        if "alone" in marked:
+        for mark, folders in (("alone", {SYSTEM}), ("campaign", {SYSTEM, DATABASE})):
+            if item.get_closest_marker(mark) and not folders & set(item.path.parents):
+                raise pytest.UsageError(f"{item.nodeid} is marked {mark}: nothing would run it in this folder")
+        if item.get_closest_marker("alone"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=PAUSE_S, only_rerun=[TooSlow.__name__]))
 
 

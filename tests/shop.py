@@ -1,6 +1,7 @@
 """A shop for tests: real rows, the real provider over real HTTP, and methods for what customers and sweeps do."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -21,12 +22,24 @@ from billing.sandbox.webhook_delivery import signature
 from billing.states import Status
 from commerce import carts, orders, settlement
 from commerce.mail import sending
+from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Cart, Order, Product, Seller
+from config.due.queue import Due, database_now
 
 CUSTOMER = orders.Customer(email="ann@example.com", name="Ann", address="1 Main Street", language="en")
 
 
 SECRET = "sandbox-secret"
+
+SWEEPS: list[tuple[Due[Any], Callable[[], int]]] = [
+    (inbox.CALLBACK_QUEUE, inbox.process_due),
+    (CHECK_QUEUE, lambda: payment_sweep.check_due("sandbox", 5)),
+    (follow.REFUND_QUEUE, lambda: follow.follow_due("sandbox", 5)),
+    (settlement.SETTLEMENT_QUEUE, settlement.settle_due),
+    (orders.EXPIRY_QUEUE, orders.expire_due),
+    (MAIL_QUEUE, lambda: sending.send_due(100)),
+]
+"""What the schedule would do about the rows of each queue."""
 
 M = TypeVar("M", bound=Model)
 
@@ -121,8 +134,7 @@ class Shop:
     def sweep(self) -> None:
         """Do everything that the schedule would do, until nothing is due."""
         for _ in range(20):
-            done = inbox.process_due() + payment_sweep.check_due("sandbox", 5) + follow.follow_due("sandbox", 5)
-            if not done + settlement.settle_due() + orders.expire_due() + sending.send_due(100):
+            if not sum(work() for queue, work in SWEEPS if queue.due(database_now()).exists()):
                 return
 
     def sweep_now(self, payment: Payment) -> None:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from commerce.models import Cart, CartItem, Order, Product
 from tests.shop import Shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 FORM = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
 PASSWORD = "one long sentence"

@@ -15,7 +15,7 @@ from billing.sandbox import SandboxServer
 from config.due.queue import database_now
 from tests.accounts import pending, state
 
-pytestmark = pytest.mark.usefixtures("account_at_rest")
+pytestmark = [pytest.mark.usefixtures("account_at_rest"), pytest.mark.sqlite_is_enough]
 
 
 def test_too_many_requests_pauses_the_account(

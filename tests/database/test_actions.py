@@ -29,7 +29,7 @@ from tests import reporting
 from tests.backstage import mail, make
 from tests.consoles import job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 DECLARED = {
     "console look-now": "actors.console_act",

@@ -13,7 +13,7 @@ from billing.payments import sweep
 from tests.accounts import let_probe, state
 from tests.shop import Shop
 
-pytestmark = pytest.mark.usefixtures("account_at_rest")
+pytestmark = [pytest.mark.usefixtures("account_at_rest"), pytest.mark.sqlite_is_enough]
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from config.due.metrics import OUTCOMES_TOTAL
 from config.due.queue import database_now
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def no_answer(shop: Shop, payment: Payment, error: ProviderError) -> None:
     """Looked at once more, and this is what comes of it."""

@@ -16,6 +16,8 @@ from config.errors.mails import ErrorMails, Postman
 from tests.stack.mail import MailServer
 from tests.stack.ports import wait_until
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 ADMIN = "admin@example.com"
 log = logging.getLogger("tests.errors")
 

@@ -12,6 +12,8 @@ from actors.runtime.quarantine import Quarantined, deaths, note_end, note_start,
 from actors.runtime.running import worker_name
 from config.due.queue import DEATHS_ALLOWED, database_now
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.fixture(autouse=True)
 def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:

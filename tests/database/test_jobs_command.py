@@ -14,7 +14,7 @@ from actors.models import Pause
 from config.due.queue import database_now
 from tests.consoles import job, worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 
 def told(*words: str) -> Any:

@@ -12,13 +12,13 @@ from email.message import EmailMessage
 import dramatiq
 import pytest
 from django.conf import settings as django_settings
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.html import escape
 from pytest_django import Settings
 
-from commerce import settlement
+from commerce import orders
 from commerce.mail import content, message, mime, queue, sending
 from commerce.mail.connection import breaker
 from commerce.mail.queue import MAIL_QUEUE
@@ -27,7 +27,7 @@ from commerce.reviews import links
 from config.due import shutting_down
 from config.due.queue import database_now
 from config.messaging.nudges import publisher
-from tests.shop import Shop
+from tests.shop import CUSTOMER, Shop
 from tests.stack.mail import MailServer
 from tests.stack.ports import wait_until
 from tests.threads import at_once
@@ -59,14 +59,14 @@ def notice(shop: Shop) -> Notification:
 
 
 def paid(shop: Shop, **facts: str) -> Order:
-    """A paid order whose customer has these facts."""
-    order, payment = shop.order()
+    """A paid order whose customer has these facts. No provider is asked: only the mail is of interest here."""
+    order, payment = orders.place(shop.cart(), CUSTOMER)
     Order.objects.filter(pk=order.pk).update(**facts)
-    shop.buyer(payment, "pay")
-    shop.look(payment)
-    settlement.settle_due()
+    order = shop.fresh(order)
+    with transaction.atomic():
+        orders.mark_paid(order, payment)
     Notification.objects.filter(kind=Kind.SELLER_NOTIFICATION).delete()
-    return shop.fresh(order)
+    return order
 
 
 def order_of(notice: Notification) -> Order:

@@ -16,7 +16,7 @@ from tests.money.world import World
 
 COMMON = profile(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
-EVERY_TIME = profile(COMMON, max_examples=20, stateful_step_count=20, derandomize=True)
+EVERY_TIME = profile(COMMON, max_examples=10, stateful_step_count=20, derandomize=True)
 """The same sequences in each run, in a few seconds: a failure is the change's fault, and comes again."""
 
 FUZZ_MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))

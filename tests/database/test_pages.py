@@ -18,7 +18,7 @@ from config.due.queue import database_now
 from tests.shop import Shop
 
 # What pages do needs no commit: undoing a transaction is quicker than emptying every table.
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 FORM = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
 MOST_QUERIES = 8
@@ -350,7 +350,6 @@ def test_the_order_remembers_the_language(shop: Shop, buyer: Client, language: s
     assert Order.objects.get().language == language
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("address", ["cart-add", "cart-change", "checkout"])
 def test_a_form_from_elsewhere_is_refused(shop: Shop, espresso: Product, address: str) -> None:
     """Without the token that our own pages carry, nothing happens, and the page says what to do."""
@@ -363,7 +362,6 @@ def test_a_form_from_elsewhere_is_refused(shop: Shop, espresso: Product, address
     assert (Order.objects.count(), Cart.objects.count()) == (0, 0)
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("page", ["order-pay", "order-cancel"])
 def test_paying_and_cancelling_from_elsewhere_is_refused(shop: Shop, page: str) -> None:
     """A page of somebody else can neither start a payment nor end an order."""
@@ -396,7 +394,6 @@ def test_the_number_of_an_order_is_no_way_to_it(shop: Shop, client: Client) -> N
     assert client.get(reverse("order", args=[order.public_id])).status_code == 200
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize(
     ("action", "settled", "state"),
     [
@@ -551,7 +548,6 @@ def test_a_customer_sees_what_has_happened(shop: Shop, client: Client) -> None:
     assert "provider called us" not in page
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("action", [None, "cancel", "decline", "authorize"])
 def test_without_money_there_is_no_receipt(shop: Shop, client: Client, action: str | None) -> None:
     """Neither the page nor a link to it."""
@@ -563,7 +559,6 @@ def test_without_money_there_is_no_receipt(shop: Shop, client: Client, action: s
     assert client.get(reverse("order-receipt", args=[order.public_id])).status_code == 404
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("delivered", [False, True])
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_what_was_paid_has_a_receipt(shop: Shop, client: Client, delivered: bool, language: str) -> None:
@@ -595,7 +590,6 @@ def test_the_page_of_an_order_is_not_kept_by_anybody(shop: Shop, client: Client)
 # --- methods, languages, and pages that are not there ----------------------------------------------------------------
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize(
     ("method", "address"),
     [("get", "cart-add"), ("get", "cart-change"), ("post", "catalogue"), ("post", "cart"), ("delete", "checkout")],
@@ -614,7 +608,6 @@ def test_a_page_that_is_not_there_is_not_found(client: Client, address: str) -> 
     assert reverse("catalogue") in answer.content.decode()
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("language", ["en", "ru", "de", "xx", "", "ru;q=nonsense", "*" * 5_000])
 def test_pages_come_in_one_of_the_two_languages(client: Client, espresso: Product, language: str) -> None:
     """Whatever the browser asks for."""
@@ -636,7 +629,6 @@ def test_a_session_nobody_knows_is_a_new_visitor(client: Client, espresso: Produ
 # --- speed -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("products", [1, 30])
 def test_the_number_of_queries_does_not_grow_with_what_is_shown(shop: Shop, client: Client, products: int) -> None:
     """A long catalogue, a full cart and a large order cost as many as small ones."""

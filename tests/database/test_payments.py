@@ -17,6 +17,8 @@ from commerce.models import Order
 from config.due.queue import database_now
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def begin(reference: str, description: str = "two cups") -> Payment:
     """A payment that is written down, and not introduced."""

@@ -24,6 +24,8 @@ from tests.conformance.cases.stripe import StripeCase
 from tests.conformance.cases.yookassa import YooKassaCase
 from tests.conformance.standins.server import Reply, as_ever, saying
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @contextmanager
 def only_provider(case: StandInCase, settings: Settings) -> Iterator[StandInCase]:

@@ -17,6 +17,8 @@ from config.due.queue import database_now
 from tests.books import Kind, State, made_yesterday, noon, only, reconcile, stranger, was_made
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 # --- nothing differs -------------------------------------------------------------------------------------------------
 
 

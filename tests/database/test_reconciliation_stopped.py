@@ -12,6 +12,8 @@ from config.due.queue import database_now
 from tests.books import yesterday
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.fixture
 def yesterdays(shop: Shop) -> Payment:

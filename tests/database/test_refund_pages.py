@@ -13,6 +13,8 @@ from commerce.models import Cart, Order, OrderEvent
 from commerce.timeline import timeline
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def page(client: Client, name: str, order: Order) -> str:
     """One of the order's pages."""

@@ -18,6 +18,8 @@ from billing.states import ForbiddenArrow, RefundStatus
 from config.due.queue import database_now
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def found(shop: Shop, refund: Refund, outcome: RefundSnapshot | ProviderError) -> Refund:
     """Followed, and this is what comes of it."""

@@ -20,6 +20,8 @@ from billing.states import RefundStatus, Status
 from config.due.queue import database_now
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.fixture
 def on_its_way(shop: Shop) -> Refund:

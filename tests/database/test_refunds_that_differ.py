@@ -9,6 +9,8 @@ from billing.refunds import service as refunds
 from billing.states import Status
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.fixture
 def differing(shop: Shop) -> Payment:

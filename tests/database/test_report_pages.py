@@ -16,7 +16,7 @@ from commerce.reports import service as reports
 from config import formats
 from tests.reporting import DAY, MORNING, money_comes, order, product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 ADDRESSES = ["/reports/", f"/reports/{DAY}/", f"/reports/{DAY}.csv", "/reports.csv"]
 
@@ -192,7 +192,6 @@ def test_days_that_are_none_are_refused(manager: Client, query: str) -> None:
     assert answer.content.decode().endswith(".")
 
 
-@pytest.mark.sqlite_is_enough
 def test_pages_take_a_bounded_number_of_queries(manager: Client, settings: Settings) -> None:
     """Whatever there was on those days."""
     settings.REPORT_RECIPIENTS = []

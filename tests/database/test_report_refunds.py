@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import pytest
+
 from billing.models import Payment, Refund
 from billing.states import RefundStatus, Status
 from commerce.models import DailyReport, Order, OrderStatus
@@ -9,6 +11,8 @@ from commerce.models.report_numbers import Numbers, Returned, Taken
 from commerce.reports import csv_files
 from commerce.reports import service as reports
 from tests.reporting import DAY, HOUR, MORNING, money_comes, order
+
+pytestmark = pytest.mark.sqlite_is_enough
 
 
 def went_back(about: Order, minor: int, at: datetime, status: str = RefundStatus.SUCCEEDED) -> Refund:

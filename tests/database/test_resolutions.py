@@ -18,6 +18,8 @@ from billing.states import Status
 from commerce.models import Order, OrderStatus
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def operator(*permissions: str) -> Client:
     """Somebody of the shop who may see payments and orders, and what is named besides."""

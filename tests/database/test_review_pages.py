@@ -26,7 +26,7 @@ from tests.database.test_pages import MOST_QUERIES, at_most
 from tests.database.test_reviews import made_ago
 from tests.shop import Shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 FORM = {"rating": "4", "text": "Keeps warm.", "name": "Ann"}
 MOST_CHARS = forms.REVIEW_MAX_CHARS
@@ -113,7 +113,6 @@ def test_a_review_is_sent_and_shown_again_with_its_state(client: Client, link: s
     assert re.search(r'value="2"[^>]* checked', page(client, link))
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_looking_changes_nothing(client: Client, link: str, method: str) -> None:
     """Mail scanners follow every link."""
@@ -212,7 +211,6 @@ def test_an_old_link_says_what_to_do(client: Client, line: OrderLine) -> None:
     assert not Review.objects.exists()
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize(
     "forge",
     [
@@ -323,7 +321,6 @@ def test_reviews_are_paged(client: Client, write: Write) -> None:
         page(client, f"{address}?page={wrong}", 404)
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("name", ["catalogue", "product"])
 def test_reviews_cost_no_more_queries(client: Client, write: Write, name: str) -> None:
     """However many there are; also for a customer with a cart."""

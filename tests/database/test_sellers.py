@@ -13,6 +13,8 @@ from commerce.management.commands.demoshop import DEMO
 from commerce.models import Notification, Order, Product, Seller
 from tests.shop import CUSTOMER, Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 KIND = Notification.Kind.SELLER_NOTIFICATION
 
 

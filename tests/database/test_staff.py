@@ -10,6 +10,8 @@ from pytest_django import Settings
 
 from actors.runtime import embedded
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.fixture(autouse=True)
 def var(settings: Settings, tmp_path: Path) -> Path:

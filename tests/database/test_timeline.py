@@ -17,6 +17,8 @@ from commerce.models import Notification, Order, OrderStatus
 from commerce.timeline import for_customer, timeline
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.fixture(autouse=True)
 def _mails_to_memory(settings: Settings) -> None:

@@ -17,6 +17,8 @@ from commerce.models import Notification, Order, OrderStatus
 from tests import reporting
 from tests.consoles import HOSTILE, MOST_QUERIES, addresses, do, given_up, job, worker
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def hostile_rows() -> None:
     """Every text field of every table behind the console says what nobody wants to run."""
@@ -38,7 +40,6 @@ def _make_hostile(model: type[Model]) -> None:
     model._default_manager.update(**{field.name: HOSTILE[: field.max_length] for field in fields})
 
 
-@pytest.mark.sqlite_is_enough
 def test_what_stands_in_a_row_stays_text(boss: Client, house: dict[str, str]) -> None:
     """On every page, in each of its forms, in the question before an act, and in the history afterwards."""
     hostile_rows()
@@ -73,7 +74,6 @@ def test_whatever_is_searched_for_is_text_too(boss: Client, house: dict[str, str
             assert "<script>alert" not in answer.content.decode()
 
 
-@pytest.mark.sqlite_is_enough
 def test_browsers_are_told_to_run_nothing_but_our_files(boss: Client, house: dict[str, str]) -> None:
     """The pages do without scripts and styles of their own."""
     for address in addresses().values():
@@ -101,7 +101,6 @@ def test_each_page_is_there_as_json(boss: Client, house: dict[str, str]) -> None
     assert told["job"]["job"]["actor"] == "check_payment"
 
 
-@pytest.mark.sqlite_is_enough
 def test_no_row_costs_a_query(boss: Client, house: dict[str, str]) -> None:
     """Thirty of each cost as many as one."""
 
@@ -130,7 +129,6 @@ def test_a_page_of_a_row_that_is_gone_is_not_found(boss: Client, house: dict[str
         assert boss.get(f"/admin/console/{address}").status_code == 404
 
 
-@pytest.mark.sqlite_is_enough
 def test_the_console_speaks_russian(boss: Client, house: dict[str, str]) -> None:
     """As the shop does."""
     for address in addresses().values():

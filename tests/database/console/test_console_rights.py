@@ -9,8 +9,9 @@ from django.urls import reverse
 from actors.console.actions import ACTIONS
 from tests.consoles import LEVELS, addresses, do, somebody
 
+pytestmark = pytest.mark.sqlite_is_enough
 
-@pytest.mark.sqlite_is_enough
+
 @pytest.mark.parametrize("level", [None, *LEVELS])
 def test_each_page_is_for_those_who_may_read(house: dict[str, str], level: str | None) -> None:
     """All three ways of it; whoever may do nothing is told so."""
@@ -21,7 +22,6 @@ def test_each_page_is_for_those_who_may_read(house: dict[str, str], level: str |
             assert client.get(address + way).status_code == expected, (name, way)
 
 
-@pytest.mark.sqlite_is_enough
 @pytest.mark.parametrize("level", [None, *LEVELS])
 def test_each_act_is_for_those_who_may(house: dict[str, str], level: str | None) -> None:
     """Neither its question nor its doing; a level below is refused, and nothing is recorded."""
