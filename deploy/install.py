@@ -22,6 +22,7 @@ HIDDEN = ("/root", "/home")
 HOME, ETC, LOGS = Path("opt/tillkeeper"), Path("etc/tillkeeper"), Path("var/log/tillkeeper")
 EXAMPLES = ("etc/*", "nginx/operators.conf")
 UNITS, SYSUSERS, SUPERVISOR = Path("etc/systemd/system"), Path("etc/sysusers.d"), Path("etc/supervisor/conf.d")
+LOGROTATE = Path("etc/logrotate.d")
 
 
 def main() -> None:
@@ -109,8 +110,10 @@ def copy_settings(root: Path) -> None:
     (root / ETC / "secrets").mkdir(parents=True, exist_ok=True)
     (root / ETC / "secrets").chmod(0o700)
     (root / LOGS).mkdir(parents=True, exist_ok=True)
-    for example in sorted(file for pattern in EXAMPLES for file in (ROOT / "deploy").glob(pattern)):
-        if not (kept := root / ETC / example.name).exists():
+    (root / LOGROTATE).mkdir(parents=True, exist_ok=True)
+    examples = [(file, ETC) for pattern in EXAMPLES for file in sorted((ROOT / "deploy").glob(pattern))]
+    for example, where in [*examples, (ROOT / "deploy/logrotate/tillkeeper", LOGROTATE)]:
+        if not (kept := root / where / example.name).exists():
             shutil.copy(example, kept)
 
 

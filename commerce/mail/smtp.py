@@ -78,7 +78,7 @@ class Client(smtplib.SMTP):
     """Sends a mail in two round trips, and tells a connection that broke before the handover from one after it.
 
     Plain smtplib takes four round trips. With a mail server on the same host a worker then reaches 44 % of a bare loop
-    instead of 51 % (medians of 6 rounds on a busy machine). A more distant server costs more.
+    instead of 51 % (medians of 5 rounds; `python -m tests.bench --only mail`). A more distant server costs more.
     """
 
     _handed_over = False

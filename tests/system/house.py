@@ -110,6 +110,7 @@ class House:
             "EMAIL_TIMEOUT_S": "3",  # what a mail server that is busy elsewhere needs, or its mails are sent again
             "SECRET_KEY": "only-for-tests-" * 5,
             "LOG_STYLE": "json",
+            "LOG_FILE": str(self.directory / "shop.log"),
             "FAST_TRACK_INTERVAL_S": str(FAST_TRACK_INTERVAL_S),
             "PAYMENT_API_TIMEOUT_S": str(PAYMENT_API_TIMEOUT_S),
             "PAYMENT_WINDOW_S": "600",

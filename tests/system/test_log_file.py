@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.stack.ports import wait_until
+from tests.system.house import House
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITERS, LINES = 4, 300
@@ -30,12 +32,9 @@ def environment(file: Path, var: Path, **more: str) -> dict[str, str]:
     return {**ours, "LOG_FILE": str(file), "LOG_STYLE": "json", **more}
 
 
-def run(code: str, file: Path, var: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+def run(code: str, file: Path, var: Path, **more: str) -> forked.Completed:
     """One process from start to end."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT, env=environment(file, var, **more), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return forked.run_code(environment(file, var, **more), code)
 
 
 def test_the_file_has_the_lines_of_the_console(tmp_path: Path) -> None:
@@ -101,6 +100,20 @@ def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path, place: st
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
     assert ended.stderr.startswith("The setting LOG_FILE is ")
+
+
+def test_all_parts_of_a_running_shop_write_one_file(full_house: House) -> None:
+    """gunicorn, worker and scheduler: each line of their consoles is in the file, whole."""
+    [order] = full_house.place()
+    full_house.pay([order])
+    full_house.wait_until_settled([order])
+    full_house.run()
+
+    written = set((full_house.directory / "shop.log").read_text().splitlines())
+    for part in ("web", "worker", "scheduler"):
+        said = [line for line in (full_house.directory / f"{part}.log").read_text().splitlines() if line[:1] == "{"]
+        assert said, part
+        assert set(said) <= written, part
 
 
 def test_a_file_that_is_lost_later_stops_no_work(tmp_path: Path) -> None:

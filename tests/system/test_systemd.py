@@ -181,14 +181,16 @@ def test_the_proxy_finds_the_static_files(release: Installed) -> None:
 @pytest.mark.campaign
 def test_a_release_never_changes(release: Installed) -> None:
     """Neither by a second install; what an operator has written stays."""
-    before = (release.etc / "tillkeeper.env").read_text()
+    kept = [release.etc / "tillkeeper.env", release.root / "etc/logrotate.d/tillkeeper"]
+    kept[1].write_text("# rotated elsewhere\n")
+    before = [file.read_text() for file in kept]
     done = release.lay_out("1.0")
     assert done.returncode != 0
     assert "a release never changes: write another name" in done.stderr
 
     assert release.lay_out("1.1").returncode == 0
     assert os.readlink(release.root / "opt/tillkeeper/current") == "releases/1.1"
-    assert (release.etc / "tillkeeper.env").read_text() == before
+    assert [file.read_text() for file in kept] == before
 
 
 def test_a_release_needs_a_name_that_is_one(release: Installed) -> None:

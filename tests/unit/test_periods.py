@@ -184,14 +184,14 @@ def test_summer_time_moves_nothing(change: datetime) -> None:
     ],
 )
 def test_a_year_agrees_with_a_second_opinion(spec: str) -> None:
-    """Every due minute of a leap year, found by asking about each day and each minute of a day, is found from both
-    sides.
+    """Every due minute of a leap year, found by asking about each day and each minute of a day; and every seventh of
+    them is found from both sides.
     """
     expected = list(due_minutes(spec, LEAP_YEAR, 366))
     period = Cron(spec)
 
     assert list(due(period, LEAP_YEAR, 366)) == expected
-    for earlier, later in pairwise(expected):
+    for earlier, later in list(pairwise(expected))[::7]:
         assert period.latest(earlier) == earlier
         assert period.latest(later - timedelta(seconds=1)) == earlier
         assert period.next_valid_date(earlier + timedelta(seconds=59)) == later
