@@ -44,7 +44,7 @@ test-postgres: .venv/dev ## Every database test on PostgreSQL, those included th
 
 .PHONY: chaos
 chaos: test-postgres ## Run the long campaigns: kill, freeze, cut off, deploy, restore and fill parts of a running shop
-	$(ON_POSTGRES) -m 'campaign and not alone' tests/system
+	$(ON_POSTGRES) -m 'campaign and not alone' tests/system tests/browser
 	$(ALONE) -m 'campaign and alone' tests/system
 
 SYSTEM_WITHOUT_SERVICES := tests/system/sandbox tests/system/test_provider_client.py

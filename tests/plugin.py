@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Raises UsageError where the Makefile would pass one over: it looks for those two marks in some folders only.
     """
     for item in items:
-        for mark, folders in (("alone", {SYSTEM}), ("campaign", {SYSTEM, DATABASE})):
+        for mark, folders in (("alone", {SYSTEM}), ("campaign", {SYSTEM, DATABASE, BROWSER})):
             if item.get_closest_marker(mark) and not folders & set(item.path.parents):
                 raise pytest.UsageError(f"{item.nodeid} is marked {mark}: nothing would run it in this folder")
         if item.get_closest_marker("alone"):

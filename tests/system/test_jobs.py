@@ -109,6 +109,7 @@ def test_to_look_at_dead_letters_loses_and_reorders_none(worker: House, letters:
     assert "no such actor" in shown
 
 
+@pytest.mark.campaign
 def test_a_look_that_dies_in_the_middle_loses_and_reorders_none(worker: House, letters: list[str]) -> None:
     """RabbitMQ gives back what was not acknowledged."""
     with worker.channel() as channel:
@@ -117,6 +118,7 @@ def test_a_look_that_dies_in_the_middle_loses_and_reorders_none(worker: House, l
     assert [letter["key"] for letter in jobs(worker, "dead")] == letters
 
 
+@pytest.mark.campaign
 def test_dead_letters_go_singly_or_by_filter(worker: House, letters: list[str]) -> None:
     """What cannot be sent again stays until it is dropped; a letter that is not there is no answer."""
     garbage, unknown, ours = letters
