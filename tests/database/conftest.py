@@ -1,12 +1,14 @@
 """Accounts, and worlds for tests that let a whole shop go wrong."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from billing.limits import breaker
+from billing.reconciliation import runs
 from billing.sandbox import SandboxServer
 from commerce.mail import connection
 from tests.money.world import World
@@ -28,6 +30,12 @@ def other(sandbox: SandboxServer, settings: Settings) -> Iterator[SandboxServer]
     with SandboxServer() as server:
         settings.PAYMENT_ACCOUNTS = settings.PAYMENT_ACCOUNTS | {"other": sandbox_account(server)}
         yield server
+
+
+@pytest.fixture
+def night(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yesterday may be compared, also in the first hour of a day."""
+    monkeypatch.setattr(runs, "DELAY", timedelta())
 
 
 @pytest.fixture

@@ -25,13 +25,6 @@ from tests.books import Kind, State, made_yesterday, many, noon, only, reconcile
 from tests.shop import Shop, sandbox_account
 from tests.threads import at_once
 
-
-@pytest.fixture(autouse=True)
-def _yesterday_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or these tests would fail in the first hour after midnight."""
-    monkeypatch.setattr(reconciliation_runs, "DELAY", timedelta())
-
-
 # --- once more -------------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +139,7 @@ def test_a_provider_that_fails_in_the_middle_leaves_the_day_for_later(shop: Shop
     assert (run.there, run.errors, Difference.objects.count()) == (152, 0, 2)
 
 
+@pytest.mark.usefixtures("night")
 def test_a_worker_that_must_end_gives_the_day_back(shop: Shop) -> None:
     """It is due at once for somebody else, and nothing is counted against it."""
     made_yesterday(shop, "pay")
@@ -294,6 +288,7 @@ def test_only_what_was_not_listed_is_asked_about(shop: Shop) -> None:
 # --- when ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("night")
 def test_every_day_that_is_over_is_compared(shop: Shop) -> None:
     """Since the account's first payment; the second look finds nothing to do until tonight."""
     was_made(shop, made_yesterday(shop, "pay"), noon() - timedelta(days=3))
@@ -350,6 +345,7 @@ def test_a_day_is_left_alone_until_the_night_has_begun(shop: Shop) -> None:
     assert reconciliation_runs.plan(midnight + timedelta(minutes=61)) == 0
 
 
+@pytest.mark.usefixtures("night")
 def test_a_day_whose_worker_died_comes_again_and_not_for_ever(shop: Shop) -> None:
     """After three of them the day waits, and says why."""
     made_yesterday(shop)

@@ -23,6 +23,7 @@ def yesterdays(shop: Shop) -> Payment:
     return shop.fresh(payment)
 
 
+@pytest.mark.usefixtures("night")
 def test_days_are_compared_until_the_time_is_over(shop: Shop, yesterdays: Payment) -> None:
     """One at least; then it says that there may be more."""
     assert runs.reconcile_due(0)
@@ -32,6 +33,7 @@ def test_days_are_compared_until_the_time_is_over(shop: Shop, yesterdays: Paymen
     assert (run.day, run.error, run.compared_at is None) == (yesterday(), "", False)
 
 
+@pytest.mark.usefixtures("night")
 def test_a_day_of_an_account_that_is_gone_says_so(shop: Shop, yesterdays: Payment, settings: Settings) -> None:
     """The row stays, with the sentence, and is tried again in case the setting was a mistake."""
     runs.plan(database_now())
