@@ -30,7 +30,7 @@ ALONE := TEST_DATABASE=postgres $(BIN)/python -m pytest -q
 test: .venv/dev ## Run all tests except the long campaigns; starts a private PostgreSQL and RabbitMQ (installed first if permitted)
 	$(BIN)/python -m tests.stack.programs
 	$(ON_SQLITE) -m 'not campaign' tests/unit tests/conformance tests/database
-	$(ON_POSTGRES) -m 'not (alone or campaign or sqlite_is_enough)' tests/database tests/system tests/browser
+	$(ON_POSTGRES) -m 'not (alone or campaign) and (postgres_too or not sqlite_is_enough)' tests/database tests/system tests/browser
 	$(ALONE) -m 'alone and not campaign' tests/system
 
 .PHONY: test-fast

@@ -19,6 +19,8 @@ from tests import backstage, reporting
 from tests.shop import Shop
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 CHANGES = ["view_order", "change_order", "view_payment", "change_payment", "view_notification", "change_notification"]
 
 
@@ -76,6 +78,7 @@ def test_an_order_is_cancelled_for_the_customer(shop: Shop, sam: Client) -> None
     assert "sam cancelled it for the customer: called us" in [entry.text for entry in timeline(shop.fresh(order))]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("why", ["", "   ", "x" * 151, "a\0b"], ids=ascii)
 def test_nothing_is_decided_without_a_reason(shop: Shop, sam: Client, why: str) -> None:
     """The page comes again and says what is wrong."""
@@ -101,6 +104,7 @@ def test_two_clicks_cancel_once(shop: Shop, sam: Client) -> None:
     assert len(recorded()) == 1
 
 
+@pytest.mark.postgres_too
 def test_clicks_at_the_same_moment_cancel_once(shop: Shop) -> None:
     """The order's lock decides."""
     order, _ = shop.order()
@@ -171,6 +175,7 @@ def test_a_mail_that_may_have_been_sent_says_that_it_may_arrive_twice(sam: Clien
     assert act(sam, "send-mail-again", *mails).content.decode().count("a second copy may arrive") == 1
 
 
+@pytest.mark.postgres_too
 def test_a_mail_is_sent_again_once(shop: Shop) -> None:
     """Whoever clicks at the same moment finds it queued."""
     mail = given_up()

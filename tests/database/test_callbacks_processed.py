@@ -14,6 +14,8 @@ from config.due.queue import database_now
 from tests.callbacks import ended, post
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def sweep_patiently(shop: Shop) -> list[float]:
     """Sweep until nothing waits, as if time had passed; returns how long each callback was put off, in seconds."""

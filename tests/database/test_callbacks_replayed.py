@@ -18,6 +18,8 @@ from config.due import shutting_down
 from tests.callbacks import ended, post, rolled_back
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 # --- replayed --------------------------------------------------------------------------------------------------------
 
 
@@ -65,6 +67,7 @@ def test_a_callback_that_cannot_be_read_is_no_better_the_second_time() -> None:
     assert not inbox.replay(stored.pk + 1, "ann")
 
 
+@pytest.mark.postgres_too
 def test_a_callback_that_waits_is_processed_at_once(shop: Shop) -> None:
     """The provider was down and the wait has grown; and whoever is at it is not disturbed."""
     _, payment = ended(shop, "cancel")

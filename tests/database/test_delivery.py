@@ -23,7 +23,7 @@ from tests.database.test_pages import FORM
 from tests.shop import CUSTOMER, Shop
 from tests.threads import at_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 RUSSIAN = {"accept-language": "ru"}
 
@@ -186,6 +186,7 @@ def test_a_client_that_names_none_gets_the_first(shop: Shop, buyer: Client) -> N
     assert ordered() == ("Courier", "4.90 EUR", "9.40 EUR")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize(
     "value", ["", " ", "0", "-1", "999999", "1.5", "Courier", "١", "9" * 5_000, "\x00", "1 OR 1=1"]
 )
@@ -279,6 +280,7 @@ def test_prices_of_what_was_not_chosen_may_change(shop: Shop, buyer: Client, pic
     assert ordered() == ("Pick up", "0.00 EUR", "4.50 EUR")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("shown", ["0.01 EUR", "9.40 RUB", "9.4 EUR", "<b>", "\x00", "9" * 5_000])
 def test_a_form_cannot_name_its_total(shop: Shop, buyer: Client, courier: DeliveryMethod, shown: str) -> None:
     """It can only refuse the one there is."""
@@ -298,6 +300,7 @@ def test_an_order_keeps_what_it_was_placed_with(shop: Shop, courier: DeliveryMet
     assert (order.delivery_name, str(order.delivery_price), str(order.total)) == ("Courier", "4.90 EUR", "9.40 EUR")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.django_db(transaction=True)
 def test_two_orders_at_once_wait_for_no_method(shop: Shop, courier: DeliveryMethod, pickup: DeliveryMethod) -> None:
     """Each at the price of its own choice."""
@@ -310,6 +313,7 @@ def test_two_orders_at_once_wait_for_no_method(shop: Shop, courier: DeliveryMeth
     assert at_once(buying(0, courier), buying(1, pickup)) == ["9.40 EUR", "4.50 EUR"]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.django_db(transaction=True)
 def test_a_method_switched_off_at_the_same_time_is_ordered_or_refused(shop: Shop, courier: DeliveryMethod) -> None:
     """Whichever comes first, nothing in between: no order without delivery, none at another price."""
@@ -352,6 +356,7 @@ def test_the_largest_amount_can_be_ordered_and_no_larger_one(shop: Shop, courier
     assert (Order.objects.count(), shop.fresh(dear).stock) == (1, 9)
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("price_minor", [-1, LARGEST_MINOR + 1])
 def test_a_price_that_is_no_amount_is_not_kept(price_minor: int) -> None:
     """Not even by SQL."""
@@ -359,6 +364,7 @@ def test_a_price_that_is_no_amount_is_not_kept(price_minor: int) -> None:
         method(price_minor=price_minor)
 
 
+@pytest.mark.postgres_too
 def test_a_total_holds_its_delivery(shop: Shop) -> None:
     """An order that says otherwise is refused by the database."""
     order, _payment = shop.order()

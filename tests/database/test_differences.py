@@ -20,6 +20,8 @@ from tests.shop import Shop
 from tests.stack.ports import wait_until
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def day(ago: int = 1) -> Reconciliation:
     """So many days ago."""
@@ -61,6 +63,7 @@ def test_what_a_list_names_twice_is_noted_once(shop: Shop) -> None:
     assert only().provider_ref == "sb_1"
 
 
+@pytest.mark.postgres_too
 def test_many_differences_take_no_more_queries_than_a_pair(shop: Shop) -> None:
     """However many strangers' payments a page has, when they are new, and when they are known."""
     run = day()
@@ -355,6 +358,7 @@ def test_nobody_resolves_without_a_name_and_a_reason(shop: Shop, by: str, why: s
         differences.resolve(only().pk, by, why)
 
 
+@pytest.mark.postgres_too
 def test_a_decision_that_is_being_written_when_the_difference_is_found_again_stands(shop: Shop) -> None:
     """The day waits for it."""
     theirs = Discrepancy(Kind.UNKNOWN, "sb_1", theirs="succeeded, 9.90 EUR")

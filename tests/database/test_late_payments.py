@@ -16,6 +16,8 @@ from tests.shop import Shop
 from tests.stock import stock_adds_up
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def late(shop: Shop, espresso: Product, *, stock_is_gone: bool = False) -> tuple[Order, Payment]:
     """An order that was cancelled, and for which the money comes after all; settled."""
@@ -168,6 +170,7 @@ def test_nobody_accepts_what_the_stock_is_gone_for(shop: Shop, parked: tuple[Ord
     assert not order.events.filter(kind=OrderEvent.Kind.DECIDED).exists()
 
 
+@pytest.mark.postgres_too
 def test_a_person_gives_it_back(shop: Shop, parked: tuple[Order, Payment]) -> None:
     """Once, whatever is clicked; afterwards there is nothing to accept."""
     order, payment = parked
@@ -183,6 +186,7 @@ def test_a_person_gives_it_back(shop: Shop, parked: tuple[Order, Payment]) -> No
         late_payments.accept(order.pk, payment.pk, "olga", "no, keep it")
 
 
+@pytest.mark.postgres_too
 def test_accepting_and_giving_back_at_once_is_one_of_them(shop: Shop, parked: tuple[Order, Payment]) -> None:
     """Two operators with the same order open."""
     order, payment = parked

@@ -32,6 +32,8 @@ from tests.stack.mail import MailServer
 from tests.stack.ports import wait_until
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 Kind = Notification.Kind
 SENT, QUEUED, GIVEN_UP = Notification.Status.SENT, Notification.Status.QUEUED, Notification.Status.GIVEN_UP
 
@@ -197,6 +199,7 @@ def test_the_nudge_sends_only_the_mails_of_its_order(shop: Shop, mail: MailServe
     assert shop.fresh(first).notifications.get().status == SENT
 
 
+@pytest.mark.postgres_too
 def test_many_senders_at_once_send_each_mail_once(shop: Shop, mail: MailServer) -> None:
     """Workers share the mails."""
     addresses = [f"customer{number}@example.com" for number in range(8)]
@@ -245,6 +248,7 @@ def test_a_group_that_takes_too_long_is_given_back(
     assert [state_of(shop.fresh(notice)) for notice in notices[2:]] == [state_of(notice) for notice in notices[2:]]
 
 
+@pytest.mark.postgres_too
 def test_a_worker_that_is_to_end_gives_its_group_back(shop: Shop, mail: MailServer) -> None:
     """The mail under way is finished, the others are for whoever comes next."""
     first, second = (paid(shop, email=f"{name}@example.com").notifications.get() for name in ("ann", "bert"))
@@ -256,6 +260,7 @@ def test_a_worker_that_is_to_end_gives_its_group_back(shop: Shop, mail: MailServ
     assert state_of(shop.fresh(second)) == state_of(second)
 
 
+@pytest.mark.postgres_too
 def test_an_outcome_that_cannot_be_written_ends_the_group(shop: Shop, mail: MailServer) -> None:
     """Else a database that fails would double the whole group: one mail is in doubt, the others are not begun."""
     notices = [paid(shop).notifications.get() for _ in range(3)]
@@ -290,6 +295,7 @@ def test_no_more_connections_than_the_setting_says(shop: Shop, mail: MailServer,
             sending._free_connections.release()
 
 
+@pytest.mark.postgres_too
 def test_a_confirmation_exists_once_per_order_kind_and_recipient(shop: Shop, notice: Notification) -> None:
     """Asked for twice, it is the same row with the same Message-ID; the database keeps the rule."""
     queue.queue_order_confirmation(order_of(notice))
@@ -573,6 +579,7 @@ def test_a_group_whose_worker_died_is_sent_one_by_one(shop: Shop, mail: MailServ
     assert sorted(each.message["Message-ID"] for each in mail.messages) == sorted(each.message_id for each in notices)
 
 
+@pytest.mark.postgres_too
 def test_a_left_over_mail_is_claimed_when_it_is_its_turn(shop: Shop, mail: MailServer) -> None:
     """If the worker dies on a mail before it, that is not counted against it."""
     left_over = paid(shop).notifications.get()
@@ -660,6 +667,7 @@ def test_a_mail_on_which_workers_die_is_given_up(shop: Shop, mail: MailServer, n
     assert mail.messages == []
 
 
+@pytest.mark.postgres_too
 def test_whoever_lost_the_claim_does_not_write(shop: Shop, mail: MailServer, notice: Notification) -> None:
     """A worker that slept through its lease: another one has the mail, and its outcome stands."""
     mail.hang(1.5)

@@ -21,6 +21,8 @@ from tests.shop import Shop
 from tests.stock import stock_adds_up
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def takes(shop: Shop, value: str, currency: str = "EUR") -> tuple[Order, Payment]:
     """An order of 4.50 EUR for which the provider took something else, looked at."""
@@ -98,6 +100,7 @@ def test_less_than_we_asked_for_is_the_limit(shop: Shop) -> None:
         shop.refund(payment, "4.50")
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize(("value", "currency"), [("4.51", "EUR"), ("4.50", "USD")])
 def test_a_person_gives_all_of_it_back(shop: Shop, value: str, currency: str) -> None:
     """In the currency that came. The payment has failed, and the customer may try again."""

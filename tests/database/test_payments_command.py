@@ -16,6 +16,8 @@ from billing.models import Attention, Difference, Payment, Refund
 from tests import backstage
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def command(*arguments: str) -> tuple[int, str, str]:
     """Its exit status, what it printed, and what it complained of."""
@@ -222,6 +224,7 @@ def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
     assert not [sentence for sentence in standing if "has not paid" in sentence or "may pay" in sentence]
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("word", ["4711", "no-such-order", "9" * 40, "a\0b", "-", "'; DROP TABLE"])
 def test_an_unknown_payment_is_an_error_of_its_own(shop: Shop, word: str) -> None:
     """Status 2, and what could be written instead."""
@@ -266,6 +269,7 @@ def test_a_check_that_waits_says_what_was_found(shop: Shop) -> None:
     assert (status, "pending → succeeded" in printed) == (0, True)
 
 
+@pytest.mark.postgres_too
 def test_several_are_checked_at_once(shop: Shop) -> None:
     """Those that have ended are left alone and named."""
     (_, paid), (_, waiting) = shop.paid(), shop.order()

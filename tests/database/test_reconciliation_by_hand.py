@@ -15,6 +15,8 @@ from config.due.queue import database_now
 from tests.books import State, made_yesterday, many, only, reconcile, stranger, yesterday
 from tests.shop import Shop
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 # --- in the admin ----------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +142,7 @@ def test_the_command_speaks_json(shop: Shop) -> None:
     assert [(each["provider_ref"], each["state"]) for each in day["differences"]] == [(provider_ref, "parked")]
 
 
+@pytest.mark.postgres_too
 def test_on_a_terminal_the_command_has_a_bar(shop: Shop) -> None:
     """It moves with the pages, and is wiped away for the result."""
     many(shop, 200)

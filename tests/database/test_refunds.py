@@ -22,6 +22,8 @@ from config.due.queue import DEATHS_ALLOWED, database_now
 from tests.shop import Shop
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def given_back(shop: Shop, payment: Payment) -> str:
     """What the buyer has, by the provider's books."""
@@ -94,6 +96,7 @@ def test_what_was_not_paid_is_not_given_back(shop: Shop, action: str) -> None:
         shop.refund(payment)
 
 
+@pytest.mark.postgres_too
 def test_the_database_refuses_what_a_bug_would_let_through(shop: Shop) -> None:
     """The check is the last line of defence."""
     _, payment = shop.paid()
@@ -128,6 +131,7 @@ def test_a_form_is_not_used_for_something_else(shop: Shop) -> None:
     assert (held(shop, payment), held(shop, other)) == (100, 0)
 
 
+@pytest.mark.postgres_too
 def test_two_operators_at_once_give_back_once(shop: Shop) -> None:
     """Each has a form of their own: the second finds nothing left."""
     _, payment = shop.paid()
@@ -143,6 +147,7 @@ def test_two_operators_at_once_give_back_once(shop: Shop) -> None:
     assert (given_back(shop, payment), held(shop, payment)) == ("3.00", 300)
 
 
+@pytest.mark.postgres_too
 def test_a_double_click_at_once_is_one_refund(shop: Shop) -> None:
     """The same form in four threads."""
     _, payment = shop.paid()
@@ -153,6 +158,7 @@ def test_a_double_click_at_once_is_one_refund(shop: Shop) -> None:
     assert held(shop, payment) == 300
 
 
+@pytest.mark.postgres_too
 def test_many_workers_follow_one_refund(shop: Shop) -> None:
     """One of them has the claim."""
     _, payment = shop.paid()
@@ -267,6 +273,7 @@ def test_a_definite_no_fails_it_with_the_providers_reason(shop: Shop) -> None:
     assert "409" in refund.reason
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("kind", ["unauthorized", "not_found"])
 def test_what_may_be_our_own_mistake_calls_for_a_person(shop: Shop, kind: str) -> None:
     """Wrong keys, an id that the provider does not know: not failed, and still looked at, slowly."""
@@ -280,6 +287,7 @@ def test_what_may_be_our_own_mistake_calls_for_a_person(shop: Shop, kind: str) -
     assert (refund.status, refund.attention) == (RefundStatus.SUCCEEDED, "")
 
 
+@pytest.mark.postgres_too
 def test_a_no_to_asking_never_fails_it(shop: Shop) -> None:
     """It is on its way; that the provider will not talk about it decides nothing."""
     shop.sandbox.refunds_start_as("pending")
@@ -412,6 +420,7 @@ def test_a_callback_is_a_reason_to_look_at_refunds(shop: Shop) -> None:
     assert refund.events.get(target="succeeded").found_by == AskedBy.CALLBACK
 
 
+@pytest.mark.postgres_too
 def test_a_refund_and_a_look_at_its_payment_meet(shop: Shop) -> None:
     """A flood of callbacks while it is given back: the payment stays succeeded, the sums hold."""
     _, payment = shop.paid()

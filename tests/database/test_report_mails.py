@@ -27,6 +27,8 @@ from tests.reporting import noon, order, product, yesterday
 from tests.stack.mail import MailServer
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 ANN, BOB = "ann@example.com", "bob@example.com"
 SENT, QUEUED, GIVEN_UP = Notification.Status.SENT, Notification.Status.QUEUED, Notification.Status.GIVEN_UP
 
@@ -101,6 +103,7 @@ def test_each_manager_gets_one_mail(mail: MailServer, due: DailyReport) -> None:
     assert mail_to(ANN).message_id != mail_to(BOB).message_id
 
 
+@pytest.mark.postgres_too
 def test_the_database_keeps_one_mail_per_report_and_manager(mail: MailServer, due: DailyReport) -> None:
     """And a mail is about an order or about a report."""
     facts = {"kind": "report", "subject": "s", "text": "t", "status": "sent", "message_id": "<again@example.com>"}
@@ -111,6 +114,7 @@ def test_the_database_keeps_one_mail_per_report_and_manager(mail: MailServer, du
         Notification.objects.filter(recipient=ANN).update(kind="order_confirmation")
 
 
+@pytest.mark.postgres_too
 def test_many_senders_at_once_send_each_mail_once(mail: MailServer, due: DailyReport) -> None:
     """One of them claims it."""
     at_once(*[lambda: sending.send_due(10)] * 4)
@@ -154,6 +158,7 @@ def test_a_manager_whom_the_server_refuses_is_given_up_alone(mail: MailServer, d
     assert page.mails_to_managers(due) == "given up (1), sent (1)"
 
 
+@pytest.mark.postgres_too
 def test_a_manager_who_is_refused_at_once_is_given_up_alone(mail: MailServer, due: DailyReport) -> None:
     """Most servers refuse a mailbox that is not there before they take the mail."""
     mail.say_at("RCPT", "550 no such user")
@@ -348,6 +353,7 @@ def test_mails_of_the_release_before_become_rows() -> None:
     assert sending.send_due(10) == 0
 
 
+@pytest.mark.postgres_too
 @pytest.mark.usefixtures("old_reports")
 def test_old_and_new_code_write_reports_side_by_side() -> None:
     """New code knows no column of the old mails, and old code finds none of them due."""

@@ -26,6 +26,8 @@ from config.due.queue import database_now
 from tests.shop import Shop
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 AFTER = shops_settings.REVIEW_REQUEST_AFTER_DAYS
 UNTIL = AFTER + reviews.ASKED_WITHIN.days
 REMINDER = Notification.Kind.REVIEW_REMINDER
@@ -129,6 +131,7 @@ def test_what_is_not_sold_any_more_is_left_out(shop: Shop, deliver: Deliver, gon
     assert request() == 0
 
 
+@pytest.mark.postgres_too
 def test_two_runs_at_once_ask_nobody_twice(deliver: Deliver) -> None:
     """The order's lock decides who asks."""
     for _ in range(4):
@@ -204,6 +207,7 @@ def test_the_reminder_is_in_the_customers_language(deliver: Deliver, language: s
     assert sentence[language] in order.notifications.get().text
 
 
+@pytest.mark.postgres_too
 def test_finding_whom_to_ask_reads_an_index(deliver: Deliver) -> None:
     """Orders that were asked about, and those of years ago, cost nothing."""
     first = deliver()
@@ -282,6 +286,7 @@ def test_a_customer_reviews_each_product_of_an_order_once(deliver: Deliver) -> N
     assert review.changed_at >= review.created_at
 
 
+@pytest.mark.postgres_too
 def test_two_clicks_at_once_are_one_review(deliver: Deliver) -> None:
     """The second one finds what the first one wrote."""
     subject = subject_of(deliver())
@@ -351,6 +356,7 @@ def test_what_is_not_sold_any_more_may_be_reviewed_by_whoever_was_asked(deliver:
     assert Review.objects.count() == 1
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -394,6 +400,7 @@ def test_a_decision_is_about_the_text_that_was_read(deliver: Deliver) -> None:
     assert Review.objects.get().status == "waiting"
 
 
+@pytest.mark.postgres_too
 @pytest.mark.parametrize("_turn", range(5))
 def test_writing_and_publishing_at_once_is_one_after_the_other(deliver: Deliver, _turn: int) -> None:
     """Published as it was read, or changed and waiting; never published unread, nor taken back by its customer."""
@@ -413,6 +420,7 @@ def test_writing_and_publishing_at_once_is_one_after_the_other(deliver: Deliver,
     assert (review.status, review.text) == (("published", "Read.") if kept else ("waiting", "Unread."))
 
 
+@pytest.mark.postgres_too
 def test_of_two_moderators_one_decides(deliver: Deliver) -> None:
     """The same decision twice is one."""
     review = reviews.write(subject_of(deliver()), 5, "", "Ann")
@@ -422,6 +430,7 @@ def test_of_two_moderators_one_decides(deliver: Deliver) -> None:
     assert Review.objects.get().moderated_by in ("sam", "kim")
 
 
+@pytest.mark.postgres_too
 def test_the_average_reads_an_index_only(deliver: Deliver) -> None:
     """However many reviews other products have."""
     published(deliver())

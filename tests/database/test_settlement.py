@@ -18,6 +18,8 @@ from tests.shop import CUSTOMER, Shop
 from tests.stock import stock_adds_up
 from tests.threads import at_once
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 def settle_in_order(events: list[PaymentEvent]) -> None:
     """Settle these events one after the other, whenever they came about and however often they were settled before."""
@@ -129,6 +131,7 @@ def test_events_settled_in_reverse_lead_to_the_same_end(shop: Shop, action: str)
     assert stock_adds_up(espresso, 5)
 
 
+@pytest.mark.postgres_too
 def test_many_settlers_at_once_settle_once(shop: Shop) -> None:
     """Workers share the events; each order is paid, and confirmed, once."""
     espresso = shop.product(stock=20)
@@ -145,6 +148,7 @@ def test_many_settlers_at_once_settle_once(shop: Shop) -> None:
     assert stock_adds_up(espresso, 20)
 
 
+@pytest.mark.postgres_too
 def test_money_that_waits_for_settlement_keeps_the_order_from_expiring(shop: Shop) -> None:
     """The deadline passes between the payment's success and the order's; both sweeps run at once."""
     espresso = shop.product(stock=4)
@@ -318,6 +322,7 @@ def test_an_order_that_is_paid_twice_is_a_case_for_a_person(shop: Shop) -> None:
     assert stock_adds_up(espresso, 2)
 
 
+@pytest.mark.postgres_too
 def test_two_payments_that_succeed_at_once_pay_the_order_once(shop: Shop) -> None:
     """Whichever is settled first pays it, the other one is a case for a person."""
     espresso = shop.product(stock=2)

@@ -34,6 +34,7 @@ def test_every_order_comes_to_what_its_customer_caused(options: tuple[str, ...])
     assert program.last_lines(1) == LAST_LINE
 
 
+@pytest.mark.campaign
 @MODES
 def test_an_interrupted_demo_leaves_nothing_behind(options: tuple[str, ...]) -> None:
     """Ctrl-C in the middle of it: status 130, and every process it started has ended."""

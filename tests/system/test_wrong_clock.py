@@ -26,6 +26,7 @@ def test_a_wrong_clock_is_told_and_does_no_harm(house: House, part: str, wrong_s
         house.assert_paid_and_mailed_once(orders)
 
 
+@pytest.mark.campaign
 def test_a_wrong_clock_of_the_web_costs_callbacks_and_no_order(house: House) -> None:
     """What is signed by the hour is taken for forged; the outcome is found by asking, often before the callback."""
     before = forged(house)
