@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_messages_left() -> Iterator[None]:
     """Nudges of one test must not reach the next."""
     yield
-    publisher.flush(timeout_s=2)
+    publisher.flush(timeout_s=20)
     shutting_down.clear()
     dramatiq.get_broker().flush_all()
 

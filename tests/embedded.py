@@ -5,7 +5,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from tests.stack.ports import free_port, wait_until
+from tests.stack.ports import HANG_S, free_port, wait_until
 from tests.stack.processes import Program
 
 ROOT = Path(__file__).parent.parent
@@ -32,12 +32,12 @@ class Embedded:
         """The database and something to sell."""
         for command in (["migrate", "-v0"], ["demoshop", "--quiet"]):
             with self.manage(*command) as program:
-                assert program.wait(120) == 0, program.output()
+                assert program.wait(HANG_S) == 0, program.output()
 
     def start(self) -> None:
         """Start, and return once it serves pages."""
         self.program.start()
-        wait_until(lambda: self._answers() or not self.program.alive, "the shop answered", 90)
+        wait_until(lambda: self._answers() or not self.program.alive, "the shop answered")
         assert self.program.alive, self.program.output()
 
     def manage(self, *command: str) -> Program:

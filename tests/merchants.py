@@ -11,10 +11,9 @@ from typing import Any
 import requests
 
 from billing.sandbox import SandboxServer
+from tests.stack.ports import HANG_S
 
 Json = dict[str, Any]
-
-PATIENCE_S = 20.0
 
 KEY = {"Authorization": "Bearer sandbox-key"}
 HOSTILE = "<script>alert(1)</script>\"'&$title${x}"
@@ -71,10 +70,10 @@ def order(**changes: Any) -> Json:
 
 def post(sandbox: SandboxServer, path: str, body: Json, key: str | None = None) -> requests.Response:
     headers = KEY | {"Idempotency-Key": key or next(fresh_keys)}
-    return requests.post(sandbox.url + path, json=body, headers=headers, timeout=PATIENCE_S)
+    return requests.post(sandbox.url + path, json=body, headers=headers, timeout=HANG_S)
 
 
-def get(sandbox: SandboxServer, path: str, timeout: float = PATIENCE_S, **params: Any) -> requests.Response:
+def get(sandbox: SandboxServer, path: str, timeout: float = HANG_S, **params: Any) -> requests.Response:
     return requests.get(sandbox.url + path, params=params, headers=KEY, timeout=timeout, allow_redirects=False)
 
 
@@ -84,23 +83,23 @@ def create(sandbox: SandboxServer, **changes: Any) -> str:
     return str(answer.json()["id"])
 
 
-def ask(sandbox: SandboxServer, payment_id: str, timeout: float = PATIENCE_S) -> requests.Response:
+def ask(sandbox: SandboxServer, payment_id: str, timeout: float = HANG_S) -> requests.Response:
     return get(sandbox, f"/v1/payments/{payment_id}", timeout)
 
 
 def press(sandbox: SandboxServer, payment_id: str, action: str, **fields: str) -> requests.Response:
     form = {"action": action, **fields}
-    return requests.post(f"{sandbox.url}/pay/{payment_id}", data=form, timeout=PATIENCE_S, allow_redirects=False)
+    return requests.post(f"{sandbox.url}/pay/{payment_id}", data=form, timeout=HANG_S, allow_redirects=False)
 
 
 def control(sandbox: SandboxServer, method: str, path: str, body: Json | None = None) -> Json:
-    answer = requests.request(method, f"{sandbox.url}/control/{path}", json=body, timeout=PATIENCE_S)
+    answer = requests.request(method, f"{sandbox.url}/control/{path}", json=body, timeout=HANG_S)
     assert answer.ok, answer.text
     document: Json = answer.json()
     return document
 
 
-def eventually(holds: Callable[[], object], within_s: float = PATIENCE_S) -> None:
+def eventually(holds: Callable[[], object], within_s: float = HANG_S) -> None:
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"

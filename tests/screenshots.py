@@ -227,7 +227,7 @@ def _fill_cart(shop: Embedded, visitor: requests.Session) -> None:
 
 def _wait_for(shop: Embedded, orders: dict[str, Order], state: str) -> None:
     address = f"{shop.url}/orders/{orders[state].public_id}/state.json"
-    wait_until(lambda: requests.get(address, timeout=10).json()["state"] == state, f"an order was {state}", 30)
+    wait_until(lambda: requests.get(address, timeout=10).json()["state"] == state, f"an order was {state}")
 
 
 def _take(

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
+from tests.stack.ports import HANG_S
+
 T = TypeVar("T")
 
 
@@ -15,7 +17,7 @@ def at_once(*works: Callable[[], T]) -> list[T]:
     start = threading.Barrier(len(works))
 
     def run(work: Callable[[], T]) -> T:
-        start.wait(10)
+        start.wait(HANG_S)
         return in_thread(work)
 
     with ThreadPoolExecutor(len(works)) as pool:

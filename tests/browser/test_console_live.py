@@ -10,11 +10,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from actors.console.views import REFRESH_S
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
+from tests.stack.ports import HANG_S
 from tests.stack.programs import find_chromium
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
-expect.set_options(timeout=30_000)  # patience with a busy machine; five seconds otherwise
+expect.set_options(timeout=120_000)  # a busy machine is slow; the default is five seconds
 
 GIVEN_UP = """
 from tests import backstage, reporting
@@ -135,4 +136,4 @@ def _password(shop: Embedded) -> str:
 
 def _give_up_a_mail(shop: Embedded) -> None:
     with shop.manage("shell", "-v0", "-c", GIVEN_UP) as program:
-        assert program.wait(120) == 0, program.output()
+        assert program.wait(HANG_S) == 0, program.output()

@@ -15,10 +15,10 @@ from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order
 from config.due.queue import database_now
 from tests.shop import Shop
+from tests.stack.ports import HANG_S
 
 TAKEN_AT = datetime(2026, 3, 29, 2, 0, tzinfo=UTC)
 WHY = "it may have been sent: restored from a backup of 2026-03-29 02:00:00 UTC"
-PATIENCE_S = 20.0
 LATER = Now() + timedelta(hours=1)
 
 
@@ -34,7 +34,7 @@ def test_what_was_paid_since_is_settled_and_its_mails_are_held(shop: Shop) -> No
     shop.buyer(payment, "pay")
     Payment.objects.update(next_check_at=LATER)
 
-    assert restore.find_out(PATIENCE_S) == 0
+    assert restore.find_out(HANG_S) == 0
     assert restore.hold_mails(TAKEN_AT) == 2
 
     assert (shop.fresh(paid).is_paid, shop.fresh(unpaid).is_paid) == (True, False)
@@ -52,7 +52,7 @@ def test_claims_in_the_backup_are_those_of_workers_of_the_past(shop: Shop) -> No
     Payment.objects.filter(pk=other.pk).update(next_check_at=LATER, claims=1)
     shop.buyer(other, "pay")
 
-    assert restore.find_out(PATIENCE_S) == 0
+    assert restore.find_out(HANG_S) == 0
 
     assert shop.fresh(order).is_paid
     assert shop.fresh(other).status == Status.SUCCEEDED
@@ -65,7 +65,7 @@ def test_refunds_are_asked_about_as_well(shop: Shop) -> None:
     refund = shop.refund(payment)
     REFUND_QUEUE.model.objects.update(next_check_at=LATER)
 
-    assert restore.find_out(PATIENCE_S) == 0
+    assert restore.find_out(HANG_S) == 0
     assert restore.hold_mails(TAKEN_AT) == 2
     assert shop.fresh(refund).status == RefundStatus.SUCCEEDED
 

@@ -194,7 +194,7 @@ def test_money_that_comes_while_we_call_it_off_counts(shop: Shop) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         checked = pool.submit(_check_in_thread, payment)
-        wait_until(lambda: _is_called_off(shop, payment), "it was being called off", 20)
+        wait_until(lambda: _is_called_off(shop, payment), "it was being called off")
         shop.buyer(payment, "pay")
         assert checked.result()
     shop.sweep()

@@ -17,7 +17,7 @@ from billing.states import RefundStatus, Status
 from config.due.queue import database_now
 from tests.books import Kind, State, made_yesterday, noon, only, reconcile, stranger, was_made, yesterday
 from tests.shop import Shop
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.threads import at_once
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -369,10 +369,10 @@ def test_a_decision_that_is_being_written_when_the_difference_is_found_again_sta
         with transaction.atomic():
             differences.resolve(pk, "ann", "not ours")
             is_decided.set()
-            wait_until(_somebody_waits_for_it, "the day waits for the decision", 30)
+            wait_until(_somebody_waits_for_it, "the day waits for the decision")
 
     def find_again() -> None:
-        assert is_decided.wait(30)
+        assert is_decided.wait(HANG_S)
         note(run, [theirs])
 
     at_once(decide, find_again)

@@ -16,6 +16,7 @@ from billing.models import Payment
 from billing.payments.check import CHECK_QUEUE
 from config.due.queue import DEATHS_ALLOWED, ClaimLost, database_now
 from tests.shop import written_payment
+from tests.stack.ports import HANG_S
 
 T = TypeVar("T")
 
@@ -129,7 +130,7 @@ def locked_by_another(payment: Payment, until: threading.Event) -> Iterator[None
 
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(hold)
-        assert holding.wait(20)
+        assert holding.wait(HANG_S)
         try:
             yield
         finally:
@@ -157,7 +158,7 @@ def test_a_row_that_was_asked_for_is_waited_for() -> None:
         assert not wait([claiming], 0.3).done
         done.set()
 
-        claimed = claiming.result(20)
+        claimed = claiming.result(HANG_S)
 
     assert claimed is not None
     assert claimed.claims == 1

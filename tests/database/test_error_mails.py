@@ -68,7 +68,7 @@ def test_a_view_that_fails_is_told_once_and_without_what_the_request_held(
     """Which view, which class, where; never names, forms, or signed addresses."""
     settings.RELEASE = "1.2.3"
     assert fail_in_a_view()[0] == 500
-    wait_until(lambda: server.messages, "the mail arrived", 20)
+    wait_until(lambda: server.messages, "the mail arrived")
 
     [mail] = server.messages
     assert mail.recipients == (ADMIN,)
@@ -106,7 +106,7 @@ def test_what_was_left_out_is_told_later(postman: Postman, server: MailServer, m
     fail_in_a_view()
     postman.flush(20)
 
-    wait_until(lambda: len(server.messages) >= 3, "the mail arrived", 20)
+    wait_until(lambda: len(server.messages) >= 3, "the mail arrived")
     assert "7 more of the same kind" in server.messages[2].message.get_content()
 
 

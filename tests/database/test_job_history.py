@@ -86,7 +86,7 @@ def test_a_job_that_did_something_leaves_a_row(worker: dramatiq.Worker, shop: Sh
 
     message_id = send("check_payment", payment.pk)
 
-    wait_until(lambda: bool(runs(message_id)), "it was recorded", 20)
+    wait_until(lambda: bool(runs(message_id)), "it was recorded")
     [job] = runs(message_id)
     assert (job.actor, job.queue, job.args, job.outcome, job.attempt) == (
         "check_payment", "urgent", f"[{payment.pk}]", "done", 1,
@@ -114,7 +114,7 @@ def test_a_failure_keeps_its_traceback_and_the_last_one_is_there_with_the_dead_l
     monkeypatch.setattr(history, "TRACEBACK_CHARS", 500)
     message_id = send("check_payment", 1, 2, 3)
 
-    wait_until(lambda: bool(dead_letters.find()), "it was given up", 20)
+    wait_until(lambda: bool(dead_letters.find()), "it was given up")
     assert [job.outcome for job in runs(message_id)][-1] == "failed"
     recorder.flush(5)
 
@@ -129,12 +129,12 @@ def test_a_failure_keeps_its_traceback_and_the_last_one_is_there_with_the_dead_l
 def test_a_dead_letter_is_sent_again_or_dropped(worker: dramatiq.Worker) -> None:
     """With a new id and a clean record."""
     send("check_payment", 1, 2, 3)
-    wait_until(lambda: bool(dead_letters.find()), "it was given up", 20)
+    wait_until(lambda: bool(dead_letters.find()), "it was given up")
     [first] = dead_letters.find()
 
     assert dead_letters.send_again(DeadLetterFilter(key="another")) == 0
     assert dead_letters.send_again(DeadLetterFilter(key=first.key)) == 1
-    wait_until(lambda: bool(dead_letters.find()), "it was given up again", 20)
+    wait_until(lambda: bool(dead_letters.find()), "it was given up again")
     [second] = dead_letters.find()
     assert second.key != first.key
     assert dead_letters.drop(DeadLetterFilter(actor="check_payment")) == 1
@@ -170,8 +170,8 @@ def test_a_worker_gives_signs_of_life_and_says_goodbye(worker: dramatiq.Worker) 
     """From before its first message to after its last."""
     [row] = Worker.objects.filter(stopped_at=None)
     assert row.threads == 2
-    wait_until(lambda: Worker.objects.get(stopped_at=None).seen_at > row.seen_at, "it beat again", 20)
-    wait_until(lambda: Worker.objects.get(stopped_at=None).queues == ["routine", "urgent"], "it told its queues", 20)
+    wait_until(lambda: Worker.objects.get(stopped_at=None).seen_at > row.seen_at, "it beat again")
+    wait_until(lambda: Worker.objects.get(stopped_at=None).queues == ["routine", "urgent"], "it told its queues")
 
     worker.stop(timeout=5_000)
 
@@ -183,15 +183,15 @@ def test_a_paused_queue_rests_within_a_beat_and_loses_nothing(worker: dramatiq.W
     broker = dramatiq.get_broker()
     pauses.pause(pauses.QUEUE, "urgent", by="olga", why="the provider is moving")
     assert not pauses.pause(pauses.QUEUE, "urgent", by="pete", why="me too")
-    wait_until(lambda: "urgent" in broker.paused, "the worker knew", 20)  # type: ignore[attr-defined]
+    wait_until(lambda: "urgent" in broker.paused, "the worker knew")  # type: ignore[attr-defined]
 
     message_id = send("check_payment", 1, 2, 3)
     other = send("send_order_confirmation", 1, 2)
-    wait_until(lambda: bool(runs(other)), "the other queue went on", 20)
+    wait_until(lambda: bool(runs(other)), "the other queue went on")
     assert runs(message_id) == []
 
     assert pauses.resume(pauses.QUEUE, "urgent", by="olga")
-    wait_until(lambda: bool(runs(message_id)), "it was worked on", 20)
+    wait_until(lambda: bool(runs(message_id)), "it was worked on")
 
 
 def test_what_was_fetched_before_the_pause_goes_back() -> None:

@@ -105,7 +105,7 @@ def test_one_thread_of_a_process_works_off_a_lane(narrow: None, sandbox: Sandbox
     sandbox.fault("status", "delay", delay_ms=2_000)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(in_thread, sweep.check_due, "sandbox", 20)
-        wait_until(lambda: looked_at(sandbox), "the first one was at work", 20)
+        wait_until(lambda: looked_at(sandbox), "the first one was at work")
         assert sweep.check_due("sandbox", 20) == 0
         assert not first.done()
         assert first.result() == 6
@@ -134,7 +134,7 @@ def test_looks_outside_the_lane_take_two_threads_at_the_most(sandbox: SandboxSer
     sandbox.fault("status", "hang", hang_s=30)
     with ThreadPoolExecutor(2) as pool:
         hanging = [pool.submit(in_thread, sweep.check_one, payment.pk) for payment in payments[:2]]
-        wait_until(lambda: len(looked_at(sandbox)) == 2, "both were being looked at", 20)
+        wait_until(lambda: len(looked_at(sandbox)) == 2, "both were being looked at")
         assert sweep.check_one(payments[2].pk) is False
         assert [look.result() for look in hanging] == [True, True]
 

@@ -105,7 +105,7 @@ def lease_over() -> None:
 
 def soon(mail: MailServer, happens: Callable[[], None]) -> int:
     """While the first mail is being sent: the server has it, and has not answered."""
-    wait_until(lambda: mail.handed_over, "the first mail was handed over", 20)
+    wait_until(lambda: mail.handed_over, "the first mail was handed over")
     happens()
     return 0
 

@@ -19,6 +19,7 @@ from commerce.pruning import ANONYMOUS_CARTS_KEPT, CUSTOMERS_CARTS_KEPT
 from config.due import shutting_down
 from config.due.queue import database_now
 from tests.shop import CUSTOMER, Shop
+from tests.stack.ports import HANG_S
 from tests.threads import at_once
 
 MINUTE = timedelta(minutes=1)
@@ -324,7 +325,7 @@ def _holding(cart: Cart, locked: threading.Event, done: threading.Event) -> Call
 
 def _after(start: threading.Event, work: Callable[[], None], done: threading.Event) -> Callable[[], None]:
     def wait_and_work() -> None:
-        assert start.wait(20)
+        assert start.wait(HANG_S)
         work()
         done.set()
 

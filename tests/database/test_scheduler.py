@@ -47,7 +47,7 @@ def _no_seldom_tick_meanwhile() -> None:
         now = database_now()
         return all(period.latest(now) == period.latest(now + timedelta(seconds=10)) for period in periods)
 
-    wait_until(none_comes_soon, "the next tick was over", 30)
+    wait_until(none_comes_soon, "the next tick was over")
 
 
 @pytest.fixture
@@ -213,10 +213,10 @@ def test_the_loop_survives_a_database_that_does_not_answer(caplog: pytest.LogCap
     try:
         scheduler = Scheduler()
         with running(scheduler):
-            wait_until(lambda: "scheduler.no_database" in caplog.messages, "it was said", 20)
+            wait_until(lambda: "scheduler.no_database" in caplog.messages, "it was said")
             assert not fired()
             rename_ticks("away", table)
-            wait_until(Tick.objects.exists, "it went on", 20)
+            wait_until(Tick.objects.exists, "it went on")
     finally:
         if table not in connection.introspection.table_names():
             rename_ticks("away", table)
@@ -228,7 +228,7 @@ def test_the_loop_ends_soon_after_it_was_told_to(monkeypatch: pytest.MonkeyPatch
     scheduler, waits = Scheduler(), iter([0.0])
     monkeypatch.setattr(scheduler, "_wait_s", lambda: next(waits, 60.0))
     with running(scheduler):
-        wait_until(Tick.objects.exists, "it waited for the next tick", 20)
+        wait_until(Tick.objects.exists, "it waited for the next tick")
 
 
 def test_a_paused_entry_is_not_fired_and_resuming_makes_nothing_up() -> None:

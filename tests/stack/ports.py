@@ -40,8 +40,11 @@ def is_free(port: int) -> bool:
     return True
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout_s: float, pause_s: float = 0.05) -> None:
-    """Return once the condition is true; `what` completes the sentence "Waited 5 s in vain until …"."""
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = HANG_S, pause_s: float = 0.05) -> None:
+    """Return once the condition is true; `what` completes the sentence "Waited 5 s in vain until …".
+
+    A test gives another limit only if the time is what it tests.
+    """
     give_up_at = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() >= give_up_at:

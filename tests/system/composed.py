@@ -15,7 +15,7 @@ from psycopg import sql
 
 from tests.stack.mail import MailServer
 from tests.stack.nginx import Nginx
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.postgres import Postgres
 from tests.stack.processes import Program
 from tests.stack.programs import find_alertmanager, find_prometheus
@@ -55,7 +55,7 @@ class Host:
         self._exits.enter_context(rabbitmq)
         self._create_database(self._exits.enter_context(postgres))
         self._move({"postgres:5432": f"{LOOPBACK}:{postgres.port}", "rabbitmq:5672": f"{LOOPBACK}:{rabbitmq.port}"})
-        assert self._program("prepare").start().wait(120) == 0, self.logs("prepare")
+        assert self._program("prepare").start().wait(HANG_S) == 0, self.logs("prepare")
         for name in ("sandbox", "web", "worker", "scheduler"):
             self._exits.enter_context(self._program(name))
         self.nginx.configure((self.nginx.directory / "site/tillkeeper.conf").read_text())

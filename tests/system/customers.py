@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import cycle
 
+from tests.stack.ports import HANG_S
 from tests.system.house import House
 
 LEAVE = ""
@@ -21,7 +22,7 @@ def customers(house: House, actions: Sequence[str] = ("pay",), pause_s: float = 
         yield
     finally:
         enough.set()
-        thread.join(timeout=60)
+        thread.join(timeout=HANG_S)
 
 
 def _come(house: House, actions: Sequence[str], pause_s: float, enough: threading.Event) -> None:

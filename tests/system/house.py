@@ -210,7 +210,7 @@ class House:
     def metrics(self, name: str) -> Page:
         """What the part shows to Prometheus now."""
         with http() as browser:
-            answer = browser.get(f"http://{self.metrics_address(name)}/metrics", timeout=30)
+            answer = browser.get(f"http://{self.metrics_address(name)}/metrics", timeout=HANG_S)
         assert answer.ok, f"{answer.status_code} {answer.text[:500]}"
         return Page(answer.text)
 
@@ -254,10 +254,10 @@ class House:
         email = f"customer-{next(_numbers)}@example.com"
         with http() as browser:
             self._put_into_cart(browser)
-            token = csrf_token(browser.get(f"{self.url}/checkout/", timeout=30))
+            token = csrf_token(browser.get(f"{self.url}/checkout/", timeout=HANG_S))
             form = {"csrfmiddlewaretoken": token, "email": email, "name": "Ann", "address": "1 Main Street"}
             started = time.perf_counter()
-            answer = browser.post(f"{self.url}/checkout/", data=form, timeout=30, allow_redirects=False)
+            answer = browser.post(f"{self.url}/checkout/", data=form, timeout=HANG_S, allow_redirects=False)
             seconds = time.perf_counter() - started
         assert answer.status_code == 302, answer.text[:500]
         return self._placed(answer.headers["Location"], email, seconds)
@@ -270,20 +270,20 @@ class House:
     def state(self, order: Placed) -> str:
         """What the customer's page is told."""
         with http() as browser:
-            answer = browser.get(f"{self.url}/orders/{order.public_id}/state.json", timeout=30)
+            answer = browser.get(f"{self.url}/orders/{order.public_id}/state.json", timeout=HANG_S)
         return str(answer.json()["state"])
 
     def page(self, path: str) -> requests.Response:
         """A page of the shop."""
         with http() as browser:
-            return browser.get(self.url + path, timeout=30)
+            return browser.get(self.url + path, timeout=HANG_S)
 
     def _put_into_cart(self, browser: requests.Session) -> None:
-        catalogue = browser.get(f"{self.url}/", timeout=30)
+        catalogue = browser.get(f"{self.url}/", timeout=HANG_S)
         product = re.search(r'name="product"[^>]*value="(\d+)"', catalogue.text)
         assert product, catalogue.text[:500]
         form = {"csrfmiddlewaretoken": csrf_token(catalogue), "product": product[1]}
-        assert browser.post(f"{self.url}/cart/add/", data=form, timeout=30).ok
+        assert browser.post(f"{self.url}/cart/add/", data=form, timeout=HANG_S).ok
 
     def _placed(self, location: str, email: str, seconds: float) -> Placed:
         assert location.startswith(f"{self.provider.url}/pay/"), location

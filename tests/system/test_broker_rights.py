@@ -48,7 +48,7 @@ def test_a_queue_that_nobody_reads_refuses_at_last(house: House) -> None:
     assert house.rabbitmq.counts("routine") == MAX_WAITING
     assert house.rabbitmq.counts("routine.XQ") == 0
     house.purge()
-    wait_until(lambda: house.rabbitmq.counts("routine") == 0, "the queue was emptied", 10)
+    wait_until(lambda: house.rabbitmq.counts("routine") == 0, "the queue was emptied")
 
 
 def test_the_command_prints_what_was_loaded_here(house: House) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from billing.sandbox.webhook_delivery import signature
+from tests.stack.ports import HANG_S
 from tests.stopwatch import assert_quick
 from tests.system.house import House, http
 
@@ -22,7 +23,7 @@ FLOOD = 200
 def exchange(house: House, head: str, body: bytes = b"") -> str:
     """Send these bytes, and nothing after them; returns the status line of the answer."""
     address = urlsplit(house.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=HANG_S) as connection:
         connection.sendall(
             f"POST /callbacks/sandbox/ HTTP/1.1\r\nHost: {address.hostname}\r\n{head}\r\n".encode() + body
         )
@@ -82,6 +83,9 @@ def post(house: House, number: int) -> tuple[int, float]:
     with http() as provider:
         started = time.perf_counter()
         answer = provider.post(
-            f"{house.url}/callbacks/sandbox/", body, headers={"Sandbox-Signature": signature(SECRET, body)}, timeout=30
+            f"{house.url}/callbacks/sandbox/",
+            body,
+            headers={"Sandbox-Signature": signature(SECRET, body)},
+            timeout=HANG_S,
         )
         return answer.status_code, time.perf_counter() - started

@@ -16,7 +16,7 @@ import requests
 import yaml
 
 from config.env import reference
-from tests.stack.ports import LOOPBACK, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, wait_until
 from tests.stack.programs import find_alertmanager, find_compose, find_promtool
 from tests.system.composed import HERE, Host, make_secrets
 from tests.system.house import ROOT, csrf_token
@@ -169,15 +169,15 @@ def test_a_customer_buys(host: Host) -> None:
     pay_url = placed.headers["Location"]
     assert pay_url.startswith(f"http://{LOOPBACK}:{host.ports['sandbox']}/pay/")
 
-    requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=30).raise_for_status()
+    requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=HANG_S).raise_for_status()
 
-    wait_until(lambda: any("ann@example.com" in mail.recipients for mail in host.mail.messages), "the mail came", 60)
+    wait_until(lambda: any("ann@example.com" in mail.recipients for mail in host.mail.messages), "the mail came")
 
 
 @pytest.mark.parametrize("name", ["web", "sandbox", "worker", "scheduler", "prometheus", "alertmanager"])
 def test_the_health_checks_say_so(host: Host, name: str) -> None:
     """The very words of the file."""
-    wait_until(lambda: host.healthy(name), f"{name} was healthy", 60)
+    wait_until(lambda: host.healthy(name), f"{name} was healthy")
 
 
 @pytest.mark.campaign
@@ -187,7 +187,7 @@ def test_prometheus_hears_from_everybody(host: Host) -> None:
     def up() -> set[str]:
         return {one["labels"]["job"] for one in host.watchers("targets")["activeTargets"] if one["health"] == "up"}
 
-    wait_until(lambda: host.healthy("prometheus") and host.healthy("alertmanager"), "both answered", 60)
+    wait_until(lambda: host.healthy("prometheus") and host.healthy("alertmanager"), "both answered")
     wait_until(lambda: up() == JOBS, "everybody had answered", WATCHED_S, pause_s=1)
     wait_until(lambda: host.watchers("alertmanagers")["activeAlertmanagers"], "it knew whom to tell", WATCHED_S)
     told = f"http://{LOOPBACK}:{host.ports['alertmanager']}/api/v2/alerts"

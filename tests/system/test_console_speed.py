@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.million import fill
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.postgres import Postgres
 from tests.stack.processes import Program
 from tests.stopwatch import assert_quick
@@ -44,7 +44,7 @@ class Web:
     def manage(self, *words: str) -> None:
         """Run a management command to its end."""
         with Program(words[0], [*MANAGE, *words], self.environment, ROOT) as program:
-            assert program.wait(120) == 0, program.output()
+            assert program.wait(HANG_S) == 0, program.output()
 
     def answers(self) -> bool:
         """Is it there?"""
@@ -63,7 +63,7 @@ def boss(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[requests.Se
         web.manage("createsuperuser", "--noinput", "--username", "boss", "--email", "boss@example.com")
         fill(postgres.url_of("million"))
         web.program.start()
-        wait_until(lambda: web.answers() or not web.program.alive, "the web answered", 60)
+        wait_until(lambda: web.answers() or not web.program.alive, "the web answered")
         yield _logged_in(web.url), f"{web.url}/admin/console/"
         web.program.kill()
 

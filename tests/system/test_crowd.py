@@ -8,10 +8,10 @@ from threading import Barrier
 
 import requests
 
+from tests.stack.ports import HANG_S
 from tests.system.house import House, csrf_token, http
 
 CUSTOMERS = 50
-PATIENCE_S = 60
 
 
 def test_fifty_customers_at_once_get_every_page_and_every_order(full_house: House) -> None:
@@ -35,13 +35,13 @@ def visit(house: House, door: Barrier, number: int) -> list[float]:
 
     def timed(ask: Callable[..., requests.Response], path: str, **more: object) -> requests.Response:
         started = time.perf_counter()
-        answer = ask(house.url + path, timeout=PATIENCE_S, allow_redirects=False, **more)
+        answer = ask(house.url + path, timeout=HANG_S, allow_redirects=False, **more)
         seconds.append(time.perf_counter() - started)
         assert answer.status_code < 400, f"{answer.status_code} {path}"
         return answer
 
     with http() as browser:
-        door.wait(PATIENCE_S)
+        door.wait(HANG_S)
         timed(browser.get, "/")
         page = timed(browser.get, "/products/espresso/")
         [(product,)] = house.sql("SELECT id FROM commerce_product WHERE slug = 'espresso'")

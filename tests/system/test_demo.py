@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.stack.ports import HANG_S
 from tests.stack.processes import Program, lives
 
 HOME = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(options: tuple[str, ...]) -> 
         program.wait_for_output("placed [1-9]", ENDS_WITHIN_S)
         family = psutil.Process(program.pid).children(recursive=True)
         program.send(signal.SIGINT)
-        status = program.wait(60)
+        status = program.wait(HANG_S)
 
     assert status == 130, program.output()
     assert family

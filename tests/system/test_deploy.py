@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.system.house import House, Placed, http, message
 
 CUSTOMERS = 3
@@ -59,7 +59,7 @@ def crowd(house: House) -> Iterator[Crowd]:
 def more(customers: Crowd, orders: int) -> None:
     """Wait until the crowd has placed so many more."""
     enough = len(customers.orders) + orders
-    wait_until(lambda: len(customers.orders) >= enough, f"{enough} orders were placed", 120)
+    wait_until(lambda: len(customers.orders) >= enough, f"{enough} orders were placed")
 
 
 def children(house: House) -> set[int]:
@@ -72,7 +72,7 @@ def reload_web(house: House, customers: Crowd) -> None:
     """What `systemctl reload` does: new processes with the new code, while the old ones finish what they have begun."""
     before = children(house)
     house.part("web").send(signal.SIGHUP)
-    wait_until(lambda: children(house) and not children(house) & before, "the old ones had gone", 120)
+    wait_until(lambda: children(house) and not children(house) & before, "the old ones had gone")
     more(customers, 3)
 
 
@@ -89,7 +89,7 @@ def test_a_deploy_under_load_fails_no_request_and_loses_no_work(full_house: Hous
         more(customers, 3)
         for old in ("scheduler", "worker"):
             full_house.part(old).send(signal.SIGTERM)
-            assert full_house.part(old).wait(120) == 0
+            assert full_house.part(old).wait(HANG_S) == 0
         more(customers, 3)
 
     full_house.wait_until_settled(customers.orders, 120)
@@ -110,4 +110,4 @@ def test_messages_of_another_release_cost_time_and_no_work(full_house: House) ->
 
     full_house.wait_until_settled(orders, 120)
     full_house.assert_paid_and_mailed_once(orders)
-    wait_until(lambda: full_house.rabbitmq.counts("urgent.XQ") == 3, "all three were dead letters", 60)
+    wait_until(lambda: full_house.rabbitmq.counts("urgent.XQ") == 3, "all three were dead letters")

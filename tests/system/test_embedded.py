@@ -13,7 +13,7 @@ import requests
 
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.stopwatch import assert_quick, seconds_until
 
 pytestmark = [pytest.mark.django_db(transaction=False), pytest.mark.alone]
@@ -88,14 +88,14 @@ def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Emb
     order, pay_url = place_order(shop)
     started = time.monotonic()
     shop.program.send(signal.SIGINT)
-    assert shop.program.wait(60) == 0
+    assert shop.program.wait(HANG_S) == 0
     ended_s = time.monotonic() - started
 
     shop.start()
     pay(pay_url)
 
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 60)
-    wait_until(lambda: confirmations(mail) == 1, "the confirmation came", 60)
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid")
+    wait_until(lambda: confirmations(mail) == 1, "the confirmation came")
     assert_quick(ended_s, 5, "the end")
 
 
@@ -104,12 +104,12 @@ def test_ctrl_c_ends_it_within_five_seconds_while_the_provider_hangs(shop: Embed
     place_order(shop)
     fault = {"where": "status", "kind": "hang", "hang_s": 30}
     requests.post(f"{shop.sandbox_url}/control/faults", json=fault, timeout=30).raise_for_status()
-    wait_until(lambda: is_hanging(shop), "a look at the payment had begun", 30)
+    wait_until(lambda: is_hanging(shop), "a look at the payment had begun")
     started = time.monotonic()
 
     shop.program.send(signal.SIGINT)
 
-    assert shop.program.wait(60) == 0
+    assert shop.program.wait(HANG_S) == 0
     assert_quick(time.monotonic() - started, 5, "the end")
 
 
@@ -123,8 +123,8 @@ def test_a_crash_is_followed_by_business_as_usual(shop: Embedded, mail: MailServ
 
     shop.start()
 
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid", 60)
-    wait_until(lambda: confirmations(mail) >= 1, "the confirmation came", 90)
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid")
+    wait_until(lambda: confirmations(mail) >= 1, "the confirmation came")
     time.sleep(1)
     assert confirmations(mail) == 1
 

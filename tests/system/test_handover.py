@@ -102,7 +102,7 @@ class Museum:
     def answers(self) -> bool:
         """Does the web answer?"""
         try:
-            return requests.get(f"{self.url}/admin/login/", timeout=30).ok
+            return requests.get(f"{self.url}/admin/login/", timeout=HANG_S).ok
         except requests.RequestException:
             return False
 
@@ -115,21 +115,21 @@ class Museum:
             {"visitor": "ann@example.com", "csrfmiddlewaretoken": FORM_TOKEN},
             cookies={"csrftoken": FORM_TOKEN},
             allow_redirects=False,
-            timeout=30,
+            timeout=HANG_S,
         )
         assert answer.status_code == 302, answer.text
         pay_url = answer.headers["Location"]
         assert pay_url.startswith(f"{self.sandbox_url}/pay/")
-        payments = requests.get(f"{self.sandbox_url}/control/payments", timeout=30).json()["payments"]
+        payments = requests.get(f"{self.sandbox_url}/control/payments", timeout=HANG_S).json()["payments"]
         return next(each["reference"] for each in payments if pay_url.endswith(each["id"])), pay_url
 
     def pay(self, pay_url: str) -> None:
         """The visitor pays and closes the tab, so that nobody comes back."""
-        requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=30).raise_for_status()
+        requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=HANG_S).raise_for_status()
 
     def ticket(self, number: str) -> dict[str, Any]:
         """What the ticket's page says; to look at it makes nobody ask the provider."""
-        shown: dict[str, Any] = requests.get(f"{self.url}/tickets/{number}/", timeout=30).json()
+        shown: dict[str, Any] = requests.get(f"{self.url}/tickets/{number}/", timeout=HANG_S).json()
         return shown
 
     def wait_until_paid(self, number: str, timeout_s: float) -> str:
@@ -143,7 +143,9 @@ class Museum:
 
     def callbacks(self, *, lost: bool) -> None:
         """The provider loses every callback from now on, or none."""
-        requests.post(f"{self.sandbox_url}/control/callbacks", json={"lose_all": lost}, timeout=30).raise_for_status()
+        requests.post(
+            f"{self.sandbox_url}/control/callbacks", json={"lose_all": lost}, timeout=HANG_S
+        ).raise_for_status()
 
 
 def _in_one_process(museum: Museum, parts: ExitStack) -> None:
@@ -180,7 +182,7 @@ def museum(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     museum = Museum(tmp_path_factory.mktemp("museum"))
     with ExitStack() as parts:
         request.param(museum, parts)
-        wait_until(museum.answers, "the museum answered", 90)
+        wait_until(museum.answers, "the museum answered")
         yield museum
 
 
@@ -229,7 +231,7 @@ def test_the_visitor_who_comes_back_sees_the_ticket(museum: Museum) -> None:
     """The return page leads there."""
     number, _ = museum.buy()
 
-    page = requests.get(f"{museum.url}/tickets/{number}/back/", timeout=30)
+    page = requests.get(f"{museum.url}/tickets/{number}/back/", timeout=HANG_S)
 
     assert page.url == f"{museum.url}/tickets/{number}/"
     assert page.json()["visitor"] == "ann@example.com"
@@ -238,7 +240,7 @@ def test_the_visitor_who_comes_back_sees_the_ticket(museum: Museum) -> None:
 @pytest.mark.parametrize("table", ["payment", "paymentevent", "callback"])
 def test_payments_are_in_the_museums_admin(museum: Museum, table: str) -> None:
     """A page that does not exist asks nobody to log in."""
-    page = requests.get(f"{museum.url}/admin/billing/{table}/", timeout=30, allow_redirects=False)
+    page = requests.get(f"{museum.url}/admin/billing/{table}/", timeout=HANG_S, allow_redirects=False)
 
     assert (page.status_code, urlsplit(page.headers["Location"]).path) == (302, "/admin/login/")
 

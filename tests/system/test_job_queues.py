@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.embedded import ROOT
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.stack.processes import Program
 from tests.stack.rabbitmq import RabbitMQ
 from tests.system.house import MANAGE
@@ -29,7 +29,7 @@ def manage(rabbitmq: RabbitMQ, var: Path, *words: str, metrics: str = "") -> str
     """A management command, on SQLite, with this broker; returns what it says."""
     settings = {"VAR_DIR": str(var), "BROKER_URL": rabbitmq.url, "BROKER_METRICS_URL": metrics}
     with Program(words[0], [*MANAGE, *words], {"PATH": os.environ["PATH"], **settings}, ROOT) as program:
-        assert program.wait(60) == 0, program.output()
+        assert program.wait(HANG_S) == 0, program.output()
         return program.output()
 
 
@@ -49,7 +49,7 @@ def test_the_age_of_the_oldest_message_is_known_with_no_worker_alive(rabbitmq: R
         told.extend(queue for queue in [urgent()] if queue["oldest_s"] is not None)
         return len(told) > 1 and (told[-1]["oldest_s"] or 0) > (told[0]["oldest_s"] or 0)
 
-    wait_until(grew_older, "the plugin told the age, and that it grew", 120)
+    wait_until(grew_older, "the plugin told the age, and that it grew")
     assert 0 < (told[0]["oldest_s"] or 0) < 120
     assert told[-1]["ready"] == 1
     assert told[-1]["unacked"] == 0

@@ -42,7 +42,7 @@ def letters(worker: House) -> list[str]:
     bodies: list[bytes | dict[str, Any]] = [GARBAGE, message("open_the_safe", 1), message("check_payment", 1, 2)]
     for number, body in enumerate(bodies, start=1):
         worker.publish("urgent", body)
-        wait_until(lambda count=number: dead(worker) == count, "it was a dead letter", 60)  # type: ignore[misc]
+        wait_until(lambda count=number: dead(worker) == count, "it was a dead letter")  # type: ignore[misc]
     return [letter["key"] for letter in jobs(worker, "dead")]
 
 
@@ -64,20 +64,20 @@ def test_a_message_that_ends_its_worker_three_times_is_quarantined(worker: House
             before = len(worker.asked(order))
             make_due_afresh(worker, order)
             worker.part("worker").start()
-            wait_until(lambda count=before: len(worker.asked(order)) > count, "it was begun", 40)  # type: ignore[misc]
+            wait_until(lambda count=before: len(worker.asked(order)) > count, "it was begun")  # type: ignore[misc]
             worker.part("worker").kill()
     worker.provider.clear_faults()
 
     worker.start("worker")
 
-    wait_until(lambda: outcomes(worker, poison["message_id"]) == ["quarantined"], "it was quarantined", 40)
+    wait_until(lambda: outcomes(worker, poison["message_id"]) == ["quarantined"], "it was quarantined")
     [letter] = jobs(worker, "dead")
     assert letter["key"] == poison["message_id"]
     assert "three" in letter["error"] or "3" in letter["error"]
     make_due_afresh(worker, order)
     before = len(worker.asked(order))
     assert jobs(worker, "retry", letter["key"]) == {"sent again": 1}
-    wait_until(lambda: len(worker.asked(order)) > before, "it was run again", 20)
+    wait_until(lambda: len(worker.asked(order)) > before, "it was run again")
     assert dead(worker) == 0
 
 
@@ -92,9 +92,9 @@ def test_a_broker_that_is_restarted_three_times_makes_nobody_suspect(worker: Hou
         worker.publish("urgent", innocent)
         worker.rabbitmq.kill()
         worker.rabbitmq.start()
-        wait_until(lambda: worker.consumers("urgent") == 1, "the worker was back", 40)
+        wait_until(lambda: worker.consumers("urgent") == 1, "the worker was back")
 
-    wait_until(lambda: worker.rabbitmq.counts("urgent") == 0, "all was taken", 20)
+    wait_until(lambda: worker.rabbitmq.counts("urgent") == 0, "all was taken")
     assert "quarantined" not in outcomes(worker, innocent["message_id"])
     assert dead(worker) == 0
 
@@ -123,7 +123,7 @@ def test_dead_letters_go_singly_or_by_filter(worker: House, letters: list[str]) 
     """What cannot be sent again stays until it is dropped; a letter that is not there is no answer."""
     garbage, unknown, ours = letters
     assert jobs(worker, "retry", "--all", "--actor", "check_payment") == {"sent again": 1}
-    wait_until(lambda: dead(worker) == 3, "it failed again", 60)
+    wait_until(lambda: dead(worker) == 3, "it failed again")
     assert ours not in [letter["key"] for letter in jobs(worker, "dead")]
 
     assert "write --all" in worker.manage("jobs", "dead", "--drop").stderr
@@ -145,21 +145,21 @@ def test_a_paused_queue_keeps_its_messages_and_what_runs_is_run_once(worker: Hou
     before = len(worker.asked(order))
     worker.make_due([order])
     worker.publish("urgent", running)
-    wait_until(lambda: len(worker.asked(order)) > before, "it was begun", 20)
+    wait_until(lambda: len(worker.asked(order)) > before, "it was begun")
 
     assert jobs(worker, "pause", "urgent", "--why", "a test")["new"]
     try:
-        wait_until(lambda: worker.consumers("urgent") == 0, "the queue rested", 30)
+        wait_until(lambda: worker.consumers("urgent") == 0, "the queue rested")
         waiting = message("check_payment", 1, 2)
         worker.publish("urgent", waiting)
-        wait_until(lambda: outcomes(worker, running["message_id"]) == ["done"], "what ran came to its end", 20)
+        wait_until(lambda: outcomes(worker, running["message_id"]) == ["done"], "what ran came to its end")
         [urgent] = [queue for queue in jobs(worker, "queues") if queue["name"] == "urgent"]
         assert (urgent["ready"], urgent["consumers"]) == (1, 0)
         assert "it is paused" in worker.manage("jobs", "doctor").stdout
     finally:
         assert jobs(worker, "resume", "urgent")["rested"]
 
-    wait_until(lambda: bool(outcomes(worker, waiting["message_id"])), "it was worked on", 20)
+    wait_until(lambda: bool(outcomes(worker, waiting["message_id"])), "it was worked on")
     assert outcomes(worker, running["message_id"]) == ["done"]
 
 
@@ -177,7 +177,7 @@ def test_the_doctor_finds_nothing_in_a_full_house(house: House) -> None:
         return said[-1].returncode == 0
 
     try:
-        wait_until(is_content, "all was well", 60)
+        wait_until(is_content, "all was well")
     finally:
         print(said[-1].stdout)
 

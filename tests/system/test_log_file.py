@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import forked
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.system.house import House
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,9 +66,9 @@ def test_no_line_is_lost_or_torn_while_the_file_is_renamed(tmp_path: Path) -> No
         for _ in range(WRITERS)
     ]
     for turn in range(3):
-        wait_until(lambda: file.exists() and file.stat().st_size > 1_000_000, "a megabyte was written", 90)
+        wait_until(lambda: file.exists() and file.stat().st_size > 1_000_000, "a megabyte was written")
         file.rename(tmp_path / f"shop.log.{turn}")
-    assert [writer.wait(120) for writer in writers] == [0] * WRITERS
+    assert [writer.wait(HANG_S) for writer in writers] == [0] * WRITERS
 
     found: dict[int, list[int]] = {}
     for part in (*(tmp_path / f"shop.log.{turn}" for turn in range(3)), file):

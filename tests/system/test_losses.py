@@ -2,7 +2,7 @@
 
 import signal
 
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.system.house import House, Placed, message
 
 
@@ -16,7 +16,7 @@ def test_losing_every_message_loses_no_work(house: House) -> None:
     house.purge()
 
     house.start("worker")
-    wait_until(lambda: settled_after_a_purge(house, orders) >= 10, "the first orders were settled", timeout_s=60)
+    wait_until(lambda: settled_after_a_purge(house, orders) >= 10, "the first orders were settled")
 
     house.wait_until_settled(orders, 120)
     house.assert_paid_and_mailed_once(orders)
@@ -30,7 +30,7 @@ def test_a_killed_worker_is_never_noticed(house: House) -> None:
         house.provider.fault("status", "delay", delay_ms=5000)  # it surely dies before the answers come
         orders = house.place(20)
         house.pay(orders)
-        wait_until(lambda: in_flight(house, orders) >= 10, "the provider was being asked about 10 payments", 60)
+        wait_until(lambda: in_flight(house, orders) >= 10, "the provider was being asked about 10 payments")
         house.part("worker").kill()
     assert held(house, orders) >= 10
 
@@ -48,9 +48,9 @@ def test_a_worker_that_is_told_to_stop_finishes_its_job(house: House) -> None:
         orders = house.place(1)
         house.provider.fault("status", "delay", delay_ms=1500)
         house.pay(orders)
-        wait_until(lambda: in_flight(house, orders), "the provider was being asked", timeout_s=60)
+        wait_until(lambda: in_flight(house, orders), "the provider was being asked")
         house.part("worker").send(signal.SIGTERM)
-        assert house.part("worker").wait(60) == 0
+        assert house.part("worker").wait(HANG_S) == 0
     assert payment_states(house, orders) == ["succeeded"]
     assert held(house, orders) == 0
     house.start("worker")
@@ -66,11 +66,11 @@ def test_a_message_that_is_too_old_is_dropped(house: House) -> None:
 
     house.publish("urgent", message("check_payment", house.payment_id(late), age_s=61))
     house.publish("urgent", message("check_payment", house.payment_id(other)))
-    wait_until(lambda: house.asked(other), "the message behind it was worked on", timeout_s=30)
+    wait_until(lambda: house.asked(other), "the message behind it was worked on")
     assert house.asked(late) == []
 
     house.publish("urgent", message("check_payment", house.payment_id(late)))
-    wait_until(lambda: house.asked(late), "a message in time was worked on", timeout_s=30)
+    wait_until(lambda: house.asked(late), "a message in time was worked on")
     assert len(house.asked(late)) == 1
     assert house.rabbitmq.counts("urgent.XQ") == 0
 

@@ -27,14 +27,14 @@ def test_a_killed_worker_doubles_one_mail_per_connection_at_the_most(house: Hous
             house.run("worker")
             enough = len(arrived(house, domain)) + 20
             sweep(house)
-            wait_until(partial(enough_arrived, house, domain, enough), "mails were arriving", 40)
+            wait_until(partial(enough_arrived, house, domain, enough), "mails were arriving")
             house.part("worker").kill()
             assert left(house, domain) > 0
             forget(house)
 
         house.run("worker")
         sweep(house)
-        wait_until(lambda: left(house, domain) == 0, "all mails were sent", 60)
+        wait_until(lambda: left(house, domain) == 0, "all mails were sent")
 
     ids = arrived(house, domain)
     assert len(set(ids)) == MAILS
@@ -51,7 +51,7 @@ def test_a_backlog_is_sent_over_so_many_connections_and_no_more(house: House) ->
         domain = queue_mails(house, MAILS)
         for _ in range(4):
             sweep(house)
-        wait_until(lambda: left(house, domain) == 0, "all mails were sent", 60)
+        wait_until(lambda: left(house, domain) == 0, "all mails were sent")
         opened = house.mail.connections - before
 
     assert opened == 2
@@ -65,7 +65,7 @@ def test_several_workers_share_the_mails_and_double_none(house: House) -> None:
         domain = queue_mails(house, MAILS)
         for _ in range(6):
             sweep(house)
-        wait_until(lambda: left(house, domain) == 0, "all mails were sent", 60)
+        wait_until(lambda: left(house, domain) == 0, "all mails were sent")
         time.sleep(0.5)
 
     assert sorted(Counter(arrived(house, domain)).values()) == [1] * MAILS
@@ -123,6 +123,6 @@ def left(house: House, domain: str) -> int:
 
 def forget(house: House) -> None:
     """As if the dead worker's lease were over; its message, which would start a second batch, is lost."""
-    wait_until(lambda: not house.consumers("routine"), "the broker noticed the death", 30)
+    wait_until(lambda: not house.consumers("routine"), "the broker noticed the death")
     house.purge()
     house.sql("UPDATE commerce_notification SET send_after = now() WHERE claims > 0 AND status = 'queued'")

@@ -10,7 +10,7 @@ from config.metrics.registry import CATALOGUE, READERS
 from tests.embedded import Embedded
 from tests.metrics import Page
 from tests.stack.mail import MailServer
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
 from tests.stack.prometheus import DURATION, complaints
 from tests.system.house import ROOT, House, http, message
@@ -50,7 +50,7 @@ def test_counters_agree_with_the_tables_and_with_each_other(house: House) -> Non
         names = ("tillkeeper_messages_total", "tillkeeper_message_wait_seconds_count", "dramatiq_messages_total")
         return {counted("tillkeeper_nudges_total", outcome="sent")} == {counted(name) for name in names} != {0}
 
-    wait_until(all_were_processed, "every nudge had become a message that was processed, and was counted once", 30)
+    wait_until(all_were_processed, "every nudge had become a message that was processed, and was counted once")
     [after] = house.sql(TABLES)
     assert (
         counted("tillkeeper_orders_total", event="placed"),
@@ -72,7 +72,7 @@ def test_the_scheduler_counts_the_ticks_of_the_ledger(full_house: House) -> None
 
     wake_up, lowest = 12, ledger()
     counted, highest = Counted(full_house, "scheduler"), ledger()
-    wait_until(lambda: counted("tillkeeper_ticks_fired_total") >= 30, "many ticks were fired", 90)
+    wait_until(lambda: counted("tillkeeper_ticks_fired_total") >= 30, "many ticks were fired")
     then, fired, now = ledger(), counted("tillkeeper_ticks_fired_total"), ledger()
     assert then - highest - wake_up <= fired <= now - lowest + wake_up
 
@@ -92,9 +92,9 @@ def test_a_retry_is_counted_once(worker: House) -> None:
     counted = Counted(worker, "worker")
     for _ in range(3):
         worker.publish("urgent", message("check_payment"))  # its argument is missing
-    wait_until(lambda: counted("dramatiq_message_rejects_total") == 3, "all were given up", 60)
+    wait_until(lambda: counted("dramatiq_message_rejects_total") == 3, "all were given up")
 
-    wait_until(lambda: worker.rabbitmq.counts("urgent.XQ") == 3, "they were dead letters", 10)
+    wait_until(lambda: worker.rabbitmq.counts("urgent.XQ") == 3, "they were dead letters")
     assert counted("dramatiq_messages_total", actor_name="check_payment") == 9
     assert counted("dramatiq_message_errors_total", actor_name="check_payment") == 9
     assert counted("dramatiq_message_retries_total", actor_name="check_payment") == 6
@@ -113,7 +113,7 @@ def test_a_delayed_message_is_in_the_gauge_until_it_is_due_and_its_delay_is_no_w
         return worker.metrics("worker").sum("dramatiq_delayed_messages_inprogress", queue_name="urgent")
 
     wait_until(lambda: delayed() == 1, "it was in memory", 19)
-    wait_until(lambda: counted("tillkeeper_messages_total", outcome="done") == 1, "it was worked on", 60)
+    wait_until(lambda: counted("tillkeeper_messages_total", outcome="done") == 1, "it was worked on")
     assert delayed() == 0
     assert worker.metrics("worker").labels("dramatiq_delayed_messages_inprogress", "queue_name") == {"urgent"}
     assert counted("tillkeeper_message_wait_seconds_sum") < 30
@@ -124,7 +124,7 @@ def test_a_name_that_no_actor_has_is_no_label(worker: House) -> None:
     counted = Counted(worker, "worker")
     for number in range(3):
         worker.publish("urgent", message(f"open_safe_{number}"))
-    wait_until(lambda: counted("dramatiq_message_rejects_total", actor_name="unknown") == 3, "they were refused", 30)
+    wait_until(lambda: counted("dramatiq_message_rejects_total", actor_name="unknown") == 3, "they were refused")
     assert "open_safe" not in worker.metrics("worker").text
     worker.take_all("urgent.XQ")
 
@@ -132,23 +132,23 @@ def test_a_name_that_no_actor_has_is_no_label(worker: House) -> None:
 def test_a_second_worker_with_the_same_port_says_so_and_works(worker: House) -> None:
     """The work is worth more than the page."""
     worker.run("worker", "worker2")
-    wait_until(lambda: '"probes.no_port"' in worker.part("worker2").output(), "it said so", 30)
+    wait_until(lambda: '"probes.no_port"' in worker.part("worker2").output(), "it said so")
     assert "Set another METRICS_PORT" in worker.part("worker2").output()
-    wait_until(lambda: worker.consumers("urgent") == 2, "both consumed", 30)
+    wait_until(lambda: worker.consumers("urgent") == 2, "both consumed")
 
 
 def test_a_worker_that_was_killed_leaves_nothing_to_the_next(worker: House) -> None:
     """Neither its numbers nor its files."""
     for _ in range(3):
         worker.publish("urgent", message("check_payment", 0))
-    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") >= 3, "they were worked on", 30)
+    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") >= 3, "they were worked on")
     worker.part("worker").kill()
     worker.run()
     worker.purge()  # what it had not yet acknowledged came back
     worker.run("worker")
     worker.publish("urgent", message("check_payment", 0))
 
-    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") > 0, "it was worked on", 30)
+    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") > 0, "it was worked on")
     assert worker.metrics("worker").sum("dramatiq_messages_total") == 1
     [only] = [path for path in (worker.directory / "metrics").iterdir() if path.is_dir() and any(path.glob("*.db"))]
     assert {path.name.rpartition("_")[2] for path in only.glob("*.db")} <= {
@@ -164,14 +164,14 @@ def test_the_processes_of_the_web_are_one_page(house: House) -> None:
     address = f"{LOOPBACK}:{free_port()}"
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "deploy/gunicorn.conf.py", "--bind", address]
     with Program("web", [*command, "--workers", "2", "--no-control-socket"], house.environment, ROOT) as web:
-        wait_until(lambda: _answers(f"http://{address}/healthz") or not web.alive, "it answered", 40)
+        wait_until(lambda: _answers(f"http://{address}/healthz") or not web.alive, "it answered")
         for number in range(20):
-            http().post(f"http://{address}/callbacks/sandbox/", data=f"several {number}", timeout=10)
+            http().post(f"http://{address}/callbacks/sandbox/", data=f"several {number}", timeout=HANG_S)
         assert {_received(address) for _ in range(10)} == {20}
 
         one = next(process for process in web.members() if process.pid != web.pid)
         one.kill()
-        wait_until(lambda: len(web.members()) == 3 and one.pid not in {each.pid for each in web.members()}, "again", 30)
+        wait_until(lambda: len(web.members()) == 3 and one.pid not in {each.pid for each in web.members()}, "again")
         assert {_received(address) for _ in range(10)} == {20}
 
 
@@ -182,7 +182,7 @@ def test_the_embedded_shop_has_all_on_one_page(tmp_path: Path) -> None:
         shop.prepare()
         shop.start()
         try:
-            wait_until(lambda: _page(shop.url).sum("tillkeeper_messages_total", outcome="done") > 5, "it worked", 60)
+            wait_until(lambda: _page(shop.url).sum("tillkeeper_messages_total", outcome="done") > 5, "it worked")
             page = _with_all_readers(shop.url)
         finally:
             shop.program.stop()
@@ -197,7 +197,7 @@ def _received(address: str) -> float:
 
 
 def _page(url: str) -> Page:
-    return Page(http().get(f"{url}/metrics", timeout=10).text)
+    return Page(http().get(f"{url}/metrics", timeout=HANG_S).text)
 
 
 def _with_all_readers(url: str) -> Page:
@@ -208,7 +208,7 @@ def _with_all_readers(url: str) -> Page:
         pages.append(_page(url))
         return pages[-1].sum("tillkeeper_reader_up") == len(READERS)
 
-    wait_until(complete, "every reader had an answer", 30)
+    wait_until(complete, "every reader had an answer")
     return pages[-1]
 
 

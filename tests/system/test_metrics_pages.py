@@ -32,16 +32,16 @@ def busy_house(_house: House) -> House:
 def test_a_real_prometheus_sees_lag_and_backlog_of_every_kind_of_work(busy_house: House) -> None:
     """Each part is up, and the numbers of the database arrive."""
     with Prometheus({part: busy_house.metrics_address(part) for part in PARTS}) as prometheus:
-        wait_until(lambda: len(prometheus.query("up == 1")) == len(PARTS), "every part was scraped", 30)
+        wait_until(lambda: len(prometheus.query("up == 1")) == len(PARTS), "every part was scraped")
 
         def kinds(name: str) -> set[str]:
             return {sample["metric"]["work"] for sample in prometheus.query(name)}
 
         wanted = {"payment", "refund", "callback", "payment_event", "notification", "order"}
-        wait_until(lambda: kinds("tillkeeper_lag_seconds") >= wanted, "the database had been read", 30)
-        wait_until(lambda: kinds("tillkeeper_due_rows") == kinds("tillkeeper_lag_seconds"), "both are told", 30)
+        wait_until(lambda: kinds("tillkeeper_lag_seconds") >= wanted, "the database had been read")
+        wait_until(lambda: kinds("tillkeeper_due_rows") == kinds("tillkeeper_lag_seconds"), "both are told")
         # What other tests have left undone is late until it was swept once.
-        wait_until(lambda: prometheus.query("tillkeeper_lag_seconds > 20") == [], "nothing was late", 60)
+        wait_until(lambda: prometheus.query("tillkeeper_lag_seconds > 20") == [], "nothing was late")
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -91,7 +91,7 @@ def test_a_database_that_is_frozen_does_not_hold_up_what_was_counted(busy_house:
             assert page.labels("tillkeeper_reader_up", "reader") >= {"lag", "schedule", "mails"}
             assert page.sum("tillkeeper_reader_up") == 0
             assert not page.labels("tillkeeper_lag_seconds", "work")
-        wait_until(lambda: _all_up(busy_house), "everything was read again", 20)
+        wait_until(lambda: _all_up(busy_house), "everything was read again")
 
 
 def _timed(house: House) -> tuple[float, Page]:

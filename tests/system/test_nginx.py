@@ -171,7 +171,7 @@ def narrow(front: Front) -> Iterator[Front]:
 def test_plain_http_is_sent_to_the_shop_over_tls(front: Front) -> None:
     """The path comes along; the answer is nginx's own."""
     with http() as browser:
-        answer = browser.get(f"http://localhost:{front.nginx.port}/cart/?a=b", allow_redirects=False, timeout=30)
+        answer = browser.get(f"http://localhost:{front.nginx.port}/cart/?a=b", allow_redirects=False, timeout=HANG_S)
 
     assert (answer.status_code, answer.headers["Location"]) == (301, f"{front.url}/cart/?a=b")
 
@@ -181,7 +181,7 @@ def test_another_name_gets_no_certificate_and_no_answer(front: Front) -> None:
     with pytest.raises(ssl.SSLError):
         front.tls("elsewhere.example").close()
     with http() as browser, pytest.raises(requests.ConnectionError):
-        browser.get(f"http://{LOOPBACK}:{front.nginx.port}/", timeout=30)
+        browser.get(f"http://{LOOPBACK}:{front.nginx.port}/", timeout=HANG_S)
 
 
 def test_the_shop_knows_that_it_is_behind_tls(front: Front) -> None:
@@ -201,8 +201,8 @@ def test_a_client_cannot_say_that_it_came_over_tls(front: Front) -> None:
     """Without a proxy of ours in between, the shop insists on TLS; watchers of the process are let through."""
     web = f"http://{LOOPBACK}:{front.web_port}"
     with http() as browser:
-        assert browser.get(web, allow_redirects=False, timeout=30).status_code == 301
-        assert browser.get(f"{web}/healthz", allow_redirects=False, timeout=30).status_code == 200
+        assert browser.get(web, allow_redirects=False, timeout=HANG_S).status_code == 301
+        assert browser.get(f"{web}/healthz", allow_redirects=False, timeout=HANG_S).status_code == 200
 
 
 # --- static files ----------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_a_burst_of_callbacks_is_slowed_down_and_none_is_lost(narrow: Front) -> 
     assert {answer.headers["Retry-After"] for answer in answers.values() if answer.status_code == 503} == {"5"}
 
     for body in [body for body, answer in answers.items() if answer.status_code == 503]:
-        wait_until(lambda body=body: narrow.callback(body).status_code == 200, "the repeat was taken", 60)  # type: ignore[misc]
+        wait_until(lambda body=body: narrow.callback(body).status_code == 200, "the repeat was taken")  # type: ignore[misc]
     assert set(bodies) <= set(narrow.senders())
 
 
@@ -320,7 +320,7 @@ def test_a_web_that_is_reloaded_again_and_again_answers_everybody(front: Front) 
         for _ in range(RELOADS):
             before = front.serving()
             front.web.send(signal.SIGHUP)
-            wait_until(lambda before=before: front.serving() and not front.serving() & before, "it was reloaded", 60)  # type: ignore[misc]
+            wait_until(lambda before=before: front.serving() and not front.serving() & before, "it was reloaded")  # type: ignore[misc]
         done.set()
 
     assert {status for each in pages for status in each.result()} == {200}

@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.system.house import START_S, House, Placed, message
 
 MARK = "ann@example.com, 1 Main Street"
 YEAR_2500_MS = 16_725_225_600_000
-
-PATIENCE_S = 30.0
 
 
 def body(actor: str = "check_payment", *args: Any, **changes: Any) -> bytes:
@@ -80,7 +78,7 @@ def test_a_malformed_body_becomes_a_dead_letter_and_blocks_nobody(worker: House,
     worker.publish("urgent", MALFORMED[kind])
     look_at(worker, order)
 
-    wait_until(lambda: worker.rabbitmq.counts("urgent.XQ") == 1, "it was a dead letter", PATIENCE_S)
+    wait_until(lambda: worker.rabbitmq.counts("urgent.XQ") == 1, "it was a dead letter", HANG_S)
     assert worker.worker_threads() >= threads
     assert MARK not in worker.part("worker").output()[logged:]
 
@@ -92,7 +90,7 @@ def test_wrong_arguments_become_a_dead_letter_after_a_few_tries(worker: House, o
     worker.publish("urgent", body("check_payment", 1, 2, 3))
     look_at(worker, order)
 
-    wait_until(lambda: worker.rabbitmq.counts("urgent.XQ") == 1, "it was a dead letter", PATIENCE_S)
+    wait_until(lambda: worker.rabbitmq.counts("urgent.XQ") == 1, "it was a dead letter", HANG_S)
     [letter] = worker.take_all("urgent.XQ")
     assert letter["options"]["retries"] == 2
     assert worker.worker_threads() >= threads
@@ -103,4 +101,4 @@ def look_at(house: House, order: Placed) -> None:
     before = len(house.asked(order))
     house.make_due([order])
     house.publish("urgent", message("check_payment", house.payment_id(order)))
-    wait_until(lambda: len(house.asked(order)) > before, "a good message was worked on", PATIENCE_S)
+    wait_until(lambda: len(house.asked(order)) > before, "a good message was worked on", HANG_S)

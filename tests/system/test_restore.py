@@ -34,12 +34,12 @@ def test_after_a_disaster_everything_settles_and_nothing_is_mailed_twice(doomed:
     doomed.wait_until_settled(mailed_before)
     doomed.mail.answer_with("451 come back later", times=len(mailed_after) * 2)
     doomed.pay(mailed_after)
-    wait_until(lambda: paid(doomed, mailed_after) == len(mailed_after), "they were paid, and not mailed", 30)
+    wait_until(lambda: paid(doomed, mailed_after) == len(mailed_after), "they were paid, and not mailed")
 
     backup, lost = backup_of_a_busy(doomed, tmp_path)
     doomed.pay([*paid_after, *lost])
     late = [*mailed_after, *paid_after, *lost]
-    wait_until(lambda: settled_without_pauses(doomed, late) == len(late), "they were mailed as well", 60)
+    wait_until(lambda: settled_without_pauses(doomed, late) == len(late), "they were mailed as well")
 
     doomed.run()
     with Postgres() as postgres, RabbitMQ() as rabbitmq:
@@ -52,7 +52,7 @@ def test_after_a_disaster_everything_settles_and_nothing_is_mailed_twice(doomed:
         doomed.run("web", "worker", "scheduler")
         doomed.pay(paid_at_last)
         doomed.wait_until_settled([*mailed_before, *paid_at_last])
-        wait_until(lambda: paid(doomed, mailed_after + paid_after) == 8, "what was paid since was found", 30)
+        wait_until(lambda: paid(doomed, mailed_after + paid_after) == 8, "what was paid since was found")
         everybody = [*mailed_before, *mailed_after, *paid_after, *paid_at_last]
         doomed.assert_paid_and_mailed_once(everybody)
         assert held(doomed) >= len(paid_after) * 2, "what may have been sent waits for a person"

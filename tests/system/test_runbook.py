@@ -11,7 +11,7 @@ import requests
 
 from billing.sandbox.webhook_delivery import signature
 from tests.stack.disk import small_disk
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.stack.postgres import Postgres
 from tests.stopwatch import assert_quick
 from tests.system.house import House, Placed, csrf_token, http
@@ -23,8 +23,6 @@ NEW_KEY = "another-key-for-tests-" * 3
 
 DISK_MB = 192
 """Room for a cluster with the shop in it, and for little more."""
-
-PATIENCE_S = 60.0
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -39,7 +37,7 @@ def test_another_secret_key_breaks_neither_sessions_nor_links(house: House) -> N
 
     with house.told(web={"SECRET_KEY": NEW_KEY, "SECRET_KEY_FALLBACKS": old}):
         house.run("web")
-        assert operator.get(f"{house.url}/admin/", allow_redirects=False, timeout=10).status_code == 200
+        assert operator.get(f"{house.url}/admin/", allow_redirects=False, timeout=HANG_S).status_code == 200
         assert link_opens(house, link)
         assert signed_in(house)
     with house.told(web={"SECRET_KEY": NEW_KEY}):
@@ -56,7 +54,7 @@ def test_a_wrong_key_of_a_provider_costs_time_and_no_payment(house: House) -> No
         house.start("worker")
         orders = house.place(3)
         ours = {str(house.payment_id(order)) for order in orders}
-        wait_until(lambda: ours <= refused(house), "the provider had refused the key for all", PATIENCE_S)
+        wait_until(lambda: ours <= refused(house), "the provider had refused the key for all", HANG_S)
         house.pay(orders)
         house.start("worker2")
         house.part("worker").stop()
@@ -65,9 +63,9 @@ def test_a_wrong_key_of_a_provider_costs_time_and_no_payment(house: House) -> No
     asked = house.manage("payments", "check", *(refused(house) - earlier))
 
     assert asked.returncode == 0, asked.stderr
-    house.wait_until_settled(orders, PATIENCE_S)
+    house.wait_until_settled(orders, HANG_S)
     house.assert_paid_and_mailed_once(orders)
-    wait_until(lambda: refused(house) <= earlier, "nobody had to look any more", PATIENCE_S)
+    wait_until(lambda: refused(house) <= earlier, "nobody had to look any more", HANG_S)
 
 
 # --- a flood of callbacks --------------------------------------------------------------------------------------------
@@ -88,9 +86,9 @@ def test_a_flood_of_callbacks_is_worked_off_beside_the_customers(full_house: Hou
 
     assert statuses == [200] * FLOOD
     full_house.pay([*before, *during])
-    full_house.wait_until_settled([*before, *during], PATIENCE_S)
+    full_house.wait_until_settled([*before, *during], HANG_S)
     left = "SELECT count(*) FROM billing_callback WHERE process_after IS NOT NULL AND id > %s"
-    wait_until(lambda: full_house.sql(left, first) == [(0,)], "all were worked off", PATIENCE_S)
+    wait_until(lambda: full_house.sql(left, first) == [(0,)], "all were worked off", HANG_S)
     full_house.assert_paid_and_mailed_once([*before, *during])
     assert_quick(max(order.seconds for order in during), LONGEST_S, "the longest checkout beside the flood")
 
@@ -115,17 +113,17 @@ def test_an_alarm_of_the_broker_is_no_business_of_the_checkout(full_house: House
     processes = full_house.pids()
     full_house.rabbitmq.ctl(*raised)
     try:
-        wait_until(lambda: alarmed(full_house, series), "the alarm was up", PATIENCE_S)
+        wait_until(lambda: alarmed(full_house, series), "the alarm was up", HANG_S)
         orders = full_house.place(3)
         full_house.pay(orders)
-        wait_until(lambda: is_blocked(full_house), "the broker had blocked whoever publishes", PATIENCE_S, pause_s=1)
+        wait_until(lambda: is_blocked(full_house), "the broker had blocked whoever publishes", HANG_S, pause_s=1)
         assert full_house.page("/readyz").status_code == 200
         assert max(order.seconds for order in orders) < BLOCKED_S
     finally:
         full_house.rabbitmq.ctl(*cleared)
 
-    wait_until(lambda: not alarmed(full_house, series), "the alarm was over", PATIENCE_S)
-    full_house.wait_until_settled(orders, PATIENCE_S)
+    wait_until(lambda: not alarmed(full_house, series), "the alarm was over", HANG_S)
+    full_house.wait_until_settled(orders, HANG_S)
     full_house.assert_paid_and_mailed_once(orders)
     assert full_house.pids() == processes
 
@@ -140,15 +138,15 @@ def test_a_full_disk_of_the_database_stops_the_shop_and_loses_nothing(house: Hou
         house.run("web", "worker", "scheduler")
         before, processes = house.place(3), house.pids()
         disk.fill()
-        wait_until(lambda: not orders_are_taken(house), "the checkout failed", PATIENCE_S, pause_s=0.2)
+        wait_until(lambda: not orders_are_taken(house), "the checkout failed", HANG_S, pause_s=0.2)
         house.pay(before)
 
         disk.make_room()
-        wait_until(lambda: has_recovered(house), "orders were taken again", PATIENCE_S, pause_s=0.5)
+        wait_until(lambda: has_recovered(house), "orders were taken again", HANG_S, pause_s=0.5)
 
         after = house.place(2)
         house.pay(after)
-        house.wait_until_settled([*before, *after], PATIENCE_S)
+        house.wait_until_settled([*before, *after], HANG_S)
         house.assert_paid_and_mailed_once([*before, *after])
         assert house.pids() == processes
 
@@ -186,7 +184,7 @@ def post(house: House, order: Placed, number: int) -> int:
     body = json.dumps({"id": f"evt-{number}", "type": "payment.succeeded", "payment": about}).encode()
     headers = {"Sandbox-Signature": signature(SECRET, body)}
     with http() as provider:
-        return provider.post(f"{house.url}/callbacks/sandbox/", body, headers=headers, timeout=30).status_code
+        return provider.post(f"{house.url}/callbacks/sandbox/", body, headers=headers, timeout=HANG_S).status_code
 
 
 def has_recovered(house: House) -> bool:
@@ -203,8 +201,8 @@ def signed_in(house: House) -> requests.Session:
     browser = http()
     login = f"{house.url}/admin/login/?next=/admin/"
     form = {"username": OPERATOR, "password": PASSWORD, "next": "/admin/"}
-    form["csrfmiddlewaretoken"] = csrf_token(browser.get(login, timeout=10))
-    answer = browser.post(login, form, timeout=30, allow_redirects=False)
+    form["csrfmiddlewaretoken"] = csrf_token(browser.get(login, timeout=HANG_S))
+    answer = browser.post(login, form, timeout=HANG_S, allow_redirects=False)
     assert answer.status_code == 302, answer.text[:500]
     return browser
 
@@ -213,7 +211,7 @@ def review_link(house: House) -> str:
     """What stands in a customer's mailbox: a link to the form about the product of an order that was delivered."""
     order = house.place_one()
     house.pay([order])
-    house.wait_until_settled([order], PATIENCE_S)
+    house.wait_until_settled([order], HANG_S)
     house.sql(
         "UPDATE commerce_order SET status = 'delivered', delivered_at = now() WHERE public_id = %s", order.public_id
     )
@@ -229,7 +227,7 @@ def review_link(house: House) -> str:
 def link_opens(house: House, link: str) -> bool:
     """The form is there."""
     with http() as browser:
-        return browser.get(link, timeout=10).status_code == 200
+        return browser.get(link, timeout=HANG_S).status_code == 200
 
 
 def refused(house: House) -> set[str]:
@@ -240,7 +238,7 @@ def refused(house: House) -> set[str]:
 def alarmed(house: House, series: str) -> bool:
     """What the alert RabbitmqAlarm reads."""
     with http() as browser:
-        page = browser.get(house.rabbitmq.prometheus_url, timeout=10).text
+        page = browser.get(house.rabbitmq.prometheus_url, timeout=HANG_S).text
     return bool(re.search(rf"^rabbitmq_alarms_{series}_watermark 1", page, re.MULTILINE))
 
 

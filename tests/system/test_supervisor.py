@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.stack.processes import Program
 from tests.stack.units import MOVED, NOBODY, give_to_nobody
 from tests.system.house import START_S, House, http
@@ -40,7 +40,7 @@ class Supervisor:
     def ctl(self, *words: str) -> str:
         """What supervisorctl says."""
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.main), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=150).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S).stdout
 
     def states(self) -> dict[str, str]:
         """By name, like RUNNING."""
@@ -87,7 +87,7 @@ def supervisor(_house: House, tmp_path_factory: pytest.TempPathFactory) -> Itera
             wait_until(lambda: set(found.states()) == PARTS, "supervisor had read its configuration", START_S, 0.5)
             found.wait_until_ready()
             yield found
-            found.program.stop(timeout_s=100)
+            found.program.stop(timeout_s=HANG_S)
 
 
 @pytest.fixture

@@ -230,7 +230,7 @@ def test_the_shop_runs_by_its_units(release: Installed, house: House) -> None:
     """Each says READY, answers on its own port, and runs as nobody; an order goes through; each ends by itself."""
     with running(release, house, *SERVICES) as parts:
         for name in release.ports:
-            assert http().get(f"{release.url(name)}/readyz", timeout=10).status_code == 200
+            assert http().get(f"{release.url(name)}/readyz", timeout=HANG_S).status_code == 200
         if os.geteuid() == 0:
             assert {process.username() for part in parts.values() for process in part.program.members()} == {"nobody"}
         orders = house.place(2)
@@ -261,14 +261,14 @@ def test_a_job_under_way_is_finished(release: Installed, house: House, how: Call
 
         how(worker.unit, worker.program)
 
-        wait_until(lambda: status_of(house, order) == "succeeded", "the answer was written down", 20)
+        wait_until(lambda: status_of(house, order) == "succeeded", "the answer was written down")
         if how is Unit.reload:
             wait_until(lambda: "READY=1" in worker.systemd.words[told:], "it was ready again", START_S)
             assert (worker.program.alive, worker.program.pid) == (True, pid)
             house.provider.clear_faults()
             after = house.place(1)
             house.pay(after)
-            wait_until(lambda: status_of(house, after[0]) == "succeeded", "it works on", 30)
+            wait_until(lambda: status_of(house, after[0]) == "succeeded", "it works on")
 
 
 @pytest.mark.campaign

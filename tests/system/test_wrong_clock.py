@@ -2,13 +2,11 @@
 
 import pytest
 
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 from tests.stack.programs import find_faketime
 from tests.system.house import ROOT, START_S, House
 
 HOUR_S = 3_600
-
-PATIENCE_S = 60.0
 
 
 @pytest.mark.campaign
@@ -22,7 +20,7 @@ def test_a_wrong_clock_is_told_and_does_no_harm(house: House, part: str, wrong_s
         house.part(part).wait_for_output('"clock.wrong"', START_S)
         orders = house.place(2)
         house.pay(orders)
-        house.wait_until_settled(orders, PATIENCE_S)
+        house.wait_until_settled(orders, HANG_S)
         house.assert_paid_and_mailed_once(orders)
 
 
@@ -34,9 +32,9 @@ def test_a_wrong_clock_of_the_web_costs_callbacks_and_no_order(house: House) -> 
         house.run("web", "worker", "scheduler")
         orders = house.place(2)
         house.pay(orders)
-        house.wait_until_settled(orders, PATIENCE_S)
+        house.wait_until_settled(orders, HANG_S)
         house.assert_paid_and_mailed_once(orders)
-        wait_until(lambda: forged(house) - before >= len(orders), "each order's callback was refused", PATIENCE_S)
+        wait_until(lambda: forged(house) - before >= len(orders), "each order's callback was refused", HANG_S)
 
 
 def forged(house: House) -> int:

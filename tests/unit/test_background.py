@@ -18,7 +18,7 @@ class Numbers(Background[int]):
 
     def work(self, items: list[int]) -> bool:
         self.batches.append(items)
-        wait_until(lambda: not self.held.is_set(), "it goes on", 20)
+        wait_until(lambda: not self.held.is_set(), "it goes on")
         if 13 in items:
             raise ZeroDivisionError
         return not self.away.is_set()
@@ -54,7 +54,7 @@ def test_items_that_cannot_be_worked_on_now_wait() -> None:
     numbers = Numbers(batch=2, every_s=0.05)
     numbers.away.set()
     numbers.offer(1)
-    wait_until(lambda: numbers.batches.count([1]) >= 2, "it tried again", 20)
+    wait_until(lambda: numbers.batches.count([1]) >= 2, "it tried again")
     numbers.offer(2)
     numbers.away.clear()
     numbers.flush(20)

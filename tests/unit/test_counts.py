@@ -19,7 +19,7 @@ from actors.metrics import middleware
 from config.health.server import serve
 from config.metrics import files
 from config.metrics.registry import CATALOGUE, READERS, counter
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 
 BEGIN = "from config.metrics import files; files.begin(); print('begun', flush=True); import time; time.sleep(60)"
 
@@ -99,7 +99,7 @@ def test_a_process_that_serves_alone_counts_in_memory(monkeypatch: pytest.Monkey
 
 def get(url: str) -> tuple[int, bytes]:
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=HANG_S) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -123,7 +123,7 @@ def test_somebody_who_says_nothing_holds_up_nobody() -> None:
     server = serve(LOOPBACK, port := free_port(), {"/good": lambda: (200, "text/plain", b"good\n")})
     try:
         with socket.create_connection((LOOPBACK, port)):
-            wait_until(lambda: get(f"http://{LOOPBACK}:{port}/good")[0] == 200, "it answered", 5)
+            wait_until(lambda: get(f"http://{LOOPBACK}:{port}/good")[0] == 200, "it answered")
     finally:
         server.shutdown()
         server.server_close()

@@ -13,7 +13,7 @@ from actors.operations.queries.cached_query import CachedQuery
 from actors.operations.queries.job_search import matching, parse
 from actors.operations.queries.timeseries import SLOTS, spread
 from config.database import counts
-from tests.stack.ports import wait_until
+from tests.stack.ports import HANG_S, wait_until
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -105,7 +105,7 @@ def test_where_there_is_too_much_to_read_a_shorter_time_is_charted() -> None:
 def test_a_query_that_is_answered_tells_the_answer() -> None:
     """At the first question, if it comes soon."""
     query = CachedQuery(lambda: 7, "test")
-    wait_until(lambda: query.latest().value == 7, "the answer was known", 5)
+    wait_until(lambda: query.latest().value == 7, "the answer was known")
     assert query.latest().problem == ""
 
 
@@ -115,7 +115,7 @@ def test_a_silent_broker_is_not_waited_for() -> None:
 
     def ask() -> int:
         asked.append(1)
-        answer.wait(30)
+        answer.wait(HANG_S)
         return 7
 
     query = CachedQuery(ask, "test")
@@ -126,16 +126,16 @@ def test_a_silent_broker_is_not_waited_for() -> None:
     assert (known, len(asked)) == ([None] * 5, 1)
     assert took_s < 10
     answer.set()
-    wait_until(lambda: query.latest().value == 7, "the answer was known", 5)
+    wait_until(lambda: query.latest().value == 7, "the answer was known")
 
 
 def test_what_goes_wrong_is_told_and_the_old_answer_kept() -> None:
     """Until somebody answers again."""
     answers = iter([7])
     query = CachedQuery(lambda: next(answers), "test")
-    wait_until(lambda: query.latest().value == 7, "the answer was known", 5)
+    wait_until(lambda: query.latest().value == 7, "the answer was known")
 
-    wait_until(lambda: query.latest().problem, "the problem was known", 5)
+    wait_until(lambda: query.latest().problem, "the problem was known")
 
     assert query.latest().value == 7
     assert query.latest().age_s is not None

@@ -12,7 +12,7 @@ from config.health import checks
 from config.health.checks import CheckWithTimeout, Heartbeats
 from config.health.process import ProcessHealth
 from config.health.server import serve
-from tests.stack.ports import LOOPBACK, free_port
+from tests.stack.ports import HANG_S, LOOPBACK, free_port
 from tests.stack.systemd import Notified, listening
 
 
@@ -94,7 +94,7 @@ def test_a_question_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) ->
 
     def hangs() -> str | None:
         asked_times.append(1)
-        answer.wait(20)
+        answer.wait(HANG_S)
         return None
 
     question = CheckWithTimeout(hangs)
@@ -155,7 +155,7 @@ def test_somebody_who_says_nothing_keeps_nobody_waiting(port: int) -> None:
 
 
 def _get(port: int, path: str) -> int:
-    connection = HTTPConnection(LOOPBACK, port, timeout=20)
+    connection = HTTPConnection(LOOPBACK, port, timeout=HANG_S)
     connection.request("GET", path)
     status = connection.getresponse().status
     connection.close()

@@ -5,6 +5,7 @@ import requests
 
 from billing.sandbox import SandboxServer
 from tests.merchants import HOSTILE, ask, create, get, press
+from tests.stack.ports import HANG_S
 
 
 @pytest.mark.parametrize(
@@ -92,4 +93,4 @@ def test_health_is_answered_without_a_key(sandbox: SandboxServer) -> None:
     """200 while the sandbox is up, during an outage of its API too."""
     sandbox.outage("refuse", 60)
 
-    assert requests.get(f"{sandbox.url}/healthz", timeout=5).status_code == 200
+    assert requests.get(f"{sandbox.url}/healthz", timeout=HANG_S).status_code == 200

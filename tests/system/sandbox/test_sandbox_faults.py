@@ -23,6 +23,7 @@ from tests.merchants import (
     port_of,
     post,
 )
+from tests.stack.ports import HANG_S
 
 # Faults
 
@@ -114,7 +115,7 @@ def test_a_wrong_answer_replaces_the_work(sandbox: SandboxServer, kind: str, sta
 def post_without_redirect(sandbox: SandboxServer) -> requests.Response:
     headers = KEY | {"Idempotency-Key": next(fresh_keys)}
     url = f"{sandbox.url}/v1/payments"
-    return requests.post(url, json=order(), headers=headers, timeout=5, allow_redirects=False)
+    return requests.post(url, json=order(), headers=headers, timeout=HANG_S, allow_redirects=False)
 
 
 def test_faults_take_parameters(sandbox: SandboxServer) -> None:
@@ -207,7 +208,7 @@ def test_faults_are_written_listed_and_removed_over_http(sandbox: SandboxServer)
 )
 def test_a_misspelt_drill_is_refused(sandbox: SandboxServer, path: str, body: Json) -> None:
     """Or it would silently test nothing."""
-    assert requests.post(f"{sandbox.url}/control/{path}", json=body, timeout=5).status_code == 422
+    assert requests.post(f"{sandbox.url}/control/{path}", json=body, timeout=HANG_S).status_code == 422
 
 
 # Outages

@@ -26,6 +26,7 @@ from tests.merchants import (
     press,
     refund,
 )
+from tests.stack.ports import HANG_S
 
 # The merchant API
 
@@ -45,7 +46,7 @@ def test_a_new_payment_is_pending_and_knows_where_the_buyer_pays(sandbox: Sandbo
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "sandbox-key"}])
 def test_without_the_key_nothing_is_told(sandbox: SandboxServer, headers: dict[str, str]) -> None:
     """A missing or wrong key is 401, for a payment that exists as well."""
-    answer = requests.get(f"{sandbox.url}/v1/payments/{create(sandbox)}", headers=headers, timeout=5)
+    answer = requests.get(f"{sandbox.url}/v1/payments/{create(sandbox)}", headers=headers, timeout=HANG_S)
 
     assert (answer.status_code, error_code(answer)) == (401, "unauthorized")
 
@@ -85,7 +86,7 @@ def test_a_race_with_one_key_has_one_winner(sandbox: SandboxServer) -> None:
 def test_a_payment_needs_a_key_of_proper_length(sandbox: SandboxServer, key: str) -> None:
     """No idempotency key, or one over 64 characters, is 400."""
     answer = requests.post(
-        f"{sandbox.url}/v1/payments", json=order(), headers=KEY | {"Idempotency-Key": key}, timeout=5
+        f"{sandbox.url}/v1/payments", json=order(), headers=KEY | {"Idempotency-Key": key}, timeout=HANG_S
     )
 
     assert (answer.status_code, error_code(answer)) == (400, "invalid_request")
@@ -128,7 +129,7 @@ def test_a_wrong_field_is_named(sandbox: SandboxServer, changes: Json, field: st
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 60_000])
 def test_a_body_that_is_no_object_is_refused(sandbox: SandboxServer, body: bytes) -> None:
     """Broken JSON is 400, never a crash."""
-    answer = requests.post(f"{sandbox.url}/v1/payments", data=body, headers=KEY, timeout=5)
+    answer = requests.post(f"{sandbox.url}/v1/payments", data=body, headers=KEY, timeout=HANG_S)
 
     assert (answer.status_code, error_code(answer)) == (400, "invalid_json")
 
@@ -142,7 +143,7 @@ def test_a_huge_body_is_refused(sandbox: SandboxServer) -> None:
 
 def test_a_chunked_body_is_refused(sandbox: SandboxServer) -> None:
     """A body without a length is 411: it is never taken for an empty one."""
-    answer = requests.post(f"{sandbox.url}/v1/payments", data=iter([b"{}"]), headers=KEY, timeout=5)
+    answer = requests.post(f"{sandbox.url}/v1/payments", data=iter([b"{}"]), headers=KEY, timeout=HANG_S)
 
     assert (answer.status_code, error_code(answer)) == (411, "length_required")
 
@@ -159,7 +160,7 @@ def test_a_chunked_body_is_refused(sandbox: SandboxServer) -> None:
 )
 def test_refusals_are_json(sandbox: SandboxServer, method: str, path: str, status: int) -> None:
     """Even what the HTTP library refuses by itself has the one shape of errors."""
-    answer = requests.request(method, sandbox.url + path, headers=KEY, timeout=5)
+    answer = requests.request(method, sandbox.url + path, headers=KEY, timeout=HANG_S)
 
     assert answer.status_code == status
     assert error_code(answer)
@@ -167,7 +168,7 @@ def test_refusals_are_json(sandbox: SandboxServer, method: str, path: str, statu
 
 def test_one_connection_serves_many_requests(sandbox: SandboxServer) -> None:
     """Connections are kept alive, after a refusal too."""
-    with closing(HTTPConnection("127.0.0.1", port_of(sandbox), timeout=5)) as line:
+    with closing(HTTPConnection("127.0.0.1", port_of(sandbox), timeout=HANG_S)) as line:
         line.connect()
         line.auto_open = 0  # no second connection in secret
 
@@ -321,7 +322,7 @@ def test_money_is_given_back_in_the_providers_own_pages(sandbox: SandboxServer) 
     assert ask(sandbox, payment_id).json()["refunded_amount"]["value"] == "2.50"
     too_much = {"amount": {"value": "10.01", "currency": "EUR"}}
     address = f"{sandbox.url}/control/payments/{payment_id}/refunds"
-    assert requests.post(address, json=too_much, timeout=5).status_code == 409
+    assert requests.post(address, json=too_much, timeout=HANG_S).status_code == 409
 
 
 def test_another_sum_can_be_taken_than_was_asked_for(sandbox: SandboxServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from billing.sandbox import SandboxServer, webhook_delivery
-from tests.merchants import PATIENCE_S, Shop, ask, create, eventually, get, order, paid, port_of, post, refund
+from tests.merchants import Shop, ask, create, eventually, get, order, paid, port_of, post, refund
 from tests.stack.ports import HANG_S
 
 
@@ -65,7 +65,7 @@ def test_stopping_waits_for_nobody(shop: Shop) -> None:
     shop.pause_s = 2 * webhook_delivery.TIMEOUT_S
     with SandboxServer() as sandbox, ThreadPoolExecutor(2) as pool, requests.Session() as idle:
         payment_id = paid(sandbox, shop)
-        idle.get(f"{sandbox.url}/healthz", timeout=5)
+        idle.get(f"{sandbox.url}/healthz", timeout=HANG_S)
         for kind, path in (("hang", "status"), ("drip", "list")):
             sandbox.fault(path, kind)
         calls = [pool.submit(ask, sandbox, payment_id), pool.submit(get, sandbox, "/v1/payments")]
@@ -77,9 +77,9 @@ def test_stopping_waits_for_nobody(shop: Shop) -> None:
         assert time.monotonic() - begin < webhook_delivery.TIMEOUT_S, (
             "the shop is given up first, the callers much later"
         )
-        assert all(isinstance(call.exception(PATIENCE_S), requests.RequestException) for call in calls)
+        assert all(isinstance(call.exception(HANG_S), requests.RequestException) for call in calls)
         with pytest.raises(requests.ConnectionError):
-            idle.get(f"{sandbox.url}/healthz", timeout=5)
+            idle.get(f"{sandbox.url}/healthz", timeout=HANG_S)
 
 
 def run_sandbox(*options: str) -> subprocess.Popen[str]:
@@ -96,7 +96,7 @@ def test_a_signal_ends_the_program_cleanly(number: signal.Signals) -> None:
 
         process.send_signal(number)
 
-        _, complaints = process.communicate(timeout=PATIENCE_S)
+        _, complaints = process.communicate(timeout=HANG_S)
         assert (process.returncode, complaints) == (0, "")
 
 
@@ -105,7 +105,7 @@ def test_a_taken_port_is_one_clear_sentence(sandbox: SandboxServer) -> None:
     port = port_of(sandbox)
 
     with run_sandbox("--port", str(port)) as process:
-        _, complaints = process.communicate(timeout=2 * PATIENCE_S)
+        _, complaints = process.communicate(timeout=2 * HANG_S)
 
     assert process.returncode == 1
     assert complaints.startswith(f"The sandbox cannot start on 127.0.0.1:{port}:")
