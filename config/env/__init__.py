@@ -115,10 +115,11 @@ def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[Ab
 def file_to_write(name: str, **about: Unpack[About]) -> str:
     """Return the path of a file that can be written, or nothing. The file itself need not exist."""
     value = _read(name, "path of a file", "", about)
-    path = Path(value)
-    if value and not path.parent.is_dir():
-        refuse(name, value, f"{path.parent} is not a directory; make it, or write another path")
-    if value and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+    directory = os.path.dirname(value) or "."
+    # Not pathlib: it raises PermissionError for a directory that this user cannot enter.
+    if value and not os.path.isdir(directory):
+        refuse(name, value, f"{directory} is not a directory that this user can see; make it, or write another path")
+    if value and (os.path.isdir(value) or not os.access(value if os.path.exists(value) else directory, os.W_OK)):
         refuse(name, value, "this user cannot write it; change its owner, or write another path")
     return value
 

@@ -2,7 +2,8 @@
 
 import fcntl
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config import env
@@ -30,6 +31,17 @@ METRICS_DIR = Path(env.text(
 ))  # fmt: skip
 
 
+@contextmanager
+def var_dir_is_ours() -> Iterator[None]:
+    """Stop the start with a sentence where something in VAR_DIR cannot be made, read or written."""
+    try:
+        yield
+    except OSError as error:
+        instead = f"{error.filename or VAR_DIR}: {error.strerror}; give it to this user, or write another path"
+        env.refuse("VAR_DIR", str(VAR_DIR), instead)
+
+
+@var_dir_is_ours()
 def make_public(directory: Path) -> None:
     """Make the directory readable for the proxy when it does not exist yet: the umask of services would forbid it."""
     with suppress(FileExistsError):
@@ -37,6 +49,7 @@ def make_public(directory: Path) -> None:
         directory.chmod(0o755)
 
 
+@var_dir_is_ours()
 def kept_secret(path: Path, random_bytes: int) -> str:
     """Return this machine's own random secret. The first start writes it to a file that only its owner can read."""
     path.parent.mkdir(parents=True, exist_ok=True)

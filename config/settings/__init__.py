@@ -13,7 +13,8 @@ from config.env.web import *
 from config.logging import configuration
 from config.settings.databases import database
 
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+with var_dir_is_ours():
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = False
 CSRF_TRUSTED_ORIGINS = [SHOP_URL]

@@ -1,7 +1,8 @@
 """Settings that fail loudly: typed readers of the environment."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from config import env
 from config.env import WrongSetting
 
 NAME = "TILL_TEST"
+NOBODY = 65_534
 
 Set = Callable[[str], None]
 
@@ -244,6 +246,31 @@ def test_no_secret_is_made_where_one_is_set(given: Set) -> None:
 
 
 # --- secrets from files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["shut/shop.log", "shut/deeper/shop.log", "shop.log"])
+def test_a_file_in_a_directory_of_another_user_is_refused(given: Set, tmp_path: Path, place: str) -> None:
+    """Whether it cannot be entered or cannot be written, the answer is a sentence."""
+    (tmp_path / "shut/deeper").mkdir(parents=True)
+    (tmp_path / "shut").chmod(0)
+    tmp_path.chmod(0o555)
+    given(str(tmp_path / place))
+
+    with as_nobody():
+        assert "write another path" in complaint(lambda: env.file_to_write(NAME))
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may write everywhere, so root is somebody else meanwhile."""
+    if os.geteuid():
+        yield
+        return
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
 
 
 def test_a_value_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -67,6 +67,16 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path, name: str, value: str, 
     assert instead in lines[0]
 
 
+@pytest.mark.parametrize("more", [{}, {"SECRET_KEY": "k" * 50}], ids=["makes a key", "has a key"])
+def test_a_directory_that_cannot_be_made_stops_the_start(more: dict[str, str]) -> None:
+    """With what is wrong with it, and what to do."""
+    ended = read_settings(Path("/dev/null/var"), **more)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("The setting VAR_DIR is '/dev/null/var': /dev/null/var: Not a directory; give it ")
+    assert ended.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("account", "given", "missing"),
     [
