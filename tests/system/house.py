@@ -383,9 +383,14 @@ def message(actor: str, *args: Any, age_s: int = 0, **changes: Any) -> dict[str,
 
 
 def http() -> requests.Session:
-    """A browser without the proxies of this machine."""
+    """A browser without the proxies of this machine.
+
+    Each request has a connection of its own, as nginx gives each POST: the web closes one that waited 2 s, and a slow
+    client would send into it.
+    """
     session = requests.Session()
     session.trust_env = False
+    session.headers["Connection"] = "close"
     return session
 
 
