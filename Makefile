@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
+# Without bytecode every process compiles the shop anew: 8 s for each process of the tests.
+unexport PYTHONDONTWRITEBYTECODE
 # The port at the end of an address like http://127.0.0.1:8000
 port = $(or $(lastword $(subst :, ,$(1))),$(2))
 
