@@ -13,6 +13,5 @@ class CommerceConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects the login signal, and registers the gauge of mails and the orders that need attention."""
-        from commerce import visitors  # noqa: F401
-        from commerce.admin import resolutions  # noqa: F401
+        from commerce import orders, visitors  # noqa: F401
         from commerce.mail import queue  # noqa: F401

@@ -7,8 +7,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 
+from billing.attention import ATTENTIVE, Attentive
 from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
@@ -24,6 +26,9 @@ log = logging.getLogger(__name__)
 
 EXPIRY_QUEUE = Due(Order, "expires_at", lease=timedelta(seconds=30))
 BATCH = 100
+
+ATTENTIVE_ORDERS = ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), "placed_at")
+"""Beside the rows of billing that need a person: in lists, findings and metrics."""
 
 CHECK_AGAIN_AFTER = timedelta(seconds=30)
 """For an order that cannot expire yet. It usually ends before, when the end of its payment is settled."""

@@ -14,9 +14,10 @@ from django.utils.safestring import SafeString
 from billing.admin.bases import LargeTable, ReadOnlyInline, link_to_row, link_to_search, needs_a_person
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
-from commerce.admin.resolutions import ATTENTIVE_ORDERS, CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
+from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.models.notification import without_texts
+from commerce.orders import ATTENTIVE_ORDERS
 from commerce.timeline import timeline
 from config.actions.admin import ActionAdmin
 

@@ -1,14 +1,12 @@
-"""Actions of staff on orders: delivery, cancellation, attention and late payments. Which orders need attention."""
+"""Actions of staff on orders: delivery, cancellation, attention and late payments; the list of those for a person."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.actions import MoneyForm
-from billing.attention import ATTENTIVE, Attentive
 from billing.attention_list import Item, item
 from commerce import late_payments, orders
 from commerce.models import Order, OrderEvent, OrderStatus
@@ -96,12 +94,10 @@ OF_ORDERS = (ACCEPT, GIVE_BACK, LEAVE, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
 
 # --- attention, beside that of billing's rows ------------------------------------------------------------------------
 
-ATTENTIVE_ORDERS = ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), "placed_at")
-
 
 def attention_list(limit: int) -> list[Item]:
     """The newest orders with an attention note."""
     return [
         item(row, OF_ORDERS, row.public_id, row.placed_at, f"order {row.get_status_display()}", row.attention_note)
-        for row in ATTENTIVE_ORDERS.rows()[:limit]
+        for row in orders.ATTENTIVE_ORDERS.rows()[:limit]
     ]
