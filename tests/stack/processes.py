@@ -131,8 +131,8 @@ class Program:
         """Return once the present run has written something that matches; nobody waits for a dead program."""
         wanted = re.compile(pattern, re.MULTILINE)
         with suppress(TimeoutError):
-            wait_until(lambda: wanted.search(self._output_of_this_run()) or not self.alive, pattern, timeout_s)
-        if not wanted.search(self._output_of_this_run()):
+            wait_until(lambda: wanted.search(self.output_of_this_run()) or not self.alive, pattern, timeout_s)
+        if not wanted.search(self.output_of_this_run()):
             raise TimeoutError(f"{self.name} did not write “{pattern}”. Its last words:\n{self.last_lines()}")
 
     def members(self) -> list[psutil.Process]:
@@ -176,7 +176,7 @@ class Program:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
-    def _output_of_this_run(self) -> str:
+    def output_of_this_run(self) -> str:
         return self.log.read_bytes()[self._log_start :].decode(errors="replace")
 
 
