@@ -177,6 +177,7 @@ class Program:
                 process.send_signal(number)
 
     def output_of_this_run(self) -> str:
+        """Return what the present run has written so far."""
         return self.log.read_bytes()[self._log_start :].decode(errors="replace")
 
 
