@@ -19,7 +19,7 @@ from dramatiq.worker import _ConsumerThread
 
 from actors.metrics.page import metrics_page
 from config.due import shutting_down
-from config.health.checks import CheckWithTimeout, database_problem
+from config.health.liveness import CheckWithTimeout, database_problem
 from config.health.process import ProcessHealth
 from config.health.server import Response, serve
 from config.health.systemd import notify

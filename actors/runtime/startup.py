@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pika
 from django.conf import settings
 
-from config.health.checks import database_problem
+from config.health.liveness import database_problem
 from config.messaging.broker import with_defaults
 
 

@@ -20,7 +20,7 @@ from django.db import Error, close_old_connections
 from actors.scheduling import ledger
 from actors.scheduling.table import attach
 from config.due.queue import database_now
-from config.health.checks import CheckWithTimeout, Heartbeats, database_problem
+from config.health.liveness import CheckWithTimeout, Heartbeats, database_problem
 from config.health.process import ProcessHealth
 from config.messaging.clock import clock
 from config.messaging.nudges import nudge

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from config.health.checks import HealthCheck, problems
+from config.health.liveness import HealthCheck, problems
 from config.health.server import Response
 from config.health.systemd import notify, watchdog_s
 

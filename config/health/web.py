@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from config.health.checks import database_problem, problems
+from config.health.liveness import database_problem, problems
 from config.health.process import ProcessHealth, answer
 
 ANSWER_TIMEOUT_S = 10.0

@@ -23,7 +23,7 @@ from dramatiq.middleware import Middleware, SkipMessage
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
-from config.health.checks import Heartbeats
+from config.health.liveness import Heartbeats
 from config.messaging.clock import clock
 from config.messaging.consumers import InMemoryConsumer, RabbitmqConsumer
 

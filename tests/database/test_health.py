@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from config.health import checks
+from config.health import liveness
 
 
 def test_a_process_that_answers_lives() -> None:
@@ -31,7 +31,7 @@ def test_a_shop_whose_migrations_are_missing_is_not_ready() -> None:
         answer = Client().get("/readyz")
         assert answer.status_code == 503
         assert answer.json() == {"ready": False, "problems": ["database"]}
-        assert checks.database_problem() == "1 migrations are missing; run `make migrate`."
+        assert liveness.database_problem() == "1 migrations are missing; run `make migrate`."
         assert Client().get("/healthz").status_code == 200
     finally:
         recorder.record_applied("actors", "0001_initial")
@@ -50,7 +50,7 @@ def test_a_shop_whose_database_does_not_answer_is_not_ready(monkeypatch: pytest.
         answer = Client().get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["problems"] == ["database"]
-        assert str(checks.database_problem()).startswith("The database does not answer (OperationalError)")
+        assert str(liveness.database_problem()).startswith("The database does not answer (OperationalError)")
         assert Client().get("/healthz").status_code == 200
     finally:
         monkeypatch.undo()
@@ -69,4 +69,4 @@ def test_the_address_of_the_database_is_told_without_its_password(monkeypatch: p
     for name, value in {"NAME": "shop", "HOST": "db", "PORT": 5432, "USER": "till", "PASSWORD": "hush"}.items():
         monkeypatch.setitem(settings.DATABASES["default"], name, value)
 
-    assert checks.database_address() == "shop at db:5432"
+    assert liveness.database_address() == "shop at db:5432"

@@ -8,8 +8,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from config.health import checks
-from config.health.checks import CheckWithTimeout, Heartbeats
+from config.health import liveness
+from config.health.liveness import CheckWithTimeout, Heartbeats
 from config.health.process import ProcessHealth
 from config.health.server import serve
 from tests.stack.ports import HANG_S, LOOPBACK, free_port
@@ -89,7 +89,7 @@ def test_systemd_hears_ready_once_and_life_for_as_long_as_there_is_any(systemd: 
 
 def test_a_question_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks meanwhile is told that there is no answer, and no threads pile up."""
-    monkeypatch.setattr(checks, "CHECK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(liveness, "CHECK_TIMEOUT_S", 0.05)
     answer, asked_times = threading.Event(), []
 
     def hangs() -> str | None:
@@ -101,7 +101,7 @@ def test_a_question_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) ->
     assert [question() for _ in range(3)] == ["there was no answer within 0.05 s"] * 3
     assert len(asked_times) == 1
     answer.set()
-    monkeypatch.setattr(checks, "CHECK_TIMEOUT_S", 20.0)
+    monkeypatch.setattr(liveness, "CHECK_TIMEOUT_S", 20.0)
     assert question() is None
     assert question() is None
     assert len(asked_times) >= 2

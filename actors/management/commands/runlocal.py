@@ -8,7 +8,7 @@ from actors.runtime import embedded
 from actors.runtime.startup import stop_signal
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
-from config.health.checks import database_problem
+from config.health.liveness import database_problem
 
 
 class Command(Base):

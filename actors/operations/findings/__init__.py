@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from actors.operations.findings import processes, work
 from actors.operations.findings.finding import Finding, Snapshot, take_snapshot
-from config.health.checks import database_problem
+from config.health.liveness import database_problem
 
 __all__ = ["CHECKS", "Finding", "Snapshot", "database_findings", "examine", "findings_of", "take_snapshot"]
 
