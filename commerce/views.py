@@ -1,27 +1,26 @@
-"""The pages of the shop. The work is done by `carts`, `orders` and `billing.payments.service`."""
+"""The pages up to the order. The work is done by `carts`, `orders` and `billing.payments.service`."""
 
 from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from commerce import carts, delivery, orders, visitors
 from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import measured_checkout
-from commerce.models import FOR_SALE, Order, Product
+from commerce.models import FOR_SALE, Product
+from commerce.order_views import to_provider
 from commerce.reviews import ratings
-from commerce.timeline import for_customer
 
 LAST_ORDER_SESSION_KEY = "last_order"
 
@@ -109,91 +108,9 @@ def checkout(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             request.session[LAST_ORDER_SESSION_KEY] = order.public_id
-            return _send_to_provider(order.public_id, payments.introduce(payment))
+            return to_provider(order.public_id, payments.introduce(payment))
     page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
     return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
-
-
-@never_cache
-@require_safe
-def order(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The order and the state of its payment; the page updates itself."""
-    shown, payment = _order(public_id), payments.latest(public_id)
-    page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
-    return render(request, "commerce/order.html", {**page, "history": for_customer(shown), **_state(shown, payment)})
-
-
-@never_cache
-@require_safe
-def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The receipt, to print; a 404 before the order is paid."""
-    shown = get_object_or_404(Order.objects.select_related("paid_with"), public_id=public_id, paid_with__isnull=False)
-    return render(request, "commerce/receipt.html", {"order": shown, "lines": shown.lines.all()})
-
-
-@never_cache
-@require_safe
-def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Polled by the open order page. The page changes when `state` does."""
-    shown = _order(public_id)
-    return JsonResponse(_state(shown, payments.latest(public_id)))
-
-
-@require_safe
-def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The provider redirects the customer here: a reason to check the payment, and no proof of anything."""
-    shown = _order(public_id)
-    if shown.awaits_payment:
-        payments.check_reference_now(public_id, AskedBy.RETURN)
-    return redirect("order", public_id)
-
-
-@require_POST
-def pay(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Redirects to the provider's page of the open payment, or of a new one if the last one failed."""
-    _order(public_id)
-    try:
-        started = orders.pay_again(public_id)
-    except payments.PaymentUnresolved:
-        return _send_to_provider(public_id, payments.latest(public_id))
-    if started is None:
-        messages.error(request, _("This order can no longer be paid."))
-        return redirect("order", public_id)
-    return _send_to_provider(public_id, payments.introduce(started))
-
-
-@require_POST
-def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Cancels for the customer; the order page shows the outcome."""
-    _order(public_id)
-    if not orders.cancel(public_id):
-        messages.error(request, _("This order can no longer be cancelled."))
-    return redirect("order", public_id)
-
-
-def _send_to_provider(public_id: str, payment: Payment | None) -> HttpResponse:
-    """Redirects to the provider's page, or to the order if that page is not known yet: the sweep will ask again."""
-    if payment and payment.is_open and payment.pay_url and not payment.cancel_asked_at:
-        return redirect(payment.pay_url)
-    return redirect("order", public_id)
-
-
-def _state(order: Order, payment: Payment | None) -> dict[str, str | bool]:
-    """The state of the order page.
-
-    Final: `paid`, `delivered`, `canceled`, `expired`, `refunded`. Before: `pay` (the provider's page waits for the
-    customer), `checking` (the outcome is unknown), `try_again` (this payment has failed, another may be started),
-    `canceling` (the customer has cancelled, and the provider has not confirmed it yet).
-    """
-    if not order.awaits_payment:
-        return {"state": order.status, "final": True}
-    if payment and payment.cancel_asked_at and payment.status != "succeeded":
-        return {"state": "canceling", "final": False}
-    if payment is None or not payment.is_open:
-        # A payment that succeeded is about to be settled.
-        return {"state": "checking" if payment and payment.status == "succeeded" else "try_again", "final": False}
-    ready = payment.status == "pending" and payment.pay_url and not payment.attention
-    return {"state": "pay" if ready else "checking", "final": False}
 
 
 def _nothing_to_order(request: HttpRequest) -> HttpResponse:
@@ -203,10 +120,6 @@ def _nothing_to_order(request: HttpRequest) -> HttpResponse:
         return redirect("order", last)
     messages.error(request, _("Your cart is empty."))
     return redirect("cart")
-
-
-def _order(public_id: str) -> Order:
-    return get_object_or_404(Order, public_id=public_id)
 
 
 def _page_of(pages: "Paginator[Any]", request: HttpRequest) -> "Page[Any]":
