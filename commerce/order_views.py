@@ -21,7 +21,7 @@ def order(request: HttpRequest, public_id: str) -> HttpResponse:
     """The order and the state of its payment; the page updates itself."""
     shown, payment = _order(public_id), payments.latest(public_id)
     page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
-    return render(request, "commerce/order.html", {**page, "history": for_customer(shown), **state_of(shown, payment)})
+    return render(request, "commerce/order.html", {**page, "history": for_customer(shown), **_state(shown, payment)})
 
 
 @never_cache
@@ -37,7 +37,7 @@ def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
 def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
     """Polled by the open order page. The page changes when `state` does."""
     shown = _order(public_id)
-    return JsonResponse(state_of(shown, payments.latest(public_id)))
+    return JsonResponse(_state(shown, payments.latest(public_id)))
 
 
 @require_safe
@@ -70,6 +70,11 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     if not orders.cancel(public_id):
         messages.error(request, _("This order can no longer be cancelled."))
     return redirect("order", public_id)
+
+
+def _state(shown: Order, payment: Payment | None) -> dict[str, str | bool]:
+    """The state, and whether the page may stop asking for it."""
+    return {"state": state_of(shown, payment), "final": not shown.awaits_payment}
 
 
 def to_provider(public_id: str, payment: Payment | None) -> HttpResponse:

@@ -33,6 +33,9 @@ ATTENTIVE_ORDERS = ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), 
 CHECK_AGAIN_AFTER = timedelta(seconds=30)
 """For an order that cannot expire yet. It usually ends before, when the end of its payment is settled."""
 
+SECOND_CLICK_WITHIN = timedelta(hours=1)
+"""A second click, or a checkout page from the browser's history, means the order that the first click placed."""
+
 
 @dataclass(frozen=True)
 class Customer:
@@ -80,6 +83,12 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     log.info("order.placed", extra={"order": order.public_id, "total": str(order.total)})
     ORDERS_TOTAL.labels("placed").inc()
     return order, payment
+
+
+def placed_from(cart: Cart) -> Order | None:
+    """The newest order that was placed from this cart, unless it is older than SECOND_CLICK_WITHIN."""
+    recent = Order.objects.filter(cart=cart, placed_at__gte=database_now() - SECOND_CLICK_WITHIN)
+    return recent.order_by("-pk").first()
 
 
 def pay_again(public_id: str) -> Payment | None:

@@ -15,14 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.payments import service as payments
 from commerce import carts, delivery, orders, visitors
 from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
-from commerce.errors import CannotOrder
+from commerce.errors import CannotOrder, EmptyCart
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import measured_checkout
-from commerce.models import FOR_SALE, Product
+from commerce.models import FOR_SALE, Cart, Product
+from commerce.order_state import with_states
 from commerce.order_views import to_provider
 from commerce.reviews import ratings
-
-LAST_ORDER_SESSION_KEY = "last_order"
 
 
 @require_safe
@@ -32,7 +31,8 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
-    return render(request, "commerce/catalogue.html", {**page, "rated": ratings.with_ratings(list(shown))})
+    more = {"rated": ratings.with_ratings(list(shown)), "open_orders": with_states(visitors.open_orders(request))}
+    return render(request, "commerce/catalogue.html", {**page, **more})
 
 
 @require_safe
@@ -70,7 +70,8 @@ def cart(request: HttpRequest) -> HttpResponse:
     total = carts.total(items)
     page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
     delivery_costs = any(offer.method.price_minor for offer in delivery.offers(total))
-    return render(request, "commerce/cart.html", {**page, "delivery_costs": delivery_costs})
+    more = {"delivery_costs": delivery_costs, "open_orders": with_states(visitors.open_orders(request))}
+    return render(request, "commerce/cart.html", {**page, **more})
 
 
 @require_POST
@@ -96,7 +97,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     known = {"email": buyer.email, "name": buyer.first_name} if buyer else {}
     form = CheckoutForm(request.POST or None, initial=known, offers=delivery.offers(total))
     if visitors_cart is None or not items:
-        return _nothing_to_order(request)
+        return _nothing_to_order(request, visitors_cart)
     if request.method != "POST" and not carts.can_be_ordered(items):
         messages.error(request, _("Some items in your cart are not available. Please change the marked ones."))
         return redirect("cart")
@@ -104,20 +105,27 @@ def checkout(request: HttpRequest) -> HttpResponse:
         customer = orders.Customer(**form.customer, language=get_language() or "en", account=buyer)
         try:
             order, payment = orders.place(visitors_cart, customer, form.wishes)
+        except EmptyCart:
+            return _nothing_to_order(request, visitors_cart)
         except CannotOrder as error:
             form.add_error(None, str(error))
         else:
-            request.session[LAST_ORDER_SESSION_KEY] = order.public_id
+            visitors.remember(request, order)
             return to_provider(order.public_id, payments.introduce(payment))
     page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
+    page["open_orders"] = with_states(visitors.open_orders(request))
     return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
 
 
-def _nothing_to_order(request: HttpRequest) -> HttpResponse:
-    """A second click on "order" finds an empty cart: it gets the order of the first click."""
-    last = request.session.get(LAST_ORDER_SESSION_KEY)
-    if request.method == "POST" and last:
-        return redirect("order", last)
+def _nothing_to_order(request: HttpRequest, visitors_cart: Cart | None) -> HttpResponse:
+    """A second click on "order" finds the cart empty, and leads to the order of the first click.
+
+    It is found by the cart: the first request may still wait for the provider, and stores its session at its end.
+    """
+    placed = orders.placed_from(visitors_cart) if request.method == "POST" and visitors_cart else None
+    if placed:
+        visitors.remember(request, placed)
+        return redirect("order", placed.public_id)
     messages.error(request, _("Your cart is empty."))
     return redirect("cart")
 

@@ -1,0 +1,209 @@
+"""The checkout with two clicks, two windows and a customer who leaves: no order is lost for its customer."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import F
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import Payment
+from commerce import orders, settlement
+from commerce.models import Order, OrderStatus, Product
+from tests.database.test_pages import FORM, leads_to
+from tests.shop import Shop
+from tests.stack.ports import wait_until
+from tests.threads import at_once, in_thread
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
+
+PAGES_WITH_OPEN_ORDERS = ("catalogue", "cart", "checkout")
+PASSWORD = "one long sentence"
+
+
+@pytest.fixture
+def ann() -> User:
+    """A customer with an account."""
+    return User.objects.create_user("ann@example.com", "ann@example.com", PASSWORD, first_name="Ann")
+
+
+@pytest.fixture(params=["guest", "account"])
+def buyer(request: pytest.FixtureRequest, shop: Shop, client: Client) -> Client:
+    """A visitor with an espresso in the cart, without an account and with one."""
+    if request.param == "account":
+        client.force_login(request.getfixturevalue("ann"))
+    client.post(reverse("cart-add"), {"product": shop.product("espresso", stock=10).pk})
+    return client
+
+
+def same_browser(client: Client) -> Client:
+    """Another window, which may ask while the first one waits."""
+    other = Client()
+    other.cookies = client.cookies.copy()  # type: ignore[assignment]
+    return other
+
+
+def click(client: Client) -> Callable[[], str]:
+    """The button "order and pay"; returns where it leads to."""
+    browser = same_browser(client)
+    return lambda: str(browser.post(reverse("checkout"), FORM).headers.get("Location", ""))
+
+
+def shown_orders(client: Client, page: str) -> list[str]:
+    """The orders that a page links to, of all orders."""
+    content = client.get(reverse(page), follow=True).content.decode()
+    known = Order.objects.order_by("pk").values_list("public_id", flat=True)
+    return [public_id for public_id in known if reverse("order", args=[public_id]) in content]
+
+
+# --- two clicks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres_too
+@pytest.mark.django_db(transaction=True)
+def test_a_click_while_the_first_one_waits_for_the_provider_leads_to_its_order(shop: Shop, buyer: Client) -> None:
+    """The first request has emptied the cart and not stored its session yet. Afterwards the browser knows the order."""
+    shop.sandbox.fault("create", "delay", delay_ms=3_000)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(in_thread, click(buyer))
+        wait_until(Order.objects.exists, "the first click has placed the order")
+        second = click(buyer)()
+        was_quicker = not first.done()
+
+    order = Order.objects.get()
+    assert was_quicker
+    assert second == reverse("order", args=[order.public_id])
+    assert first.result() == Payment.objects.get().pay_url
+    assert shown_orders(buyer, "cart") == [order.public_id]
+
+
+@pytest.mark.postgres_too
+@pytest.mark.django_db(transaction=True)
+def test_clicks_at_the_same_moment_place_one_order_and_lead_to_it(shop: Shop, buyer: Client) -> None:
+    """Those that have seen the full cart wait at its lock, and find it empty then."""
+    shop.sandbox.fault("create", "delay", delay_ms=300)
+
+    led_to = at_once(*(click(buyer) for _ in range(3)))
+
+    order, payment = Order.objects.get(), Payment.objects.get()
+    page = reverse("order", args=[order.public_id])
+    assert sorted(led_to) == sorted([page, page, payment.pay_url])
+    assert shown_orders(buyer, "cart") == [order.public_id]
+
+
+def test_a_click_leads_to_the_newest_order_of_the_cart(shop: Shop, buyer: Client) -> None:
+    """The customer may have ordered before."""
+    for _ in range(2):
+        buyer.post(reverse("cart-add"), {"product": Product.objects.get().pk})
+        click(buyer)()
+
+    assert click(buyer)() == reverse("order", args=[Order.objects.order_by("-pk")[0].public_id])
+
+
+def test_an_order_of_long_ago_is_not_the_first_click(shop: Shop, buyer: Client) -> None:
+    """Then an empty cart is an empty cart."""
+    click(buyer)()
+    Order.objects.update(placed_at=F("placed_at") - orders.SECOND_CLICK_WITHIN - timedelta(seconds=1))
+
+    answer = buyer.post(reverse("checkout"), FORM, follow=True)
+
+    assert answer.redirect_chain == [(reverse("cart"), 302)]
+    assert "Your cart is empty" in answer.content.decode()
+
+
+def test_a_click_never_leads_to_the_order_of_another_visitor(shop: Shop, buyer: Client) -> None:
+    """An empty cart of one's own has no order."""
+    click(buyer)()
+    stranger = Client()
+    stranger.post(reverse("cart-add"), {"product": Product.objects.get().pk})
+    stranger.post(reverse("cart-change"), {"product": Product.objects.get().pk, "quantity": 0})
+
+    assert leads_to(stranger.post(reverse("checkout"), FORM), reverse("cart"))
+
+
+# --- the way back to an open order -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_OPEN_ORDERS)
+def test_a_customer_who_left_the_providers_page_finds_the_order(shop: Shop, buyer: Client, page: str) -> None:
+    """With its total and its deadline; each of several, the newest first, and only until it has ended."""
+    espresso = Product.objects.get()
+    for _ in range(2):
+        buyer.post(reverse("cart-add"), {"product": espresso.pk})
+        click_here(buyer)
+    buyer.post(reverse("cart-add"), {"product": espresso.pk})
+    first, second = Order.objects.order_by("pk")
+
+    content = buyer.get(reverse(page)).content.decode()
+    assert content.index(reverse("order", args=[second.public_id])) < content.index(
+        reverse("order", args=[first.public_id])
+    )
+    assert "Your order of 9.00 EUR waits for your payment until" in content
+    assert f'datetime="{first.pay_before.isoformat(timespec="seconds")[:16]}' in content
+
+    payment = Payment.objects.get(reference=first.public_id)
+    shop.buyer(payment, "pay")
+    shop.sweep_now(payment)
+    assert shop.fresh(first).status == OrderStatus.PAID
+    assert shown_orders(buyer, page) == [second.public_id]
+
+
+def click_here(client: Client) -> None:
+    """A click in this window, which keeps its session."""
+    client.post(reverse("checkout"), FORM)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_an_order_that_is_not_to_be_paid_now_is_not_said_to_wait(shop: Shop, buyer: Client, language: str) -> None:
+    """Its page says how it stands."""
+    click_here(buyer)
+    order, payment = Order.objects.get(), Payment.objects.get()
+    shop.buyer(payment, "authorize")
+    shop.look(payment)
+    settlement.settle_due()
+
+    content = buyer.get(reverse("catalogue"), headers={"accept-language": language}).content.decode()
+
+    assert reverse("order", args=[order.public_id]) in content
+    assert {"en": "We are working on your order of 4.50 EUR.", "ru": "Ваш заказ на 4.50 EUR обрабатывается."}[
+        language
+    ] in content
+    assert "until" not in content
+
+
+def test_a_guests_open_order_is_found_after_login(shop: Shop, client: Client, ann: User) -> None:
+    """It stays a guest's: another browser of the account does not show it."""
+    client.post(reverse("cart-add"), {"product": shop.product().pk})
+    click_here(client)
+    order = Order.objects.get()
+
+    client.post(reverse("login"), {"username": ann.username, "password": PASSWORD})
+
+    assert shown_orders(client, "cart") == [order.public_id]
+    elsewhere = Client()
+    elsewhere.force_login(ann)
+    assert shown_orders(elsewhere, "cart") == []
+
+
+def test_an_account_shows_its_open_orders_in_every_browser(shop: Shop, client: Client, ann: User) -> None:
+    """And in none once it is logged out."""
+    client.force_login(ann)
+    client.post(reverse("cart-add"), {"product": shop.product().pk})
+    click_here(client)
+    order = Order.objects.get()
+    elsewhere = Client()
+    elsewhere.force_login(ann)
+
+    assert shown_orders(elsewhere, "catalogue") == [order.public_id]
+    client.post(reverse("logout"))
+    assert shown_orders(client, "catalogue") == []
+
+
+def test_open_orders_of_others_are_not_shown(shop: Shop, client: Client) -> None:
+    """A visitor without an order of its own sees none."""
+    shop.order()
+
+    assert [shown_orders(client, page) for page in PAGES_WITH_OPEN_ORDERS] == [[], [], []]
