@@ -8,6 +8,7 @@
     │   │   └── StoredFailure  a 5xx that repeating the same idempotency key only brings back
     │   └── BadAnswer        HTML instead of JSON, too long, a field is missing
     ├── Refused              the provider answered, and the answer was no
+    │   ├── AmountNotAccepted  too small, too fine, or in another currency than the provider takes
     │   ├── WrongCredentials 401, 403
     │   ├── NotFound         404
     │   └── NotOffered       the provider's API has no such call
@@ -19,6 +20,7 @@
 A network error never decides a payment. The texts of these errors hold no secrets: they go to logs and to operators.
 """
 
+from billing.money import Money
 from config.actions import ActionRefused
 
 
@@ -81,6 +83,20 @@ class NotOffered(Refused):
     """Raised by the adapter itself, without a call: this provider's API cannot do it."""
 
     outcome = "not_offered"
+
+
+class AmountNotAccepted(Refused):
+    """Raised by the adapter itself, before anything is sent: the provider does not take this amount.
+
+    `smallest` is the least amount that it takes in this currency; None if it does not take the currency, or not so
+    many decimals.
+    """
+
+    outcome = "amount_not_accepted"
+
+    def __init__(self, message: str, smallest: Money | None = None) -> None:
+        super().__init__(message)
+        self.smallest = smallest
 
 
 class NotNow(ProviderError):

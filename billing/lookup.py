@@ -1,7 +1,11 @@
-"""Find payments by a word: the number of a row, the shop's reference, or the provider's id."""
+"""Find payments by a word: the number of a row, the shop's reference, or an id of the provider."""
+
+from collections.abc import Iterable
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+
+from billing.models import Payment, ProviderId
 
 
 def number_in(word: str) -> int | None:
@@ -16,5 +20,23 @@ def payments_named(word: str) -> Q:
     """
     if "\0" in word:
         return Q(pk=None)
-    at_provider = Q(account__in=sorted(settings.PAYMENT_ACCOUNTS), provider_ref=word)
-    return Q(pk=number_in(word)) | Q(reference=word) | at_provider
+    accounts = sorted(settings.PAYMENT_ACCOUNTS)
+    return Q(pk=number_in(word)) | Q(reference=word) | _at_provider(accounts, [word])
+
+
+def with_provider_ids(account: str, refs: Iterable[str]) -> QuerySet[Payment]:
+    """The account's payments that have one of these ids at the provider, or a part of them has it."""
+    return Payment.objects.filter(_at_provider([account], list(refs)))
+
+
+def remember(payment: Payment, refs: Iterable[str]) -> None:
+    """Keep further ids of the payment and of its parts: its charge, a refund, a dispute."""
+    further = [ProviderId(account=payment.account, ref=ref, payment=payment) for ref in refs if ref]
+    ProviderId.objects.bulk_create(further, ignore_conflicts=True)
+
+
+def _at_provider(accounts: list[str], refs: list[str]) -> Q:
+    """The further ids are read first: a condition over both tables at once would use neither index."""
+    further = ProviderId.objects.filter(account__in=accounts, ref__in=refs)
+    keys = list(further.values_list("payment_id", flat=True))
+    return Q(account__in=accounts, provider_ref__in=refs) | Q(pk__in=keys)

@@ -45,7 +45,10 @@ PAYMENT_ARROWS: dict[Status, frozenset[Status]] = {
 
 
 class RefundStatus(TextChoices):
-    """The state of a refund: created ──▶ pending ──▶ succeeded · canceled · failed. An end may follow at once."""
+    """The state of a refund: created ──▶ pending ──▶ succeeded · canceled · failed. An end may follow at once.
+
+    A bank may return a refund days later: then one that succeeded has failed.
+    """
 
     CREATED = "created", "created"  # known here only: the provider has not confirmed the refund
     PENDING = "pending", "pending"  # on its way
@@ -62,7 +65,22 @@ REFUND_ARROWS: dict[RefundStatus, frozenset[RefundStatus]] = {
     RefundStatus.CREATED: frozenset({RefundStatus.PENDING}) | END_REFUND_STATES,
     RefundStatus.PENDING: END_REFUND_STATES,
     **dict.fromkeys(END_REFUND_STATES, frozenset()),
+    RefundStatus.SUCCEEDED: frozenset({RefundStatus.FAILED}),
 }
+
+
+class DisputeStatus(TextChoices):
+    """The state of a dispute, a chargeback among them, as the provider has it. Every state may follow every other: the
+    provider decides, and a lost dispute may be opened again.
+    """
+
+    OPEN = "open", "open: the shop must answer"
+    REVIEW = "review", "answered: the bank decides"
+    WON = "won", "won: the shop keeps the money"
+    LOST = "lost", "lost: the customer has the money"
+
+
+UNDECIDED_DISPUTES = frozenset({DisputeStatus.OPEN, DisputeStatus.REVIEW})
 
 
 class ForbiddenArrow(ValueError):

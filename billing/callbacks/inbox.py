@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from billing import lookup
 from billing.errors import BadAnswer, Forged
 from billing.metrics import CALLBACKS_TOTAL
 from billing.models import AskedBy, Callback, Payment
@@ -158,10 +159,10 @@ def _hint(callback: Callback) -> CallbackHint | None:
 
 
 def _find(account: str, hint: CallbackHint) -> Payment | None:
-    """By the provider's id, or by our reference if the callback came before the answer with that id."""
-    own = Payment.objects.filter(account=account)
-    by_reference = Q(reference=hint.reference, provider_ref="")
-    return own.filter(provider_ref=hint.provider_ref).first() or own.filter(by_reference).order_by("-id").first()
+    """By one of the provider's ids, or by our reference: no answer may have told the id yet."""
+    named = lookup.with_provider_ids(account, hint.refs)
+    by_reference = Payment.objects.filter(account=account, reference=hint.reference).order_by("-id")
+    return named.order_by("-id").first() or (by_reference.first() if hint.reference else None)
 
 
 def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", payment: Payment | None = None) -> None:

@@ -2,20 +2,24 @@
 
 from billing.models.account import AccountState, Breaker
 from billing.models.callback import Callback
+from billing.models.dispute import Dispute
 from billing.models.event import PaymentEvent
-from billing.models.payment import AskedBy, Attention, Payment
+from billing.models.payment import Advice, AskedBy, Attention, Payment, ProviderId
 from billing.models.reconciliation import Difference, Reconciliation
 from billing.models.refund import Refund
 
 __all__ = [
     "AccountState",
+    "Advice",
     "AskedBy",
     "Attention",
     "Breaker",
     "Callback",
     "Difference",
+    "Dispute",
     "Payment",
     "PaymentEvent",
+    "ProviderId",
     "Reconciliation",
     "Refund",
 ]

@@ -31,6 +31,13 @@ class AccountState(models.Model):
     next_slot_at = models.DateTimeField(
         db_default=Now(), help_text="The rate limit: all slots before this time are taken."
     )
+    creations_refused = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Payments in a row that the provider refused to create."
+    )
+    refused_since = models.DateTimeField(null=True, blank=True)
+    last_refusal = models.CharField(
+        max_length=200, default="", db_default="", blank=True, help_text="The provider's code and parameter."
+    )
     changed_by = models.CharField(max_length=150, blank=True, help_text="Who last opened or closed it by hand.")
     why = models.CharField(max_length=200, blank=True)
 

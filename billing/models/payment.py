@@ -36,6 +36,17 @@ class Attention(models.TextChoices):
     WORKERS_LOST = "workers_lost", "workers were lost while they checked it"
     KEY_FORGOTTEN = "key_forgotten", "it was sent too long ago to repeat it safely"
     REFUNDS_DIFFER = "refunds_differ", "the provider refunded another sum than we know of"
+    BANK_SLOW = "bank_slow", "the bank has worked on it for longer than such payments take"
+    RETURNED = "returned", "the customer's bank sent the money back"
+
+
+class Advice(models.TextChoices):
+    """What helps a customer whose payment was declined."""
+
+    NONE = "", "none"
+    AGAIN = "again", "try again: the reason may pass"
+    OTHER = "other", "pay with another card, or in another way"
+    BANK = "bank", "ask the bank, or pay in another way"
 
 
 def new_idempotency_key() -> str:
@@ -101,6 +112,9 @@ class Payment(Followed):
     refunds_minor = models.BigIntegerField(
         "refunds in minor units", default=0, db_default=0, editable=False, help_text="Refunded, or being refunded."
     )
+    lost_minor = models.BigIntegerField(
+        "lost in minor units", default=0, db_default=0, editable=False, help_text="Taken back by lost disputes."
+    )
     pay_url = models.URLField(max_length=500, blank=True, help_text="Where the customer pays; from the provider.")
 
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.CREATED)
@@ -116,7 +130,31 @@ class Payment(Followed):
     )
     decided_why = models.CharField(max_length=200, default="", db_default="", blank=True)
 
+    advice = models.CharField(
+        max_length=8,
+        choices=Advice.choices,
+        default=Advice.NONE,
+        db_default="",
+        blank=True,
+        help_text="What helps after a decline.",
+    )
+    declined_approval = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        help_text="The customer's approval whose capture was declined: it is not tried again.",
+    )
     window_ends_at = models.DateTimeField(help_text="The customer may pay until then.")
+    returned_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the customer came back from the provider; empty once the provider has answered since.",
+    )
+    working_since = models.DateTimeField(
+        null=True, blank=True, help_text="The customer has paid, and the bank is working on it since then."
+    )
     cancel_asked_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -188,10 +226,31 @@ class Payment(Followed):
 
     @property
     def left(self) -> Money | None:
-        """The received sum without what refunds hold; None if nothing was received."""
+        """The received sum without what refunds hold and lost disputes took; None if nothing was received."""
         received = self.received
-        return Money(received.minor - self.refunds_minor, received.currency) if received else None
+        return (
+            Money(max(0, received.minor - self.refunds_minor - self.lost_minor), received.currency)
+            if received
+            else None
+        )
 
     def is_to_be_canceled(self, now: datetime) -> bool:
-        """Is the payment window over, or did the customer cancel?"""
-        return self.cancel_asked_at is not None or self.window_ends_at <= now
+        """Is the payment window over, or did the customer cancel? Not while the bank is working on it."""
+        return self.working_since is None and (self.cancel_asked_at is not None or self.window_ends_at <= now)
+
+
+class ProviderId(models.Model):
+    """One more id that the provider has for a payment: of its intent, its charge, a capture or a refund."""
+
+    account = models.CharField(max_length=32)
+    ref = models.CharField(max_length=200)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="provider_ids")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "ref"], name="provider_id_names_one_payment"),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref

@@ -96,7 +96,7 @@ def _capture(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
     provider = provider_of(payment.account)
     if not isinstance(provider, Capturing) or answer.status != Status.AUTHORIZED or _mismatch(payment, answer):
         return answer
-    return provider.capture(answer.provider_ref, payment.idempotency_key)
+    return provider.capture(answer, f"{payment.idempotency_key}-capture")
 
 
 def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:

@@ -7,8 +7,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from billing.errors import Unknown
-from billing.limits import permits, rate
-from billing.models import AskedBy, Attention, Callback, Payment, PaymentEvent, Refund
+from billing.limits import breaker, permits, rate
+from billing.models import AskedBy, Attention, Breaker, Callback, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.payments.check import CHECK_QUEUE, check, record
 from billing.refunds import service as refunds
@@ -75,8 +75,18 @@ def introduce(payment: Payment) -> Payment:
 
 
 def check_reference_now(reference: str, asked_by: AskedBy) -> bool:
-    """Request a check of the open payment of this reference; False if there is none."""
+    """Request a check of the open payment of this reference; False if there is none.
+
+    The return of the customer is noted: until the provider has answered since, nobody knows whether they have paid.
+    """
+    if asked_by == AskedBy.RETURN:
+        Payment.objects.filter(reference=reference, status__in=OPEN_STATES).update(returned_at=Now())
     return _check_now(Q(reference=reference), asked_by)
+
+
+def is_away(account: str) -> bool:
+    """Is the provider known not to answer now?"""
+    return breaker.of(account).breaker != Breaker.CLOSED
 
 
 def check_now(payment: Payment, asked_by: AskedBy) -> bool:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from billing.errors import Forged
-from billing.models import Payment, Refund
+from billing.models import Advice, Payment, Refund
 from billing.money import Money
-from billing.states import RefundStatus, Status
+from billing.states import DisputeStatus, RefundStatus, Status
 
 SIGNATURE_AGE_S = 300
 """Greatest age of a signature, as in Stripe's own libraries: https://docs.stripe.com/webhooks#replay-attacks"""
@@ -31,6 +31,8 @@ class PaymentSnapshot:
 
     `status` is None if the provider's status is unknown; `raw_status` keeps it. `amount` is the sum that was taken, or
     the requested sum if no money was taken. `refunded_minor` is the total refunded of it.
+
+    A payment whose capture was declined is PENDING again, with `advice`; its `declined_approval` names the approval.
     """
 
     status: Status | None
@@ -41,6 +43,20 @@ class PaymentSnapshot:
     reason: str = ""
     pay_url: str = ""
     refunded_minor: int = 0
+    refs: tuple[str, ...] = ()
+    """Further ids that the provider has for it: of its intent, its charge, its captures."""
+    advice: Advice = Advice.NONE
+    """What helps the customer, if the last attempt to pay was declined."""
+    is_working: bool = False
+    """A pending payment: the customer has paid, and the bank is working on it."""
+    approval: str = ""
+    """Of an authorized payment of a capturing provider: names this approval of the buyer; another one is another."""
+    approved_at: datetime | None = None
+    """When the buyer gave it, if the provider says so."""
+    declined_approval: str = ""
+    is_disputed: bool = False
+    """May there be disputes? They are asked for then, see `Disputing`."""
+    disputes: "tuple[DisputeSnapshot, ...]" = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,37 @@ class RefundSnapshot:
     provider_ref: str
     amount: Money
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class DisputeSnapshot:
+    """The provider's answer about one dispute; `status` is None if the provider's status is unknown."""
+
+    status: DisputeStatus | None
+    raw_status: str
+    provider_ref: str
+    amount: Money
+    opened_at: datetime
+    reason: str = ""
+    fee_minor: int = 0
+    """In the dispute's currency; 0 if it is not known, or in another currency."""
+    evidence_due_at: datetime | None = None
+    is_inquiry: bool = False
+    """No money was taken: the bank only asks."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A refund or a dispute that the provider lists on the day on which it moved money, whenever the payment was made.
+
+    It only says which payment to ask about.
+    """
+
+    provider_ref: str
+    """The id of the refund or the dispute."""
+    refs: tuple[str, ...]
+    """Ids of the payment: its own, or one of its intent, charge or capture."""
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,9 +132,12 @@ class CallbackRequest:
 
 @dataclass(frozen=True)
 class CallbackHint:
-    """The payment that a callback names. Nothing else in it is trusted: the provider is asked."""
+    """The payment that a callback names. Nothing else in it is trusted: the provider is asked.
 
-    provider_ref: str
+    `refs` are ids of the payment, its intent, charge, captures, refunds and disputes, the surest first.
+    """
+
+    refs: tuple[str, ...]
     reference: str
     event: str
 
@@ -108,6 +158,12 @@ class Provider(Protocol):
     lapse: timedelta | None
     """Age at which an unpaid payment has ended by itself, if the provider refuses `cancel`; None if it does not."""
 
+    forgets: timedelta | None
+    """Age from which the provider may no longer know an unpaid payment, by its documents; None: it keeps all."""
+
+    bank_longest: timedelta
+    """How long a bank may work on a payment, by the provider's documents; after that a person must ask."""
+
     signature_headers: tuple[str, ...]
     """Headers of a callback that `verify` needs, in lower case."""
 
@@ -117,8 +173,11 @@ class Provider(Protocol):
     def read_options(prefix: str) -> dict[str, str]:
         """Read an account's address and keys from settings whose names begin with `prefix`. Raises WrongSetting."""
 
+    def check_amount(self, amount: Money) -> None:
+        """Raises AmountNotAccepted for an amount that the provider does not take. Sends nothing."""
+
     def create(self, payment: Payment) -> PaymentSnapshot:
-        """Create the payment, with its idempotency key."""
+        """Create the payment, with its idempotency key. Checks the amount first."""
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
         """Read the payment."""
@@ -135,6 +194,11 @@ class Provider(Protocol):
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
         """Payments created there from `start`, before `end`. The first raises NotOffered if there is no list."""
 
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
+        """Refunds and disputes of any payment, made there from `start`, before `end`. The first raises NotOffered if
+        there is no list.
+        """
+
     def verify(self, post: CallbackRequest) -> None:
         """Raises Forged if the provider cannot have sent the callback; without signatures it raises nothing."""
 
@@ -146,5 +210,17 @@ class Provider(Protocol):
 class Capturing(Provider, Protocol):
     """A provider that moves money only after a second call of ours, when the buyer has approved the payment."""
 
-    def capture(self, provider_ref: str, idempotency_key: str) -> PaymentSnapshot:
-        """Take the money of an authorized payment, with the payment's key. A repeat takes nothing twice."""
+    def capture(self, answer: PaymentSnapshot, idempotency_key: str) -> PaymentSnapshot:
+        """Take the money of an authorized payment. A repeat with the same key takes nothing twice.
+
+        If the buyer's instrument is declined, the answer is PENDING, with the reason, an advice, and the approval that
+        was declined: the buyer must approve again.
+        """
+
+
+@runtime_checkable
+class Disputing(Provider, Protocol):
+    """A provider that tells of disputes."""
+
+    def disputes_of(self, answer: PaymentSnapshot) -> list[DisputeSnapshot]:
+        """All disputes of the payment, whose fresh answer is given."""

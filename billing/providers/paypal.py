@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from billing.errors import BadAnswer, DeadlinePassed, NotFound, Refused, Unavailable, WrongCredentials
+from billing.errors import BadAnswer, DeadlinePassed, NotFound, NotOffered, Refused, Unavailable, WrongCredentials
 from billing.models import Payment, Refund
 from billing.money import Money
-from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
+from billing.providers.base import Account, CallbackHint, CallbackRequest, Movement, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing, utc
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
 from billing.providers.options import CALLS_REFUSED, api_url
@@ -69,6 +69,8 @@ class PayPal:
 
     key_kept = timedelta(hours=20)
     lapse: timedelta | None = None
+    forgets: timedelta | None = None
+    bank_longest = timedelta(days=14)
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:
@@ -88,6 +90,9 @@ class PayPal:
                 help="The application's secret at PayPal.", wrong=CALLS_REFUSED, example="EGnHDxD_…",
             ),
         }  # fmt: skip
+
+    def check_amount(self, amount: Money) -> None:
+        """Every amount is taken."""
 
     def create(self, payment: Payment) -> PaymentSnapshot:
         unit = {
@@ -112,15 +117,15 @@ class PayPal:
     def status(self, provider_ref: str) -> PaymentSnapshot:
         return _answer(self._order(provider_ref))
 
-    def capture(self, provider_ref: str, idempotency_key: str) -> PaymentSnapshot:
+    def capture(self, answer: PaymentSnapshot, idempotency_key: str) -> PaymentSnapshot:
         """Capture. After a refusal the order says why: already captured, or the buyer must choose again."""
-        path = f"/v2/checkout/orders/{provider_ref}/capture"
+        path = f"/v2/checkout/orders/{answer.provider_ref}/capture"
         try:
-            return _answer(self._post(path, {}, f"{idempotency_key}-capture"))
+            return _answer(self._post(path, {}, idempotency_key))
         except (WrongCredentials, NotFound):
             raise
         except Refused:
-            return self.status(provider_ref)
+            return self.status(answer.provider_ref)
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """PayPal has no such call and needs none: an order that we do not capture is never paid, and expires."""
@@ -160,6 +165,9 @@ class PayPal:
                 return
             query["page"] = str(int(query["page"]) + 1)
 
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
+        raise NotOffered("it is not read yet")
+
     def verify(self, post: CallbackRequest) -> None:
         """PayPal's callbacks are not verified; see the class."""
 
@@ -171,7 +179,7 @@ class PayPal:
         units = resource.get("purchase_units")
         unit = units[0] if isinstance(units, list) and units and isinstance(units[0], dict) else resource
         reference = text_or_nothing(unit, "custom_id")
-        return CallbackHint(order or text(resource, "id"), reference, text(event, "event_type"))
+        return CallbackHint((order or text(resource, "id"),), reference, text(event, "event_type"))
 
     def _order(self, provider_ref: str) -> Json:
         return self._get(f"/v2/checkout/orders/{provider_ref}")

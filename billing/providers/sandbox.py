@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from billing.errors import NotOffered
 from billing.models import Payment, Refund
-from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
+from billing.money import Money
+from billing.providers.base import Account, CallbackHint, CallbackRequest, Movement, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing
 from billing.providers.http import ProviderClient, read_json
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url, own_secret
@@ -23,6 +25,8 @@ class Sandbox:
     rate_limit_per_s = 0
     key_kept = timedelta(hours=20)  # the sandbox keeps keys for ever; real providers do not
     lapse: timedelta | None = None
+    forgets: timedelta | None = None
+    bank_longest = timedelta(days=14)
     signature_headers: tuple[str, ...] = ("sandbox-signature",)
 
     def __init__(self, account: Account) -> None:
@@ -41,6 +45,9 @@ class Sandbox:
                 help="Secret with which the sandbox signs its callbacks.", wrong=CALLBACKS_REFUSED,
             ),
         }  # fmt: skip
+
+    def check_amount(self, amount: Money) -> None:
+        """Every amount is taken."""
 
     def create(self, payment: Payment) -> PaymentSnapshot:
         body = {
@@ -75,13 +82,16 @@ class Sandbox:
                 return
             query["after"] = text(page, "next")
 
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
+        raise NotOffered("it is not read yet")
+
     def verify(self, post: CallbackRequest) -> None:
         post.check_signature("sandbox-signature", self._account.options["callback_secret"], time.time())
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
         payment = part(event, "payment")
-        return CallbackHint(text(payment, "id"), text(payment, "reference"), text(event, "type"))
+        return CallbackHint((text(payment, "id"),), text(payment, "reference"), text(event, "type"))
 
 
 def _answer(payment: Json) -> PaymentSnapshot:

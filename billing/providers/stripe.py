@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing.errors import BadAnswer, Refused, StoredFailure
+from billing.errors import BadAnswer, NotOffered, Refused, StoredFailure
 from billing.models import Payment, Refund
 from billing.money import Money, decimals
-from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
+from billing.providers.base import Account, CallbackHint, CallbackRequest, Movement, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, objects, part, refund_snapshot, text, text_or_nothing
 from billing.providers.http import Complaint, ProviderClient, read_json, retry_after_s, word
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
@@ -63,6 +63,8 @@ class Stripe:
     """Stripe keeps keys for at least 24 h: https://docs.stripe.com/api/idempotent_requests"""
 
     lapse: timedelta | None = None
+    forgets: timedelta | None = None
+    bank_longest = timedelta(days=14)
     signature_headers: tuple[str, ...] = ("stripe-signature",)
 
     def __init__(self, account: Account) -> None:
@@ -83,6 +85,9 @@ class Stripe:
                 help="Signing secret of the webhook endpoint.", wrong=CALLBACKS_REFUSED, example="whsec_…",
             ),
         }  # fmt: skip
+
+    def check_amount(self, amount: Money) -> None:
+        """Every amount is taken."""
 
     def create(self, payment: Payment) -> PaymentSnapshot:
         """Create a session. Stripe may store a 5xx under our key, and would return it for a day.
@@ -144,13 +149,16 @@ class Stripe:
                 return
             query["starting_after"] = text(sessions[-1], "id")
 
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
+        raise NotOffered("it is not read yet")
+
     def verify(self, post: CallbackRequest) -> None:
         post.check_signature("stripe-signature", self._account.options["callback_secret"], time.time())
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
         subject = part(part(event, "data"), "object")
-        return CallbackHint(text(subject, "id"), _reference(subject), text(event, "type"))
+        return CallbackHint((text(subject, "id"),), _reference(subject), text(event, "type"))
 
     def _create(self, payment: Payment, key: str) -> PaymentSnapshot:
         return _session_answer(self._http.post_form("/checkout/sessions", _session_form(payment), key))

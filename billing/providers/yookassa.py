@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
-from billing.errors import Forged
+from billing.errors import Forged, NotOffered
 from billing.models import Payment, Refund
-from billing.providers.base import Account, CallbackHint, CallbackRequest, PaymentSnapshot, RefundSnapshot
+from billing.money import Money
+from billing.providers.base import Account, CallbackHint, CallbackRequest, Movement, PaymentSnapshot, RefundSnapshot
 from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing, utc
 from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
@@ -60,6 +61,8 @@ class YooKassa:
     https://yookassa.ru/developers/payment-acceptance/after-the-payment/declined-payments
     """
 
+    forgets: timedelta | None = None
+    bank_longest = timedelta(days=14)
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:
@@ -89,6 +92,9 @@ class YooKassa:
             ),
             "callback_networks": ",".join(networks),
         }
+
+    def check_amount(self, amount: Money) -> None:
+        """Every amount is taken."""
 
     def create(self, payment: Payment) -> PaymentSnapshot:
         body = {
@@ -124,6 +130,9 @@ class YooKassa:
                 return
             query["cursor"] = text(page, "next_cursor")
 
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
+        raise NotOffered("it is not read yet")
+
     def verify(self, post: CallbackRequest) -> None:
         if self._networks and not any(_is_in(post.sender, network) for network in self._networks):
             raise Forged("it came from outside the networks in CALLBACK_NETWORKS")
@@ -132,7 +141,7 @@ class YooKassa:
         event = read_json(body)
         subject, name = part(event, "object"), text(event, "event")
         id_field = "payment_id" if name.startswith("refund.") else "id"
-        return CallbackHint(text(subject, id_field), text_or_nothing(part(subject, "metadata"), "reference"), name)
+        return CallbackHint((text(subject, id_field),), text_or_nothing(part(subject, "metadata"), "reference"), name)
 
 
 def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:

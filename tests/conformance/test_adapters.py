@@ -323,7 +323,7 @@ def test_a_callback_names_its_payment(case: Case) -> None:
     adapter.verify(post)
     hint = adapter.read_callback(post.body)
 
-    assert (hint.provider_ref, hint.reference) == (payment.provider_ref, payment.reference)
+    assert (hint.refs[0], hint.reference) == (payment.provider_ref, payment.reference)
     assert hint.event
 
 

@@ -134,4 +134,4 @@ def test_a_callback_about_an_order_names_it(paypal: PayPalCase) -> None:
 
     hint = paypal.adapter().read_callback(body)
 
-    assert (hint.provider_ref, hint.reference, hint.event) == ("5O1", "a", "CHECKOUT.ORDER.APPROVED")
+    assert (hint.refs, hint.reference, hint.event) == (("5O1",), "a", "CHECKOUT.ORDER.APPROVED")

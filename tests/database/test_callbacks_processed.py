@@ -62,15 +62,16 @@ def test_a_callback_about_a_payment_nobody_knows_is_taken_and_noted(shop: Shop) 
     assert shop.fresh(payment).status == Status.PENDING
 
 
-def test_a_reference_of_ours_with_somebody_elses_id_finds_nothing(shop: Shop) -> None:
-    """The provider's id of our payment is known already: another one under our reference is not it."""
+def test_an_unknown_id_with_a_reference_of_ours_asks_about_our_payment(shop: Shop) -> None:
+    """It may be of a part that no answer has told of, like a charge. It is only a question."""
     _, payment = shop.order()
     body = {"type": "payment.succeeded", "payment": {"id": "pay_other", "reference": payment.reference}}
 
     post(json.dumps(body).encode())
     sweep_patiently(shop)
 
-    assert Callback.objects.get().outcome == Callback.Outcome.UNKNOWN_PAYMENT
+    assert Callback.objects.get().payment == payment
+    assert shop.fresh(payment).status == Status.PENDING
     assert shop.fresh(payment).provider_ref == payment.provider_ref
 
 

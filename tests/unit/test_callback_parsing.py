@@ -78,7 +78,7 @@ def sandbox() -> Sandbox:
 
 def test_a_callback_names_its_payment(sandbox: Sandbox) -> None:
     """By the provider's id and by our reference. What it says about the status is not even read."""
-    assert sandbox.read_callback(body()) == CallbackHint("pay_17", "order-17", "payment.succeeded")
+    assert sandbox.read_callback(body()) == CallbackHint(("pay_17",), "order-17", "payment.succeeded")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_callback_names_its_payment(sandbox: Sandbox) -> None:
 )
 def test_what_is_not_needed_is_not_looked_at(sandbox: Sandbox, extra: dict[str, Any]) -> None:
     """A provider may add fields, and change them."""
-    assert sandbox.read_callback(about(**extra)).provider_ref == "pay_17"
+    assert sandbox.read_callback(about(**extra)).refs == ("pay_17",)
 
 
 def test_an_event_nobody_knows_is_still_a_reason_to_look(sandbox: Sandbox) -> None:
