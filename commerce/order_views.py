@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -11,7 +12,7 @@ from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from commerce import orders, visitors
 from commerce.models import Order
-from commerce.order_state import state_of
+from commerce.order_state import ADVICE, State, state_of
 from commerce.timeline import for_customer
 
 
@@ -21,7 +22,8 @@ def order(request: HttpRequest, public_id: str) -> HttpResponse:
     """The order and the state of its payment; the page updates itself."""
     shown, payment = _order(public_id), payments.latest(public_id)
     page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
-    return render(request, "commerce/order.html", {**page, "history": for_customer(shown), **_state(shown, payment)})
+    page |= {"state": state_of(shown, payment, timezone.now()), "states": list(State), "advice": ADVICE.items()}
+    return render(request, "commerce/order.html", {**page, "history": for_customer(shown)})
 
 
 @never_cache
@@ -35,9 +37,11 @@ def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
 @never_cache
 @require_safe
 def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Polled by the open order page. The page changes when `state` does."""
-    shown = _order(public_id)
-    return JsonResponse(_state(shown, payments.latest(public_id)))
+    """Polled by the open order page, until `final`. The page changes when `state` or `advice` does."""
+    shown, payment = _order(public_id), payments.latest(public_id)
+    state = state_of(shown, payment, timezone.now())
+    advice = payment.advice if payment else ""
+    return JsonResponse({"state": state, "advice": advice, "final": not shown.awaits_payment})
 
 
 @require_safe
@@ -52,15 +56,15 @@ def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 def pay(request: HttpRequest, public_id: str) -> HttpResponse:
     """Redirects to the provider's page of the open payment, or of a new one if the last one failed."""
-    _order(public_id)
+    shown = _order(public_id)
     try:
         started = orders.pay_again(public_id)
     except payments.PaymentUnresolved:
-        return to_provider(public_id, payments.latest(public_id))
+        return to_provider(shown, payments.latest(public_id))
     if started is None:
         messages.error(request, _("This order can no longer be paid."))
         return redirect("order", public_id)
-    return to_provider(public_id, payments.introduce(started))
+    return to_provider(shown, payments.introduce(started))
 
 
 @require_POST
@@ -72,16 +76,11 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect("order", public_id)
 
 
-def _state(shown: Order, payment: Payment | None) -> dict[str, str | bool]:
-    """The state, and whether the page may stop asking for it."""
-    return {"state": state_of(shown, payment), "final": not shown.awaits_payment}
-
-
-def to_provider(public_id: str, payment: Payment | None) -> HttpResponse:
-    """Redirects to the provider's page, or to the order if that page is not known yet: the sweep will ask again."""
-    if payment and payment.is_open and payment.pay_url and not payment.cancel_asked_at:
+def to_provider(order: Order, payment: Payment | None) -> HttpResponse:
+    """Redirects to the provider's page, or to the order if the customer cannot pay there now."""
+    if payment and state_of(order, payment, timezone.now()) in (State.PAY, State.AWAY):
         return redirect(payment.pay_url)
-    return redirect("order", public_id)
+    return redirect("order", order.public_id)
 
 
 def _order(public_id: str) -> Order:

@@ -106,7 +106,7 @@ def pay_again(public_id: str) -> Payment | None:
 
 
 def cancel(public_id: str, by: str = "", why: str = "") -> bool:
-    """Cancel for the customer; False if it has ended already, or if its money has arrived.
+    """Cancel for the customer; False if it has ended already, or if its money has arrived or is with the bank.
 
     `by` is the staff user who cancels on the customer's behalf, and `why` the customer's reason.
 
@@ -116,6 +116,9 @@ def cancel(public_id: str, by: str = "", why: str = "") -> bool:
     with transaction.atomic():
         order = Order.objects.select_for_update().get(public_id=public_id)
         if not order.awaits_payment:
+            return False
+        newest = payments.latest(public_id)
+        if newest and newest.is_open and newest.working_since:
             return False
         canceling_payment = payments.cancel(public_id)
         if not canceling_payment and payments.money_may_come(public_id):

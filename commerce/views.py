@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -18,8 +19,8 @@ from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder, EmptyCart
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import measured_checkout
-from commerce.models import FOR_SALE, Cart, Product
-from commerce.order_state import with_states
+from commerce.models import FOR_SALE, Cart, Order, Product
+from commerce.order_state import State, with_states
 from commerce.order_views import to_provider
 from commerce.reviews import ratings
 
@@ -31,7 +32,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
-    more = {"rated": ratings.with_ratings(list(shown)), "open_orders": with_states(visitors.open_orders(request))}
+    more = {"rated": ratings.with_ratings(list(shown)), "open_orders": _open_orders(request)}
     return render(request, "commerce/catalogue.html", {**page, **more})
 
 
@@ -70,7 +71,7 @@ def cart(request: HttpRequest) -> HttpResponse:
     total = carts.total(items)
     page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
     delivery_costs = any(offer.method.price_minor for offer in delivery.offers(total))
-    more = {"delivery_costs": delivery_costs, "open_orders": with_states(visitors.open_orders(request))}
+    more = {"delivery_costs": delivery_costs, "open_orders": _open_orders(request)}
     return render(request, "commerce/cart.html", {**page, **more})
 
 
@@ -111,10 +112,14 @@ def checkout(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             visitors.remember(request, order)
-            return to_provider(order.public_id, payments.introduce(payment))
+            return to_provider(order, payments.introduce(payment))
     page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
-    page["open_orders"] = with_states(visitors.open_orders(request))
+    page["open_orders"] = _open_orders(request)
     return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
+
+
+def _open_orders(request: HttpRequest) -> list[tuple[Order, State]]:
+    return with_states(visitors.open_orders(request), timezone.now())
 
 
 def _nothing_to_order(request: HttpRequest, visitors_cart: Cart | None) -> HttpResponse:

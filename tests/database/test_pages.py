@@ -21,7 +21,7 @@ from tests.shop import Shop
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 FORM = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
-MOST_QUERIES = 8
+MOST_QUERIES = 9
 
 
 @pytest.fixture
@@ -329,14 +329,14 @@ def test_a_second_click_shows_the_order_of_the_first(shop: Shop, buyer: Client) 
 
 @pytest.mark.parametrize("kind", ["refuse", "status_500"])
 def test_an_order_is_placed_while_the_provider_is_down(shop: Shop, buyer: Client, kind: str) -> None:
-    """The page says that it is being checked, and the background goes on asking until there is an answer."""
+    """The page says that the payment is being prepared, and the background goes on asking until there is an answer."""
     shop.sandbox.outage(kind, 600)
 
     answer = buyer.post(reverse("checkout"), FORM)
 
     order = Order.objects.get()
     assert leads_to(answer, reverse("order", args=[order.public_id]))
-    assert state_of(buyer, order) == "checking"
+    assert state_of(buyer, order) == "preparing"
     shop.sandbox.end_outage()
     shop.look(Payment.objects.get())
     assert state_of(buyer, order) == "pay"

@@ -54,8 +54,9 @@
     }
   }
 
-  function show({ state, final }) {
+  function show({ state, advice, final }) {
     if (typeof state !== "string") return;
+    for (const each of page.querySelectorAll("[data-advice]")) each.hidden = each.dataset.advice !== advice;
     if (state !== page.dataset.state) change(state);
     page.dataset.final = String(final === true);
   }
