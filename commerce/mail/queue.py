@@ -61,6 +61,12 @@ def queue_stop_packing(order: Order) -> None:
     nudge("send_pending_emails")
 
 
+def queue_payment_link(order: Order, **facts: object) -> None:
+    """To the customer: the order waits for your payment. The caller decides it, and holds the order."""
+    _queue_to_customer(Kind.PAYMENT_LINK, order, list(order.lines.all()), **facts)
+    nudge("send_pending_emails")
+
+
 def queue_review_reminder(order: Order, lines: Sequence[OrderLine], **facts: object) -> None:
     """To the customer: please review these lines. The caller decides which lines, and when, and brings their links."""
     _queue_to_customer(Kind.REVIEW_REMINDER, order, lines, "", **facts)

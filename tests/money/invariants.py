@@ -73,6 +73,7 @@ def one_confirmation(_was: Books, now: Books, quiet: bool) -> None:
         kinds = Counter(each.kind for each in mails)
         wanted = 1 if order.status in WITH_MONEY else 0
         assert kinds["order_confirmation"] == kinds["seller_notification"] == wanted, f"{order}: {kinds}"
+        assert kinds["payment_link"] <= 1, f"{order}: {kinds}"
         back = [each for payment in now.payments_of(order) for each in now.refunds_of(payment, RefundStatus.SUCCEEDED)]
         occasions = sorted(each.occasion for each in mails if each.kind == "money_back")
         assert len(set(occasions)) == len(occasions), f"{order}: {occasions}"
