@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing.models import AskedBy, Payment
 from billing.payments import service as payments
-from commerce import orders, visitors
-from commerce.models import Order
+from commerce import carts, orders, visitors
+from commerce.models import Order, OrderStatus
 from commerce.order_state import ADVICE, State, state_of
 from commerce.timeline import for_customer
 
@@ -74,6 +74,18 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     if not orders.cancel(public_id):
         messages.error(request, _("This order can no longer be cancelled."))
     return redirect("order", public_id)
+
+
+@require_POST
+def order_again(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Puts what an order that ended unpaid had into the visitor's cart, and says what is missing."""
+    ended = _order(public_id)
+    if ended.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
+        return redirect("order", public_id)
+    lines = list(ended.lines.select_related("product__seller"))
+    for missing in visitors.change_cart(request, lambda cart: carts.fill(cart, lines)):
+        messages.error(request, str(missing))
+    return redirect("cart")
 
 
 def to_provider(order: Order, payment: Payment | None) -> HttpResponse:

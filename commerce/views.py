@@ -55,10 +55,7 @@ def add_to_cart(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("That quantity cannot be ordered."))
         return redirect(chosen)
     quantity = form.cleaned_data["quantity"] or 1
-    try:
-        carts.add(visitors.cart_for_writing(request), chosen, quantity)
-    except carts.CartGone:  # deleted at this very moment
-        carts.add(visitors.cart_for_writing(request), chosen, quantity)
+    visitors.change_cart(request, lambda cart: carts.add(cart, chosen, quantity))
     messages.success(request, _("“%(product)s” is in your cart.") % {"product": chosen.title})
     return redirect("cart")
 

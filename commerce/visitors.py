@@ -1,6 +1,7 @@
 """The visitor of a page, their cart and their open orders."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.signals import user_logged_in
@@ -10,6 +11,8 @@ from django.http import HttpRequest
 
 from commerce import carts
 from commerce.models import Cart, CartItem, Order, OrderStatus
+
+T = TypeVar("T")
 
 SESSION_KEY = "cart"
 """The session holds the id of an anonymous cart."""
@@ -41,6 +44,14 @@ def cart_for_writing(request: HttpRequest) -> Cart:
         found = Cart.objects.create()
         request.session[SESSION_KEY] = found.pk
     return found
+
+
+def change_cart(request: HttpRequest, change: Callable[[Cart], T]) -> T:
+    """Change the visitor's cart, or a new one if it is deleted at this very moment."""
+    try:
+        return change(cart_for_writing(request))
+    except carts.CartGone:
+        return change(cart_for_writing(request))
 
 
 def in_cart(request: HttpRequest) -> int:

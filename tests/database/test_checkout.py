@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from billing.models import Payment
 from commerce import orders, settlement
-from commerce.models import Order, OrderStatus, Product
+from commerce.models import CartItem, Order, OrderStatus, Product
 from tests.database.test_pages import FORM, leads_to
 from tests.shop import Shop
 from tests.stack.ports import wait_until
@@ -66,7 +66,7 @@ def shown_orders(client: Client, page: str) -> list[str]:
 @pytest.mark.django_db(transaction=True)
 def test_a_click_while_the_first_one_waits_for_the_provider_leads_to_its_order(shop: Shop, buyer: Client) -> None:
     """The first request has emptied the cart and not stored its session yet. Afterwards the browser knows the order."""
-    shop.sandbox.fault("create", "delay", delay_ms=3_000)
+    shop.sandbox.fault("create", "delay", delay_ms=2_000)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(in_thread, click(buyer))
         wait_until(Order.objects.exists, "the first click has placed the order")
@@ -207,3 +207,76 @@ def test_open_orders_of_others_are_not_shown(shop: Shop, client: Client) -> None
     shop.order()
 
     assert [shown_orders(client, page) for page in PAGES_WITH_OPEN_ORDERS] == [[], [], []]
+
+
+# --- order again -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "expired"])
+def test_an_order_that_ended_unpaid_is_ordered_again_with_one_click(shop: Shop, buyer: Client, ended: str) -> None:
+    """The same quantities, also for a visitor who only has the link; a second click adds nothing."""
+    espresso, mug = Product.objects.get(), shop.product("mug")
+    order, payment = shop.order(espresso, mug, quantity=2)
+    shop.let_time_pass(3_700) if ended == "expired" else shop.buyer(payment, "cancel")
+    shop.sweep_now(payment)
+    again = reverse("order-again", args=[order.public_id])
+    assert again in buyer.get(reverse("order", args=[order.public_id])).content.decode()
+
+    for _ in range(2):
+        assert leads_to(buyer.post(again), reverse("cart"))
+
+    items = CartItem.objects.order_by("product__slug").values_list("product__slug", "quantity")
+    assert list(items) == [("espresso", 2), ("mug", 2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence", "quantities"),
+    [
+        ({"stock": 0}, "“Espresso” is sold out.", {"mug": 3}),
+        ({"stock": 2}, "Only 2 of “Espresso” are left.", {"mug": 3, "espresso": 2}),
+        ({"active": False}, "“Espresso” is no longer sold.", {"mug": 3}),
+        ({"stock": 3}, "", {"mug": 3, "espresso": 3}),
+        ({"price_minor": 999}, "", {"mug": 3, "espresso": 3}),
+    ],
+    ids=str,
+)
+def test_ordering_again_says_what_is_missing(
+    shop: Shop, client: Client, change: dict[str, int], sentence: str, quantities: dict[str, int]
+) -> None:
+    """And takes the rest, at today's price."""
+    espresso, mug = shop.product("espresso"), shop.product("mug")
+    order, payment = shop.order(espresso, mug, quantity=3)
+    shop.buyer(payment, "cancel")
+    shop.sweep_now(payment)
+    Product.objects.filter(pk=espresso.pk).update(**change)
+
+    page = client.post(reverse("order-again", args=[order.public_id]), follow=True).content.decode()
+
+    assert (page.count('class="message error"') == 1) == bool(sentence)
+    assert sentence in page
+    assert (
+        dict(CartItem.objects.filter(cart=client.session["cart"]).values_list("product__slug", "quantity"))
+        == quantities
+    )
+
+
+def test_more_that_is_in_the_cart_already_stays(shop: Shop, client: Client) -> None:
+    """Ordering again never takes anything out."""
+    espresso = shop.product("espresso", stock=20)
+    order, payment = shop.order(espresso, quantity=2)
+    shop.buyer(payment, "cancel")
+    shop.sweep_now(payment)
+    client.post(reverse("cart-add"), {"product": espresso.pk, "quantity": 5})
+
+    client.post(reverse("order-again", args=[order.public_id]))
+
+    assert CartItem.objects.get(cart=client.session["cart"]).quantity == 5
+
+
+def test_an_order_that_has_not_ended_unpaid_is_not_ordered_again(shop: Shop, client: Client) -> None:
+    """An open one is to be paid, a paid one was had."""
+    for order, _payment in (shop.order(), shop.paid()):
+        answer = client.post(reverse("order-again", args=[order.public_id]))
+        assert leads_to(answer, reverse("order", args=[order.public_id]))
+
+    assert "cart" not in client.session

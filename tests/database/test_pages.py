@@ -374,14 +374,16 @@ def test_paying_and_cancelling_from_elsewhere_is_refused(shop: Shop, page: str) 
 # --- the order -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["order", "order-state", "order-return", "order-pay", "order-cancel", "order-receipt"])
+@pytest.mark.parametrize(
+    "page", ["order", "order-state", "order-return", "order-pay", "order-cancel", "order-again", "order-receipt"]
+)
 @pytest.mark.parametrize("public_id", ["1", "x" * 22, "x" * 5_000, "..", "%00", "☕", "' OR 1=1 --"])
 def test_an_order_nobody_knows_is_not_found(shop: Shop, client: Client, page: str, public_id: str) -> None:
     """Orders have ids of 128 random bits; a number, a guess or nonsense finds nothing, and breaks nothing."""
     shop.order()
     address = reverse(page, args=["ID"]).replace("ID", public_id)
 
-    answer = client.post(address) if page in ("order-pay", "order-cancel") else client.get(address)
+    answer = client.post(address) if page in ("order-pay", "order-cancel", "order-again") else client.get(address)
 
     assert answer.status_code == 404
 
