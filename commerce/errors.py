@@ -50,11 +50,16 @@ class DeliveryNotOffered(CannotOrder):
         super().__init__(_("This delivery method is no longer offered. Please choose another one."))
 
 
-class TotalChanged(CannotOrder):
-    """A price differs from the one on the page; `total` is the current total."""
+class CartChanged(CannotOrder):
+    """Products, quantities or prices differ from those on the page, perhaps at the same total; `total` is the current
+    one.
+    """
 
     def __init__(self, total: Money) -> None:
-        changed = _("Prices have changed: the total is %(total)s now. Nothing has been ordered yet.")
+        changed = _(
+            "The cart or its prices have changed since you opened this page: the total is %(total)s now. Nothing has "
+            "been ordered yet. Please look at your order again."
+        )
         super().__init__(changed % {"total": total})
 
 

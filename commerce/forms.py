@@ -32,7 +32,7 @@ class QuantityForm(forms.Form):
 
 
 class CheckoutForm(forms.Form):
-    """Customer, address and delivery. It sets no price: it only says which total the customer has seen.
+    """Customer, address and delivery. It sets no price: it only says what the customer has seen.
 
     Without a `delivery` value the first offer is used, which is the page's default; a value must be one of the offers.
     """
@@ -85,7 +85,7 @@ class CheckoutForm(forms.Form):
 
     @property
     def wishes(self) -> Wishes:
-        """The delivery and the total that the page showed for it, once the form is valid."""
+        """The delivery and what the page showed with it, once the form is valid."""
         delivery_id = self.cleaned_data["delivery"]
         return Wishes(delivery_id, self.data.get(f"shown-{delivery_id}" if delivery_id else "shown", ""))
 

@@ -15,7 +15,7 @@ from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
 from commerce import carts, delivery, stock
-from commerce.errors import EmptyCart, SeveralCurrencies, TooMuch, TotalChanged
+from commerce.errors import CartChanged, EmptyCart, SeveralCurrencies, TooMuch
 from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
@@ -51,12 +51,12 @@ class Customer:
 
 @dataclass(frozen=True)
 class Wishes:
-    """The customer's choice at the checkout, and the total that the page showed."""
+    """The customer's choice at the checkout, and what the page showed."""
 
     delivery_id: int | None = None
     """None: the first delivery method that is offered, if there is one."""
-    shown_total: str = ""
-    """Like "42.60 EUR": the order is not placed at another total. Empty: any total."""
+    shown: str = ""
+    """A `delivery.fingerprint`: nothing else is ordered than what it stands for. Empty: what the cart has now."""
 
 
 NO_WISHES = Wishes()
@@ -66,7 +66,7 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     """Turn the cart into an order with reserved stock and a stored payment, in one transaction.
 
     Prices are current, read under lock. Raises CannotOrder, and changes nothing, if the cart is empty, a product or the
-    delivery is not available, or the total differs from the one that was shown. The caller introduces the payment
+    delivery is not available, or if goods or prices differ from what was shown. The caller introduces the payment
     afterwards.
     """
     with transaction.atomic():
@@ -74,9 +74,10 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
         goods = carts.total(items)
         if goods is None:
             raise SeveralCurrencies
-        order = _write_order(cart, customer, goods, delivery.chosen(wishes.delivery_id, goods.currency))
-        if wishes.shown_total not in ("", str(order.total)):
-            raise TotalChanged(order.total)
+        method = delivery.chosen(wishes.delivery_id, goods.currency)
+        order = _write_order(cart, customer, goods, method)
+        if wishes.shown not in ("", delivery.fingerprint(items, method)):
+            raise CartChanged(order.total)
         OrderLine.objects.bulk_create(_line(order, item) for item in items)
         cart.items.all().delete()
         payment = _start_payment(order)

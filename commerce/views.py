@@ -67,7 +67,7 @@ def cart(request: HttpRequest) -> HttpResponse:
     items = carts.items(visitors.cart(request))
     total = carts.total(items)
     page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
-    delivery_costs = any(offer.method.price_minor for offer in delivery.offers(total))
+    delivery_costs = any(offer.method.price_minor for offer in delivery.offers(items))
     more = {"delivery_costs": delivery_costs, "open_orders": _open_orders(request)}
     return render(request, "commerce/cart.html", {**page, **more})
 
@@ -93,7 +93,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     items = carts.items(visitors_cart)
     total = carts.total(items)
     known = {"email": buyer.email, "name": buyer.first_name} if buyer else {}
-    form = CheckoutForm(request.POST or None, initial=known, offers=delivery.offers(total))
+    form = CheckoutForm(request.POST or None, initial=known, offers=delivery.offers(items))
     if visitors_cart is None or not items:
         return _nothing_to_order(request, visitors_cart)
     if request.method != "POST" and not carts.can_be_ordered(items):
@@ -111,6 +111,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             visitors.remember(request, order)
             return to_provider(order, payments.introduce(payment))
     page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
+    page["fingerprint"] = delivery.fingerprint(items, None)
     page["open_orders"] = _open_orders(request)
     return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
 
