@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from commerce.carts import MAX_QUANTITY
 from commerce.delivery import Offer
+from commerce.models.validators import validate_mail_domain
 from commerce.orders import Wishes
 
 REVIEW_MAX_CHARS = 2_000
@@ -40,6 +41,7 @@ class CheckoutForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=254,
+        validators=[validate_mail_domain],
         help_text=_("We send the confirmation there."),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email"}),
     )
@@ -159,6 +161,7 @@ class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg]  # it cannot b
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=150,
+        validators=[validate_mail_domain],
         widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
     )
     first_name = forms.CharField(

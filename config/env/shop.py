@@ -96,6 +96,7 @@ DEFAULT_FROM_EMAIL = env.text(
     wrong="Mail servers refuse a sender of a foreign domain. Production refuses `example.com`.",
     example="Till Coffee <shop@tillcoffee.example>",
 )  # fmt: skip
+env.check_domain("EMAIL_FROM", DEFAULT_FROM_EMAIL)
 REPORT_RECIPIENTS = env.addresses(
     "REPORT_RECIPIENTS",
     help="Managers who get the daily report; empty: reports are built and not sent.",

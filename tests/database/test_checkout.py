@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from billing.models import Payment
 from commerce import orders, settlement
-from commerce.models import CartItem, Order, OrderStatus, Product
+from commerce.models import CartItem, Order, OrderStatus, Product, Seller
 from tests.database.test_pages import FORM, leads_to
 from tests.shop import Shop
 from tests.stack.ports import wait_until
@@ -280,3 +280,40 @@ def test_an_order_that_has_not_ended_unpaid_is_not_ordered_again(shop: Shop, cli
         assert leads_to(answer, reverse("order", args=[order.public_id]))
 
     assert "cart" not in client.session
+
+
+# --- what is typed in ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("domain", ["☕.example", "ex\u200dample.com", "ex\u200cample.com"])
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_an_address_that_no_mail_can_reach_is_refused(
+    shop: Shop, client: Client, admin_client: Client, domain: str, language: str
+) -> None:
+    """At the checkout, for a new account, and of a seller: with a sentence that names the domain."""
+    client.post(reverse("cart-add"), {"product": shop.product().pk})
+    email, wanted = f"ann@{domain}", {"accept-language": language}
+    account = {"email": email, "first_name": "Ann", "password1": PASSWORD, "password2": PASSWORD}
+    seller = {"name": "Ann", "email": email, "language": "en", "active": "on"}
+
+    answers = [
+        client.post(reverse("checkout"), {**FORM, "email": email}, headers=wanted),
+        client.post(reverse("sign-up"), account, headers=wanted),
+        admin_client.post(reverse("admin:commerce_seller_add"), seller, headers=wanted),
+    ]
+
+    sentence = {"en": f"No mail can be sent to the domain “{domain}”.", "ru": f"На домен «{domain}» нельзя отправить"}
+    assert [sentence[language] in answer.content.decode() for answer in answers] == [True, True, True]
+    assert not Order.objects.exists()
+    assert not User.objects.filter(email=email).exists()
+    assert not Seller.objects.filter(email=email).exists()
+
+
+@pytest.mark.parametrize("domain", ["straße.example", "βόλος.gr", "क्\u200dष.example"])
+def test_an_address_with_letters_of_its_own_is_taken_as_it_is(shop: Shop, client: Client, domain: str) -> None:
+    """The order keeps what the customer wrote."""
+    client.post(reverse("cart-add"), {"product": shop.product().pk})
+
+    client.post(reverse("checkout"), {**FORM, "email": f"ann@{domain}"})
+
+    assert Order.objects.get().email == f"ann@{domain}"
