@@ -43,6 +43,13 @@ class TooMuch(CannotOrder):
         super().__init__(_("This total is too large for one payment. Please split the order."))
 
 
+class NothingToPay(CannotOrder):
+    """An order is settled by its payment, and no provider takes a payment of 0."""
+
+    def __init__(self) -> None:
+        super().__init__(_("There is nothing to pay for this order, so it cannot be placed here. Please write to us."))
+
+
 class DeliveryNotOffered(CannotOrder):
     """Switched off since the page was shown, or never offered for this currency."""
 

@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, BaseUserCreationForm
 from django.contrib.auth.models import User
-from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +31,16 @@ class QuantityForm(forms.Form):
     quantity = forms.IntegerField(min_value=0, max_value=MAX_QUANTITY)
 
 
+class ParagraphsField(forms.CharField):
+    """A multi-line text. Browsers send a line break as two characters, but count it as one; so does the limit."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        text: str = super().to_python(value) or ""
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 class CheckoutForm(forms.Form):
     """Customer, address and delivery. It sets no price: it only says what the customer has seen.
 
@@ -46,7 +55,7 @@ class CheckoutForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email"}),
     )
     name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    address = forms.CharField(
+    address = ParagraphsField(
         label=_("Delivery address"),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
@@ -92,14 +101,6 @@ class CheckoutForm(forms.Form):
         return Wishes(delivery_id, self.data.get(f"shown-{delivery_id}" if delivery_id else "shown", ""))
 
 
-class ParagraphsField(forms.CharField):
-    """A multi-line text. Browsers send a line break as two characters, but count it as one."""
-
-    def to_python(self, value: Any) -> str:
-        text: str = super().to_python(value) or ""
-        return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 class ReviewForm(forms.Form):
     """A review. Only the stars and a name are required."""
 
@@ -118,6 +119,7 @@ class ReviewForm(forms.Form):
     )
     text = ParagraphsField(
         label=_("What should others know?"),
+        max_length=REVIEW_MAX_CHARS,
         required=False,
         help_text=_("You may leave this empty."),
         widget=forms.Textarea(attrs={"rows": 6, "dir": "auto"}),
@@ -128,12 +130,6 @@ class ReviewForm(forms.Form):
         help_text=_("Shown under your review. A first name or a nickname is enough."),
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        text = self.fields["text"]
-        text.validators.append(MaxLengthValidator(REVIEW_MAX_CHARS))
-        text.widget.attrs["maxlength"] = REVIEW_MAX_CHARS
 
 
 class LoginForm(AuthenticationForm):

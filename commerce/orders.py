@@ -15,7 +15,7 @@ from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
 from commerce import carts, delivery, stock
-from commerce.errors import CartChanged, EmptyCart, SeveralCurrencies, TooMuch
+from commerce.errors import CartChanged, EmptyCart, NothingToPay, SeveralCurrencies, TooMuch
 from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
@@ -229,6 +229,8 @@ def _take_items(cart: Cart) -> list[CartItem]:
 def _write_order(cart: Cart, customer: Customer, goods: Money, method: DeliveryMethod | None) -> Order:
     deadline = database_now() + timedelta(seconds=settings.PAYMENT_WINDOW_S)
     total = goods + method.price if method else goods
+    if not total.minor:
+        raise NothingToPay
     if total.minor > LARGEST_MINOR:
         raise TooMuch
     return Order.objects.create(

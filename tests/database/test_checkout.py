@@ -1,18 +1,22 @@
 """The checkout with two clicks, two windows and a customer who leaves: no order is lost for its customer."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import F
+from django.forms import Form, Textarea
 from django.test import Client
 from django.urls import reverse
 
 from billing.models import Payment
-from commerce import orders, settlement
-from commerce.models import CartItem, Order, OrderStatus, Product, Seller
+from commerce import forms, orders, settlement
+from commerce.models import CartItem, DeliveryMethod, Order, OrderStatus, Product, Seller
 from tests.database.test_pages import FORM, leads_to
 from tests.shop import Shop
 from tests.stack.ports import wait_until
@@ -317,3 +321,82 @@ def test_an_address_with_letters_of_its_own_is_taken_as_it_is(shop: Shop, client
     client.post(reverse("checkout"), {**FORM, "email": f"ann@{domain}"})
 
     assert Order.objects.get().email == f"ann@{domain}"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_an_address_has_as_many_characters_as_the_browser_counts(
+    shop: Shop, client: Client, admin_client: Client, line_end: str
+) -> None:
+    """A line end is one character, however it is sent: at the checkout, and where staff corrects the address."""
+    client.post(reverse("cart-add"), {"product": shop.product().pk})
+    limit = re.search(
+        r'<textarea name="address"[^>]* maxlength="(\d+)"', client.get(reverse("checkout")).content.decode()
+    )
+    assert limit is not None
+    address = "\n".join("x" * (int(limit[1]) // 2)) + "x"
+    assert len(address) == int(limit[1]) == 500
+
+    client.post(reverse("checkout"), {**FORM, "address": (address + "x").replace("\n", line_end)})
+    assert not Order.objects.exists()
+    client.post(reverse("checkout"), {**FORM, "address": address.replace("\n", line_end)})
+    order = Order.objects.get()
+    assert order.address == address
+
+    form = {"name": "Ann", "notifications-TOTAL_FORMS": "0", "notifications-INITIAL_FORMS": "0"}
+    form |= {"lines-TOTAL_FORMS": "0", "lines-INITIAL_FORMS": "0"}
+    corrected = "y" + address[1:]
+    admin = reverse("admin:commerce_order_change", args=[order.pk])
+    assert f'maxlength="{limit[1]}"' in admin_client.get(admin).content.decode()
+    admin_client.post(admin, {**form, "address": corrected.replace("\n", line_end)})
+    assert shop.fresh(order).address == corrected
+
+
+def test_every_text_area_counts_like_the_browser() -> None:
+    """A form with a limit and another field would refuse what the page lets in."""
+    found = [
+        field
+        for form in vars(forms).values()
+        if isinstance(form, type) and issubclass(form, Form)
+        for field in form.base_fields.values()
+        if isinstance(field.widget, Textarea)
+    ]
+
+    assert len(found) == 2
+    assert all(isinstance(field, forms.ParagraphsField) and field.max_length for field in found)
+
+
+# --- nothing to pay --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_purchase_for_nothing_is_answered_with_a_sentence(shop: Shop, client: Client, language: str) -> None:
+    """No provider takes a payment of 0; nothing is reserved. The catalogue's constraint is not the checkout's guard."""
+    espresso = shop.product(stock=3)
+    client.post(reverse("cart-add"), {"product": espresso.pk})
+    with without_price_constraint():
+        Product.objects.update(price_minor=0)
+        answer = client.post(reverse("checkout"), FORM, headers={"accept-language": language})
+
+        sentence = {"en": "There is nothing to pay for this order", "ru": "За этот заказ нечего платить"}[language]
+        assert (answer.status_code, sentence in answer.content.decode()) == (409, True)
+        assert (Order.objects.count(), shop.fresh(espresso).stock) == (0, 3)
+        DeliveryMethod.objects.create(name="Courier", price_minor=1)
+        assert click(client)() == Payment.objects.get().pay_url
+        Product.objects.update(price_minor=1)
+
+
+@contextmanager
+def without_price_constraint() -> Iterator[None]:
+    """A gift: the catalogue would take it one day."""
+    constraint = next(each for each in Product._meta.constraints if each.name == "product_price_is_positive")
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA ignore_check_constraints = ON")
+            yield
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    else:
+        with connection.schema_editor() as editor:
+            editor.remove_constraint(Product, constraint)
+        yield
+        with connection.schema_editor() as editor:
+            editor.add_constraint(Product, constraint)
