@@ -22,8 +22,8 @@ def order(request: HttpRequest, public_id: str) -> HttpResponse:
     """The order and the state of its payment; the page updates itself."""
     shown, payment = _order(public_id), payments.latest(public_id)
     page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
-    page |= {"state": state_of(shown, payment, timezone.now()), "states": list(State), "advice": ADVICE.items()}
-    return render(request, "commerce/order.html", {**page, "history": for_customer(shown)})
+    state = {"state": state_of(shown, payment, timezone.now()), "states": list(State), "advice": ADVICE.items()}
+    return render(request, "commerce/order.html", {**page, **state, "history": for_customer(shown)})
 
 
 @never_cache

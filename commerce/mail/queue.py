@@ -64,7 +64,7 @@ def queue_stop_packing(order: Order) -> None:
 
 def queue_payment_link(order: Order, **facts: object) -> None:
     """To the customer: the order waits for your payment. The caller decides it, and holds the order."""
-    _queue_to_customer(Kind.PAYMENT_LINK, order, list(order.lines.all()), **facts)
+    _queue_to_customer(Kind.PAYMENT_LINK, order, list(order.lines.all()), "", **facts)
     nudge("send_pending_emails")
 
 
