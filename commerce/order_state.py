@@ -16,8 +16,8 @@ from commerce.models import Order, OrderStatus
 class State(TextChoices):
     """A state of the order page, and its title. Each has a template with its sentences."""
 
-    PREPARING = "preparing", _("We are preparing your payment")
     PAY = "pay", _("Waiting for your payment")
+    PREPARING = "preparing", _("We are preparing your payment")
     CHECKING = "checking", _("We are checking your payment")
     WORKING = "working", _("Your bank is working on the payment")
     AWAY = "away", _("The payment provider does not answer at the moment")
