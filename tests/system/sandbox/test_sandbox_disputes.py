@@ -1,6 +1,7 @@
 """Disputes at the sandbox provider: the buyer's bank takes money back, and decides."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import requests
@@ -17,7 +18,7 @@ def disputed(sandbox: SandboxServer, **fields: object) -> Json:
     return control(sandbox, "POST", f"payments/{payment_id}/disputes", fields)
 
 
-def listed(sandbox: SandboxServer, **params: object) -> list[Json]:
+def listed(sandbox: SandboxServer, **params: Any) -> list[Json]:
     disputes: list[Json] = get(sandbox, "/v1/disputes", **params).json()["disputes"]
     return disputes
 
