@@ -27,6 +27,7 @@ SETTLE_SECONDS = histogram(
     buckets=WAIT_BUCKETS,
 )
 REFUNDS_TOTAL = counter("tillkeeper_refunds_total", "Refunds by the state they reached.", "account", "status")
+DISPUTES_TOTAL = counter("tillkeeper_disputes_total", "Disputes by the state they reached.", "account", "status")
 CALLBACKS_TOTAL = counter(
     "tillkeeper_callbacks_total",
     "Callbacks received or repeated, and how they were processed, by outcome.",

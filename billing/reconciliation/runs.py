@@ -132,7 +132,7 @@ def _conclude(run: Reconciliation) -> None:
     for state in run.differences.filter(state__in=STANDING).values_list("state", flat=True):
         standing[Difference.State(state)] += 1
     with RECONCILIATION_QUEUE.holding(run) as held:
-        for name in ("there", "here", "foreign", "listed"):
+        for name in ("there", "here", "foreign", "unreadable", "listed"):
             setattr(held, name, getattr(run, name))
         held.compared_at, held.error = database_now(), ""
         wait = _wait(run.day, standing, held.compared_at)
