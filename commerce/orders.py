@@ -118,9 +118,6 @@ def cancel(public_id: str, by: str = "", why: str = "") -> bool:
         order = Order.objects.select_for_update().get(public_id=public_id)
         if not order.awaits_payment:
             return False
-        newest = payments.latest(public_id)
-        if newest and newest.is_open and newest.working_since:
-            return False
         canceling_payment = payments.cancel(public_id)
         if not canceling_payment and payments.money_may_come(public_id):
             return False

@@ -11,13 +11,14 @@ from django.utils import timezone, translation
 
 from billing.limits import breaker
 from billing.models import Advice, Attention, Payment, Refund
+from billing.payments import service as payments
 from billing.states import RefundStatus, Status
-from commerce import settlement
+from commerce import orders, settlement
 from commerce.models import Order
 from commerce.order_state import ADVICE, State, state_of
 from tests.database.test_pages import leads_to, page_of
 from tests.database.test_pages import state_of as told
-from tests.shop import Shop
+from tests.shop import CUSTOMER, Shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
@@ -82,6 +83,54 @@ def test_a_situation_is_one_state(
     if payment.is_open and state not in (State.TRY_AGAIN, State.OUR_FAULT):
         sent = leads_to(client.post(reverse("order-pay", args=[order.public_id])), payment.pay_url)
         assert sent == (state in (State.PAY, State.AWAY))
+
+
+def test_a_customer_who_comes_back_without_having_paid_may_still_pay(shop: Shop, client: Client) -> None:
+    """Nothing is known until the provider has answered; then the page waits again."""
+    order, payment = shop.order()
+
+    client.get(reverse("order-return", args=[order.public_id]))
+    assert told(client, order) == State.CHECKING
+    shop.sweep()
+    assert told(client, order) == State.PAY
+
+    shop.buyer(payment, "pay")
+    client.get(reverse("order-return", args=[order.public_id]))
+    assert told(client, order) == State.CHECKING
+    shop.sweep()
+    assert told(client, order) == State.PAID
+
+
+def test_an_outage_is_told_while_it_lasts(shop: Shop, client: Client) -> None:
+    """Of a payment that was offered before, and of a new one."""
+    offered, known = shop.order()
+    shop.sandbox.outage("refuse", 600)
+    for _ in range(breaker.ERRORS_TO_OPEN):
+        shop.look(known)
+    new, unknown = orders.place(shop.cart(), CUSTOMER)
+    payments.introduce(unknown)
+    assert (told(client, offered), told(client, new)) == (State.AWAY, State.PREPARING)
+
+    shop.sandbox.end_outage()
+    breaker.close_by_hand("sandbox", "sam", "it answers again")
+    for payment in (known, unknown):
+        shop.look(payment)
+    assert (told(client, offered), told(client, new)) == (State.PAY, State.PAY)
+
+
+def test_a_transfer_is_the_banks_work_until_it_ends(shop: Shop, client: Client) -> None:
+    """Nobody is asked to pay meanwhile, also when the deadline is over."""
+    order, payment = shop.order()
+    shop.buyer(payment, "transfer")
+    shop.sweep_now(payment)
+    assert told(client, order) == State.WORKING
+    shop.let_time_pass(3_700)
+    shop.sweep()
+    assert told(client, order) == State.WORKING
+
+    shop.sandbox.force(payment.provider_ref, "succeeded")
+    shop.sweep_now(payment)
+    assert told(client, order) == State.PAID
 
 
 @pytest.mark.parametrize("facts", [{}, RETURNED, NOT_OFFERED, {"attention": Attention.ERRORS}], ids=str)
