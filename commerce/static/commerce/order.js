@@ -7,15 +7,15 @@
   const FAST_FOR_MS = 120000;
   const ANSWER_WITHIN_MS = 10000;
 
+  showLocalTimes();
   const page = document.querySelector("[data-state-url]");
-  if (!page) return;
+  if (!page) return; // a page that only names open orders
 
   const announcement = page.querySelector("[data-announce]");
   const opened = performance.now();
   let timer = 0;
   let request = null; // the AbortController of the request under way
 
-  showLocalTimes();
   if (page.dataset.final === "true") return;
   document.addEventListener("visibilitychange", () => (document.hidden ? pause() : ask()));
   window.addEventListener("pageshow", (event) => event.persisted && ask());
