@@ -32,11 +32,17 @@ PROVIDERS = Dashboard(
                     Query(percentile(0.95, CALLS, "account, operation"), "{{account}} {{operation}}"),
                 ),
                 chart(
+                    "Refusals to create",
+                    "Payments in a row that the provider refused to create. The mistake is ours.",
+                    "short",
+                    Query("max by (account) (tillkeeper_creations_refused)", "{{account}}"),
+                ),
+                chart(
                     "Calls without a usable answer",
                     "Their share. A refusal is an answer.",
                     "percentunit",
                     Query(
-                        f'(sum by (account) (rate({CALLS}_count{{outcome!~"answered|refused"}}[{EVERY}]))'
+                        f'(sum by (account) (rate({CALLS}_count{{outcome!~"answered|refused|amount_not_accepted"}}[{EVERY}]))'
                         f" or 0 * sum by (account) (rate({CALLS}_count[{EVERY}])))"
                         f" / sum by (account) (rate({CALLS}_count[{EVERY}]))",
                         "{{account}}",
