@@ -40,7 +40,10 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
-    list_display = ("day", "account", "there", "here", "standing", "listed", "compared_at", "reconcile_after", "error")
+    list_display = (
+        "day", "account", "there", "here", "standing", "unreadable", "listed", "compared_at", "reconcile_after",
+        "error",
+    )  # fmt: skip
     list_filter = ("account", "listed")
     date_hierarchy = "day"
     show_full_result_count = False

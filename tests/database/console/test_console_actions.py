@@ -79,7 +79,9 @@ def test_chosen_payments_are_checked_together(boss: Client, shop: Shop) -> None:
     Payment.objects.filter(pk__in=[first.pk, second.pk]).update(next_check_at=later)
 
     page = boss.post(
-        reverse("console:check-payment"), {"key": [str(first.pk), str(second.pk), str(refused.pk), "0", "x"]}, follow=True
+        reverse("console:check-payment"),
+        {"key": [str(first.pk), str(second.pk), str(refused.pk), "0", "x"]},
+        follow=True,
     ).content.decode()
 
     assert "Payments the provider is asked about now: 2." in page
