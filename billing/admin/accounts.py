@@ -21,8 +21,8 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
     """Whether each account may be called, and the lever to open and close its breaker by hand."""
 
     list_display = (
-        "account", "breaker", "since", "errors", "last_error", "paused_until", "next_probe_at", "limit", "changed_by",
-        "why",
+        "account", "breaker", "since", "errors", "last_error", "creations_refused", "last_refusal", "paused_until",
+        "next_probe_at", "limit", "changed_by", "why",
     )  # fmt: skip
     list_filter = ("breaker",)
     readonly_fields = ("limit",)
