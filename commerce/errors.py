@@ -50,6 +50,15 @@ class NothingToPay(CannotOrder):
         super().__init__(_("There is nothing to pay for this order, so it cannot be placed here. Please write to us."))
 
 
+class AmountNotTaken(CannotOrder):
+    """The payment provider does not take this total; `smallest` is the least that it takes in this currency, if any."""
+
+    def __init__(self, total: Money, smallest: Money | None) -> None:
+        too_small = _("The smallest total that can be paid is %(smallest)s. Please add something to your order.")
+        never = _("A total of %(total)s cannot be paid here. Please write to us.")
+        super().__init__(too_small % {"smallest": smallest} if smallest else never % {"total": total})
+
+
 class DeliveryNotOffered(CannotOrder):
     """Switched off since the page was shown, or never offered for this currency."""
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from commerce import carts, orders, visitors
+from commerce.errors import CannotOrder
 from commerce.models import Order, OrderStatus
 from commerce.order_state import ADVICE, State, state_of
 from commerce.timeline import for_customer
@@ -61,6 +62,9 @@ def pay(request: HttpRequest, public_id: str) -> HttpResponse:
         started = orders.pay_again(public_id)
     except payments.PaymentUnresolved:
         return to_provider(shown, payments.latest(public_id))
+    except CannotOrder as error:
+        messages.error(request, str(error))
+        return redirect("order", public_id)
     if started is None:
         messages.error(request, _("This order can no longer be paid."))
         return redirect("order", public_id)

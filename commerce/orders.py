@@ -11,11 +11,12 @@ from django.db.models import Q
 from django.urls import reverse
 
 from billing.attention import ATTENTIVE, Attentive
+from billing.errors import AmountNotAccepted
 from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
 from commerce import carts, delivery, stock
-from commerce.errors import CartChanged, EmptyCart, NothingToPay, SeveralCurrencies, TooMuch
+from commerce.errors import AmountNotTaken, CartChanged, EmptyCart, NothingToPay, SeveralCurrencies, TooMuch
 from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
@@ -66,8 +67,8 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     """Turn the cart into an order with reserved stock and a stored payment, in one transaction.
 
     Prices are current, read under lock. Raises CannotOrder, and changes nothing, if the cart is empty, a product or the
-    delivery is not available, or if goods or prices differ from what was shown. The caller introduces the payment
-    afterwards.
+    delivery is not available, goods or prices differ from what was shown, or the provider does not take the total. The
+    caller introduces the payment afterwards.
     """
     with transaction.atomic():
         items = _take_items(cart)
@@ -96,7 +97,7 @@ def pay_again(public_id: str) -> Payment | None:
     """Start another payment for an order that still awaits one.
 
     None if it no longer does, or if the customer has cancelled. Raises PaymentUnresolved while the outcome of the last
-    payment is unknown.
+    payment is unknown, and AmountNotTaken if the provider does not take the total.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(public_id=public_id)
@@ -254,14 +255,17 @@ def _line(order: Order, item: CartItem) -> OrderLine:
 
 
 def _start_payment(order: Order) -> Payment:
-    return payments.start(
-        reference=order.public_id,
-        amount=order.total,
-        description=f"Order {order.public_id}",
-        return_url=settings.SHOP_URL + reverse("order-return", args=[order.public_id]),
-        window_ends_at=order.pay_before,
-        account=settings.PAYMENT_ACCOUNT,
-    )
+    try:
+        return payments.start(
+            reference=order.public_id,
+            amount=order.total,
+            description=f"Order {order.public_id}",
+            return_url=settings.SHOP_URL + reverse("order-return", args=[order.public_id]),
+            window_ends_at=order.pay_before,
+            account=settings.PAYMENT_ACCOUNT,
+        )
+    except AmountNotAccepted as error:
+        raise AmountNotTaken(order.total, error.smallest) from error
 
 
 def _expire(order: Order) -> None:

@@ -14,7 +14,11 @@ from django.forms import Form, Textarea
 from django.test import Client
 from django.urls import reverse
 
+from billing.errors import AmountNotAccepted
 from billing.models import Payment
+from billing.money import Money
+from billing.providers import REGISTRY, provider_of
+from billing.providers.sandbox import Sandbox
 from commerce import forms, orders, settlement
 from commerce.models import CartItem, DeliveryMethod, Order, OrderStatus, Product, Seller
 from tests.database.test_pages import FORM, leads_to
@@ -383,6 +387,47 @@ def test_a_purchase_for_nothing_is_answered_with_a_sentence(shop: Shop, client: 
         DeliveryMethod.objects.create(name="Courier", price_minor=1)
         assert click(client)() == Payment.objects.get().pay_url
         Product.objects.update(price_minor=1)
+
+
+class Particular(Sandbox):
+    """A provider like the sandbox that takes euros, and no less than half of one."""
+
+    def check_amount(self, amount: Money) -> None:
+        if amount.currency != "EUR":
+            raise AmountNotAccepted(f"{amount.currency} is not taken")
+        if amount.minor < 50:
+            raise AmountNotAccepted(f"{amount} is too small", Money(50, "EUR"))
+
+
+@pytest.mark.parametrize(
+    ("currency", "sentences"),
+    [
+        ("EUR", {"en": "The smallest total that can be paid is 0.50 EUR.", "ru": "можно оплатить: 0.50 EUR."}),
+        ("RUB", {"en": "A total of 0.49 RUB cannot be paid here.", "ru": "Сумму 0.49 RUB здесь оплатить нельзя."}),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_total_that_the_provider_does_not_take_is_answered_with_a_sentence(
+    shop: Shop, client: Client, monkeypatch: pytest.MonkeyPatch, currency: str, sentences: dict[str, str], language: str
+) -> None:
+    """At the checkout, where nothing is reserved, and for another payment of an order."""
+    espresso = shop.product("espresso", price_minor=49, stock=3)
+    Product.objects.update(currency=currency)
+    order, payment = shop.order(espresso)
+    shop.buyer(payment, "decline")
+    shop.sweep_now(payment)
+    client.post(reverse("cart-add"), {"product": espresso.pk})
+    monkeypatch.setitem(REGISTRY, "sandbox", Particular)
+    provider_of.cache_clear()
+
+    headers = {"accept-language": language}
+    placed = client.post(reverse("checkout"), FORM, headers=headers)
+    again = client.post(reverse("order-pay", args=[order.public_id]), headers=headers, follow=True)
+
+    assert (placed.status_code, Order.objects.count(), Payment.objects.count()) == (409, 1, 1)
+    assert shop.fresh(espresso).stock == 2
+    for page in (placed, again):
+        assert sentences[language] in page.content.decode()
 
 
 @contextmanager
