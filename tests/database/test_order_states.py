@@ -10,11 +10,10 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from billing.limits import breaker
-from billing.models import Advice, Attention, Payment, Refund
+from billing.models import Advice, AskedBy, Attention, Payment
 from billing.payments import service as payments
-from billing.states import RefundStatus, Status
-from commerce import orders, settlement
-from commerce.models import Order
+from billing.states import Status
+from commerce import orders
 from commerce.order_state import ADVICE, State, state_of
 from tests.database.test_pages import leads_to, page_of
 from tests.database.test_pages import state_of as told
@@ -158,20 +157,21 @@ def test_a_payment_the_bank_works_on_cannot_be_cancelled(shop: Shop, client: Cli
     assert reverse("order-cancel", args=[order.public_id]) not in block_of(answer.content.decode(), State.WORKING)
 
 
-def test_a_refund_that_came_back_is_not_said_to_be_on_its_way(shop: Shop, client: Client) -> None:
+@pytest.mark.parametrize("parts", [["4.50"], ["1.00", "3.50"]], ids=["all at once", "in parts"])
+def test_a_refund_that_came_back_is_not_said_to_be_on_its_way(shop: Shop, client: Client, parts: list[str]) -> None:
     """The order stays refunded; once the money has gone out again, it is on its way again."""
-    order, payment = shop.paid()
-    refund = shop.refund(payment)
-    shop.follow(refund)
-    settlement.settle_due()
+    order, payment = shop.paid(shop.product(price_minor=450))
+    refunds = [shop.follow(shop.refund(payment, part)) for part in parts]
+    shop.sweep()
     assert told(client, order) == State.REFUNDED
 
-    Refund.objects.filter(pk=refund.pk).update(status=RefundStatus.FAILED)
-    Order.objects.filter(pk=order.pk).update(refunded_minor=0)
+    shop.sandbox.force_refund(refunds[0].provider_ref, "failed", "account_closed")
+    payments.check_now(payment, AskedBy.OPERATOR, [refunds[0].provider_ref])
+    shop.sweep()
     assert told(client, order) == State.SENT_BACK
-    Order.objects.filter(pk=order.pk).update(refunded_minor=order.total_minor - 1)
-    assert told(client, order) == State.SENT_BACK
-    Order.objects.filter(pk=order.pk).update(refunded_minor=order.total_minor)
+
+    shop.follow(shop.refund(payment, parts[0]))
+    shop.sweep()
     assert told(client, order) == State.REFUNDED
 
 
