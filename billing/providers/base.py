@@ -44,7 +44,9 @@ class PaymentSnapshot:
     pay_url: str = ""
     refunded_minor: int = 0
     refs: tuple[str, ...] = ()
-    """Further ids that the provider has for it: of its intent, its charge, its captures."""
+    """Further ids that the provider has for it: of its intent, its charge, its captures. If `provider_ref` is among
+    them, a list names only the part.
+    """
     advice: Advice = Advice.NONE
     """What helps the customer, if the last attempt to pay was declined."""
     is_working: bool = False
