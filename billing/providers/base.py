@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from billing.errors import Forged
+from billing.errors import BadAnswer, Forged
 from billing.models import Advice, Payment, Refund
 from billing.money import Money
 from billing.states import DisputeStatus, RefundStatus, Status
@@ -57,6 +57,8 @@ class PaymentSnapshot:
     is_disputed: bool = False
     """May there be disputes? They are asked for then, see `Disputing`."""
     disputes: "tuple[DisputeSnapshot, ...]" = ()
+    is_partial: bool = False
+    """From a list that does not say everything, such as what went back: ask about the payment itself."""
 
 
 @dataclass(frozen=True)
@@ -191,13 +193,14 @@ class Provider(Protocol):
     def refund_status(self, refund: Refund) -> RefundSnapshot:
         """Read a refund whose `provider_ref` is known."""
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        """Payments created there from `start`, before `end`. The first raises NotOffered if there is no list."""
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
+        """Payments created there from `start`, before `end`; a BadAnswer stands for a row that cannot be read.
 
-    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
-        """Refunds and disputes of any payment, made there from `start`, before `end`. The first raises NotOffered if
-        there is no list.
+        The first raises NotOffered if there is no list.
         """
+
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement | BadAnswer]:
+        """Refunds and disputes of any payment, made there from `start`, before `end`; like `payments_between`."""
 
     def verify(self, post: CallbackRequest) -> None:
         """Raises Forged if the provider cannot have sent the callback; without signatures it raises nothing."""

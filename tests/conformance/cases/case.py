@@ -40,8 +40,8 @@ class Case(ABC):
     provider: ClassVar[str]
     amounts: ClassVar[tuple[Money, ...]]
     """Amounts in every style of unit that the provider has; the first is the usual one."""
-    too_fine: ClassVar[tuple[Money, ...]] = ()
-    """Amounts that the provider cannot take: refused before anything is sent."""
+    not_accepted: ClassVar[tuple[tuple[Money, Money | None], ...]] = ()
+    """Amounts that the provider does not take, refused before anything is sent, each with the smallest that it does."""
     states: ClassVar[dict[str, Status | None]]
     """Every state in the contract, by the provider's words, and one that is not there; in ours."""
     paid: ClassVar[str]
