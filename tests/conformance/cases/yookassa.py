@@ -38,7 +38,8 @@ class YooKassaCase(StandInCase):
     """States are written `status:reason`; the reasons are all of PaymentCancellationDetails."""
 
     provider = "yookassa"
-    amounts = (Money(10000, "RUB"), Money(1, "RUB"), Money(99_999_999, "USD"))
+    amounts = (Money(10000, "RUB"), Money(1_00, "RUB"), Money(1, "KZT"), Money(99_999_999, "USD"))
+    not_accepted = ((Money(99, "RUB"), Money(1_00, "RUB")), (Money(500, "JPY"), None), (Money(10_00, "GBP"), None))
     states: ClassVar[dict[str, Status | None]] = {
         "pending": Status.PENDING,
         "waiting_for_capture": Status.AUTHORIZED,
