@@ -27,17 +27,27 @@ class StripeCase(StandInCase):
         Money(1099, "USD"),
         Money(500, "JPY"),
         Money(5120, "KWD"),
+        Money(50, "USD"),
         Money(5, "ISK"),
         Money(7, "UGX"),
         Money(1_000_00, "MGA"),
-        Money(12345, "HUF"),
+        Money(175_00, "HUF"),
+        Money(999_999_99, "EUR"),
     )
-    too_fine = (Money(5124, "KWD"), Money(100_50, "MGA"))
+    not_accepted = (
+        (Money(5124, "KWD"), None),
+        (Money(100_50, "MGA"), None),
+        (Money(10, "EUR"), Money(50, "EUR")),
+        (Money(49, "JPY"), Money(50, "JPY")),
+        (Money(1_000_000_00, "EUR"), None),
+    )
     states: ClassVar[dict[str, Status | None]] = {
         "open/unpaid": Status.PENDING,
         "open/unpaid:requires_payment_method": Status.PENDING,
         "complete/paid:succeeded": Status.SUCCEEDED,
-        "complete/no_payment_required": Status.SUCCEEDED,
+        "complete/no_payment_required": Status.FAILED,
+        "open/no_payment_required": Status.PENDING,
+        "complete/no_payment_required:succeeded": Status.SUCCEEDED,
         "complete/unpaid:processing": Status.PENDING,
         "complete/unpaid:requires_action": Status.PENDING,
         "complete/unpaid:requires_capture": Status.AUTHORIZED,
