@@ -70,9 +70,9 @@ def test_money_is_taken_by_the_second_call_and_once(paypal: PayPalCase) -> None:
     payment = paypal.made_payment(adapter)
     paypal.say(payment.provider_ref, "APPROVED")
 
-    taken = adapter.capture(payment.provider_ref, payment.idempotency_key)
-    again = adapter.capture(payment.provider_ref, payment.idempotency_key)
-    other = adapter.capture(payment.provider_ref, "another key")
+    taken = adapter.capture(adapter.status(payment.provider_ref), payment.idempotency_key)
+    again = adapter.capture(adapter.status(payment.provider_ref), payment.idempotency_key)
+    other = adapter.capture(adapter.status(payment.provider_ref), "another key")
 
     assert taken.status == again.status == other.status == Status.SUCCEEDED
     assert taken.raw_status == other.raw_status == "COMPLETED/COMPLETED"
@@ -85,7 +85,7 @@ def test_a_capture_that_is_refused_leaves_the_order_as_it_is(paypal: PayPalCase)
     assert isinstance(adapter, Capturing)
     payment = paypal.made_payment(adapter)
 
-    assert adapter.capture(payment.provider_ref, payment.idempotency_key).status == Status.PENDING
+    assert adapter.capture(adapter.status(payment.provider_ref), payment.idempotency_key).status == Status.PENDING
 
 
 def test_an_approved_order_may_still_be_called_off(paypal: PayPalCase) -> None:

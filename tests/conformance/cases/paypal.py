@@ -20,8 +20,13 @@ class PayPalCase(StandInCase):
 
     provider = "paypal"
     stand_in: PayPalStandIn
-    amounts = (Money(10000, "USD"), Money(500, "JPY"), Money(1234, "TND"), Money(1_200_00, "HUF"), Money(300_00, "TWD"))
-    too_fine = (Money(1_200_50, "HUF"), Money(300_01, "TWD"))
+    amounts = (Money(10000, "USD"), Money(500, "JPY"), Money(1, "EUR"), Money(1_200_00, "HUF"), Money(300_00, "TWD"))
+    not_accepted = (
+        (Money(1_200_50, "HUF"), None),
+        (Money(300_01, "TWD"), None),
+        (Money(1234, "TND"), None),
+        (Money(500_00, "KZT"), None),
+    )
     states: ClassVar[dict[str, Status | None]] = {
         "CREATED": Status.PENDING,
         "SAVED": Status.PENDING,

@@ -167,7 +167,7 @@ class PayPalStandIn(StandIn):
     def _insist_on_money(self, amount: Json | None) -> None:
         self._insist(amount is not None and set(amount) == {"currency_code", "value"}, "MISSING_AMOUNT")
         assert amount is not None
-        places = {"JPY": 0, "HUF": 0, "TWD": 0, "TND": 3}.get(amount["currency_code"], 2)
+        places = {"JPY": 0, "HUF": 0, "TWD": 0}.get(amount["currency_code"], 2)
         pattern = r"\d+" + (rf"\.\d{{{places}}}" if places else "")
         if not re.fullmatch(pattern, amount["value"]):
             raise No(self.complaint(422, "DECIMAL_PRECISION"))
