@@ -97,7 +97,7 @@ def moment(fields: Json, name: str) -> datetime:
         day, clock, second, fraction, hours, minutes = found.groups()
         zone = f"{hours}:{minutes}" if hours else "+00:00"
         try:
-            whole = f"{day}T{clock}:{min(int(second), 59):02}.{(fraction or '0')[:6]:0<6}{zone}"
+            whole = f"{day}T{clock}:{second.replace('60', '59')}.{(fraction or '0')[:6]:0<6}{zone}"
             return datetime.fromisoformat(whole).astimezone(UTC)
         except (ValueError, OverflowError):
             pass

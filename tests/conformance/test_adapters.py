@@ -27,22 +27,8 @@ from billing.errors import (
 from billing.money import Money
 from billing.providers.base import PaymentSnapshot, Provider
 from billing.states import Status
-from tests.conformance.cases import CASES, Case
-
-
-def each(facts: Callable[[type[Case]], Any]) -> list[Any]:
-    """One test for each fact of each provider, with the provider's name in front."""
-    return [
-        pytest.param(name, fact, id=f"{name}-{fact[0] if isinstance(fact, tuple) else fact}")
-        for name, case in sorted(CASES.items())
-        for fact in facts(case)
-    ]
-
-
-def with_facts(name: str, facts: Callable[[type[Case]], Any]) -> pytest.MarkDecorator:
-    """Parametrize `case` and one fact of it together."""
-    return pytest.mark.parametrize(("case", name), each(facts), indirect=["case"])
-
+from tests.conformance.cases import Case
+from tests.conformance.facts import with_facts
 
 # --- making and asking ----------------------------------------------------------------------------------------------
 
