@@ -8,7 +8,7 @@ import re
 from billing.errors import BadAnswer
 from billing.money import Money, decimals
 from billing.providers.amounts import check_smallest, not_accepted
-from billing.providers.fields import Json
+from billing.providers.fields import Json, text
 
 # #special-cases: "backwards compatibility requires you to represent it as a two-decimal value" (ISK, UGX);
 # #zero-decimal counts MGA among them, which has two in ISO 4217; and three-decimal amounts "require the
@@ -62,7 +62,7 @@ def to_stripe(amount: Money) -> int:
 
 def from_stripe(fields: Json, name: str) -> Money:
     """Read an amount, and the currency beside it."""
-    counted, currency = fields.get(name), str(fields.get("currency")).upper()
+    counted, currency = fields.get(name), text(fields, "currency").upper()
     if type(counted) is not int or not 0 <= counted < 10**12 or not re.fullmatch("[A-Z]{3}", currency):
         raise BadAnswer(f"the field {name!r} is not an amount")
     ours, theirs = _units(currency)
