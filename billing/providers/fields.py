@@ -34,6 +34,11 @@ def text_or_nothing(fields: Json, name: str, limit: int = TEXT_LIMIT) -> str:
     return value[:limit] if isinstance(value, str) and value.isprintable() else ""
 
 
+def joined(*words: str) -> str:
+    """Two statuses as one, `COMPLETED/PENDING`; cut to what can be stored."""
+    return "/".join(filter(None, words))[:TEXT_LIMIT]
+
+
 def id_or_nothing(value: object) -> str:
     """An id, or that of the object in its place; empty if it is no id that can be stored."""
     found = value.get("id") if isinstance(value, dict) else value

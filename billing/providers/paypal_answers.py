@@ -12,6 +12,7 @@ from billing.providers.fields import (
     address,
     callback_hint,
     id_or_nothing,
+    joined,
     moment_or_none,
     money,
     objects,
@@ -91,7 +92,7 @@ def order_answer(order: Json) -> PaymentSnapshot:
     approved = capture is None and status == Status.AUTHORIZED
     return PaymentSnapshot(
         status=status,
-        raw_status=raw_status if capture is None else f"{raw_status}/{text(capture, 'status')}",
+        raw_status=joined(raw_status, "" if capture is None else text(capture, "status")),
         provider_ref=text(order, "id"),
         amount=money(unit if capture is None else capture, "amount", "currency_code"),
         reference=text_or_nothing(unit, "custom_id"),

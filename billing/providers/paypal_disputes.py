@@ -4,6 +4,7 @@ from billing.money import Money
 from billing.providers.base import DisputeSnapshot
 from billing.providers.fields import (
     Json,
+    joined,
     moment,
     moment_or_none,
     money,
@@ -45,7 +46,7 @@ def dispute_answer(dispute: Json) -> DisputeSnapshot:
     amount = money(source, name, "currency_code")
     return DisputeSnapshot(
         status=status,
-        raw_status=f"{raw_status}/{code}" if code else raw_status,
+        raw_status=joined(raw_status, code),
         provider_ref=text(dispute, "dispute_id"),
         amount=amount,
         opened_at=moment(dispute, "create_time"),

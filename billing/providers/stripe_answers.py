@@ -12,6 +12,7 @@ from billing.providers.fields import (
     address,
     callback_hint,
     id_or_nothing,
+    joined,
     objects_or_none,
     part,
     refund_snapshot,
@@ -98,7 +99,7 @@ def session_answer(session: Json) -> PaymentSnapshot:
     unneeded = paid if status == Status.FAILED and not intent else ""
     return PaymentSnapshot(
         status=status,
-        raw_status=f"{page_status}/{paid}",
+        raw_status=joined(page_status, paid),
         provider_ref=text(session, "id"),
         amount=from_stripe(intent, "amount_received") if taken else from_stripe(session, "amount_total"),
         reference=_reference(session),
