@@ -1,11 +1,13 @@
 """What an operator can do: what moves no money, and what decides about money that waits for a person."""
 
+from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from billing import disputes
 from billing.callbacks import inbox
 from billing.limits import breaker
 from billing.models import (
@@ -14,6 +16,7 @@ from billing.models import (
     Attention,
     Callback,
     Difference,
+    Dispute,
     Payment,
     Reconciliation,
     Refund,
@@ -24,7 +27,7 @@ from billing.payments import service as payments
 from billing.reconciliation import differences, runs
 from billing.refunds import service as refunds
 from billing.refunds.follow import REFUND_QUEUE
-from billing.states import Status
+from billing.states import DisputeStatus, Status
 from config.actions import Action, Reason, row_of
 from config.messaging.nudges import nudge
 
@@ -39,7 +42,8 @@ CHECK_PAYMENT = Action(
     "check-payment", _("Check now"), _("The provider is asked at once."), ("billing.change_payment",),
     row_of(Payment), lambda payment_id, by: payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR),
     _("Payments the provider is asked about now"),
-    _("Payments whose outcome is known already"), offered=lambda payment: payment.is_open,
+    _("Payments that the provider never had"),
+    offered=lambda payment: payment.is_open or payment.provider_ref != "",
 )  # fmt: skip
 CHECK_REFUND = Action(
     "check-refund", _("Check now"), _("The provider is asked at once."), ("billing.add_refund",),
@@ -81,6 +85,14 @@ class MoneyForm(Reason):
     key = forms.CharField(widget=forms.HiddenInput, initial=lambda: uuid4().hex, max_length=32, min_length=32)
 
 
+def _amount(value: str, currency: str) -> Money:
+    """Raises ValidationError for what is no amount in this currency."""
+    try:
+        return Money.parse(value, currency)
+    except ValueError as error:
+        raise forms.ValidationError(str(error)) from None
+
+
 class RefundForm(MoneyForm):
     """How much; nothing means all that is left."""
 
@@ -93,12 +105,22 @@ class RefundForm(MoneyForm):
         """In the currency that came."""
         payment = self.subjects[0].row
         value, left = self.cleaned_data["amount"], payment.left if isinstance(payment, Payment) else None
-        if not value or left is None:
-            return None
-        try:
-            return Money.parse(value, left.currency)
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from None
+        return _amount(value, left.currency) if value and left else None
+
+
+class CameForm(Reason):
+    """How much came, as the provider's own pages say."""
+
+    came = forms.CharField(max_length=20, label=_("Amount"), help_text=_("Like 12.50, in the payment's currency."))
+    field_order = ("came", "why")
+
+    def clean_came(self) -> Money:
+        """More than nothing."""
+        payment: Any = self.subjects[0].row
+        came = _amount(self.cleaned_data["came"], payment.currency)
+        if came.minor <= 0:
+            raise forms.ValidationError(_("An amount above 0."))
+        return came
 
 
 def _refund(payment_id: int, by: str, why: str, key: str, amount: Money | None) -> Refund:
@@ -111,6 +133,10 @@ def _waits_for_decision(payment: Payment) -> bool:
 
 def _can_be_accepted(payment: Payment) -> bool:
     return _waits_for_decision(payment) and payment.received_currency == payment.currency and not payment.refunds_minor
+
+
+def _waits_without_money(payment: Payment) -> bool:
+    return payment.is_open and payment.attention != Attention.NONE and payment.received is None
 
 
 def _can_go_back(payment: Payment) -> bool:
@@ -141,10 +167,14 @@ OF_PAYMENTS = (
         "close", _("Close, because no money came"),
         _("Make sure in the provider's own pages that no money came with this payment. It is cancelled then."),
         ("billing.change_payment",), row_of(Payment), mismatches.close, _("Payments closed without money"),
-        form=Reason,
-        offered=lambda payment: (
-            payment.is_open and payment.attention == Attention.MISMATCH and payment.received is None
-        ),
+        form=Reason, offered=_waits_without_money,
+    ),
+    Action(
+        "confirm", _("Money came"),
+        _("Make sure in the provider's own pages that money came with this payment, and how much. It succeeds with "
+          "that."),
+        ("billing.change_payment",), row_of(Payment), mismatches.confirm, _("Payments confirmed"),
+        form=CameForm, one_by_one=True, offered=_waits_without_money,
     ),
     Action(
         "note-difference", _("Note the difference"),
@@ -161,7 +191,29 @@ OF_REFUNDS = (
         _("Make sure in the provider's own pages that this refund was not carried out. What it holds is free again "
           "then."),
         ("billing.add_refund",), row_of(Refund), refunds.give_up, _("Refunds given up"), form=Reason,
-        offered=lambda refund: refund.is_open and refund.attention in refunds.GIVEN_UP_FROM,
+        offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
+    ),
+    Action(
+        "confirm", _("It was carried out"),
+        _("Make sure in the provider's own pages that this refund was carried out."),
+        ("billing.add_refund",), row_of(Refund), refunds.confirm, _("Refunds confirmed"), form=Reason,
+        offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
+    ),
+    Action(
+        "note-returned", _("The returned money is seen to"),
+        _("The customer's bank sent the money back. Say how the customer gets it: by another refund, or outside of "
+          "the provider."),
+        ("billing.add_refund",), row_of(Refund), refunds.note_returned, _("Returned refunds seen to"), form=Reason,
+        offered=lambda refund: refund.attention == Attention.RETURNED,
+    ),
+)  # fmt: skip
+OF_DISPUTES = (
+    Action(
+        "answered", _("Answered"),
+        _("Say what was done in the provider's own pages: which evidence was sent, or that it was accepted. The "
+          "provider decides; its decision appears here."),
+        ("billing.change_dispute",), row_of(Dispute), disputes.answered, _("Disputes answered"),
+        form=Reason, offered=lambda dispute: dispute.status == DisputeStatus.OPEN and not dispute.answered_by,
     ),
 )  # fmt: skip
 OF_DIFFERENCES = (

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Min, Model, Q, QuerySet
 
 from billing import polling
 from billing.errors import ProviderError, Refused, is_definite_no
 from billing.limits import permits
-from billing.models import Attention, Difference, Payment, Refund
+from billing.models import Attention, Difference, Dispute, Payment, Refund
 from billing.models.payment import Followed
-from billing.states import Status
+from billing.states import DisputeStatus, Status
 from config.database.counts import capped, first, in_one_round_trip
 from config.due.metrics import count_outcome
 from config.due.queue import Due, database_now
@@ -42,6 +42,7 @@ class Attentive:
 ATTENTIVE = {
     "payment": Attentive(Payment, ~Q(attention=""), "created_at"),
     "refund": Attentive(Refund, ~Q(attention=""), "created_at"),
+    "dispute": Attentive(Dispute, Q(status=DisputeStatus.OPEN, answered_by=""), "opened_at"),
     "difference": Attentive(Difference, Q(state=Difference.State.PARKED), "found_at"),
 }
 """Every kind of row that may need a person, by noun. The shop adds its orders."""
@@ -66,6 +67,13 @@ def waiting_for_a_person() -> list[Waiting]:
     return [Waiting(*each) for each in zip(ATTENTIVE, found[: len(kinds)], found[len(kinds) :], strict=True)]
 
 
+def first_deadlines() -> dict[str, datetime]:
+    """By account: when the first of the disputes that nobody has answered must have been answered."""
+    unanswered = ATTENTIVE["dispute"].rows().exclude(evidence_due_at=None)
+    first = unanswered.values_list("account").annotate(due_at=Min("evidence_due_at")).order_by()
+    return dict(first)
+
+
 def require_attention(row: Followed, attention: Attention, note: str) -> None:
     """Mark the row, in memory. The log has one line for each new reason."""
     noun = row._meta.model_name or ""
@@ -79,14 +87,16 @@ def note_error(queue: Due[F], row: F, account: str, error: ProviderError, *, uns
     """Note that a check of the held row got no answer, and try again later.
 
     An error never decides about money. Only a definite refusal of a row that the provider never had ends it as failed.
-    An error of the whole account is not counted as one of the row.
+    An error of the whole account is not counted as one of the row. A row that has ended is asked about a few times.
     """
     not_its_fault = permits.is_account_to_blame(account, error)
     if not not_its_fault:
         noun = row._meta.model_name or ""
         log.warning(f"{noun}.no_answer", extra={noun: row.pk, "outcome": error.outcome, "error": str(error)})
         _apply_error(row, error, unsent)
-    if row.is_open:
+    if not row.is_open and (isinstance(error, Refused) or row.errors + 1 >= settings.PAYMENT_ATTEMPTS_LIMIT):
+        queue.done(row)
+    else:
         retry = queue.leave if not_its_fault else queue.put_off
         retry(row, polling.error_wait(row, error.retry_after_s))
 

@@ -8,11 +8,12 @@ from django.conf import settings
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
-from billing.actions import OF_DIFFERENCES, OF_PAYMENTS, OF_REFUNDS
+from billing.actions import OF_DIFFERENCES, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS
 from billing.admin.bases import page_of
 from billing.attention import ATTENTIVE
 from config.actions import Action
 from config.actions.admin import offers
+from config.cli.tables import moment
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ def all_items(limit: int) -> list[Item]:
 
 
 def items(limit: int) -> list[Item]:
-    """Those of billing: payments, refunds, and differences with a provider's books."""
-    return [*_of_payments(limit), *_of_refunds(limit), *_of_differences(limit)]
+    """Those of billing: payments, refunds, disputes, and differences with a provider's books."""
+    return [*_of_payments(limit), *_of_refunds(limit), *_of_disputes(limit), *_of_differences(limit)]
 
 
 def item(row: Model, actions: Sequence[Action], reference: str, begun_at: datetime, what: str, note: str) -> Item:
@@ -56,6 +57,13 @@ def _of_refunds(limit: int) -> Iterator[Item]:
     for row in ATTENTIVE["refund"].rows().select_related("payment")[:limit]:
         reference, what = row.payment.reference, row.get_attention_display()
         yield item(row, OF_REFUNDS, reference, row.created_at, what, row.attention_note)
+
+
+def _of_disputes(limit: int) -> Iterator[Item]:
+    for row in ATTENTIVE["dispute"].rows().select_related("payment")[:limit]:
+        what = f"a dispute about {row.amount}, {row.reason}"
+        due = f"to be answered by {moment(row.evidence_due_at)} UTC" if row.evidence_due_at else "to be answered"
+        yield item(row, OF_DISPUTES, row.payment.reference, row.opened_at, what, due)
 
 
 def _of_differences(limit: int) -> Iterator[Item]:

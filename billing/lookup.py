@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from billing.models import Payment, ProviderId
 
@@ -24,9 +24,12 @@ def payments_named(word: str) -> Q:
     return Q(pk=number_in(word)) | Q(reference=word) | _at_provider(accounts, [word])
 
 
-def with_provider_ids(account: str, refs: Iterable[str]) -> QuerySet[Payment]:
-    """The account's payments that have one of these ids at the provider, or a part of them has it."""
-    return Payment.objects.filter(_at_provider([account], list(refs)))
+def at_provider(account: str, refs: Iterable[str], reference: str) -> Payment | None:
+    """The account's payment with one of these ids, its own or a part's; else the newest with our reference."""
+    named = Payment.objects.filter(_at_provider([account], list(refs))).order_by("-id").first()
+    if named or not reference:
+        return named
+    return Payment.objects.filter(account=account, reference=reference).order_by("-id").first()
 
 
 def remember(payment: Payment, refs: Iterable[str]) -> None:

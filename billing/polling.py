@@ -12,25 +12,28 @@ from billing.models import Payment, Refund
 from billing.models.payment import Followed
 from config.due import backoff
 
-REFUND_SHORTEST, REFUND_LONGEST = timedelta(seconds=5), timedelta(hours=1)
-"""Bounds of the time between two checks of a refund."""
+BANK_SHORTEST, BANK_LONGEST = timedelta(seconds=5), timedelta(hours=1)
+"""Bounds of the time between two checks of what a bank works on: a refund, or a payment that the customer has made."""
 
 GROWING_LONGEST_S = 300.0
 """Longest interval of the policy `growing`."""
 
 
-def next_check(payment: Payment, due_since: datetime, now: datetime) -> datetime:
+def next_check(payment: Payment, due_since: datetime, asked_at: datetime, now: datetime) -> datetime:
     """When to check an open payment next, after an answer that it is still open.
 
     Steps count from the time this check was due, not from when it ran: a check that is 0.9 s late does not delay every
-    later one. There is always a check at the end of the payment window.
+    later one. There is always a question after the end of the payment window: at once, if it ended after `asked_at`.
+    While the bank works on it, nobody waits in front of a page: the gaps grow as those of refunds.
     """
     if payment.attention:
         return now + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
+    if payment.working_since:
+        return now + growing_wait(now - payment.working_since)
     options = settings.PAYMENT_ACCOUNTS.get(payment.account, {})
     growing = options.get("polling_policy", settings.PAYMENT_POLLING_POLICY) == "growing"
     moment = _growing(payment, now) if growing else next_step(due_since, interval(now - payment.created_at), now)
-    return min(moment, payment.window_ends_at) if payment.window_ends_at > now else moment
+    return min(moment, max(payment.window_ends_at, now)) if payment.window_ends_at > asked_at else moment
 
 
 def interval(age: timedelta) -> timedelta:
@@ -50,10 +53,15 @@ def next_step(start: datetime, step: timedelta, now: datetime) -> datetime:
 
 
 def refund_wait(refund: Refund, now: datetime) -> timedelta:
-    """How long until a pending refund is checked again: a sixth of its age. Most end in seconds, some take days."""
+    """How long until a pending refund is checked again."""
     if refund.attention:
         return timedelta(seconds=settings.ATTENTION_INTERVAL_S)
-    return min(max((now - refund.created_at) / 6, REFUND_SHORTEST), REFUND_LONGEST)
+    return growing_wait(now - refund.created_at)
+
+
+def growing_wait(age: timedelta) -> timedelta:
+    """A sixth of the age of what a bank works on: most of it ends in seconds, some takes days."""
+    return min(max(age / 6, BANK_SHORTEST), BANK_LONGEST)
 
 
 def error_wait(row: Followed, retry_after_s: float | None) -> timedelta:

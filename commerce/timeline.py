@@ -1,6 +1,6 @@
 """The history of an order, in sentences for shop staff and customers.
 
-It is read from the order, the events and callbacks of its payments, and its mails, in six queries; the customer's
+It is read from the order, the events and callbacks of its payments, and its mails, in seven queries; the customer's
 version takes three. `OrderEvent` records what no other row does.
 """
 

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Model
 
-from billing.models import AccountState, Callback, Difference, Payment, PaymentEvent, Reconciliation, Refund
+from billing.models import AccountState, Callback, Difference, Dispute, Payment, PaymentEvent, Reconciliation, Refund
 from billing.states import Status
 from commerce.models import (
     Cart,
@@ -97,6 +97,14 @@ def _reconciliation(_: int) -> Reconciliation:
     return Reconciliation.objects.create(account="sandbox", day=day, compared_at=reporting.MORNING)
 
 
+def _dispute(_: int) -> Dispute:
+    payment = _payment(0)
+    return Dispute.objects.create(
+        payment=payment, account="sandbox", provider_ref=str(uuid4()), status="open", raw_status="needs_response",
+        amount_minor=1, currency=payment.currency, reason="fraudulent", opened_at=reporting.MORNING,
+    )  # fmt: skip
+
+
 def _difference(_: int) -> Difference:
     return Difference.objects.create(
         reconciliation=_reconciliation(0), account="sandbox", kind=Difference.Kind.STATUS, provider_ref=str(uuid4()),
@@ -157,6 +165,7 @@ MAKERS: dict[type[Model], Callable[[int], Model]] = {
     DailyReport: _report,
     DeliveryMethod: lambda _: DeliveryMethod.objects.create(name="Courier", price_minor=490),
     Difference: _difference,
+    Dispute: _dispute,
     Group: _group,
     Notification: lambda _: mail(_order(0)),
     Order: _order,

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from billing.models import Difference, Payment, Reconciliation
 from billing.reconciliation import runs
-from billing.sandbox.ledger import Claim
 from billing.sandbox.payment import Money as SandboxMoney
 from billing.sandbox.payment import Payment as SandboxPayment
+from billing.sandbox.records import Claim
 from config.due.queue import database_now
 from tests.shop import Shop, written_payment
 

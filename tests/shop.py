@@ -122,8 +122,8 @@ class Shop:
         return self.fresh(refund)
 
     def look(self, payment: Payment) -> Payment:
-        """Check the payment now, like the sweep, before its due time."""
-        CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
+        """Check the payment now, like the sweep, before its due time, and also after its end."""
+        payments.check_now(payment, AskedBy.OPERATOR)
         payment_sweep.check_one(payment.pk)
         return self.fresh(payment)
 

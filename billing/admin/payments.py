@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from billing.actions import CHECK_PAYMENT, CHECK_REFUND, OF_PAYMENTS, OF_REFUNDS, REFUND, REPLAY
+from billing.actions import CHECK_PAYMENT, CHECK_REFUND, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS, REFUND, REPLAY
 from billing.admin.bases import (
     ByAccount,
     ByWhatCame,
@@ -26,7 +26,7 @@ from billing.admin.bases import (
 )
 from billing.attention import ATTENTIVE
 from billing.lookup import number_in, payments_named
-from billing.models import Callback, Difference, Payment, PaymentEvent, Refund
+from billing.models import Callback, Difference, Dispute, Payment, PaymentEvent, Refund
 from config.actions.admin import ActionAdmin
 
 NEWEST = 50
@@ -55,6 +55,11 @@ class RefundInline(ReadOnlyInline):
     fields = ("amount", "status", "wanted_by", "why", "created_at", "ended_at")
 
 
+class DisputeInline(ReadOnlyInline):
+    model = Dispute
+    fields = ("amount", "status", "reason", "evidence_due_at", "answered_by", "ended_at")
+
+
 @admin.register(Payment)
 class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     list_display = ("id", "paid_for", "amount", "status", "attention", "created_at", "next_check_at")
@@ -66,15 +71,16 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         ByWhatCame,
         ByAccount,
     )
-    search_fields = ("reference", "provider_ref")
-    search_help_text = "In full: the reference, the provider's id, or the payment's number."
+    search_fields = ("reference", "provider_ref", "provider_ids__ref")
+    search_help_text = "In full: the reference, the payment's number, or an id that the provider has for a part of it."
     fields = (
         "paid_for", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
-        "attention_note", "errors", "claims", "account", "provider_ref", "pay_url", "created_at", "window_ends_at",
-        "cancel_asked_at", "next_check_at", "ended_at", "received", "left", "decided_by", "decided_why", "offers",
+        "attention_note", "errors", "claims", "account", "provider_ref", "further_ids", "pay_url", "advice",
+        "created_at", "window_ends_at", "returned_at", "working_since", "cancel_asked_at", "next_check_at", "ended_at",
+        "received", "left", "decided_by", "decided_why", "offers",
     )  # fmt: skip
-    readonly_fields = ("paid_for", "amount", "received", "left", "offers")
-    inlines = (EventInline, RefundInline, CallbackInline)
+    readonly_fields = ("paid_for", "amount", "further_ids", "received", "left", "offers")
+    inlines = (EventInline, RefundInline, DisputeInline, CallbackInline)
     list_actions = (CHECK_PAYMENT, REFUND)
     page_actions = OF_PAYMENTS
 
@@ -86,11 +92,16 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
             return link_to_search(apps.get_model(name), payment.reference, payment.reference)
         return payment.reference
 
+    @admin.display(description="further ids there")
+    def further_ids(self, payment: Payment) -> str:
+        """To find it in the provider's own pages: its charge, its refunds, its disputes."""
+        return ", ".join(row.ref for row in payment.provider_ids.all()) or self.get_empty_value_display()
+
     @admin.display(description="received")
     def received(self, payment: Payment) -> str:
         return str(payment.received or "nothing")
 
-    @admin.display(description="not refunded")
+    @admin.display(description="left")
     def left(self, payment: Payment) -> str:
         return str(payment.left or "nothing")
 
@@ -110,7 +121,7 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
         return Q(payment_id__in=list(payments[:NEWEST]))
 
     @admin.display(description="payment")
-    def about(self, row: PaymentEvent | Callback | Refund | Difference) -> str | SafeString:
+    def about(self, row: PaymentEvent | Callback | Refund | Dispute | Difference) -> str | SafeString:
         """A link to the payment; empty for a callback about an unknown payment."""
         if row.payment_id is None:
             return self.get_empty_value_display()
@@ -131,6 +142,21 @@ class RefundAdmin(ActionAdmin, AboutPayment):
     readonly_fields = ("about", "amount", "offers")
     list_actions = (CHECK_REFUND,)
     page_actions = OF_REFUNDS
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ActionAdmin, AboutPayment):
+    """Disputes. They are answered in the provider's own pages."""
+
+    list_display = ("id", "about", "amount", "status", "reason", "evidence_due_at", "answered_by", "opened_at")
+    list_filter = (needs_a_person(ATTENTIVE["dispute"].needs_a_person), "status", "account")
+    list_select_related = ("payment",)
+    fields = (
+        "about", "amount", "fee", "status", "raw_status", "is_inquiry", "reason", "account", "provider_ref",
+        "evidence_due_at", "opened_at", "noticed_at", "ended_at", "answered_by", "answered_why", "offers",
+    )  # fmt: skip
+    readonly_fields = ("about", "amount", "fee", "noticed_at", "offers")
+    list_actions = page_actions = OF_DISPUTES
 
 
 @admin.register(PaymentEvent)

@@ -20,7 +20,7 @@ from billing.payments.check import CHECK_QUEUE
 from billing.providers import provider_of
 from billing.providers.base import CallbackHint, CallbackRequest
 from billing.states import OPEN_STATES
-from config.due import backoff, shutting_down
+from config.due import shutting_down
 from config.due.queue import Due, database_now
 from config.messaging.nudges import nudge
 
@@ -34,9 +34,6 @@ PRUNED_AT_ONCE = 500
 
 UNKNOWN_PAYMENT_WAIT = (timedelta(seconds=5), timedelta(seconds=60))
 """The waits before a callback about an unknown payment is tried again; then its outcome is UNKNOWN_PAYMENT."""
-
-FIRST_WAIT = timedelta(seconds=5)
-"""The wait after a check without an answer; doubled each time."""
 
 
 def receive(account: str, post: CallbackRequest) -> Callback:
@@ -127,7 +124,7 @@ def _request_processing(callback: Callback) -> None:
 
 def _process(callback: Callback) -> None:
     hint = _hint(callback)
-    payment = _find(callback.account, hint) if hint else None
+    payment = lookup.at_provider(callback.account, hint.refs, hint.reference) if hint else None
     if callback.died_too_often:
         log.error("callback.given_up", extra={"account": callback.account})
         _finish(callback, Callback.Outcome.GIVEN_UP)
@@ -135,10 +132,9 @@ def _process(callback: Callback) -> None:
         _finish(callback, Callback.Outcome.MALFORMED)
     elif payment is None:
         _wait_for_its_payment(callback, hint)
-    elif payments.check_now(payment, AskedBy.CALLBACK) or payments.check_again(payment, AskedBy.CALLBACK):
-        _finish(callback, Callback.Outcome.LOOKED, event=hint.event, payment=payment)
     else:
-        _put_off(callback, backoff(callback.errors, FIRST_WAIT, timedelta(seconds=settings.ATTENTION_INTERVAL_S)))
+        payments.check_now(payment, AskedBy.CALLBACK, hint.refs)
+        _finish(callback, Callback.Outcome.LOOKED, event=hint.event, payment=payment)
 
 
 def _wait_for_its_payment(callback: Callback, hint: CallbackHint) -> None:
@@ -156,13 +152,6 @@ def _hint(callback: Callback) -> CallbackHint | None:
     except BadAnswer as error:
         log.warning("callback.malformed", extra={"account": callback.account, "error": str(error)})
         return None
-
-
-def _find(account: str, hint: CallbackHint) -> Payment | None:
-    """By one of the provider's ids, or by our reference: no answer may have told the id yet."""
-    named = lookup.with_provider_ids(account, hint.refs)
-    by_reference = Payment.objects.filter(account=account, reference=hint.reference).order_by("-id")
-    return named.order_by("-id").first() or (by_reference.first() if hint.reference else None)
 
 
 def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", payment: Payment | None = None) -> None:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.models import AccountState, Attention, Breaker, Payment
 from billing.states import Status
+from config.due.queue import database_now
 from config.formats import localized
 
 WHERE = {
@@ -29,6 +30,9 @@ def _of_ended(payment: Payment) -> Iterator[str]:
         yield _attention(payment)
     if payment.reason:
         yield _("The provider's reason: %(reason)s.") % {"reason": payment.reason}
+    for dispute in payment.disputes.filter(ended_at=None):
+        values = {"amount": dispute.amount, "reason": dispute.reason, "due": _by(dispute.evidence_due_at)}
+        yield _("The customer disputes %(amount)s (%(reason)s)%(due)s.") % values
     if payment.decided_by:
         values = {"by": payment.decided_by, "why": payment.decided_why}
         yield _("%(by)s decided on the received money: %(why)s.") % values
@@ -36,11 +40,18 @@ def _of_ended(payment: Payment) -> Iterator[str]:
         yield _("The shop has not processed it yet: see the payment events among the work.")
 
 
+def _by(due_at: datetime | None) -> str:
+    return _("; the shop must have answered by %(due)s UTC") % {"due": f"{due_at:%Y-%m-%d %H:%M}"} if due_at else ""
+
+
 def _end(payment: Payment) -> str:
     values = {"status": payment.get_status_display(), "by": payment.get_found_by_display()}
     if payment.found_by:
-        return _("It has ended: %(status)s, found by %(by)s. It is not checked any more.") % values
-    return _("It has ended: %(status)s. It is not checked any more.") % values
+        return (
+            _("It has ended: %(status)s, found by %(by)s. It is only asked about for a reason, like a callback.")
+            % values
+        )
+    return _("It has ended: %(status)s. It is only asked about for a reason, like a callback.") % values
 
 
 def _of_open(payment: Payment, now: datetime) -> Iterator[str]:
@@ -80,8 +91,23 @@ def _of_its_money(payment: Payment, now: datetime) -> Iterator[str]:
         values = {"received": payment.received, "amount": payment.amount}
         yield _("%(received)s came instead of %(amount)s: it stays open until an operator has decided.") % values
     else:
-        yield str(WHERE[Status(payment.status)])
-        yield _of_its_end(payment, now)
+        yield _where(payment)
+        if payment.working_since is None:
+            yield _of_its_end(payment, now)
+
+
+def _where(payment: Payment) -> str:
+    """What the customer has done, and what they wait for."""
+    if payment.working_since:
+        values = {"since": localized(database_now() - payment.working_since)}
+        return _("The customer has paid; the bank has been working on it for %(since)s.") % values
+    if payment.returned_at:
+        return _("The customer came back from the provider, which has not answered since.")
+    if payment.advice:
+        return _("The customer's last attempt was declined (%(reason)s); they may try again.") % {
+            "reason": payment.reason
+        }
+    return str(WHERE[Status(payment.status)])
 
 
 def _of_its_end(payment: Payment, now: datetime) -> str:

@@ -7,9 +7,9 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.models import AskedBy, Attention, Callback, Payment, PaymentEvent, Refund
+from billing.models import AskedBy, Attention, Callback, Dispute, Payment, PaymentEvent, Refund
 from billing.payments.service import History
-from billing.states import RefundStatus, Status
+from billing.states import DisputeStatus, RefundStatus, Status
 
 REACHED: dict[str, object] = {
     Status.PENDING: gettext_lazy("The payment provider is ready for the customer to pay."),
@@ -58,6 +58,8 @@ def of_payments(history: History) -> Iterator[Entry]:
             yield Entry(payment.ended_at, _decision(payment))
     for refund in history.refunds:
         yield from _of_refund(refund)
+    for dispute in history.disputes:
+        yield from _of_dispute(dispute)
     for event in history.events:
         if event.refund_id is None:
             yield _of_payment_event(event)
@@ -95,6 +97,23 @@ def _of_refund(refund: Refund) -> Iterator[Entry]:
     elif refund.ended_at:
         text = _("%(amount)s could not be refunded: %(reason)s.") % {**about, "reason": refund.reason}
         yield Entry(refund.ended_at, text, trouble=True)
+
+
+def _of_dispute(dispute: Dispute) -> Iterator[Entry]:
+    about = {
+        "amount": dispute.amount,
+        "reason": dispute.reason,
+        "who": dispute.answered_by,
+        "why": dispute.answered_why,
+    }
+    opened = _("The customer disputes %(amount)s at the bank or the provider (%(reason)s).") % about
+    yield Entry(dispute.opened_at, opened, trouble=True)
+    if dispute.answered_by:
+        yield Entry(dispute.noticed_at, _("%(who)s has answered the dispute: %(why)s.") % about)
+    if dispute.ended_at and dispute.status == DisputeStatus.LOST:
+        yield Entry(dispute.ended_at, _("The dispute was lost: the customer has %(amount)s.") % about, trouble=True)
+    elif dispute.ended_at:
+        yield Entry(dispute.ended_at, _("The dispute was won: the shop keeps %(amount)s.") % about)
 
 
 def _of_payment_event(event: PaymentEvent) -> Entry:

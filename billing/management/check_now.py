@@ -3,14 +3,11 @@
 import time
 from dataclasses import dataclass
 
-from django.db.models import Q
-
 from billing.actions import CHECK_PAYMENT
 from billing.explain.standing import standing
-from billing.models import AskedBy, Payment
+from billing.models import Payment
 from billing.payments import sweep
-from billing.payments.check import CHECK_QUEUE
-from config.actions import do_one, record
+from config.actions import do_one
 from config.cli.command import os_user
 from config.due.queue import database_now
 from config.messaging.nudges import publisher
@@ -39,17 +36,15 @@ class CheckNowResult:
 def request_check(payment: Payment) -> CheckNowResult:
     """Make the payment and its refunds due now, and nudge the workers."""
     if do_one(CHECK_PAYMENT, CHECK_PAYMENT.about(payment), os_user()):
-        what = "it is" if payment.is_open else "its refunds are"
-        return CheckNowResult(payment, True, f"{what} due now, and the workers are nudged")
-    return CheckNowResult(payment, False, f"it has ended: {payment.get_status_display()}")
+        return CheckNowResult(payment, True, "it is due now, and the workers are nudged")
+    return CheckNowResult(payment, False, f"the provider never had it: {payment.get_status_display()}")
 
 
 def check_and_wait(payment: Payment) -> CheckNowResult:
     """Check in this process; if a worker is faster, wait for its result. Refunds are left to the workers."""
-    if not payment.is_open:
-        return request_check(payment)
-    CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.OPERATOR)
-    record(os_user(), CHECK_PAYMENT.about(payment), str(CHECK_PAYMENT.done), "")
+    requested = request_check(payment)
+    if not requested.done:
+        return requested
     fresh = _wait_for_answer(payment)
     if _is_pending(fresh):
         return CheckNowResult(fresh, False, " ".join(standing(fresh, database_now())))

@@ -182,8 +182,8 @@ class Payment(Followed):
             models.CheckConstraint(condition=Q(status__in=sorted(Status)), name="payment_status_is_known"),
             models.CheckConstraint(
                 condition=Q(status__in=sorted(OPEN_STATES), next_check_at__isnull=False, ended_at__isnull=True)
-                | Q(status__in=sorted(END_STATES), next_check_at__isnull=True, ended_at__isnull=False),
-                name="payment_is_due_until_its_end",
+                | Q(status__in=sorted(END_STATES), ended_at__isnull=False),  # due only on request
+                name="payment_is_due_until_it_ends",
             ),
             models.UniqueConstraint(
                 fields=["reference"], condition=Q(status__in=sorted(OPEN_STATES)), name="payment_one_open_per_reference"
@@ -233,6 +233,11 @@ class Payment(Followed):
             if received
             else None
         )
+
+    def end(self, now: datetime, found_by: AskedBy) -> None:
+        """Nothing is left to wait for, in memory: the state is an end."""
+        self.ended_at, self.found_by, self.attention, self.attention_note = now, found_by, Attention.NONE, ""
+        self.returned_at = self.working_since = None
 
     def is_to_be_canceled(self, now: datetime) -> bool:
         """Is the payment window over, or did the customer cancel? Not while the bank is working on it."""

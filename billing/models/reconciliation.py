@@ -25,6 +25,9 @@ class Reconciliation(DueRow):
     foreign = models.PositiveIntegerField(
         "payments of others", default=0, help_text="With money; only in an account that others use too."
     )
+    unreadable = models.PositiveIntegerField(
+        "unreadable rows", default=0, db_default=0, help_text="Rows of the provider's list that cannot be read."
+    )
     error = models.CharField(max_length=200, blank=True, help_text="Why the comparison was not finished.")
 
     class Meta:

@@ -28,8 +28,8 @@ class Refund(Followed):
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_is_positive"),
             models.CheckConstraint(
                 condition=Q(status__in=sorted(OPEN_REFUND_STATES), next_check_at__isnull=False, ended_at__isnull=True)
-                | Q(status__in=sorted(END_REFUND_STATES), next_check_at__isnull=True, ended_at__isnull=False),
-                name="refund_is_due_until_its_end",
+                | Q(status__in=sorted(END_REFUND_STATES), ended_at__isnull=False),  # due only on request
+                name="refund_is_due_until_it_ends",
             ),
         ]
         indexes: ClassVar = [

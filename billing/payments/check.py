@@ -9,19 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import sha256
 
 from django.db import DatabaseError, transaction
 
-from billing import polling
+from billing import disputes, lookup, polling
 from billing.attention import note_error, require_attention
-from billing.errors import ProviderError, Refused
-from billing.limits import breaker
+from billing.errors import NotFound, ProviderError, Refused
+from billing.limits import breaker, refusals
 from billing.limits.rate import longest_request_s
 from billing.metrics import CHECK_LATENESS_SECONDS
-from billing.models import AskedBy, Attention, Payment
+from billing.models import Advice, AskedBy, Attention, Payment
 from billing.outbox import record_event
 from billing.providers import outcome_of, provider_of
-from billing.providers.base import Capturing, PaymentSnapshot
+from billing.providers.base import Capturing, Disputing, PaymentSnapshot, Provider
 from billing.refunds import service as refunds
 from billing.states import OPEN_STATES, PAYMENT_ARROWS, UNPAID_END_STATES, Status
 from config.due.queue import Due, database_now
@@ -42,15 +43,16 @@ CHECK_QUEUE = Due(Payment, "next_check_at", lease=timedelta(seconds=MAX_REQUESTS
 
 def calls_needed(payment: Payment, now: datetime) -> int:
     """The most provider calls that a check of this payment makes."""
-    return 3 if payment.is_to_be_canceled(now) else 1
+    return 3 if payment.is_open and payment.is_to_be_canceled(now) else 1
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A claimed payment, and the provider's answer or error."""
+    """A payment, and the provider's answer or error. What follows from it is judged by the time of the question."""
 
     payment: Payment
     outcome: PaymentSnapshot | ProviderError
+    asked_at: datetime
 
 
 def check(payment: Payment, now: datetime) -> CheckResult:
@@ -59,7 +61,7 @@ def check(payment: Payment, now: datetime) -> CheckResult:
         lateness = (now - payment.due_since).total_seconds()
         CHECK_LATENESS_SECONDS.labels(polling.track(now - payment.created_at)).observe(max(0.0, lateness))
     with log_context(payment=payment.pk, order=payment.reference):
-        return CheckResult(payment, outcome_of(partial(_ask, payment, now), payment.account))
+        return CheckResult(payment, outcome_of(partial(_ask, payment, now), payment.account), now)
 
 
 def record(results: Sequence[CheckResult]) -> None:
@@ -69,34 +71,65 @@ def record(results: Sequence[CheckResult]) -> None:
     The account's breaker is updated first: an error of the account does not count as an attempt of the payment.
     """
     for account in {result.payment.account for result in results}:
-        breaker.note(account, [result.outcome for result in results if result.payment.account == account])
+        of_account = [result for result in results if result.payment.account == account]
+        breaker.note(account, [result.outcome for result in of_account])
+        refusals.note(account, [result.outcome for result in of_account if not result.payment.provider_ref])
     now = database_now(CHECK_QUEUE.database)
-    unchanged = [result.payment for result in results if _is_unchanged(result, now)]
+    unchanged = [result for result in results if _is_unchanged(result)]
     if unchanged:
-        next_checks = [polling.next_check(payment, payment.due_since, now) for payment in unchanged]
-        CHECK_QUEUE.snooze_all(unchanged, next_checks)
+        next_checks = [
+            polling.next_check(each.payment, each.payment.due_since, each.asked_at, now) for each in unchanged
+        ]
+        CHECK_QUEUE.snooze_all([each.payment for each in unchanged], next_checks)
     if len(unchanged) < len(results):
-        _record_changes([result for result in results if result.payment not in unchanged])
+        _record_changes([result for result in results if result not in unchanged])
 
 
 def _ask(payment: Payment, now: datetime) -> PaymentSnapshot:
     """Create the payment if the provider may not know it, else read it. Capture it, or cancel it after its window."""
     provider = provider_of(payment.account)
     answer = provider.status(payment.provider_ref) if payment.provider_ref else provider.create(payment)
-    if not payment.is_open or answer.status not in OPEN_STATES:
+    if not payment.is_open:
+        return _with_disputes(provider, answer)
+    if answer.status not in OPEN_STATES or answer.is_working:
         return answer
+    if isinstance(provider, Capturing) and answer.status == Status.AUTHORIZED and not _mismatch(payment, answer):
+        if _may_be_captured(payment, answer):
+            return provider.capture(answer, _capture_key(payment, answer))
+        answer = _with_decline(payment, answer)
     if not payment.is_to_be_canceled(now):
-        return _capture(payment, answer)
+        return answer
     lapses = answer.status == Status.PENDING and provider.lapse is not None  # it refuses to cancel unpaid ones
     return answer if lapses else _cancel(payment, answer)
 
 
-def _capture(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
-    """Capture an authorized payment if amount and reference match. Only for providers that need this second call."""
-    provider = provider_of(payment.account)
-    if not isinstance(provider, Capturing) or answer.status != Status.AUTHORIZED or _mismatch(payment, answer):
+def _may_be_captured(payment: Payment, answer: PaymentSnapshot) -> bool:
+    """An approval that the customer gave in time counts, even if we come late. One that was declined needs another."""
+    in_time = answer.approved_at is None or answer.approved_at <= payment.window_ends_at
+    return payment.cancel_asked_at is None and in_time and not _was_declined(payment, answer)
+
+
+def _was_declined(payment: Payment, answer: PaymentSnapshot) -> bool:
+    return payment.declined_approval != "" and answer.approval == payment.declined_approval
+
+
+def _with_decline(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
+    """Approved, and its capture was declined: the customer must choose again, so it is pending."""
+    if not _was_declined(payment, answer):
         return answer
-    return provider.capture(answer, f"{payment.idempotency_key}-capture")
+    return replace(answer, status=Status.PENDING, reason=payment.reason, advice=Advice(payment.advice))
+
+
+def _capture_key(payment: Payment, answer: PaymentSnapshot) -> str:
+    """One key for each approval after a decline: under the old key the provider would repeat its refusal."""
+    again = f"-{sha256(answer.approval.encode()).hexdigest()[:16]}" if payment.declined_approval else ""
+    return f"{payment.idempotency_key}-capture{again}"
+
+
+def _with_disputes(provider: Provider, answer: PaymentSnapshot) -> PaymentSnapshot:
+    if not (answer.is_disputed and isinstance(provider, Disputing)):
+        return answer
+    return replace(answer, disputes=tuple(provider.disputes_of(answer)))
 
 
 def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
@@ -110,15 +143,20 @@ def _cancel(payment: Payment, answer: PaymentSnapshot) -> PaymentSnapshot:
     return replace(canceled, status=Status.EXPIRED) if by_time else canceled
 
 
-def _is_unchanged(result: CheckResult, now: datetime) -> bool:
+def _is_unchanged(result: CheckResult) -> bool:
     payment, answer = result.payment, result.outcome
     return (
         isinstance(answer, PaymentSnapshot)
         and payment.is_open
-        and not payment.is_to_be_canceled(now)
+        and not payment.is_to_be_canceled(result.asked_at)
         and not payment.attention
+        and payment.returned_at is None
         and answer.status == payment.status
         and answer.provider_ref == payment.provider_ref
+        and (answer.reason, answer.advice) == (payment.reason, payment.advice)
+        and answer.declined_approval in ("", payment.declined_approval)
+        and not answer.is_working
+        and payment.working_since is None
         and _mismatch(payment, answer) is None
     )
 
@@ -148,27 +186,51 @@ def _record_locked(results: Sequence[CheckResult]) -> None:
 def _apply(payment: Payment, result: CheckResult) -> None:
     """Apply the result to the locked payment. Write an event if its state changed."""
     source, now = Status(payment.status), database_now(CHECK_QUEUE.database)
-    asked_by = AskedBy(result.payment.asked_by or AskedBy.SCHEDULE)
+    asked_by, asked_at = AskedBy(result.payment.asked_by or AskedBy.SCHEDULE), result.asked_at
     if isinstance(result.outcome, PaymentSnapshot):
-        should_have_ended = result.payment.is_to_be_canceled(now) and not _may_lapse_yet(payment, now)
-        _apply_answer(payment, result.outcome, should_have_ended)
-        if payment.is_open:
-            CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, now) - now)
+        should_have_ended = result.payment.is_to_be_canceled(asked_at) and not _may_lapse_yet(payment, asked_at)
+        _apply_answer(payment, result.outcome, asked_at, should_have_ended)
+        if not payment.is_open:
+            _leave_ended(payment)
+        else:
+            CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, asked_at, now) - now)
+    elif _is_forgotten(payment, result.outcome, asked_at):
+        payment.reason = "the provider no longer knows it"
+        payment.move(Status.EXPIRED)
+        _leave_ended(payment)
     else:
         unsent = payment.status == Status.CREATED
         note_error(CHECK_QUEUE, payment, payment.account, result.outcome, unsent=unsent)
-    if not payment.is_open and payment.status != source:
-        CHECK_QUEUE.done(payment)
-        payment.ended_at, payment.found_by, payment.attention, payment.attention_note = now, asked_by, "", ""
+    if payment.status != source and not payment.is_open:
+        payment.end(now, asked_by)
     payment.save()
     if payment.status != source:
         record_event(payment, source, asked_by, now)
-    if payment.status == Status.SUCCEEDED and isinstance(result.outcome, PaymentSnapshot):
-        refunds.notice_held(payment, result.outcome.refunded_minor)
+    if isinstance(result.outcome, PaymentSnapshot):
+        _note_parts(payment, result.outcome)
 
 
-def _apply_answer(payment: Payment, answer: PaymentSnapshot, should_have_ended: bool) -> None:
+def _leave_ended(payment: Payment) -> None:
+    """Nothing is left to ask, unless somebody asked for a check while this one was under way."""
+    if payment.asked_by:
+        CHECK_QUEUE.snooze(payment, timedelta(0))
+    else:
+        CHECK_QUEUE.done(payment)
+
+
+def _note_parts(payment: Payment, answer: PaymentSnapshot) -> None:
+    """What belongs to the payment: its further ids, and what happens to its money after it succeeded."""
+    if payment.provider_ref == answer.provider_ref:
+        lookup.remember(payment, answer.refs)
+    if payment.status == Status.SUCCEEDED:
+        refunds.notice_held(payment, answer.refunded_minor)
+        disputes.notice_held(payment, answer.disputes)
+
+
+def _apply_answer(payment: Payment, answer: PaymentSnapshot, asked_at: datetime, should_have_ended: bool) -> None:
     """Compare, then accept. Money that does not match the payment needs an operator; it does not pay the order."""
+    if payment.returned_at is not None and payment.returned_at <= asked_at:
+        payment.returned_at = None
     if _is_decided(payment, answer):
         return None
     problem = _mismatch(payment, answer)
@@ -177,18 +239,35 @@ def _apply_answer(payment: Payment, answer: PaymentSnapshot, should_have_ended: 
     if answer.status == Status.SUCCEEDED or not _is_kept(payment):
         payment.received_minor, payment.received_currency = None, ""
     payment.provider_ref, payment.raw_status, payment.reason = answer.provider_ref, answer.raw_status, answer.reason
-    payment.pay_url = answer.pay_url or payment.pay_url
+    payment.pay_url, payment.advice = answer.pay_url or payment.pay_url, answer.advice
+    payment.declined_approval = answer.declined_approval or payment.declined_approval
+    payment.working_since = (payment.working_since or asked_at) if answer.is_working else None
     if answer.status is None:
         return require_attention(payment, Attention.UNKNOWN_STATUS, f"the provider says {answer.raw_status!r}")
-    payment.attention, payment.attention_note = Attention.NONE, ""
     if answer.status in PAYMENT_ARROWS[Status(payment.status)]:
         payment.move(answer.status)
     elif payment.status == Status.SUCCEEDED and answer.status != Status.SUCCEEDED:
         log.error("payment.contradiction", extra={"payment": payment.pk, "theirs": answer.status.value})
-    if payment.is_open and should_have_ended:
+    if payment.is_open and should_have_ended and not payment.working_since:
         why = "the customer canceled it" if payment.cancel_asked_at else "it was not paid in time"
-        require_attention(payment, Attention.WINDOW_OVER, f"{why}, but the provider keeps it open")
+        return require_attention(payment, Attention.WINDOW_OVER, f"{why}, but the provider keeps it open")
+    if payment.is_open and _is_bank_slow(payment, asked_at):
+        return require_attention(payment, Attention.BANK_SLOW, f"since {payment.working_since:%Y-%m-%d}")
+    payment.attention, payment.attention_note = Attention.NONE, ""
     return None
+
+
+def _is_bank_slow(payment: Payment, asked_at: datetime) -> bool:
+    longest = provider_of(payment.account).bank_longest
+    return payment.working_since is not None and asked_at - payment.working_since > longest
+
+
+def _is_forgotten(payment: Payment, outcome: ProviderError, asked_at: datetime) -> bool:
+    """Does the provider no longer know an unpaid payment, after the time for which it keeps one? No money was seen."""
+    forgets = provider_of(payment.account).forgets
+    unpaid = payment.status == Status.PENDING and payment.received is None and payment.working_since is None
+    too_old = forgets is not None and asked_at >= payment.created_at + forgets
+    return isinstance(outcome, NotFound) and unpaid and too_old
 
 
 def _may_lapse_yet(payment: Payment, now: datetime) -> bool:

@@ -1,8 +1,9 @@
-"""Mismatches: the provider took another sum than we asked for. An operator accepts it, refunds it, or closes it.
+"""What an operator decides about a payment: money that does not match, and the way out of every attention.
 
-Until then the payment stays open with the attention MISMATCH, or keeps its unpaid end state, and `payment.received`
-holds the sum. The verbs follow the arrows of `billing.states`. An operator also decides when the refunds that the
-provider reports differ from ours.
+The provider took another sum than we asked for: until an operator accepts or refunds it, the payment stays open with
+the attention MISMATCH, or keeps its unpaid end state, and `payment.received` holds the sum. Of an open payment without
+a usable answer the operator looks in the provider's own pages, and says what came. The verbs follow the arrows of
+`billing.states`. An operator also decides when the refunds that the provider reports differ from ours.
 """
 
 from collections.abc import Iterator
@@ -58,12 +59,28 @@ def give_back(payment_id: int, by: str, why: str, key: str) -> Refund:
 def close(payment_id: int, by: str, why: str) -> Payment:
     """An operator has made sure, at the provider, that no money came and none will: the payment is canceled.
 
-    Raises CannotDecide if money was received. Money that comes anyway is found as a late payment.
+    Raises CannotDecide if it needs no operator, or if money was received. Money that comes anyway is found as a late
+    payment.
     """
     with _deciding(payment_id, by, why) as payment:
-        if not payment.is_open or payment.attention != Attention.MISMATCH or payment.received is not None:
-            raise CannotDecide("There is money to decide on, or nothing to close.")
+        _waits_without_money(payment)
         payment.move(Status.CANCELED)
+    return payment
+
+
+def confirm(payment_id: int, by: str, why: str, came: Money) -> Payment:
+    """An operator has seen in the provider's own pages that this sum came: the payment succeeds with it.
+
+    For a payment about which the provider gives us no usable answer. Raises CannotDecide as `close`, or for another
+    currency.
+    """
+    with _deciding(payment_id, by, why) as payment:
+        _waits_without_money(payment)
+        if came.currency != payment.currency:
+            raise CannotDecide(f"Only {payment.currency} can count as {payment.amount}.")
+        if came != payment.amount:
+            payment.received_minor, payment.received_currency = came.minor, came.currency
+        payment.move(Status.SUCCEEDED)
     return payment
 
 
@@ -89,10 +106,15 @@ def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
         payment.attention, payment.attention_note = Attention.NONE, ""
         payment.decided_by, payment.decided_why = by[:150], why[:200]
         if payment.status != source:
-            payment.ended_at, payment.found_by = now, AskedBy.OPERATOR
+            payment.end(now, AskedBy.OPERATOR)
         payment.save()
         if payment.status != source:
             record_event(payment, source, AskedBy.OPERATOR, now)
+
+
+def _waits_without_money(payment: Payment) -> None:
+    if not payment.is_open or not payment.attention or payment.received is not None:
+        raise CannotDecide("There is money to decide on, or it is still being followed.")
 
 
 def _undecided(payment: Payment) -> Money:

@@ -1,18 +1,19 @@
 """The public face of billing: what a shop calls."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from billing.errors import Unknown
-from billing.limits import breaker, permits, rate
-from billing.models import AskedBy, Attention, Breaker, Callback, Payment, PaymentEvent, Refund
+from billing.limits import breaker, permits
+from billing.models import AskedBy, Attention, Breaker, Callback, Dispute, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.payments.check import CHECK_QUEUE, check, record
+from billing.providers import provider_of
 from billing.refunds import service as refunds
-from billing.states import OPEN_REFUND_STATES, OPEN_STATES, UNPAID_END_STATES, RefundStatus, Status
+from billing.states import OPEN_REFUND_STATES, OPEN_STATES, RefundStatus, Status
 from config.due.queue import database_now
 from config.messaging.nudges import nudge
 
@@ -29,6 +30,7 @@ class History:
     payments: list[Payment]
     events: list[PaymentEvent]
     refunds: list[Refund]
+    disputes: list[Dispute]
     callbacks: list[Callback]
 
 
@@ -42,8 +44,10 @@ def start(
     """Write a payment, claimed by the caller, who calls `introduce` once this transaction is committed.
 
     If the caller dies, the payment comes due after a lease, and the sweep introduces it.
-    Raises PaymentUnresolved while an earlier payment for the reference is open, or if one has succeeded.
+    Raises PaymentUnresolved while an earlier payment for the reference is open, or if one has succeeded, and
+    AmountNotAccepted for an amount that the provider does not take.
     """
+    provider_of(account).check_amount(amount)
     if money_may_come(reference):
         raise PaymentUnresolved(reference)
     return Payment.objects.create(
@@ -81,7 +85,7 @@ def check_reference_now(reference: str, asked_by: AskedBy) -> bool:
     """
     if asked_by == AskedBy.RETURN:
         Payment.objects.filter(reference=reference, status__in=OPEN_STATES).update(returned_at=Now())
-    return _check_now(Q(reference=reference), asked_by)
+    return _check_now(Q(reference=reference, status__in=OPEN_STATES), asked_by)
 
 
 def is_away(account: str) -> bool:
@@ -89,34 +93,24 @@ def is_away(account: str) -> bool:
     return breaker.of(account).breaker != Breaker.CLOSED
 
 
-def check_now(payment: Payment, asked_by: AskedBy) -> bool:
-    """Request a check of this payment and of its refunds; False if all of them have ended."""
-    return refunds.check_now(payment, asked_by) | _check_now(Q(pk=payment.pk), asked_by)
+def check_now(payment: Payment, asked_by: AskedBy, refs: Collection[str] = ()) -> bool:
+    """Request a check of this payment and of its open refunds.
 
-
-def check_again(payment: Payment, asked_by: AskedBy) -> bool:
-    """Check a payment that ended unpaid: it is never due again, but a late payment is possible.
-
-    Returns False if the provider gave no answer, or may not be called now. A payment that is open or has succeeded is
-    not checked.
+    One that has ended is due once more, for money may come late, go back, or be disputed; so are the succeeded refunds
+    that `refs` name. False if the provider never had the payment: a question would create it.
     """
-    if payment.status not in UNPAID_END_STATES:
-        return True
-    if not permits.permit(payment.account, wait_s=rate.LOOK_AHEAD_S):
-        return False
-    payment.due_since, payment.asked_by = database_now(), asked_by
-    result = check(payment, payment.due_since)
-    record([result])
-    return not isinstance(result.outcome, Unknown)
+    refunds.check_now(payment, asked_by, refs)
+    return _check_now(Q(pk=payment.pk), asked_by)
 
 
 def cancel(reference: str) -> bool:
-    """The customer cancels: the next check cancels the open payment at its provider. False if there is none.
+    """The customer cancels: the next check cancels the open payment at its provider. False if there is none, or if the
+    customer has paid and the bank is working on it.
 
     The outcome is known when the payment has ended: canceled, or succeeded if the customer paid first. Call this inside
     the transaction that holds the reason.
     """
-    open_payment = Q(reference=reference, status__in=OPEN_STATES)
+    open_payment = Q(reference=reference, status__in=OPEN_STATES, working_since=None)
     Payment.objects.filter(open_payment, cancel_asked_at=None).update(cancel_asked_at=Now())
     return _check_now(open_payment, AskedBy.CUSTOMER)
 
@@ -142,11 +136,12 @@ def open_or_paid_since(reference: OuterRef, moment: datetime) -> QuerySet[Paymen
 
 
 def history(reference: str) -> History:
-    """All payments of a reference in four queries, without the bodies of callbacks."""
+    """All payments of a reference in five queries, without the bodies of callbacks."""
     return History(
         payments=list(Payment.objects.filter(reference=reference).order_by("pk")),
         events=list(PaymentEvent.objects.filter(payment__reference=reference).order_by("pk")),
         refunds=list(Refund.objects.filter(payment__reference=reference).select_related("payment").order_by("pk")),
+        disputes=list(Dispute.objects.filter(payment__reference=reference).order_by("pk")),
         callbacks=list(Callback.objects.filter(payment__reference=reference).defer("body").order_by("pk")),
     )
 
@@ -164,9 +159,11 @@ def latest(reference: str) -> Payment | None:
 
 
 def _check_now(which: Q, asked_by: AskedBy) -> bool:
-    payment_id = Payment.objects.filter(which, status__in=OPEN_STATES).values_list("pk", flat=True).first()
-    if payment_id is None:
+    known_there = Q(status__in=OPEN_STATES) | ~Q(provider_ref="")
+    payment = Payment.objects.filter(which & known_there).only("pk").first()
+    if payment is None:
         return False
-    CHECK_QUEUE.make_due(Q(pk=payment_id), asked_by)
-    nudge("check_payment", payment_id)
+    this = Q(pk=payment.pk)
+    CHECK_QUEUE.make_due_again(this, asked_by) or CHECK_QUEUE.make_due(this, asked_by)
+    nudge("check_payment", payment.pk)
     return True

@@ -194,13 +194,15 @@ class Provider(Protocol):
         """Read a refund whose `provider_ref` is known."""
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
-        """Payments created there from `start`, before `end`; a BadAnswer stands for a row that cannot be read.
+        """Payments created there from `start`, before `end`; a BadAnswer for each row that cannot be read.
 
         The first raises NotOffered if there is no list.
         """
 
     def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement | BadAnswer]:
-        """Refunds and disputes of any payment, made there from `start`, before `end`; like `payments_between`."""
+        """Refunds and disputes of any payment, made there from `start`, before `end`; a BadAnswer for each row
+        that cannot be read. The first raises NotOffered if there is no list.
+        """
 
     def verify(self, post: CallbackRequest) -> None:
         """Raises Forged if the provider cannot have sent the callback; without signatures it raises nothing."""

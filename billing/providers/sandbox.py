@@ -6,17 +6,34 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from billing.errors import NotOffered
-from billing.models import Payment, Refund
+from billing.errors import AmountNotAccepted, BadAnswer
+from billing.models import Advice, Payment, Refund
 from billing.money import Money
-from billing.providers.base import Account, CallbackHint, CallbackRequest, Movement, PaymentSnapshot, RefundSnapshot
+from billing.providers.base import (
+    Account,
+    CallbackHint,
+    CallbackRequest,
+    DisputeSnapshot,
+    Movement,
+    PaymentSnapshot,
+    RefundSnapshot,
+)
 from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing
 from billing.providers.http import ProviderClient, read_json
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url, own_secret
-from billing.states import RefundStatus, Status
+from billing.states import DisputeStatus, RefundStatus, Status
 
 STATUSES = {status.value: status for status in Status if status != Status.CREATED}
 REFUND_STATUSES = {each.value: each for each in (RefundStatus.PENDING, RefundStatus.SUCCEEDED, RefundStatus.FAILED)}
+DISPUTE_STATUSES = {each.value: each for each in DisputeStatus}
+
+ADVICE = {  # the reason of a failed payment; only the first has a button, the others come from drills
+    "card_declined": Advice.OTHER,
+    "insufficient_funds": Advice.OTHER,
+    "transfer_refused": Advice.OTHER,
+    "bank_unavailable": Advice.AGAIN,
+    "suspected_fraud": Advice.BANK,
+}
 
 
 class Sandbox:
@@ -25,7 +42,7 @@ class Sandbox:
     rate_limit_per_s = 0
     key_kept = timedelta(hours=20)  # the sandbox keeps keys for ever; real providers do not
     lapse: timedelta | None = None
-    forgets: timedelta | None = None
+    forgets: timedelta | None = timedelta(hours=24)  # it forgets when a drill says so, to try what others do unasked
     bank_longest = timedelta(days=14)
     signature_headers: tuple[str, ...] = ("sandbox-signature",)
 
@@ -47,9 +64,12 @@ class Sandbox:
         }  # fmt: skip
 
     def check_amount(self, amount: Money) -> None:
-        """Every amount is taken."""
+        """Every amount of money is taken, but nothing is not an amount."""
+        if amount.minor <= 0:
+            raise AmountNotAccepted(f"The sandbox does not accept {amount}", Money(1, amount.currency))
 
     def create(self, payment: Payment) -> PaymentSnapshot:
+        self.check_amount(payment.amount)
         body = {
             "amount": payment.amount.as_json(),
             "reference": payment.reference,
@@ -74,40 +94,84 @@ class Sandbox:
         return _refund_answer(self._http.get(f"/v1/refunds/{refund.provider_ref}"))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        query = {"created_from": start.isoformat(), "created_to": end.isoformat()}
-        while True:
-            page = self._http.get("/v1/payments", query)
-            yield from map(_answer, objects(page, "payments"))
-            if not page.get("next"):
-                return
-            query["after"] = text(page, "next")
+        yield from map(_answer, self._listed("payments", _created(start, end)))
 
     def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
-        raise NotOffered("it is not read yet")
+        for name in ("refunds", "disputes"):
+            for each in self._listed(name, _created(start, end)):
+                yield Movement(text(each, "id"), (text(each, "payment_id"), text(each, "charge")))
+
+    def disputes_of(self, answer: PaymentSnapshot) -> list[DisputeSnapshot]:
+        return [_dispute_answer(each) for each in self._listed("disputes", {"payment": answer.provider_ref})]
 
     def verify(self, post: CallbackRequest) -> None:
         post.check_signature("sandbox-signature", self._account.options["callback_secret"], time.time())
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
-        payment = part(event, "payment")
-        return CallbackHint((text(payment, "id"),), text(payment, "reference"), text(event, "type"))
+        payment, subject = part(event, "payment"), part(event, "refund") or part(event, "dispute")
+        others = (text_or_nothing(payment, "charge"), text_or_nothing(subject, "id"))
+        refs = (text(payment, "id"), *filter(None, others))
+        return CallbackHint(refs, text(payment, "reference"), text(event, "type"))
+
+    def _listed(self, name: str, query: dict[str, str]) -> Iterator[Json]:
+        """All pages of a list, oldest first."""
+        while True:
+            page = self._http.get(f"/v1/{name}", query)
+            yield from objects(page, name)
+            if not page.get("next"):
+                return
+            query["after"] = text(page, "next")
+
+
+def _created(start: datetime, end: datetime) -> dict[str, str]:
+    return {"created_from": start.isoformat(), "created_to": end.isoformat()}
 
 
 def _answer(payment: Json) -> PaymentSnapshot:
-    raw_status = text(payment, "status")
+    raw_status, reason = text(payment, "status"), text_or_nothing(payment, "reason")
     return PaymentSnapshot(
         status=STATUSES.get(raw_status),
         raw_status=raw_status,
         provider_ref=text(payment, "id"),
         amount=money(payment, "amount"),
         reference=text(payment, "reference"),
-        reason=text_or_nothing(payment, "reason"),
+        reason=reason,
         pay_url=address(payment, "pay_url"),
         refunded_minor=money(payment, "refunded_amount").minor if "refunded_amount" in payment else 0,
+        refs=(text(payment, "charge"),) if "charge" in payment else (),
+        advice=ADVICE.get(reason, Advice.NONE) if raw_status == Status.FAILED else Advice.NONE,
+        is_working=payment.get("working") is True,
+        is_disputed=payment.get("disputed") is True,
     )
 
 
 def _refund_answer(refund: Json) -> RefundSnapshot:
     reason = text_or_nothing(refund, "reason")
     return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount"), reason)
+
+
+def _dispute_answer(dispute: Json) -> DisputeSnapshot:
+    raw_status = text(dispute, "status")
+    return DisputeSnapshot(
+        status=DISPUTE_STATUSES.get(raw_status),
+        raw_status=raw_status,
+        provider_ref=text(dispute, "id"),
+        amount=money(dispute, "amount"),
+        opened_at=_moment(dispute, "created_at"),
+        reason=text_or_nothing(dispute, "reason"),
+        fee_minor=money(dispute, "fee").minor,
+        evidence_due_at=_moment(dispute, "evidence_due_at"),
+        is_inquiry=dispute.get("inquiry") is True,
+    )
+
+
+def _moment(fields: Json, name: str) -> datetime:
+    """A time with its offset, as the sandbox writes it."""
+    try:
+        moment = datetime.fromisoformat(text(fields, name))
+    except ValueError:
+        raise BadAnswer(f"the field {name!r} is not a time") from None
+    if moment.tzinfo is None:
+        raise BadAnswer(f"the field {name!r} has no time zone")
+    return moment

@@ -3,13 +3,16 @@
 * Each payment that the provider lists is looked up here, by its id, or by our reference if we never learned the id.
 * Each payment that we made that day and the provider did not list is read there, one by one. So a payment made around
   midnight does not differ, and a provider without a list is still compared, from our side only.
+* Each refund and dispute that the provider lists on that day leads to its payment, however old it is.
 
 Only one page of payments is in memory, and one bit for each payment seen. Every step prolongs the claim on the day, and
 writes only while the claim holds.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import TypeVar
@@ -18,18 +21,23 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from billing.errors import NotOffered
+from billing import lookup
+from billing.errors import BadAnswer, NotOffered
 from billing.limits import permits
-from billing.models import Difference, Payment, Reconciliation
+from billing.models import AskedBy, Difference, Dispute, Payment, ProviderId, Reconciliation
 from billing.models.reconciliation import STANDING
+from billing.payments import service as payments
 from billing.providers import provider_of
-from billing.providers.base import PaymentSnapshot
+from billing.providers.base import Movement, PaymentSnapshot, Provider
 from billing.reconciliation import differences
 from billing.reconciliation.compare import Discrepancy, unknown
 from config.due import shutting_down
 from config.due.queue import Due, database_now
+from config.formats import DAY
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 RECONCILIATION_QUEUE = Due(Reconciliation, "reconcile_after", lease=timedelta(minutes=10))
 """A step (a page of a list, or ASKED_AT_ONCE requests) takes a fraction of the lease, even at a slow provider."""
@@ -54,22 +62,24 @@ class ReconciledDay:
 
     def __init__(self, run: Reconciliation, progress: Progress) -> None:
         self._run, self._progress = run, progress
-        self._started = database_now()
+        self.started = database_now()
         self._seen = KeySet()
-        run.there = run.here = run.foreign = 0
+        run.there = run.here = run.foreign = run.unreadable = 0
         run.listed = True
 
     def compare(self) -> None:
-        """Compare the provider's list first, then our payments that it does not contain."""
+        """Compare the provider's list first, then our payments that it does not contain, then what moved that day."""
+        provider = provider_of(self._run.account)
         try:
-            for answers in self._list():
+            for answers in self._list(provider.payments_between):
                 self._step(self._compare_listed(answers))
         except NotOffered:
             self._run.listed = False
         for unlisted in _in_batches(self._unlisted(), ASKED_AT_ONCE):
             self._step([found for payment in unlisted for found in self._ask_about(payment)])
+        self._follow_movements(provider)
         # Both sides agree now on what stood and was not found again.
-        stood = self._run.differences.filter(state__in=STANDING, last_found_at__lt=self._started)
+        stood = self._run.differences.filter(state__in=STANDING, last_found_at__lt=self.started)
         stood.update(state=Difference.State.MENDED)
 
     def mend(self) -> None:
@@ -88,15 +98,45 @@ class ReconciledDay:
             differences.note(self._run, found)
         self._progress(max(self._run.there, self._run.here))
 
-    def _list(self) -> Iterator[list[PaymentSnapshot]]:
-        """The provider's list in batches: each is about one page, so about one call."""
-        answers = provider_of(self._run.account).payments_between(*bounds(self._run.day))
+    def _list(self, listed: Callable[[datetime, datetime], Iterator[T | BadAnswer]]) -> Iterator[list[T]]:
+        """The provider's list in batches: each is about one page, so about one call. An unreadable row is counted."""
+        rows = listed(*bounds(self._run.day))
         while True:
             with permits.guard(self._run.account):
-                batch = list(islice(answers, LISTED_AT_ONCE))
+                batch = list(islice(rows, LISTED_AT_ONCE))
             if not batch:
                 return
-            yield batch
+            yield [row for row in batch if not isinstance(row, BadAnswer)]
+            for row in batch:
+                if isinstance(row, BadAnswer):
+                    self._run.unreadable += 1
+                    log.warning("reconciliation.unreadable", extra={"account": self._run.account, "error": str(row)})
+
+    def _follow_movements(self, provider: Provider) -> None:
+        """The payments, of any age, to which a refund or a dispute of that day belongs come due, and those with an
+        undecided dispute: their check writes what it finds.
+        """
+        with suppress(NotOffered):
+            for movements in self._list(provider.movements_between):
+                self._step([])
+                for movement, payment in self._news_of(movements):
+                    payments.check_now(payment, AskedBy.RECONCILIATION)
+                    lookup.remember(payment, [movement.provider_ref])
+        if database_now() - bounds(self._run.day)[1] > DAY:
+            return  # the newest day of each night is enough
+        for dispute in Dispute.objects.filter(account=self._run.account, ended_at=None).select_related("payment"):
+            self._step([])
+            payments.check_now(dispute.payment, AskedBy.RECONCILIATION)
+
+    def _news_of(self, movements: list[Movement]) -> Iterator[tuple[Movement, Payment]]:
+        """Movements that we have not looked at yet, with the payment here; those of others have none."""
+        refs = [each.provider_ref for each in movements]
+        seen = set(ProviderId.objects.filter(account=self._run.account, ref__in=refs).values_list("ref", flat=True))
+        for movement in movements:
+            if movement.provider_ref not in seen:
+                payment = lookup.at_provider(self._run.account, movement.refs, movement.reference)
+                if payment is not None:
+                    yield movement, payment
 
     def _compare_listed(self, answers: list[PaymentSnapshot]) -> list[Discrepancy]:
         by_ref, by_reference = self._known_here(answers)

@@ -130,15 +130,8 @@ def _set_values(row: Difference, found: Discrepancy) -> None:
 
 
 def _check(payment: Payment) -> bool:
-    """Was the payment checked just now? False if another worker checks it, or if the provider gave no answer.
-
-    A payment that ended without a provider id counts as checked: a check would create it again.
-    """
-    if not (payment.is_open or payment.provider_ref):
-        return True
-    if payment.is_open and payments.check_now(payment, AskedBy.RECONCILIATION):
-        return sweep.check_one(payment.pk)
-    return payments.check_again(payment, AskedBy.RECONCILIATION)
+    """Was the payment checked just now? False if another worker checks it. One that never got there has no news."""
+    return not payments.check_now(payment, AskedBy.RECONCILIATION) or sweep.check_one(payment.pk)
 
 
 def _end(difference: Difference, state: Difference.State) -> None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
 
-from billing import polling
+from billing import lookup, polling
 from billing.attention import note_error, park, require_attention
 from billing.errors import NotNow, ProviderError
 from billing.limits import breaker, permits
@@ -105,11 +105,15 @@ def _record(refund: Refund, outcome: RefundSnapshot | ProviderError) -> None:
             _apply_answer(held, outcome)
             if held.is_open:
                 REFUND_QUEUE.snooze(held, polling.refund_wait(held, now))
+            else:
+                REFUND_QUEUE.done(held)
         else:
             note_error(REFUND_QUEUE, held, held.payment.account, outcome, unsent=not held.provider_ref)
-        if not held.is_open:
+        if held.status != source and not held.is_open:
             end(held)
+            _note_returned(held, source)
         held.save()
+        lookup.remember(held.payment, [held.provider_ref])
         if held.status != source:
             record_event(held, source, AskedBy(refund.asked_by or AskedBy.SCHEDULE), now)
 
@@ -123,10 +127,20 @@ def _apply_answer(refund: Refund, answer: RefundSnapshot) -> None:
     refund.raw_status, refund.reason = answer.raw_status, answer.reason
     if answer.status is None:
         return require_attention(refund, Attention.UNKNOWN_STATUS, f"the provider says {answer.raw_status!r}")
-    refund.attention, refund.attention_note = Attention.NONE, ""
+    if refund.attention != Attention.RETURNED:
+        refund.attention, refund.attention_note = Attention.NONE, ""
     if answer.status in REFUND_ARROWS[RefundStatus(refund.status)]:
         refund.move(answer.status)
     return None
+
+
+def _note_returned(refund: Refund, source: RefundStatus) -> None:
+    """The bank returned a refund that had succeeded: the shop has the money, and the customer must get it otherwise."""
+    if source == RefundStatus.SUCCEEDED:
+        require_attention(refund, Attention.RETURNED, refund.reason or refund.raw_status)
+        if refund.payment.attention == Attention.REFUNDS_DIFFER:  # this was the difference
+            refund.payment.attention, refund.payment.attention_note = Attention.NONE, ""
+            refund.payment.save(update_fields=["attention", "attention_note"])
 
 
 def _stop_repeating(refund: Refund) -> None:

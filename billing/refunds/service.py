@@ -1,4 +1,4 @@
-"""Refunds: start one, check it now, give it up, and record those that were made in the provider's own pages.
+"""Refunds: start one, check it now, decide on one, and record those that were made in the provider's own pages.
 
 `payment.refunds_minor` counts the money that refunds hold, open and succeeded ones. It changes only under the payment's
 lock, together with the refunds, so no more is refunded than was received. Lock order: refund, payment.
@@ -6,11 +6,13 @@ lock, together with the refunds, so no more is refunded than was received. Lock 
 
 import hashlib
 import logging
+from collections.abc import Collection
 from functools import partial
 
 from django.db import transaction
 from django.db.models import Q, Sum
 
+from billing import disputes
 from billing.attention import require_attention
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
@@ -22,9 +24,6 @@ from config.due.queue import database_now
 from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
-
-GIVEN_UP_FROM = frozenset({Attention.KEY_FORGOTTEN, Attention.WORKERS_LOST})
-"""An operator may give a refund up only if it cannot find its outcome by itself."""
 
 BY_PROVIDER = "provider"
 """`wanted_by` of a refund that was made in the provider's own pages; here it is only recorded."""
@@ -56,31 +55,39 @@ def key_for(payment: Payment, rule: str) -> str:
     return hashlib.sha256(f"{rule}:{payment.idempotency_key}".encode()).hexdigest()[:32]
 
 
-def check_now(payment: Payment, asked_by: AskedBy) -> bool:
-    """Request a check of the payment's open refunds; False if it has none."""
-    ids = list(Refund.objects.filter(payment=payment, status__in=OPEN_REFUND_STATES).values_list("pk", flat=True))
-    if ids:
-        REFUND_QUEUE.make_due(Q(pk__in=ids), asked_by)
-    for refund_id in ids:
+def check_now(payment: Payment, asked_by: AskedBy, refs: Collection[str] = ()) -> None:
+    """Request a check of the payment's open refunds, and of the succeeded ones with one of these ids at the provider:
+    the customer's bank may have returned them.
+    """
+    named = Q(status=RefundStatus.SUCCEEDED, provider_ref__in=[ref for ref in refs if ref])
+    wanted = Refund.objects.filter(Q(status__in=OPEN_REFUND_STATES) | named, payment=payment)
+    for refund_id in wanted.values_list("pk", flat=True):
+        this = Q(pk=refund_id)
+        REFUND_QUEUE.make_due_again(this, asked_by) or REFUND_QUEUE.make_due(this, asked_by)
         nudge("follow_refund", refund_id)
-    return bool(ids)
 
 
 def give_up(refund_id: int, by: str, why: str) -> Refund:
     """An operator has made sure, at the provider, that the refund was not carried out: its money is free again.
 
-    Raises CannotRefund unless the refund is open and needs an operator for one of GIVEN_UP_FROM.
+    Raises CannotRefund unless the refund is open and needs an operator.
     """
+    return _decide(refund_id, RefundStatus.FAILED, by, f"given up by {by}: {why}")
+
+
+def confirm(refund_id: int, by: str, why: str) -> Refund:
+    """An operator has made sure, at the provider, that the refund was carried out. Raises CannotRefund as `give_up`."""
+    return _decide(refund_id, RefundStatus.SUCCEEDED, by, f"confirmed by {by}: {why}")
+
+
+def note_returned(refund_id: int, by: str, why: str) -> Refund:
+    """An operator has seen to the money that the bank returned. Raises CannotRefund if none was."""
     with transaction.atomic(using=REFUND_QUEUE.database):
         refund = Refund.objects.select_for_update().get(pk=refund_id)
-        if refund.attention not in GIVEN_UP_FROM or not refund.is_open:
-            raise CannotRefund("It is still being followed, or it has ended: there is nothing to decide.")
-        source = RefundStatus(refund.status)
-        refund.reason = f"given up by {by}: {why}"[:200]
-        refund.move(RefundStatus.FAILED)
-        end(refund)
-        refund.save()
-        record_event(refund, source, AskedBy.OPERATOR, database_now(REFUND_QUEUE.database))
+        if refund.attention != Attention.RETURNED:
+            raise CannotRefund("No bank has returned its money, or it has been seen to already.")
+        refund.attention, refund.attention_note = Attention.NONE, f"seen to by {by}: {why}"[:200]
+        refund.save(update_fields=["attention", "attention_note"])
     return refund
 
 
@@ -94,10 +101,27 @@ def hold(payment: Payment, amount: Money, wanted_by: str, why: str, **known: obj
     )
 
 
+def _decide(refund_id: int, status: RefundStatus, by: str, reason: str) -> Refund:
+    with transaction.atomic(using=REFUND_QUEUE.database):
+        refund = Refund.objects.select_for_update().get(pk=refund_id)
+        if not refund.attention or not refund.is_open:
+            raise CannotRefund("It is still being followed, or it has ended: there is nothing to decide.")
+        source = RefundStatus(refund.status)
+        refund.reason = reason[:200]
+        refund.move(status)
+        end(refund)
+        refund.save()
+        record_event(refund, source, AskedBy.OPERATOR, database_now(REFUND_QUEUE.database))
+    log.info("refund.decided", extra={"refund": refund_id, "status": status.value, "by": by})
+    return refund
+
+
 def _checked(payment: Payment, amount: Money | None) -> Money:
     left = payment.left
     if payment.is_open or left is None:
         raise CannotRefund("No money has come with this payment, or it is not decided yet whether it is accepted.")
+    if disputes.undecided(payment):
+        raise CannotRefund("The customer's bank holds this money because of a dispute: a refund would pay it twice.")
     wanted = amount or left
     if wanted.currency != left.currency:
         raise CannotRefund(f"The payment was received in {left.currency}; only that can be refunded.")
@@ -119,8 +143,8 @@ def notice(payment_id: int, refunded_minor: int) -> Refund | None:
     """Record external refunds: what the provider refunded beyond our own refunds; `refunded_minor` is its total.
 
     A provider reports only the total. What our own refunds do not hold, open ones included, becomes a succeeded refund
-    here, so the shop gets an event as for any other. Returns it; None if the books agree, or may agree when the open
-    refunds have ended.
+    here, so the shop gets an event as for any other. If the total is less than our succeeded refunds, each of those is
+    asked about again. Returns the new refund; None if the books agree, or may agree when the open refunds have ended.
     """
     with transaction.atomic(using=REFUND_QUEUE.database):
         return notice_held(Payment.objects.select_for_update().get(pk=payment_id), refunded_minor)
@@ -128,17 +152,20 @@ def notice(payment_id: int, refunded_minor: int) -> Refund | None:
 
 def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
     """The same for a locked payment. A total that our books cannot hold needs an operator, and writes no refund."""
-    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
-    succeeded = done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
+    succeeded = _succeeded_minor(payment)
     external, left = refunded_minor - payment.refunds_minor, payment.left
     if refunded_minor < succeeded or left is None or external > left.minor:
         _books_differ(payment, refunded_minor, succeeded)
     elif external > 0:
         return _note_external(payment, Money(external, left.currency))
     elif refunded_minor > succeeded:
-        # After the lock: a worker that follows the refund has locked the refund, and waits for the payment.
-        transaction.on_commit(partial(check_now, payment, AskedBy.SCHEDULE), using=REFUND_QUEUE.database)
+        _check_later(payment, ())
     return None
+
+
+def _succeeded_minor(payment: Payment) -> int:
+    done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
+    return done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
 
 
 def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
@@ -146,6 +173,14 @@ def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
     note = f"the provider refunded {Money(theirs, currency)}, we know of {Money(ours, currency)}"
     require_attention(payment, Attention.REFUNDS_DIFFER, note)
     payment.save(update_fields=["attention", "attention_note"])
+    if theirs < ours:
+        done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
+        _check_later(payment, list(done.values_list("provider_ref", flat=True)))
+
+
+def _check_later(payment: Payment, refs: Collection[str]) -> None:
+    """After the lock: a worker that follows a refund has locked the refund, and waits for the payment."""
+    transaction.on_commit(partial(check_now, payment, AskedBy.SCHEDULE, refs), using=REFUND_QUEUE.database)
 
 
 def _note_external(payment: Payment, amount: Money) -> Refund:

@@ -5,9 +5,15 @@ Django, and the shop knows only its address. It has three sets of routes:
 
 - for the shop, with its key: `merchant.py` (`/v1/...`)
 - for the buyer, in a browser: `buyer.py` (`/pay/...`)
-- for tests and drills, without a key: `control.py` (`/control/...`), to make it slow, silent, forgetful or dishonest
+- for tests and drills, without a key: `control.py` (`/control/...`), to make it slow, silent, forgetful or dishonest,
+  and to do what banks and people do at a real one: end a transfer, refund by hand, open and decide disputes
 
-By hand: `python -m billing.sandbox --port 8100`. In a test:
+By hand: `python -m billing.sandbox --port 8100`, and for example
+
+    curl -X POST http://127.0.0.1:8100/control/payments/sb_…/disputes -d '{"reason": "fraudulent"}'
+    curl -X POST http://127.0.0.1:8100/control/disputes/dp_… -d '{"status": "lost"}'
+
+In a test:
 
     with SandboxServer() as sandbox:
         sandbox.fault("status", "delay", delay_ms=50)

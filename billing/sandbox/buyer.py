@@ -26,6 +26,7 @@ PAGE_HEADERS = (
 # The title of a payment that is no longer open.
 OUTCOMES = {
     SUCCEEDED: "This payment is paid.",
+    PENDING: "Your bank is working on this payment.",
     AUTHORIZED: "The money for this payment is held.",
     CANCELED: "This payment was canceled.",
     EXPIRED: "This payment was not paid in time.",
@@ -45,6 +46,7 @@ CHOICE = Template(
     _FACTS
     + """<form method="post" action="/pay/$id">
 <button class="go" name="action" value="pay">Pay $amount</button>
+<button name="action" value="transfer">Pay by bank transfer, which takes days</button>
 <button name="action" value="authorize">Pay, but only hold the money</button>
 <button name="action" value="decline">Let the card be declined</button>
 <button name="action" value="cancel">Cancel</button>
@@ -81,12 +83,12 @@ def front_page(sandbox: Sandbox, _request: Request) -> Response:
 
 
 def pay_page(sandbox: Sandbox, _request: Request, payment_id: str) -> Response:
-    """The open payment with its four buttons, or its outcome and the way back to the shop."""
+    """The open payment with its buttons, or its outcome and the way back to the shop."""
     try:
         payment = sandbox.ledger.find(payment_id)
     except Refused:
         return page(404, "No such payment", "<p>Please go back to the shop and start again.</p>\n")
-    if payment.status == PENDING:
+    if payment.is_open:
         return page(200, "Confirm your payment", fill(CHOICE, payment))
     link = WAY_BACK.substitute(url=escape(way_back(payment))) if payment.return_url else ""
     return page(200, OUTCOMES[payment.status], fill(FINISHED, payment) + link)
@@ -125,7 +127,7 @@ def fill(template: Template, payment: Payment) -> str:
         "amount": f"{payment.amount.value} {payment.amount.currency}",
         "description": payment.description or "No description",
         "reference": payment.reference,
-        "status": payment.status,
+        "status": payment.standing,
         "expires_at": f"{payment.expires_at:%H:%M:%S} UTC",
     }
     return template.substitute({name: escape(value) for name, value in values.items()})

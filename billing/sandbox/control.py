@@ -25,8 +25,14 @@ DRILLS: dict[str, Drill] = {
     "POST /control/payments/*": lambda sandbox, fields, payment_id: sandbox.force(
         payment_id, fields.get("status", ""), fields.get("reason", ""), fields.get("amount")
     ),
+    "DELETE /control/payments/*": lambda sandbox, _, payment_id: sandbox.forget(payment_id),
     "POST /control/payments/*/refunds": lambda sandbox, fields, payment_id: sandbox.refund(
-        payment_id, fields.get("amount")
+        payment_id, fields.get("amount"), callback=fields.get("callback", False)
+    ),
+    "POST /control/payments/*/disputes": lambda sandbox, fields, payment_id: sandbox.dispute(payment_id, **fields),
+    "GET /control/disputes": lambda sandbox, _: {"disputes": sandbox.disputes()},
+    "POST /control/disputes/*": lambda sandbox, fields, dispute_id: sandbox.force_dispute(
+        dispute_id, fields.get("status", "")
     ),
     "POST /control/refunds": lambda sandbox, fields: sandbox.refunds_start_as(fields.get("status", "")),
     "GET /control/refunds": lambda sandbox, _: {"refunds": sandbox.refunds()},
@@ -47,6 +53,7 @@ STATUSES = {
     "POST /control/faults": 201,
     "POST /control/outage": 201,
     "POST /control/payments/*/refunds": 201,
+    "POST /control/payments/*/disputes": 201,
     "POST /control/forge": 202,
 }
 """Of what is made; any other answer is a 200."""

@@ -95,14 +95,12 @@ def respond_with(exchange: Exchange, fault: Fault) -> None:
 
 
 def altered_by(lie: Callable[[Json], Json], answer: Response) -> Response:
-    """The true answer, with the false value in each of its payments or refunds; a refusal is not changed."""
+    """The true answer, with the false value in each of its objects; a refusal is not changed."""
     if answer.status >= 300:
         return answer
     document = json.loads(answer.body)
-    if "payments" in document:
-        document["payments"] = [lie(each) for each in document["payments"]]
-    else:
-        document = lie(document)
+    lists = {name: [lie(each) for each in value] for name, value in document.items() if isinstance(value, list)}
+    document = document | lists if lists else lie(document)
     return Response(answer.status, json.dumps(document).encode(), about=answer.about)
 
 

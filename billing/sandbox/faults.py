@@ -20,7 +20,7 @@ from billing.sandbox.payment import Json
 
 Params = dict[str, Any]
 
-PLACES = ("status", "create", "cancel", "list", "refund", "any")
+PLACES = ("status", "create", "cancel", "list", "refund", "dispute", "any")
 
 WITHOUT_PARAMETERS = (
     "reset", "lost_answer", "status_500", "status_502_html", "html", "not_json", "not_found", "unauthorized",

@@ -59,6 +59,8 @@ ROUTES = (
     route("POST /v1/payments/*/cancel", merchant.cancel_payment, "cancel"),
     route("POST /v1/payments/*/refunds", merchant.create_refund, "refund"),
     route("GET /v1/refunds/*", merchant.show_refund, "refund"),
+    route("GET /v1/refunds", merchant.list_refunds, "list"),
+    route("GET /v1/disputes", merchant.list_disputes, "dispute"),
     # the buyer
     route("GET /", buyer.front_page),
     route("GET /pay/*", buyer.pay_page),

@@ -7,7 +7,7 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from billing.sandbox.ledger import Claim
+from billing.sandbox.listing import EARLIEST, LATEST, Page
 from billing.sandbox.messages import (
     Refused,
     Request,
@@ -21,6 +21,7 @@ from billing.sandbox.messages import (
     refuse,
 )
 from billing.sandbox.payment import Json, Payment
+from billing.sandbox.records import Claim
 from billing.sandbox.sandbox import Sandbox
 
 # The default payment window and the longest that a shop may ask for, in seconds.
@@ -49,14 +50,8 @@ def create_payment(sandbox: Sandbox, request: Request) -> Response:
 
 
 def list_payments(sandbox: Sandbox, request: Request) -> Response:
-    query = dict(request.query)
-    payments, following = sandbox.ledger.search(
-        reference=read_text(query, "reference", 64),
-        created_from=read_moment(query, "created_from"),
-        created_to=read_moment(query, "created_to"),
-        after=read_text(query, "after", 64),
-        limit=read_limit(query.get("limit", "")),
-    )
+    reference = read_text(dict(request.query), "reference", 64)
+    payments, following = sandbox.ledger.payments_on(read_page(request), reference)
     return json_answer(200, {"payments": [sandbox.show(payment) for payment in payments], "next": following})
 
 
@@ -73,6 +68,18 @@ def create_refund(sandbox: Sandbox, request: Request, payment_id: str) -> Respon
 def show_refund(sandbox: Sandbox, _request: Request, refund_id: str) -> Response:
     refund = sandbox.ledger.find_refund(refund_id)
     return json_answer(200, refund.as_json(), about=refund.payment_id)
+
+
+def list_refunds(sandbox: Sandbox, request: Request) -> Response:
+    refunds, following = sandbox.ledger.refunds_on(read_page(request))
+    return json_answer(200, {"refunds": [refund.as_json() for refund in refunds], "next": following})
+
+
+def list_disputes(sandbox: Sandbox, request: Request) -> Response:
+    payment_id = read_text(dict(request.query), "payment", 64)
+    disputes, following = sandbox.ledger.disputes_on(read_page(request), payment_id)
+    document = {"disputes": [dispute.as_json() for dispute in disputes], "next": following}
+    return json_answer(200, document, about=payment_id or None)
 
 
 def payment_answer(sandbox: Sandbox, status: int, payment: Payment) -> Response:
@@ -99,6 +106,16 @@ def read_draft(document: Json) -> Payment:
         callback_url=read_url(document, "callback_url"),
         created_at=now,
         expires_at=now + timedelta(seconds=window_s),
+    )
+
+
+def read_page(request: Request) -> Page:
+    query = dict(request.query)
+    return Page(
+        created_from=read_moment(query, "created_from") or EARLIEST,
+        created_to=read_moment(query, "created_to") or LATEST,
+        after=read_text(query, "after", 64),
+        limit=read_limit(query.get("limit", "")),
     )
 
 

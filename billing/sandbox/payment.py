@@ -1,4 +1,4 @@
-"""The payments and refunds of the sandbox."""
+"""The payments, refunds and disputes of the sandbox."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,11 @@ PENDING, AUTHORIZED, SUCCEEDED = "pending", "authorized", "succeeded"
 CANCELED, EXPIRED, FAILED = "canceled", "expired", "failed"
 STATUSES = (PENDING, AUTHORIZED, SUCCEEDED, CANCELED, EXPIRED, FAILED)
 REFUND_STATUSES = (PENDING, SUCCEEDED, FAILED)
+
+OPEN, REVIEW, WON, LOST = "open", "review", "won", "lost"
+DISPUTE_STATUSES = (OPEN, REVIEW, WON, LOST)
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,11 @@ class Money:
 
 @dataclass(frozen=True)
 class Payment:
-    """A payment. Never changed in place: a new version replaces the old one."""
+    """A payment. Never changed in place: a new version replaces the old one.
+
+    `working`: pending, but the buyer has paid by bank transfer, and the bank needs time. `disputed`: it has disputes,
+    ended ones included.
+    """
 
     id: str
     amount: Money
@@ -43,14 +52,28 @@ class Payment:
     status: str = PENDING
     reason: str = ""
     refunded: Decimal = Decimal(0)
+    working: bool = False
+    disputed: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Can the buyer still choose?"""
+        return self.status == PENDING and not self.working
+
+    @property
+    def standing(self) -> str:
+        """Its status, for people."""
+        return "with the bank" if self.working else self.status
 
     def is_overdue(self, now: datetime) -> bool:
-        """Still pending although its window is over."""
-        return self.status == PENDING and self.expires_at <= now
+        """Still open although its window is over."""
+        return self.is_open and self.expires_at <= now
 
     def as_json(self, base_url: str) -> Json:
-        """The payment as the shop sees it. `refunded_amount` appears with the first refund."""
-        document = {
+        """The payment as the shop sees it. A paid one has the id of its charge; `refunded_amount`, `working` and
+        `disputed` appear only where they apply.
+        """
+        document: Json = {
             "id": self.id,
             "status": self.status,
             "reason": self.reason,
@@ -63,12 +86,14 @@ class Payment:
         }
         if self.refunded:
             document["refunded_amount"] = Money(str(self.refunded), self.amount.currency).as_json()
-        return document
+        if self.status == SUCCEEDED:
+            document["charge"] = charge_of(self.id)
+        marks = {"working": self.working, "disputed": self.disputed}
+        return document | {name: True for name, applies in marks.items() if applies}
 
     @classmethod
     def from_record(cls, record: Json) -> Self:
-        moments = {name: datetime.fromisoformat(record[name]) for name in ("created_at", "expires_at")}
-        return cls(**record | moments | {"amount": Money(**record["amount"]), "refunded": Decimal(record["refunded"])})
+        return cls(**restored(record, "created_at", "expires_at") | {"refunded": Decimal(record["refunded"])})
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,7 @@ class Refund:
     amount: Money
     status: str = SUCCEEDED
     reason: str = ""
+    created_at: datetime = EPOCH  # of a record that was written before refunds had a time
 
     @property
     def holds(self) -> Decimal:
@@ -92,12 +118,55 @@ class Refund:
         return self.amount.decimal if self.status == SUCCEEDED else Decimal(0)
 
     def as_json(self) -> Json:
-        """The refund as the shop sees it; its record is the same."""
-        return asdict(self)
+        """The refund as the shop sees it."""
+        return asdict(self) | {"charge": charge_of(self.payment_id), "created_at": iso(self.created_at)}
 
     @classmethod
     def from_record(cls, record: Json) -> Self:
-        return cls(**record | {"amount": Money(**record["amount"])})
+        return cls(**restored(record, *({"created_at"} & record.keys())))
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A dispute: the buyer's bank has taken the money back, and gives it again if the shop wins.
+
+    `fee` is what the shop pays for the dispute, in any case. An inquiry takes nothing.
+    """
+
+    id: str
+    payment_id: str
+    amount: Money
+    fee: Money
+    created_at: datetime
+    evidence_due_at: datetime
+    reason: str
+    inquiry: bool = False
+    status: str = OPEN
+
+    @property
+    def holds(self) -> Decimal:
+        """The part of the payment that the shop does not have."""
+        return Decimal(0) if self.inquiry or self.status == WON else self.amount.decimal
+
+    def as_json(self) -> Json:
+        """The dispute as the shop sees it."""
+        moments = {"created_at": iso(self.created_at), "evidence_due_at": iso(self.evidence_due_at)}
+        return asdict(self) | moments | {"charge": charge_of(self.payment_id)}
+
+    @classmethod
+    def from_record(cls, record: Json) -> Self:
+        return cls(**restored(record, "created_at", "evidence_due_at") | {"fee": Money(**record["fee"])})
+
+
+def charge_of(payment_id: str) -> str:
+    """The id of the charge of a paid payment."""
+    return f"ch_{payment_id.removeprefix('sb_')}"
+
+
+def restored(record: Json, *moments: str) -> Json:
+    """The fields of a stored record; storage makes moments texts."""
+    times = {name: datetime.fromisoformat(record[name]) for name in moments}
+    return record | times | {"amount": Money(**record["amount"])}
 
 
 def iso(moment: datetime) -> str:

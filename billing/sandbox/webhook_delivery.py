@@ -123,13 +123,13 @@ class WebhookDelivery:
         """Returns at once; a try that is under way is repeated after the next start."""
         self._queue.close()
 
-    def announce(self, payment: Json, url: str) -> None:
-        """Send the callback of a changed status, as far as the rule allows. Only inside `Storage.together`."""
+    def announce(self, event_type: str, payment: Json, url: str, about: Json) -> None:
+        """Send the callback of a change, as far as the rule allows. Only inside `Storage.together`."""
         if not url:
             return
         self._number += 1
         fate = self.rule.fate(self._number)
-        body = event_body(f"payment.{payment['status']}", payment)
+        body = event_body(event_type, payment, about)
         if fate in (LOST, DUPLICATED, LATE):
             self._count(payment["id"], fate)
         if fate != LOST:
@@ -137,7 +137,7 @@ class WebhookDelivery:
 
     def forge(self, event_type: str, payment: Json, url: str, *, signed: bool) -> None:
         """Send a callback without a change of status, once."""
-        body = event_body(event_type, payment)
+        body = event_body(event_type, payment, {})
         self._queue.put(Delivery(payment["id"], url, body, forged=True, signed=signed))
 
     def forget(self) -> None:
@@ -207,10 +207,10 @@ def post(delivery: Delivery, signature: str) -> bool:
         connection.close()
 
 
-def event_body(event_type: str, payment: Json) -> str:
-    """The body of one event about a payment, with its own id."""
+def event_body(event_type: str, payment: Json, about: Json) -> str:
+    """The body of one event with its own id; `about` is the refund or dispute of the payment, if it is about one."""
     event = {"id": f"evt_{secrets.token_urlsafe(16)}", "type": event_type, "created_at": iso(datetime.now(UTC))}
-    return json.dumps(event | {"payment": payment})
+    return json.dumps(event | {"payment": payment} | about)
 
 
 def signature(secret: str, body: bytes) -> str:

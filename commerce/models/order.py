@@ -175,6 +175,13 @@ class Order(DueRow):
         """True once it was paid, even if the money was refunded since."""
         return self.status in WAS_PAID
 
+    @property
+    def refund_came_back(self) -> bool:
+        """True if all of its money was refunded, and the bank has sent some of it back since."""
+        received = self.paid_with.received if self.paid_with else None
+        is_refunded = self.status == OrderStatus.REFUNDED
+        return is_refunded and received is not None and self.refunded_minor < received.minor
+
     def end(self, status: OrderStatus, now: datetime) -> None:
         """End the wait for payment, in memory. Raises ForbiddenArrow."""
         self._change_status(status)

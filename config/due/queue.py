@@ -231,6 +231,10 @@ class Due(Generic[R]):
         waiting = self._rows().filter(rows, **{f"{self.column}__isnull": False})
         return waiting.update(**{self.column: sooner}, asked_by=asked_by)
 
+    def make_due_again(self, rows: Q, asked_by: str) -> int:
+        """Make rows due now that have no appointment any more: they are to be looked at once more. Returns how many."""
+        return self._rows().filter(rows, **{self.column: None}).update(**{self.column: Now()}, asked_by=asked_by)
+
     def due(self, now: datetime) -> QuerySet[R]:
         """The due rows, longest wait first. `now` is the database's time."""
         return self.appointments().filter(**{f"{self.column}__lte": now})

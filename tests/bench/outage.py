@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import psycopg
 
 from billing.sandbox import SandboxServer
-from billing.sandbox.ledger import Claim
 from billing.sandbox.merchant import read_draft
 from billing.sandbox.messages import Request
+from billing.sandbox.records import Claim
 from billing.sandbox.storage import Entry, Journal
 from tests.stack.ports import wait_until
 from tests.stack.processes import Program

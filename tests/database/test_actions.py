@@ -21,7 +21,7 @@ from dramatiq.broker import MessageProxy
 from actors import pauses
 from actors.console.actions import ACTIONS
 from actors.management.commands.consoleroles import ROLES
-from billing.models import AccountState, Attention, Callback, Difference, Payment, Reconciliation, Refund
+from billing.models import AccountState, Attention, Callback, Difference, Dispute, Payment, Reconciliation, Refund
 from commerce.models import Order, OrderStatus, Review
 from config.actions import Action
 from config.actions.admin import ActionAdmin
@@ -62,10 +62,14 @@ DECLARED = {
     "payment accept": "billing.change_payment",
     "payment give-back": "billing.add_refund",
     "payment close": "billing.change_payment",
+    "payment confirm": "billing.change_payment",
     "payment note-difference": "billing.change_payment",
+    "dispute answered": "billing.change_dispute",
     "reconciliation compare-again": "billing.change_reconciliation",
     "refund check-refund": "billing.add_refund",
     "refund give-up": "billing.add_refund",
+    "refund confirm": "billing.add_refund",
+    "refund note-returned": "billing.add_refund",
     "review publish": "commerce.change_review",
     "review reject": "commerce.change_review",
 }
@@ -110,6 +114,8 @@ class Face:
         row = self.action.subject(key)
         assert row is not None, f"{self} does not find {key}"
         answers = {"why": "because", "confirmed": "yes", "key": key if self.where == "console" else "f" * 32}
+        if self.action.name == "confirm" and isinstance(row.row, Payment):
+            answers["came"] = "1.00"
         if isinstance(row.row, Review):
             answers["seen"] = f"{key}@{row.row.changed_at.isoformat()}"
         if isinstance(row.row, Order):
@@ -222,10 +228,14 @@ SUBJECTS: dict[str, Callable[[], str]] = {
     "payment accept": _wrong_sum,
     "payment give-back": _wrong_sum,
     "payment close": lambda: _open_payment(attention=Attention.MISMATCH),
+    "payment confirm": lambda: _open_payment(attention=Attention.REFUSED),
+    "dispute answered": lambda: _row(Dispute),
     "payment note-difference": lambda: _row(Payment, attention=Attention.REFUNDS_DIFFER),
     "reconciliation compare-again": lambda: _row(Reconciliation),
     "refund check-refund": _open_refund,
     "refund give-up": lambda: _open_refund(attention=Attention.KEY_FORGOTTEN),
+    "refund confirm": lambda: _open_refund(attention=Attention.KEY_FORGOTTEN),
+    "refund note-returned": lambda: _row(Refund, status="failed", attention=Attention.RETURNED),
     "review publish": lambda: _row(Review),
     "review reject": lambda: _row(Review),
 }

@@ -282,7 +282,9 @@ def test_one_answer_that_cannot_be_written_holds_up_no_other(shop: Shop) -> None
     assert isinstance(looks[1].outcome, PaymentSnapshot)
     Payment.objects.filter(pk=second.pk).update(provider_ref="")
     claimed[second.pk].provider_ref = ""
-    looks[1] = CheckResult(claimed[second.pk], replace(looks[1].outcome, provider_ref=first.provider_ref))
+    looks[1] = CheckResult(
+        claimed[second.pk], replace(looks[1].outcome, provider_ref=first.provider_ref), database_now()
+    )
 
     record(looks)
 
@@ -327,9 +329,8 @@ def test_a_payment_that_has_ended_is_asked_about_and_nothing_more(shop: Shop) ->
     Payment.objects.filter(pk=payment.pk).update(status=Status.FAILED, next_check_at=None, ended_at=ended)
     shop.let_time_pass(3700)
 
-    assert payments.check_again(shop.fresh(payment), AskedBy.OPERATOR)
+    looked = shop.look(payment)
 
-    looked = shop.fresh(payment)
     assert (looked.status, looked.ended_at, looked.next_check_at) == (Status.FAILED, ended, None)
     assert shop.sandbox.payments()[-1]["status"] == "pending"
 

@@ -10,6 +10,7 @@ from billing.limits import breaker
 from billing.models import AskedBy, Attention, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.payments import service as payments
+from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE
 from billing.refunds import service as refunds
 from billing.states import RefundStatus, Status
@@ -118,41 +119,71 @@ def test_a_look_is_asked_for_by_reference(shop: Shop) -> None:
     assert not payments.check_reference_now("three", AskedBy.RETURN)
 
 
-def test_a_look_at_a_payment_is_one_at_its_refunds_too(shop: Shop) -> None:
-    """True if either is to be looked at."""
+def test_a_check_of_a_payment_is_one_of_its_refunds_too(shop: Shop) -> None:
+    """Also after it has ended; other payments keep their appointments."""
     one, two_ = two(shop)
     assert payments.check_now(one, AskedBy.CALLBACK)
     assert (shop.fresh(one).asked_by, shop.fresh(two_).asked_by) == (AskedBy.CALLBACK, "")
 
     one = paid(shop, one)
-    assert not payments.check_now(one, AskedBy.CALLBACK)
     refund = shop.refund(one)
     assert payments.check_now(one, AskedBy.CALLBACK)
-    shop.follow(refund)
-    assert not payments.check_now(one, AskedBy.CALLBACK)
+    assert shop.fresh(refund).asked_by == shop.fresh(one).asked_by == AskedBy.CALLBACK
 
 
-def test_money_that_came_late_is_found_by_looking_again(shop: Shop, settings: Settings) -> None:
-    """True if the provider has answered."""
-    one, two_ = two(shop)
+def test_money_that_came_late_is_found_by_a_request(shop: Shop, settings: Settings) -> None:
+    """The request stands while the provider is away, and ends with its answer."""
+    one, _ = two(shop)
     one = lost(shop, one)
     shop.sandbox.force(one.provider_ref, "succeeded")
-
     breaker.open_by_hand("sandbox", "olga", "maintenance")
-    assert not payments.check_again(one, AskedBy.OPERATOR)
-    breaker.close_by_hand("sandbox", "olga", "done")
-    fault = shop.sandbox.fault("status", "status_500")
-    assert not payments.check_again(one, AskedBy.OPERATOR)
-    shop.sandbox.clear_faults(fault)
+    assert payments.check_now(one, AskedBy.OPERATOR)
+    shop.sweep()
     assert shop.fresh(one).status == Status.CANCELED
-    assert payments.check_again(one, AskedBy.OPERATOR)
+
+    breaker.close_by_hand("sandbox", "olga", "done")
+    shop.sweep()
 
     one = shop.fresh(one)
-    assert (one.status, one.found_by) == (Status.SUCCEEDED, AskedBy.OPERATOR)
+    assert (one.status, one.found_by, one.next_check_at) == (Status.SUCCEEDED, AskedBy.OPERATOR, None)
+
+
+@pytest.mark.parametrize(("kind", "times"), [("status_500", 2), ("not_found", 1), ("status_500", 99)])
+def test_a_question_about_an_ended_payment_is_repeated_a_few_times(
+    shop: Shop, settings: Settings, kind: str, times: int
+) -> None:
+    """Until there is an answer, or a refusal, or PAYMENT_ATTEMPTS_LIMIT errors: it needs no person and no more."""
+    settings.PAYMENT_ATTEMPTS_LIMIT = 4
+    one, _ = two(shop)
+    one = paid(shop, one)
     shop.sandbox.journal.clear()
-    assert payments.check_again(one, AskedBy.OPERATOR)
-    assert payments.check_again(two_, AskedBy.OPERATOR)
-    assert shop.sandbox.requests() == []
+    shop.sandbox.fault("status", kind, times=times)
+
+    payments.check_now(one, AskedBy.OPERATOR)
+    for _ in range(10):
+        Payment.objects.filter(pk=one.pk, next_check_at__isnull=False).update(next_check_at=database_now())
+        breaker.close_by_hand("sandbox", "olga", "go on")
+        sweep.check_one(one.pk)
+
+    assert shop.questions(one) == {2: 3, 1: 1, 99: 4}[times]
+    assert (shop.fresh(one).next_check_at, shop.fresh(one).attention) == (None, "")
+
+
+def refused_there(shop: Shop) -> Payment:
+    """A payment that the provider refused to create."""
+    _, payment = shop.order()
+    ended = {"status": Status.FAILED, "next_check_at": None, "ended_at": database_now(), "provider_ref": ""}
+    Payment.objects.filter(pk=payment.pk).update(**ended)
+    return shop.fresh(payment)
+
+
+def test_what_the_provider_never_had_is_not_asked_about(shop: Shop) -> None:
+    """The question would create it."""
+    refused = refused_there(shop)
+
+    assert not payments.check_now(refused, AskedBy.OPERATOR)
+
+    assert shop.fresh(refused).next_check_at is None
 
 
 # --- called off ------------------------------------------------------------------------------------------------------

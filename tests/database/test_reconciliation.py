@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from billing.models import AskedBy, Attention, Difference, Payment
-from billing.sandbox.ledger import Claim
 from billing.sandbox.payment import Money as SandboxMoney
+from billing.sandbox.records import Claim
 from billing.states import Status
 from commerce.models import OrderStatus
 from config.due.queue import database_now

@@ -10,6 +10,7 @@ from billing.callbacks import inbox
 from billing.models import Payment, PaymentEvent
 from billing.money import Money
 from billing.payments import service as payments
+from billing.payments import sweep
 from billing.states import Status
 from commerce import orders, settlement
 from commerce.models import Notification, Order, OrderStatus, Product
@@ -34,6 +35,7 @@ def late_success(shop: Shop, payment: Payment) -> None:
     shop.sandbox.force(payment.provider_ref, "succeeded")
     shop.receive(payment, "payment.succeeded")
     inbox.process_due()
+    sweep.check_one(payment.pk)
 
 
 def try_again(order: Order) -> Payment:

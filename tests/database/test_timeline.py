@@ -165,7 +165,7 @@ def test_the_story_of_a_mail_that_nobody_takes(shop: Shop) -> None:
 
 @pytest.mark.parametrize("repeats", [1, 12])
 def test_the_number_of_queries_does_not_grow_with_the_story(shop: Shop, repeats: int) -> None:
-    """Six, for one payment and for a dozen; three of them for the customer."""
+    """Seven, for one payment and for a dozen; three of them for the customer."""
     order, payment = shop.order()
     for _ in range(repeats):
         shop.buyer(payment, "decline")
@@ -177,7 +177,7 @@ def test_the_number_of_queries_does_not_grow_with_the_story(shop: Shop, repeats:
     with CaptureQueriesContext(connection) as queries:
         assert len(timeline(order)) > 3 * repeats
 
-    assert len(queries) == 6
+    assert len(queries) == 7
     with CaptureQueriesContext(connection) as queries:
         assert len(for_customer(order)) > repeats
     assert len(queries) == 3

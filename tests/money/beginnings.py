@@ -88,7 +88,8 @@ def _take_the_first_late(world: World, payment: Payment) -> Payment:
 
 
 def _look_again(world: World, payment: Payment) -> Payment:
-    payments.check_again(world.shop.fresh(payment), AskedBy.OPERATOR)
+    payments.check_now(world.shop.fresh(payment), AskedBy.OPERATOR)
+    world.shop.sweep()
     settlement.settle_due()
     return payment
 

@@ -12,7 +12,17 @@ from pytest_django import Settings
 
 from billing.callbacks import inbox
 from billing.limits import breaker
-from billing.models import AccountState, Callback, Difference, Payment, PaymentEvent, Reconciliation, Refund
+from billing.models import (
+    AccountState,
+    Callback,
+    Difference,
+    Dispute,
+    Payment,
+    PaymentEvent,
+    ProviderId,
+    Reconciliation,
+    Refund,
+)
 from billing.payments import service as payments
 from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE
@@ -192,6 +202,6 @@ def _forget_everything() -> None:
     """Rows of the world before; whoever points at others goes first."""
     for model in (
         Notification, OrderEvent, OrderLine, Order, Cart,
-        PaymentEvent, Callback, Refund, Difference, Reconciliation, Payment, AccountState, Product,
+        PaymentEvent, Callback, Refund, Dispute, ProviderId, Difference, Reconciliation, Payment, AccountState, Product,
     ):  # fmt: skip
         model._default_manager.all().delete()

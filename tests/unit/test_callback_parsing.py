@@ -47,6 +47,8 @@ HOSTILE: dict[str, bytes] = {
     "payment a text": body(payment="pay_17"),
     "payment a list": body(payment=[GOOD["payment"]]),
     "payment empty": body(payment={}),
+    "refund a text": body(refund="re_3"),
+    "dispute a list": body(dispute=["dp_3"]),
     "no type": b'{"payment": {"id": "pay_17", "reference": "order-17"}}',
     "type null": body(type=None),
     "type a number": body(type=17),
@@ -79,6 +81,14 @@ def sandbox() -> Sandbox:
 def test_a_callback_names_its_payment(sandbox: Sandbox) -> None:
     """By the provider's id and by our reference. What it says about the status is not even read."""
     assert sandbox.read_callback(body()) == CallbackHint(("pay_17",), "order-17", "payment.succeeded")
+
+
+@pytest.mark.parametrize("noun", ["refund", "dispute"])
+def test_a_callback_about_a_part_of_a_payment_names_all_its_ids(sandbox: Sandbox, noun: str) -> None:
+    """The payment's own first: it is the surest."""
+    about_part = body(payment=GOOD["payment"] | {"charge": "ch_17"}, **{noun: {"id": "part_3"}})
+
+    assert sandbox.read_callback(about_part).refs == ("pay_17", "ch_17", "part_3")
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,12 @@ def test_the_next_step_always_lies_ahead() -> None:
 
 def test_a_pending_payment_keeps_to_its_steps() -> None:
     """Looked at 0.7 s late, it is asked about 5 s after it was due."""
-    assert polling.next_check(payment(), due_since=after(20), now=after(20.7)) == after(25)
+    assert polling.next_check(payment(), due_since=after(20), asked_at=after(20.7), now=after(20.7)) == after(25)
 
 
 def test_an_older_payment_is_on_the_slow_track() -> None:
     """From FAST_TRACK_LIMIT_S on, once a minute."""
-    assert polling.next_check(payment(), due_since=after(305), now=after(305.2)) == after(365)
+    assert polling.next_check(payment(), due_since=after(305), asked_at=after(305.2), now=after(305.2)) == after(365)
 
 
 @pytest.mark.parametrize("left_s", [0.5, 3, 59])
@@ -83,19 +83,38 @@ def test_the_end_of_the_window_is_never_overslept(left_s: float) -> None:
     open_payment = payment(window_s=600)
     now = after(600 - left_s)
 
-    assert polling.next_check(open_payment, due_since=now, now=now) == open_payment.window_ends_at
+    assert polling.next_check(open_payment, due_since=now, asked_at=now, now=now) == open_payment.window_ends_at
+
+
+def test_a_window_that_ended_after_the_question_is_asked_about_at_once() -> None:
+    """The answer came late: the last question has not been asked yet."""
+    open_payment = payment(window_s=600)
+
+    assert polling.next_check(open_payment, after(595), asked_at=after(599), now=after(602)) == after(602)
+
+
+@pytest.mark.parametrize(("age_s", "wait_s"), [(0, 5), (60, 10), (600, 100), (10**6, 3600)])
+def test_what_a_bank_works_on_is_asked_about_ever_more_seldom(age_s: float, wait_s: float) -> None:
+    """The window does not matter: the customer has paid."""
+    working = payment(window_s=1)
+    working.working_since = after(100)
+
+    now = after(100 + age_s)
+    assert polling.next_check(working, now, now, now) == now + timedelta(seconds=wait_s)
 
 
 def test_after_the_window_the_steps_go_on() -> None:
     """A payment that could not be called off is still looked at, and never in the past."""
-    assert polling.next_check(payment(window_s=600), due_since=after(600), now=after(600)) == after(660)
+    assert polling.next_check(
+        payment(window_s=600), due_since=after(600), asked_at=after(600), now=after(600)
+    ) == after(660)
 
 
 def test_a_case_for_a_person_is_looked_at_slowly(settings: Settings) -> None:
     """Attention is never the same as failed: the looks go on, ATTENTION_INTERVAL_S apart."""
     settings.ATTENTION_INTERVAL_S = 600
 
-    assert polling.next_check(payment(attention=Attention.MISMATCH), after(10), after(11)) == after(611)
+    assert polling.next_check(payment(attention=Attention.MISMATCH), after(10), after(11), after(11)) == after(611)
 
 
 @pytest.mark.parametrize(("errors", "wait_s"), [(0, 5), (1, 10), (2, 20), (3, 40), (4, 60), (5, 60), (10_000, 60)])
@@ -129,7 +148,7 @@ def looks(open_payment: Payment, number: int) -> list[float]:
     """When it is asked about if nobody is ever late, in seconds."""
     moments, now = [], BORN
     for _ in range(number):
-        now = polling.next_check(open_payment, now, now)
+        now = polling.next_check(open_payment, now, now, now)
         moments.append((now - BORN).total_seconds())
     return moments
 
@@ -147,8 +166,8 @@ def test_each_account_has_its_policy(settings: Settings) -> None:
     """Another account goes on as it did."""
     grown = growing(settings)
     plain = Payment(pk=1, account="other", created_at=BORN, window_ends_at=grown.window_ends_at)
-    assert polling.next_check(plain, after(305), after(305)) == after(365)
-    assert polling.next_check(grown, after(305), after(305)) != after(365)
+    assert polling.next_check(plain, after(305), after(305), after(305)) == after(365)
+    assert polling.next_check(grown, after(305), after(305), after(305)) != after(365)
 
 
 def test_a_cap_below_the_first_step_is_the_only_gap(settings: Settings) -> None:
@@ -162,11 +181,12 @@ def test_a_growing_step_lies_ahead_and_is_the_next_one(pk: int, age_s: float) ->
     """A pure function of payment and clock: no step is skipped, and one that was taken does not come again."""
     open_payment = Payment(pk=pk, account="g", created_at=BORN, window_ends_at=after(10**9))
     with override_settings(PAYMENT_ACCOUNTS={"g": {"polling_policy": "growing"}}):
-        moment = polling.next_check(open_payment, BORN, after(age_s))
+        moment = polling.next_check(open_payment, BORN, after(age_s), after(age_s))
 
         assert after(age_s) < moment <= after(age_s + 1.2 * 300)
-        assert polling.next_check(open_payment, BORN, moment - timedelta(microseconds=1)) == moment
-        assert polling.next_check(open_payment, BORN, moment) - moment >= timedelta(seconds=0.8 * 5)
+        before = moment - timedelta(microseconds=1)
+        assert polling.next_check(open_payment, BORN, before, before) == moment
+        assert polling.next_check(open_payment, BORN, moment, moment) - moment >= timedelta(seconds=0.8 * 5)
 
 
 @pytest.mark.parametrize("policy", ["two-track", "growing"])
@@ -176,7 +196,7 @@ def test_no_policy_oversleeps_the_end_of_the_window(policy: str, pk: int, window
     open_payment = Payment(pk=pk, account="g", created_at=BORN, window_ends_at=after(window_s))
     with override_settings(PAYMENT_ACCOUNTS={"g": {"polling_policy": policy}}):
         now = after(window_s * share)
-        assert now < polling.next_check(open_payment, now, now) <= open_payment.window_ends_at
+        assert now < polling.next_check(open_payment, now, now, now) <= open_payment.window_ends_at
 
 
 def test_payments_that_began_together_drift_apart(settings: Settings) -> None:

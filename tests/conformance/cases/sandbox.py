@@ -1,6 +1,5 @@
 """The sandbox: its own server is its contract."""
 
-import json
 from typing import ClassVar
 
 from billing.errors import NotFound, Unavailable, WrongCredentials
@@ -8,7 +7,7 @@ from billing.models import Payment
 from billing.money import Money
 from billing.providers.base import CallbackRequest
 from billing.sandbox import SandboxServer
-from billing.sandbox.webhook_delivery import signature
+from billing.sandbox.webhook_delivery import event_body, signature
 from billing.states import RefundStatus, Status
 from tests.conformance.cases.case import Case
 
@@ -84,6 +83,6 @@ class SandboxCase(Case):
         return len(self.server.payments())
 
     def callback(self, payment: Payment) -> CallbackRequest:
-        paid = {"id": payment.provider_ref, "reference": payment.reference, "status": "succeeded"}
-        body = json.dumps({"type": "payment.succeeded", "payment": paid}).encode()
+        paid = self.server.show(self.server.ledger.find(payment.provider_ref))
+        body = event_body("payment.succeeded", paid, {}).encode()
         return CallbackRequest(body, {"sandbox-signature": signature("sandbox-secret", body)}, "127.0.0.1")

@@ -15,6 +15,7 @@ from tests.stack.ports import HANG_S
         ("authorize", "authorized", ""),
         ("decline", "failed", "card_declined"),
         ("cancel", "canceled", "canceled_by_buyer"),
+        ("transfer", "pending", ""),
     ],
 )
 def test_each_button_leads_back_to_the_shop(sandbox: SandboxServer, action: str, status: str, reason: str) -> None:
@@ -52,8 +53,21 @@ def test_a_second_press_changes_nothing(sandbox: SandboxServer) -> None:
     assert ask(sandbox, payment_id).json()["status"] == "failed"
 
 
+def test_a_transfer_cannot_be_sent_twice(sandbox: SandboxServer) -> None:
+    """The page of a payment that the bank works on has no buttons."""
+    payment_id = create(sandbox)
+    press(sandbox, payment_id, "transfer")
+
+    answer = press(sandbox, payment_id, "cancel")
+
+    assert "Your bank is working on this payment" in answer.text
+    assert "Status: with the bank" in answer.text
+    assert "<button" not in answer.text
+    assert ask(sandbox, payment_id).json()["working"] is True
+
+
 def test_an_unknown_button_changes_nothing(sandbox: SandboxServer) -> None:
-    """Only the four buttons count."""
+    """Only the buttons of the page count."""
     payment_id = create(sandbox)
 
     assert press(sandbox, payment_id, "steal").status_code == 422

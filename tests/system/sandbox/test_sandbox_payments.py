@@ -21,6 +21,7 @@ from tests.merchants import (
     eventually,
     get,
     order,
+    paid,
     port_of,
     post,
     press,
@@ -213,7 +214,7 @@ def test_a_senseless_search_is_refused(sandbox: SandboxServer, params: Json) -> 
     assert get(sandbox, "/v1/payments", **params).status_code == 422
 
 
-# Cancel, expire, refund
+# Cancel, work, expire, forget, refund
 
 
 @pytest.mark.parametrize("status", ["pending", "authorized"])
@@ -256,6 +257,76 @@ def test_a_payment_expires_unasked(sandbox: SandboxServer, shop: Shop) -> None:
     eventually(lambda: shop.types == ["payment.expired"])
     time.sleep(0.3)
     assert shop.types == ["payment.expired"]
+
+
+@pytest.mark.parametrize(("end", "reason"), [("succeeded", ""), ("failed", "transfer_refused")])
+def test_a_transfer_takes_its_time_and_ends_either_way(sandbox: SandboxServer, end: str, reason: str) -> None:
+    """Until then the payment is pending and working: the shop cannot cancel it, and it does not expire."""
+    payment_id = create(sandbox, expires_in_s=0.3)
+    sandbox.act(payment_id, "transfer")
+    time.sleep(0.4)
+
+    canceled = post(sandbox, f"/v1/payments/{payment_id}/cancel", {})
+    assert (canceled.status_code, error_code(canceled)) == (409, "not_cancelable")
+    assert "with the bank" in canceled.json()["error"]["message"]
+    payment = ask(sandbox, payment_id).json()
+    assert (payment["status"], payment["working"]) == ("pending", True)
+
+    control(sandbox, "POST", f"payments/{payment_id}", {"status": end, "reason": reason})
+
+    payment = ask(sandbox, payment_id).json()
+    assert (payment["status"], payment["reason"], "working" in payment) == (end, reason, False)
+
+
+def test_a_transfer_can_be_taken_back(sandbox: SandboxServer, shop: Shop) -> None:
+    """Forced to pending, the payment is open again, and every step has its callback."""
+    payment_id = create(sandbox, callback_url=shop.url)
+    sandbox.act(payment_id, "transfer")
+    eventually(lambda: len(shop.events) == 1)
+
+    sandbox.force(payment_id, "pending")
+
+    eventually(lambda: len(shop.events) == 2)
+    assert ["working" in event["payment"] for event in shop.events] == [True, False]
+    assert press(sandbox, payment_id, "pay").status_code == 303
+
+
+def test_a_payment_has_a_charge_once_it_is_paid(sandbox: SandboxServer) -> None:
+    """Each its own, and always the same."""
+    payments = [create(sandbox), create(sandbox)]
+    assert "charge" not in ask(sandbox, payments[0]).json()
+
+    charges = [sandbox.act(payment_id, "pay")["charge"] for payment_id in payments]
+
+    assert all(charge.startswith("ch_") for charge in charges)
+    assert charges == [ask(sandbox, payment_id).json()["charge"] for payment_id in payments]
+    assert charges[0] != charges[1]
+
+
+def test_an_unpaid_payment_can_be_forgotten(sandbox: SandboxServer) -> None:
+    """As if it had never been: it is not found, its key makes a new one, and nothing breaks when its window ends."""
+    forgotten = post(sandbox, "/v1/payments", order(expires_in_s=0.3), key="used").json()["id"]
+    kept = create(sandbox)
+
+    control(sandbox, "DELETE", f"payments/{forgotten}")
+
+    time.sleep(0.6)
+    assert error_code(ask(sandbox, forgotten)) == "not_found"
+    assert error_code(post(sandbox, f"/v1/payments/{forgotten}/cancel", {})) == "not_found"
+    assert [each["id"] for each in get(sandbox, "/v1/payments").json()["payments"]] == [kept]
+    assert post(sandbox, "/v1/payments", order(expires_in_s=0.3), key="used").json()["id"] != forgotten
+
+
+@pytest.mark.parametrize("action", ["pay", "authorize", "transfer"])
+def test_a_payment_with_money_is_not_forgotten(sandbox: SandboxServer, action: str) -> None:
+    """No provider does that."""
+    payment_id = create(sandbox)
+    sandbox.act(payment_id, action)
+
+    answer = requests.delete(f"{sandbox.url}/control/payments/{payment_id}", timeout=HANG_S)
+
+    assert (answer.status_code, error_code(answer)) == (409, "not_forgettable")
+    assert ask(sandbox, payment_id).status_code == 200
 
 
 def test_a_refund_shows_on_the_payment(sandbox: SandboxServer) -> None:
@@ -310,6 +381,59 @@ def test_a_refund_may_take_its_time_and_may_fail(sandbox: SandboxServer) -> None
     assert "refunded_amount" not in ask(sandbox, payment_id).json()
     assert refund(sandbox, payment_id, "12.50").status_code == 201
     assert [each["status"] for each in control(sandbox, "GET", "refunds")["refunds"]] == ["failed", "pending"]
+
+
+def test_the_shop_hears_of_a_refund_what_no_answer_has_told_it(sandbox: SandboxServer, shop: Shop) -> None:
+    """Not of a refund that it has just made, but of each new status: of the bank that returns the money too."""
+    payment_id = paid(sandbox, shop)
+    charge = ask(sandbox, payment_id).json()["charge"]
+    control(sandbox, "POST", "refunds", {"status": "pending"})
+    refund_id = refund(sandbox, payment_id, "10.00").json()["id"]
+
+    for status in ("succeeded", "succeeded", "failed"):
+        sandbox.force_refund(refund_id, status)
+
+    eventually(lambda: len(shop.events) == 3)
+    events = sorted(shop.events, key=lambda event: str(event["created_at"]))
+    assert [event["type"] for event in events] == ["payment.succeeded", "refund.succeeded", "refund.failed"]
+    assert [event["refund"]["id"] for event in events[1:]] == [refund_id, refund_id]
+    assert [event["refund"]["charge"] for event in events[1:]] == [charge, charge]
+    assert [event["payment"].get("refunded_amount", {}).get("value") for event in events] == [None, "10.00", None]
+
+
+def test_the_list_of_refunds_has_the_times_at_which_they_were_made(sandbox: SandboxServer) -> None:
+    """Whatever payment they belong to; in pages, and narrowed like the list of payments."""
+    made = []
+    for _ in range(3):
+        payment_id = create(sandbox)
+        sandbox.act(payment_id, "pay")
+        made.append(refund(sandbox, payment_id, "1.00").json())
+
+    def found(**params: Any) -> list[Json]:
+        refunds: list[Json] = get(sandbox, "/v1/refunds", **params).json()["refunds"]
+        return refunds
+
+    assert found() == made
+    assert found(created_from=made[1]["created_at"]) == made[1:]
+    assert found(created_to=made[1]["created_at"]) == made[:1]
+    assert found(limit=1, after=made[0]["id"]) == [made[1]]
+    assert get(sandbox, "/v1/refunds", limit=2).json()["next"] == made[1]["id"]
+    assert get(sandbox, "/v1/refunds", after="re_unknown").status_code == 404
+
+
+@pytest.mark.parametrize("callback", [False, True])
+def test_the_shop_may_or_may_not_hear_of_a_refund_by_hand(sandbox: SandboxServer, shop: Shop, callback: bool) -> None:
+    """Providers differ."""
+    payment_id = paid(sandbox, shop)
+    body = {"amount": {"value": "2.50", "currency": "EUR"}, "callback": callback}
+
+    made = control(sandbox, "POST", f"payments/{payment_id}/refunds", body)
+    sandbox.force(payment_id, "failed")
+
+    eventually(lambda: "payment.failed" in shop.types)
+    eventually(lambda: sandbox.stats()["callbacks"]["waiting"] == 0)
+    told = [event["refund"]["id"] for event in shop.events if event["type"] == "refund.succeeded"]
+    assert told == ([made["id"]] if callback else [])
 
 
 def test_money_is_given_back_in_the_providers_own_pages(sandbox: SandboxServer) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,22 +19,44 @@ from tests.stack.ports import HANG_S
 
 
 def test_everything_important_survives_a_restart(shop: Shop, tmp_path: Path) -> None:
-    """Payments, refunds, keys, order and counters, all from the file."""
+    """Payments, refunds, disputes, keys, order and counters, all from the file."""
     database = tmp_path / "deep" / "sandbox.sqlite3"
     with SandboxServer(database=database) as before:
         made = [create(before) for _ in range(2)]
         keyed = post(before, "/v1/payments", order(callback_url=shop.url), key="kept").json()["id"]
         before.act(keyed, "pay")
-        refund_id = refund(before, keyed, "1.00").json()["id"]
-        eventually(lambda: before.stats()["callbacks"]["delivered"] == 1)
+        refunded = refund(before, keyed, "1.00").json()
+        disputed = before.force_dispute(before.dispute(keyed, inquiry=True)["id"], "review")
+        before.act(made[0], "transfer")
+        eventually(lambda: before.stats()["callbacks"]["delivered"] == 3)
 
     with SandboxServer(database=database) as after:
         assert [payment["id"] for payment in after.payments()] == [*made, keyed]
         assert post(after, "/v1/payments", order(callback_url=shop.url), key="kept").json()["id"] == keyed
         assert ask(after, keyed).json()["refunded_amount"]["value"] == "1.00"
-        assert get(after, f"/v1/refunds/{refund_id}").status_code == 200
-        assert after.stats()["callbacks"]["delivered"] == 1
-    assert len(shop.events) == 1
+        assert get(after, "/v1/refunds").json()["refunds"] == [refunded]
+        assert get(after, "/v1/disputes").json()["disputes"] == [disputed]
+        assert ask(after, keyed).json()["disputed"] is True
+        assert ask(after, made[0]).json()["working"] is True
+        assert after.stats()["callbacks"]["delivered"] == 3
+    assert len(shop.events) == 3
+
+
+def test_a_file_of_an_older_sandbox_is_read(tmp_path: Path) -> None:
+    """Its payments were neither working nor disputed, and its refunds had no time."""
+    path = tmp_path / "sandbox.sqlite3"
+    with SandboxServer(database=path) as before:
+        payment_id = create(before)
+        before.act(payment_id, "pay")
+        refund_id = refund(before, payment_id, "1.00").json()["id"]
+    with closing(sqlite3.connect(path)) as old, old:
+        for name in ("working", "disputed", "created_at"):
+            kinds = "('refund')" if name == "created_at" else "('payment')"
+            old.execute(f"UPDATE record SET body = json_remove(body, '$.{name}') WHERE kind IN {kinds}")  # noqa: S608
+
+    with SandboxServer(database=path) as after:
+        assert "working" not in ask(after, payment_id).json()
+        assert get(after, f"/v1/refunds/{refund_id}").json()["created_at"] == "1970-01-01T00:00:00.000000Z"
 
 
 @pytest.mark.usefixtures("quick_retries")
