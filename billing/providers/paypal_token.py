@@ -64,7 +64,8 @@ class Token:
         form, headers = {"grant_type": "client_credentials"}, {"Authorization": self._authorization}
         answer = self._http.post_form("/v1/oauth2/token", form, headers=headers)
         lasts_s, value = answer.get("expires_in"), answer.get("access_token")
-        readable = isinstance(value, str) and value.isascii() and value.isprintable()
-        if not readable or type(lasts_s) is not int or not 0 <= lasts_s < LONGEST_S:
+        if not (isinstance(value, str) and value.isascii() and value.isprintable()):
             raise BadAnswer("there is no access token in the answer")
+        if type(lasts_s) is not int or not 0 <= lasts_s < LONGEST_S:
+            raise BadAnswer("the access token has no readable end")
         self._value, self._ends_at = value, time.monotonic() + lasts_s - TOKEN_MARGIN_S

@@ -60,6 +60,7 @@ class Bench:
         self.shapes: dict[str, Shape] = SHAPES[provider][operation]
         self.wire = Wire()
         self.adapter = self._adapter()
+        self.arguments = self._arguments()
 
     def _adapter(self) -> Any:
         adapter: Any = REGISTRY[self.provider](Account(self.provider, OPTIONS))
@@ -72,10 +73,10 @@ class Bench:
         self.wire.bodies = bodies
         if self.operation == "read_callback":
             return adapter.read_callback(bodies[""])
-        found = getattr(adapter, {"token": "status"}.get(self.operation, self.operation))(*self.arguments())
+        found = getattr(adapter, {"token": "status"}.get(self.operation, self.operation))(*self.arguments)
         return list(found) if isinstance(found, Iterator) else found
 
-    def arguments(self) -> tuple[Any, ...]:
+    def _arguments(self) -> tuple[Any, ...]:
         ref = self.ref or ("cs_1" if self.provider == "stripe" else "5O1")
         payment = Payment(
             provider_ref=ref,

@@ -50,6 +50,7 @@ class StripeCase(StandInCase):
     """States are written `session/payment:intent`; those of an intent alone are in its own test."""
 
     provider = "stripe"
+    stand_in: StripeStandIn
     amounts = (
         Money(1099, "USD"),
         Money(500, "JPY"),
