@@ -20,7 +20,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Payment
+from billing.models import Attention, Payment
 from billing.money import Money
 from commerce.models.cart import Cart
 from commerce.models.catalogue import Product
@@ -177,10 +177,11 @@ class Order(DueRow):
 
     @property
     def refund_came_back(self) -> bool:
-        """True if all of its money was refunded, and the bank has sent some of it back since."""
-        received = self.paid_with.received if self.paid_with else None
-        is_refunded = self.status == OrderStatus.REFUNDED
-        return is_refunded and received is not None and self.refunded_minor < received.minor
+        """True if all of its money was refunded, and the bank has returned some of it that nobody has seen to yet."""
+        if self.status != OrderStatus.REFUNDED or self.paid_with is None or self.paid_with.received is None:
+            return False
+        returned = self.paid_with.refunds.filter(attention=Attention.RETURNED)
+        return self.refunded_minor < self.paid_with.received.minor and returned.exists()
 
     def end(self, status: OrderStatus, now: datetime) -> None:
         """End the wait for payment, in memory. Raises ForbiddenArrow."""
