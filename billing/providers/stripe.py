@@ -62,7 +62,7 @@ class Stripe:
 
     lapse: timedelta | None = None
     forgets: timedelta | None = None
-    """A session can be read for ever: https://docs.stripe.com/api/checkout/sessions/retrieve names no end."""
+    """Stripe names no time after which a session cannot be read: https://docs.stripe.com/api/checkout/sessions"""
 
     bank_longest = timedelta(days=21)
     """SEPA Direct Debit, the slowest bank debit: "up to 14 business days to receive notification on the success or

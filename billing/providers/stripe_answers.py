@@ -248,7 +248,10 @@ def _refunded(intent: Json) -> int:
 
 
 def _without_money(dispute: Json) -> DisputeStatus:
-    """A prevented dispute (https://docs.stripe.com/disputes/prevention): lost if it left the account with less."""
+    """A dispute that Stripe settled before it was one: lost if it left the account with less.
+
+    https://docs.stripe.com/changelog/basil/2025-08-27/add-preventions-to-dispute
+    """
     moved = [each.get("amount") for each in objects_or_none(dispute, "balance_transactions")]
     return DisputeStatus.LOST if sum(each for each in moved if type(each) is int) < 0 else DisputeStatus.WON
 
