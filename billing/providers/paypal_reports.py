@@ -40,7 +40,7 @@ def payment_row(row: Json, start: datetime, end: datetime) -> PaymentSnapshot | 
         is_working=status == Status.PENDING,
         is_partial=status == Status.SUCCEEDED,
     )
-    return answer if amount.minor >= 0 else None  # less than nothing: we paid somebody
+    return answer if amount.minor >= 0 else None  # less than nothing: we paid it
 
 
 def movement_row(row: Json, start: datetime, end: datetime) -> Movement | None:

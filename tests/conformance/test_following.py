@@ -91,7 +91,7 @@ def test_a_payment_that_was_not_declined_has_no_advice(case: StandInCase, adapte
 
 @each_stand_in
 def test_how_long_a_bank_works_and_what_is_forgotten_is_said(adapter: Provider) -> None:
-    """Days for a bank; whatever is forgotten is forgotten after hours."""
+    """A bank needs days; an order is forgotten after hours."""
     assert timedelta(days=1) <= adapter.bank_longest <= timedelta(days=31)
     assert adapter.forgets is None or adapter.forgets >= timedelta(hours=1)
 
@@ -114,7 +114,7 @@ def test_an_event_of_any_part_names_the_payment(case: StandInCase, adapter: Prov
 
 @each_stand_in
 def test_an_event_that_names_nothing_is_unreadable(case: StandInCase, adapter: Provider, paid: Payment) -> None:
-    """Its name alone helps nobody."""
+    """Its name alone leads to no payment."""
     for event in case.events(paid).values():
         nameless = {name: value if isinstance(value, str) else {} for name, value in event.items()}
         with pytest.raises(BadAnswer):
@@ -127,7 +127,7 @@ def test_an_event_that_names_nothing_is_unreadable(case: StandInCase, adapter: P
 @pytest.mark.parametrize("parameter", ["receipt.items", "line_items[0][quantity]", "/purchase_units/0/amount/value"])
 @each_stand_in
 def test_a_refusal_names_the_field(case: StandInCase, adapter: Provider, parameter: str) -> None:
-    """The name of a field is ours, and helps whoever has to mend it."""
+    """The name of a field is ours, and says what to mend."""
     case.fail(400, parameter)
     with pytest.raises(Refused) as found:
         adapter.create(case.payment())

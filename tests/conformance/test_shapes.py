@@ -1,4 +1,4 @@
-"""Nothing but a ProviderError leaves an adapter, whatever it is answered; and what is right is read."""
+"""Right answers are read, and a damaged one raises nothing but a ProviderError."""
 
 import dataclasses
 import io
@@ -26,7 +26,7 @@ SHAPES: dict[str, Answers] = {"paypal": paypal.ANSWERS, "stripe": stripe.ANSWERS
 OPERATIONS = [(provider, operation) for provider, answers in SHAPES.items() for operation in answers]
 
 ANSWERS = 500
-"""For each operation, so many right ones and so many damaged ones."""
+"""Right ones for each operation, and as many damaged ones."""
 
 AMOUNT = Money(1250, "EUR")
 DAY = (datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 2, tzinfo=UTC))

@@ -7,7 +7,7 @@ as their schema `error`.
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tests.conformance.standins.server import Book, Json, No, Reply, Request, StandIn
 
@@ -135,8 +135,7 @@ class PayPalStandIn(StandIn):
 
     def approve(self, order: Json) -> None:
         """The buyer approves, once more perhaps."""
-        moment = datetime(2026, 7, 1, tzinfo=UTC) + timedelta(seconds=next(numbers))
-        order |= {"status": "APPROVED", "update_time": moment.isoformat().replace("+00:00", "Z")}
+        order |= {"status": "APPROVED", "update_time": _now("microseconds")}
         order["payment_source"] = {"paypal": {"account_id": "QYR5Z8XDVJNXQ", "account_status": "VERIFIED"}}
 
     def put_capture(self, order: Json, status: str, **fields: object) -> Json:
@@ -267,5 +266,5 @@ class PayPalStandIn(StandIn):
             raise No(self.complaint(400, issue))
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _now(timespec: str = "seconds") -> str:
+    return datetime.now(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
