@@ -59,6 +59,8 @@ class PaymentSnapshot:
     is_disputed: bool = False
     """May there be disputes? They are asked for then, see `Disputing`."""
     disputes: "tuple[DisputeSnapshot, ...]" = ()
+    is_partial: bool = False
+    """From a list that does not say everything, such as what went back: ask about the payment itself."""
 
 
 @dataclass(frozen=True)
