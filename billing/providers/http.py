@@ -67,9 +67,10 @@ class Complaint:
 
 
 def read_complaint(status: int, headers: Mapping[str, str], body: dict[str, Any]) -> Complaint:
-    """`{"error": {"code": …}}`, and the header Retry-After."""
+    """`{"error": {"code": …, "parameter": …}}`, and the header Retry-After."""
     error = body.get("error")
-    return Complaint(word(error.get("code") if isinstance(error, dict) else None), retry_after_s(headers))
+    told = error if isinstance(error, dict) else {}
+    return Complaint(word(told.get("code")), retry_after_s(headers), parameter=parameter(told.get("parameter")))
 
 
 class ProviderClient:
