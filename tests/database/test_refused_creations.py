@@ -37,7 +37,7 @@ def test_refusals_in_a_row_are_counted_and_name_the_parameter(shop: Shop, caplog
     assert (state.creations_refused, state.last_refusal) == (3, "HTTP 422 invalid_request receipt.items")
     assert state.breaker == Breaker.CLOSED
     assert caplog.messages.count("provider.refuses_to_create") == 1
-    [finding] = [each for each in findings_of(take_snapshot()) if "refused to create" in each.problem]
+    [finding] = [each for each in findings_of(take_snapshot()) if "refuses to create" in each.problem]
     assert (finding.since, finding.is_urgent) == (state.refused_since, True)
     assert "receipt.items" in finding.problem
 
@@ -53,7 +53,7 @@ def test_a_created_payment_ends_the_row(shop: Shop, caplog: pytest.LogCaptureFix
     state = AccountState.objects.get()
     assert (state.creations_refused, state.refused_since) == (0, None)
     assert caplog.messages.count("provider.creates_again") == 1
-    assert not [each for each in findings_of(take_snapshot()) if "refused to create" in each.problem]
+    assert not [each for each in findings_of(take_snapshot()) if "refuses to create" in each.problem]
 
 
 @pytest.mark.parametrize("kind", ["unauthorized", "not_found"])
