@@ -267,10 +267,11 @@ def _is_bank_slow(payment: Payment, asked_at: datetime) -> bool:
 
 def _is_forgotten(payment: Payment, outcome: ProviderError, asked_at: datetime) -> bool:
     """Does the provider no longer know an unpaid payment, after the time for which it keeps one? No money was seen."""
-    forgets = provider_of(payment.account).forgets
     unpaid = payment.status == Status.PENDING and payment.received is None and payment.working_since is None
-    too_old = forgets is not None and asked_at >= payment.created_at + forgets
-    return isinstance(outcome, NotFound) and unpaid and too_old
+    if not isinstance(outcome, NotFound) or not unpaid:
+        return False
+    forgets = provider_of(payment.account).forgets
+    return forgets is not None and asked_at >= payment.created_at + forgets
 
 
 def _may_lapse_yet(payment: Payment, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from billing.errors import BadAnswer, DeadlinePassed, NotFound, NotNow, Provider
 from billing.limits import breaker, permits
 from billing.models import AccountState, Attention, Breaker, Callback, Payment
 from billing.payments import sweep
+from billing.payments.check import CHECK_QUEUE
 from billing.sandbox import SandboxServer
 from billing.states import Status
 from config.due.queue import database_now
@@ -197,7 +198,9 @@ def test_a_callback_about_late_money_waits_for_the_provider(shop: Shop) -> None:
     shop.receive(payment)
     inbox.process_due()
 
-    assert Callback.objects.get().outcome == Callback.Outcome.WAITING
+    assert Callback.objects.get().outcome == Callback.Outcome.LOOKED
+    assert sweep.check_due("sandbox", 5) == 0
+    assert CHECK_QUEUE.due(database_now()).filter(pk=payment.pk).exists()
 
 
 def test_the_breaker_of_one_account_is_no_business_of_another(sandbox: SandboxServer, other: SandboxServer) -> None:

@@ -239,7 +239,7 @@ def test_a_definite_no_to_creating_a_payment_ends_it(shop: Shop, settings: Setti
 
     payment = payments.introduce(payment)
 
-    assert (payment.status, payment.reason) == (Status.FAILED, "HTTP 422 invalid_request")
+    assert (payment.status, payment.reason) == (Status.FAILED, "HTTP 422 invalid_request amount.currency")
     assert orders.pay_again(order.public_id) is not None
 
 

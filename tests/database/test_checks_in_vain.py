@@ -40,7 +40,7 @@ def test_nobody_is_called_to_a_payment_that_never_began(shop: Shop) -> None:
 
 
 def test_no_answer_about_money_that_has_come_changes_nothing(shop: Shop) -> None:
-    """It is ours already."""
+    """It is ours already; the question is repeated."""
     _, payment = shop.order()
     shop.buyer(payment, "pay")
     paid = shop.look(payment)
@@ -48,7 +48,8 @@ def test_no_answer_about_money_that_has_come_changes_nothing(shop: Shop) -> None
     no_answer(shop, paid, Unavailable("HTTP 502"))
 
     again = shop.fresh(paid)
-    assert (again.status, again.errors, again.attention, again.ended_at) == (Status.SUCCEEDED, 0, "", paid.ended_at)
+    assert (again.status, again.attention, again.ended_at) == (Status.SUCCEEDED, "", paid.ended_at)
+    assert (again.errors, again.next_check_at is None) == (1, False)
 
 
 def test_a_definite_no_decides_only_about_what_never_began(shop: Shop) -> None:
