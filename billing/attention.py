@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Min, Model, Q, QuerySet
 
 from billing import polling
 from billing.errors import ProviderError, Refused, is_definite_no
@@ -65,6 +65,13 @@ def waiting_for_a_person() -> list[Waiting]:
         *(first(kind.rows().reverse(), kind.since) for kind in kinds),
     )
     return [Waiting(*each) for each in zip(ATTENTIVE, found[: len(kinds)], found[len(kinds) :], strict=True)]
+
+
+def first_deadlines() -> dict[str, datetime]:
+    """By account: when the first of the disputes that nobody has answered must have been answered."""
+    unanswered = ATTENTIVE["dispute"].rows().exclude(evidence_due_at=None)
+    first = unanswered.values_list("account").annotate(due_at=Min("evidence_due_at")).order_by()
+    return dict(first)
 
 
 def require_attention(row: Followed, attention: Attention, note: str) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.db.models.expressions import Combinable
 
-from billing.attention import waiting_for_a_person
-from billing.models import AccountState, Breaker, Payment
+from billing.attention import first_deadlines, waiting_for_a_person
+from billing.models import AccountState, Breaker, Dispute, Payment
 from config.database.counts import COUNTED_AT_MOST, capped, first, in_one_round_trip
 from config.due import lag
 from config.due.queue import database_now
@@ -61,6 +61,17 @@ BREAKER_GAUGE = reading(
     "tillkeeper_breaker_state", "1 for the state of the account's breaker, else 0.", "account", "state"
 )
 ERRORS_GAUGE = reading("tillkeeper_account_errors", "Calls in a row without an answer.", "account")
+REFUSALS_GAUGE = reading(
+    "tillkeeper_creations_refused", "Payments in a row that the provider refused to create.", "account"
+)
+OPEN_DISPUTES_GAUGE = reading(
+    "tillkeeper_open_disputes", "Disputes that are not decided, by state.", "account", "status"
+)
+DEADLINE_GAUGE = reading(
+    "tillkeeper_dispute_deadline_seconds",
+    "Time until the first dispute must be answered, negative after it; absent if none waits for an answer.",
+    "account",
+)
 PAUSED_GAUGE = reading(
     "tillkeeper_account_paused_seconds", "How long the account is still paused; 0 if not.", "account"
 )
@@ -116,6 +127,16 @@ def attention() -> Iterator[Value]:
 
 
 @reader(DATABASE)
+def disputes() -> Iterator[Value]:
+    """The undecided ones, which are few, and the first deadline of those that nobody has answered."""
+    now, undecided = database_now(), Dispute.objects.filter(ended_at=None)
+    numbers = undecided.values_list("account", "status").annotate(rows=Count("pk")).order_by()
+    yield from ((OPEN_DISPUTES_GAUGE, (account, status), rows) for account, status, rows in numbers)
+    for account, due_at in first_deadlines().items():
+        yield DEADLINE_GAUGE, (account,), (due_at - now).total_seconds()
+
+
+@reader(DATABASE)
 def account_states() -> Iterator[Value]:
     """Breaker, pause and limit of each account that was ever called."""
     now = database_now()
@@ -123,6 +144,7 @@ def account_states() -> Iterator[Value]:
         for breaker in Breaker:
             yield BREAKER_GAUGE, (state.account, breaker.value), float(state.breaker == breaker)
         yield ERRORS_GAUGE, (state.account,), state.errors
+        yield REFUSALS_GAUGE, (state.account,), state.creations_refused
         yield PAUSED_GAUGE, (state.account,), _left_s(state.paused_until, now)
         yield SLOTS_TAKEN_GAUGE, (state.account,), _left_s(state.next_slot_at, now)
 

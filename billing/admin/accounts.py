@@ -21,8 +21,8 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
     """Whether each account may be called, and the lever to open and close its breaker by hand."""
 
     list_display = (
-        "account", "breaker", "since", "errors", "last_error", "paused_until", "next_probe_at", "limit", "changed_by",
-        "why",
+        "account", "breaker", "since", "errors", "last_error", "creations_refused", "last_refusal", "paused_until",
+        "next_probe_at", "limit", "changed_by", "why",
     )  # fmt: skip
     list_filter = ("breaker",)
     readonly_fields = ("limit",)
@@ -40,7 +40,10 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
-    list_display = ("day", "account", "there", "here", "standing", "listed", "compared_at", "reconcile_after", "error")
+    list_display = (
+        "day", "account", "there", "here", "standing", "unreadable", "listed", "compared_at", "reconcile_after",
+        "error",
+    )  # fmt: skip
     list_filter = ("account", "listed")
     date_hierarchy = "day"
     show_full_result_count = False

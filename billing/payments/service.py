@@ -11,6 +11,7 @@ from billing.limits import breaker, permits
 from billing.models import AskedBy, Attention, Breaker, Callback, Dispute, Payment, PaymentEvent, Refund
 from billing.money import Money
 from billing.payments.check import CHECK_QUEUE, check, record
+from billing.providers import provider_of
 from billing.refunds import service as refunds
 from billing.states import OPEN_REFUND_STATES, OPEN_STATES, RefundStatus, Status
 from config.due.queue import database_now
@@ -43,8 +44,10 @@ def start(
     """Write a payment, claimed by the caller, who calls `introduce` once this transaction is committed.
 
     If the caller dies, the payment comes due after a lease, and the sweep introduces it.
-    Raises PaymentUnresolved while an earlier payment for the reference is open, or if one has succeeded.
+    Raises PaymentUnresolved while an earlier payment for the reference is open, or if one has succeeded, and
+    AmountNotAccepted for an amount that the provider does not take.
     """
+    provider_of(account).check_amount(amount)
     if money_may_come(reference):
         raise PaymentUnresolved(reference)
     return Payment.objects.create(

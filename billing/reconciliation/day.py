@@ -62,7 +62,7 @@ class ReconciledDay:
 
     def __init__(self, run: Reconciliation, progress: Progress) -> None:
         self._run, self._progress = run, progress
-        self._started = database_now()
+        self.started = database_now()
         self._seen = KeySet()
         run.there = run.here = run.foreign = run.unreadable = 0
         run.listed = True
@@ -79,7 +79,7 @@ class ReconciledDay:
             self._step([found for payment in unlisted for found in self._ask_about(payment)])
         self._follow_movements(provider)
         # Both sides agree now on what stood and was not found again.
-        stood = self._run.differences.filter(state__in=STANDING, last_found_at__lt=self._started)
+        stood = self._run.differences.filter(state__in=STANDING, last_found_at__lt=self.started)
         stood.update(state=Difference.State.MENDED)
 
     def mend(self) -> None:

@@ -124,10 +124,11 @@ def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
     except Ending:
         RECONCILIATION_QUEUE.release([run])
         return None
-    return _conclude(run)
+    return _conclude(run, day.started)
 
 
-def _conclude(run: Reconciliation) -> None:
+def _conclude(run: Reconciliation, started: datetime) -> None:
+    """The next comparison follows from when this one started: it may have taken until the next day."""
     standing = dict.fromkeys(STANDING, 0)
     for state in run.differences.filter(state__in=STANDING).values_list("state", flat=True):
         standing[Difference.State(state)] += 1
@@ -135,21 +136,24 @@ def _conclude(run: Reconciliation) -> None:
         for name in ("there", "here", "foreign", "unreadable", "listed"):
             setattr(held, name, getattr(run, name))
         held.compared_at, held.error = database_now(), ""
-        wait = _wait(run.day, standing, held.compared_at)
-        RECONCILIATION_QUEUE.done(held) if wait is None else RECONCILIATION_QUEUE.snooze(held, wait)
+        moment = _next_comparison(run.day, standing, started)
+        if moment is None:
+            RECONCILIATION_QUEUE.done(held)
+        else:
+            RECONCILIATION_QUEUE.snooze(held, max(moment - held.compared_at, timedelta(0)))
         held.save()
     fields = {"account": run.account, "day": run.day.isoformat(), "there": run.there, "here": run.here}
+    fields |= {"unreadable": run.unreadable} if run.unreadable else {}
     log.info("reconciliation.compared", extra={**fields, **{state.value: number for state, number in standing.items()}})
 
 
-def _wait(day: date, standing: dict[Difference.State, int], now: datetime) -> timedelta | None:
-    """How long until the day is compared again; None if it will not change any more."""
-    age = (now.astimezone(UTC).date() - day).days
+def _next_comparison(day: date, standing: dict[Difference.State, int], started: datetime) -> datetime | None:
+    """When the day is compared again, after a comparison that started then; None if it will not change any more."""
+    age = (started.astimezone(UTC).date() - day).days
     if standing[Difference.State.OPEN]:
-        return SOON
+        return started + SOON
     limit = DAYS_BACK if any(standing.values()) else NIGHTS
-    tonight = bounds(now.astimezone(UTC).date())[1] + DELAY
-    return tonight - now if age < limit else None
+    return bounds(started.astimezone(UTC).date())[1] + DELAY if age < limit else None
 
 
 def _leave_unfinished(run: Reconciliation, error: Exception) -> None:

@@ -91,6 +91,12 @@ PAYMENTS = Dashboard(
                     Query(or_zero(per_minute("tillkeeper_refunds_total", "status")), "{{status}}"),
                 ),
                 chart(
+                    "Disputes",
+                    "Disputes that are not decided, by state.",
+                    "short",
+                    Query(or_zero("max by (account, status) (tillkeeper_open_disputes)"), "{{account}}, {{status}}"),
+                ),
+                chart(
                     "Needs an operator",
                     "Rows that wait for a decision, by kind: manage.py payments attention.",
                     "short",

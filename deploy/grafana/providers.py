@@ -5,6 +5,9 @@ from deploy.grafana.words import EVERY, chart, per_minute, percentile
 
 CALLS = "tillkeeper_provider_request_seconds"
 
+NOT_ANSWERED = 'outcome!~"answered|refused|amount_not_accepted"'
+"""A refusal is an answer, and our own one too."""
+
 PROVIDERS = Dashboard(
     "tillkeeper-providers",
     "Tillkeeper · Providers",
@@ -32,11 +35,17 @@ PROVIDERS = Dashboard(
                     Query(percentile(0.95, CALLS, "account, operation"), "{{account}} {{operation}}"),
                 ),
                 chart(
+                    "Refusals to create",
+                    "Payments in a row that the provider refused to create. The mistake is ours.",
+                    "short",
+                    Query("max by (account) (tillkeeper_creations_refused)", "{{account}}"),
+                ),
+                chart(
                     "Calls without a usable answer",
                     "Their share. A refusal is an answer.",
                     "percentunit",
                     Query(
-                        f'(sum by (account) (rate({CALLS}_count{{outcome!~"answered|refused"}}[{EVERY}]))'
+                        f"(sum by (account) (rate({CALLS}_count{{{NOT_ANSWERED}}}[{EVERY}]))"
                         f" or 0 * sum by (account) (rate({CALLS}_count[{EVERY}])))"
                         f" / sum by (account) (rate({CALLS}_count[{EVERY}]))",
                         "{{account}}",

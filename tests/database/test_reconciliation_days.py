@@ -117,7 +117,7 @@ def test_a_thousand_payments_are_compared_page_by_page(shop: Shop) -> None:
         run = reconcile()
 
     assert (run.there, run.here, Difference.objects.count()) == (1_000, 1_000, 0)
-    assert len(shop.sandbox.requests()) - before == 10
+    assert len(shop.sandbox.requests()) - before == 10 + 2  # the lists of refunds and disputes
     assert len(queries) < 10 * 10 + 30
 
 
@@ -282,7 +282,7 @@ def test_only_what_was_not_listed_is_asked_about(shop: Shop) -> None:
 
     assert (run.there, run.here, Difference.objects.count()) == (1, 3, 0)
     assert (shop.questions(listed), shop.questions(unlisted)) == (0, 1)
-    assert len(shop.sandbox.requests()) - before == 2
+    assert len(shop.sandbox.requests()) - before == 2 + 2  # the lists of refunds and disputes
 
 
 # --- when ------------------------------------------------------------------------------------------------------------

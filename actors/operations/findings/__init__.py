@@ -17,6 +17,7 @@ __all__ = ["CHECKS", "Finding", "Snapshot", "database_findings", "examine", "fin
 CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     work.late_work,
     work.closed_accounts,
+    work.refused_creations,
     work.missed_ticks,
     work.entries_without_actor,
     work.paused_entries,
@@ -31,6 +32,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     processes.dead_letters,
     processes.other_arguments,
     work.waiting_for_a_person,
+    work.dispute_deadlines,
     work.mails_given_up,
     processes.wrong_settings,
 )

@@ -14,7 +14,7 @@ from actors.operations.queries.queues import Queue, known_queues, refused_argume
 from actors.operations.queries.schedule import ScheduledEntry, schedule
 from actors.operations.queries.work import Backlog, backlogs
 from actors.operations.queries.workers import Workers, workers
-from billing.attention import Waiting, waiting_for_a_person
+from billing.attention import Waiting, first_deadlines, waiting_for_a_person
 from commerce.mail.queue import unsent_mails
 from config.due.queue import database_now
 
@@ -61,6 +61,8 @@ class Snapshot:
     refused_arguments: dict[str, str]
     waiting: list[Waiting]
     mails_given_up: int
+    dispute_deadlines: dict[str, datetime]
+    """By account."""
 
 
 def take_snapshot(patience_s: float | None = None) -> Snapshot:
@@ -77,6 +79,7 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
         waiting=waiting_for_a_person(),
         mails_given_up=unsent_mails()[1],
+        dispute_deadlines=first_deadlines(),
     )
 
 

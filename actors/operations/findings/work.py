@@ -14,9 +14,13 @@ from config.database.counts import counted
 
 SCHEDULE = "console:schedule"
 
+SOON = timedelta(days=3)
+"""A deadline that is nearer is urgent: evidence takes a working day or two, and there are weekends."""
+
 LISTS = {
     "payment": "console:payments",
     "refund": "admin:billing_refund_changelist",
+    "dispute": "admin:billing_dispute_changelist",
     "difference": "admin:billing_difference_changelist",
     "order": "admin:commerce_order_changelist",
 }
@@ -40,7 +44,10 @@ def late_work(seen: Snapshot) -> Iterator[Finding]:
 
 def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
     """One finding per kind of row."""
-    subjects = {"payment": _("payments"), "refund": _("refunds"), "difference": _("differences"), "order": _("orders")}
+    subjects = {
+        "payment": _("payments"), "refund": _("refunds"), "dispute": _("disputes"), "difference": _("differences"),
+        "order": _("orders"),
+    }  # fmt: skip
     for waiting in seen.waiting:
         if waiting.rows:
             text = ngettext("%(n)s waits for a person", "%(n)s wait for a person", waiting.rows)
@@ -51,6 +58,31 @@ def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
                 waiting.since,
                 page=LISTS.get(waiting.noun, ""),
             )
+
+
+def dispute_deadlines(seen: Snapshot) -> Iterator[Finding]:
+    """Disputes that are lost if nobody answers."""
+    for account, due_at in seen.dispute_deadlines.items():
+        yield Finding(
+            _("account %(name)s") % {"name": account},
+            _("a dispute must be answered by %(at)s UTC") % {"at": f"{due_at:%Y-%m-%d %H:%M}"},
+            _("Answer it in the provider's own pages, and say so here. Without an answer its money is lost."),
+            is_urgent=due_at - seen.now < SOON,
+            page=LISTS["dispute"],
+        )
+
+
+def refused_creations(seen: Snapshot) -> Iterator[Finding]:
+    """Providers that answer, and take none of our payments."""
+    for state in (account.state for account in seen.accounts if account.state.creations_refused):
+        values = {"times": counted(state.creations_refused), "error": state.last_refusal}
+        yield Finding(
+            _("account %(name)s") % {"name": state.account},
+            _("it refused to create the last %(times)s payments (%(error)s)") % values,
+            _("The mistake is ours: compare the key and the named parameter with the provider's documents."),
+            state.refused_since,
+            page="console:providers",
+        )
 
 
 def mails_given_up(seen: Snapshot) -> Iterator[Finding]:

@@ -65,6 +65,8 @@ def _line(run: Reconciliation) -> str:
     line = f"{run.day}  {run.account}  there {run.there}  here {run.here}"
     if run.foreign:
         line += f"  of others {run.foreign}"
+    if run.unreadable:
+        line += f"  unreadable {run.unreadable}"
     for state in Difference.State:
         if number := run.differences.filter(state=state).count():
             line += f"  {state.value} {number}"
@@ -84,7 +86,7 @@ def _row(difference: Difference) -> Row:
 
 
 def _serialize(run: Reconciliation) -> dict[str, Any]:
-    names = ("account", "there", "here", "foreign", "listed", "error")
+    names = ("account", "there", "here", "foreign", "unreadable", "listed", "error")
     shown = ("kind", "provider_ref", "reference", "payment_id", "ours", "theirs", "state", "decided_by", "why")
     return {
         "day": run.day,

@@ -71,17 +71,21 @@ def test_a_schedule_entry_is_paused_and_resumed(boss: Client, house: dict[str, s
 
 
 def test_chosen_payments_are_checked_together(boss: Client, shop: Shop) -> None:
-    """Those that have come to their end are left alone, and that is said."""
-    (_, first), (_, second), (_, paid) = shop.order(), shop.order(), shop.paid()
+    """Those that the provider never had are left alone, and that is said."""
+    (_, first), (_, second), (_, refused) = shop.order(), shop.order(), shop.order()
+    never_there = {"status": "failed", "provider_ref": "", "next_check_at": None, "ended_at": timezone.now()}
+    Payment.objects.filter(pk=refused.pk).update(**never_there)
     later = timezone.now() + timedelta(hours=1)
     Payment.objects.filter(pk__in=[first.pk, second.pk]).update(next_check_at=later)
 
     page = boss.post(
-        reverse("console:check-payment"), {"key": [str(first.pk), str(second.pk), str(paid.pk), "0", "x"]}, follow=True
+        reverse("console:check-payment"),
+        {"key": [str(first.pk), str(second.pk), str(refused.pk), "0", "x"]},
+        follow=True,
     ).content.decode()
 
     assert "Payments the provider is asked about now: 2." in page
-    assert "Payments whose outcome is known already: 1." in page
+    assert "Payments that the provider never had: 1." in page
     assert Payment.objects.filter(next_check_at__lte=timezone.now()).count() == 2
     assert LogEntry.objects.filter(content_type__model="payment").count() == 2
 

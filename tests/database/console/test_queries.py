@@ -143,6 +143,6 @@ def test_why_a_payment_ended(shop: Shop) -> None:
 
     assert found is not None
     assert "It has ended: succeeded, found by " in standing(payment)
-    assert [way.title for way in found.resolutions] == ["Refund"]
+    assert [way.title for way in found.resolutions] == ["Check now", "Refund"]
     assert len(found.timeline) >= 4
     assert found.order == order
