@@ -68,6 +68,14 @@ class Books:
         known = {row.provider_ref for row in self.payments.values()}
         return [each for each in self.theirs.values() if each.reference == payment.reference and each.id not in known]
 
+    def refund_there(self, refund: Refund) -> list[TheirRefund]:
+        """What the provider has of it; without its id, those of the same sum that no other refund here has."""
+        if refund.provider_ref:
+            return [their for their in self.their_refunds if their.id == refund.provider_ref]
+        known = {row.provider_ref for row in self.refunds.values()} | self.by_hand
+        of_payment = [each for each in self.their_refunds if each.payment_id == refund.payment.provider_ref]
+        return [each for each in of_payment if each.id not in known and each.amount.value == refund.amount.value]
+
     def they_hold(self, payment: Payment) -> tuple[Decimal, str]:
         """What the provider has taken for us with this payment, less what went back or is disputed; (0, "") for
         nothing.

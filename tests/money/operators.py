@@ -49,14 +49,14 @@ def waiting_without_money(books: Books) -> list[tuple[Payment, Money | None]]:
     return found
 
 
-def waiting_refunds(books: Books) -> list[Refund]:
-    """Refunds that need an operator, and have an outcome at the provider."""
-    needy = [refund for refund in books.refunds.values() if refund.attention]
-    return [refund for refund in needy if _their_refund(books, refund) in ("succeeded", "failed")]
-
-
-def _their_refund(books: Books, refund: Refund) -> str:
-    return next((each.status for each in books.their_refunds if each.id == refund.provider_ref), "")
+def waiting_refunds(books: Books) -> list[tuple[Refund, bool]]:
+    """Refunds that need an operator, and whether they were carried out at the provider."""
+    found = []
+    for refund in books.refunds.values():
+        statuses = {their.status for their in books.refund_there(refund)}
+        if refund.attention and "pending" not in statuses:
+            found.append((refund, "succeeded" in statuses))
+    return found
 
 
 class Operators(Scene):
@@ -103,15 +103,15 @@ class Operators(Scene):
     @some(waiting_refunds)
     @rule(pick=picks)
     def decides_whether_a_refund_was_carried_out(self, pick: int) -> None:
-        """Where the provider's own pages show it."""
-        refund = picked(waiting_refunds(self.now), pick)
+        """As the provider's own pages show it."""
+        refund, carried_out = picked(waiting_refunds(self.now), pick)
         with suppress(CannotRefund):
             if refund.attention == Attention.RETURNED:
                 refunds.note_returned(refund.pk, "olga", "the customer is asked")
-            elif _their_refund(self.now, refund) == "succeeded":
+            elif carried_out:
                 refunds.confirm(refund.pk, "olga", "it is there")
             else:
-                refunds.give_up(refund.pk, "olga", "it failed there")
+                refunds.give_up(refund.pk, "olga", "it is not there, or failed")
 
     @some(lambda books: books.disputes)
     @rule(pick=picks)
