@@ -1,9 +1,9 @@
-"""Orders: settled when paid, expired when the time to pay is over."""
+"""Orders: settled when paid, their customers reminded, expired when the time to pay is over."""
 
 import dramatiq
 
 from actors.queues import ROUTINE, URGENT
-from commerce import orders, settlement
+from commerce import orders, payment_links, settlement
 from config.messaging.nudges import nudge
 
 
@@ -20,3 +20,9 @@ def settle_orders() -> int:
 def expire_orders() -> int:
     """Expire unpaid orders."""
     return orders.expire_due()
+
+
+@dramatiq.actor(**ROUTINE)
+def remind_unpaid_orders() -> int:
+    """Write to customers who have not paid for a while, once per order."""
+    return payment_links.remind_due()

@@ -13,7 +13,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from billing.money import Money
-from commerce.models import Cart, CartItem, Obstacle, Order, Product
+from commerce.errors import NotEnough, NotSold
+from commerce.models import Cart, CartItem, Obstacle, Order, OrderLine, Product
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,26 @@ def add(cart: Cart, product: Product, quantity: int = 1) -> None:
         if not new:
             CartItem.objects.filter(pk=item.pk).update(quantity=F("quantity") + quantity)
         CartItem.objects.filter(pk=item.pk, quantity__gt=MAX_QUANTITY).update(quantity=MAX_QUANTITY)
+
+
+def fill(cart: Cart, lines: Sequence[OrderLine]) -> list[NotEnough]:
+    """Put an order's products into the cart as far as they can be ordered now; returns what is missing.
+
+    The cart has at least the line's quantity afterwards, so a second click adds nothing. Raises CartGone.
+    """
+    missing: list[NotEnough] = []
+    with transaction.atomic():
+        touch(cart)
+        quantities = dict(cart.items.values_list("product_id", "quantity"))
+        for line in lines:
+            left = line.product.stock if line.product.for_sale else 0
+            if left < line.quantity:
+                title = line.product.title
+                missing.append(NotEnough(title, left) if line.product.for_sale else NotSold(title))
+            quantity = max(quantities.get(line.product_id, 0), min(left, line.quantity))
+            if quantity:
+                cart.items.update_or_create(product_id=line.product_id, defaults={"quantity": quantity})
+    return missing
 
 
 def set_quantity(cart: Cart, product_id: int, quantity: int) -> None:

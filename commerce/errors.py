@@ -43,6 +43,22 @@ class TooMuch(CannotOrder):
         super().__init__(_("This total is too large for one payment. Please split the order."))
 
 
+class NothingToPay(CannotOrder):
+    """An order is settled by its payment, and no provider takes a payment of 0."""
+
+    def __init__(self) -> None:
+        super().__init__(_("There is nothing to pay for this order, so it cannot be placed here. Please write to us."))
+
+
+class AmountNotTaken(CannotOrder):
+    """The payment provider does not take this total; `smallest` is the least that it takes in this currency, if any."""
+
+    def __init__(self, total: Money, smallest: Money | None) -> None:
+        too_small = _("The smallest total that can be paid is %(smallest)s. Please add something to your order.")
+        never = _("A total of %(total)s cannot be paid here. Please write to us.")
+        super().__init__(too_small % {"smallest": smallest} if smallest else never % {"total": total})
+
+
 class DeliveryNotOffered(CannotOrder):
     """Switched off since the page was shown, or never offered for this currency."""
 
@@ -50,11 +66,16 @@ class DeliveryNotOffered(CannotOrder):
         super().__init__(_("This delivery method is no longer offered. Please choose another one."))
 
 
-class TotalChanged(CannotOrder):
-    """A price differs from the one on the page; `total` is the current total."""
+class CartChanged(CannotOrder):
+    """Products, quantities or prices differ from those on the page, perhaps at the same total; `total` is the current
+    one.
+    """
 
     def __init__(self, total: Money) -> None:
-        changed = _("Prices have changed: the total is %(total)s now. Nothing has been ordered yet.")
+        changed = _(
+            "The cart or its prices have changed since you opened this page: the total is %(total)s now. Nothing has "
+            "been ordered yet. Please look at your order again."
+        )
         super().__init__(changed % {"total": total})
 
 

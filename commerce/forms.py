@@ -6,12 +6,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, BaseUserCreationForm
 from django.contrib.auth.models import User
-from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from commerce.carts import MAX_QUANTITY
 from commerce.delivery import Offer
+from commerce.models.validators import validate_mail_domain
 from commerce.orders import Wishes
 
 REVIEW_MAX_CHARS = 2_000
@@ -31,8 +31,18 @@ class QuantityForm(forms.Form):
     quantity = forms.IntegerField(min_value=0, max_value=MAX_QUANTITY)
 
 
+class ParagraphsField(forms.CharField):
+    """A multi-line text. Browsers send a line break as two characters, but count it as one; so does the limit."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        text: str = super().to_python(value) or ""
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 class CheckoutForm(forms.Form):
-    """Customer, address and delivery. It sets no price: it only says which total the customer has seen.
+    """Customer, address and delivery. It sets no price: it only says what the customer has seen.
 
     Without a `delivery` value the first offer is used, which is the page's default; a value must be one of the offers.
     """
@@ -40,11 +50,12 @@ class CheckoutForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=254,
+        validators=[validate_mail_domain],
         help_text=_("We send the confirmation there."),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email"}),
     )
     name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    address = forms.CharField(
+    address = ParagraphsField(
         label=_("Delivery address"),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
@@ -85,17 +96,9 @@ class CheckoutForm(forms.Form):
 
     @property
     def wishes(self) -> Wishes:
-        """The delivery and the total that the page showed for it, once the form is valid."""
+        """The delivery and what the page showed with it, once the form is valid."""
         delivery_id = self.cleaned_data["delivery"]
         return Wishes(delivery_id, self.data.get(f"shown-{delivery_id}" if delivery_id else "shown", ""))
-
-
-class ParagraphsField(forms.CharField):
-    """A multi-line text. Browsers send a line break as two characters, but count it as one."""
-
-    def to_python(self, value: Any) -> str:
-        text: str = super().to_python(value) or ""
-        return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class ReviewForm(forms.Form):
@@ -116,6 +119,7 @@ class ReviewForm(forms.Form):
     )
     text = ParagraphsField(
         label=_("What should others know?"),
+        max_length=REVIEW_MAX_CHARS,
         required=False,
         help_text=_("You may leave this empty."),
         widget=forms.Textarea(attrs={"rows": 6, "dir": "auto"}),
@@ -126,12 +130,6 @@ class ReviewForm(forms.Form):
         help_text=_("Shown under your review. A first name or a nickname is enough."),
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        text = self.fields["text"]
-        text.validators.append(MaxLengthValidator(REVIEW_MAX_CHARS))
-        text.widget.attrs["maxlength"] = REVIEW_MAX_CHARS
 
 
 class LoginForm(AuthenticationForm):
@@ -159,6 +157,7 @@ class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg]  # it cannot b
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=150,
+        validators=[validate_mail_domain],
         widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
     )
     first_name = forms.CharField(

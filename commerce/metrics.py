@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from time import perf_counter
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from config.metrics.registry import SECONDS_BUCKETS, counter, histogram
 
@@ -15,7 +16,7 @@ ORDERS_TOTAL = counter(
 )
 CHECKOUT_SECONDS = histogram(
     "tillkeeper_checkout_seconds",
-    "Duration of a checkout, by outcome: sent_on (the order is placed), refused, error.",
+    "Duration of a checkout, by outcome: sent_on (to the provider), placed (and not payable yet), refused, error.",
     "outcome",
     buckets=SECONDS_BUCKETS,
 )
@@ -38,9 +39,16 @@ def measured_checkout(view: View) -> View:
         outcome, started = "error", perf_counter()
         try:
             answer = view(request)
-            outcome = "sent_on" if answer.status_code == 302 else "refused"
+            outcome = _outcome(answer)
             return answer
         finally:
             CHECKOUT_SECONDS.labels(outcome).observe(perf_counter() - started)
 
     return timed
+
+
+def _outcome(answer: HttpResponse) -> str:
+    """By where the customer is sent: to the provider, to the order's page, or back to the cart or the form."""
+    if not isinstance(answer, HttpResponseRedirect) or answer.url == reverse("cart"):
+        return "refused"
+    return "placed" if answer.url.startswith("/") else "sent_on"

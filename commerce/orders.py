@@ -11,11 +11,12 @@ from django.db.models import Q
 from django.urls import reverse
 
 from billing.attention import ATTENTIVE, Attentive
+from billing.errors import AmountNotAccepted
 from billing.models import Payment
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
 from commerce import carts, delivery, stock
-from commerce.errors import EmptyCart, SeveralCurrencies, TooMuch, TotalChanged
+from commerce.errors import AmountNotTaken, CartChanged, EmptyCart, NothingToPay, SeveralCurrencies, TooMuch
 from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
@@ -33,6 +34,9 @@ ATTENTIVE_ORDERS = ATTENTIVE["order"] = Attentive(Order, ~Q(attention_note=""), 
 CHECK_AGAIN_AFTER = timedelta(seconds=30)
 """For an order that cannot expire yet. It usually ends before, when the end of its payment is settled."""
 
+SECOND_CLICK_WITHIN = timedelta(hours=1)
+"""A second click, or a checkout page from the browser's history, means the order that the first click placed."""
+
 
 @dataclass(frozen=True)
 class Customer:
@@ -48,12 +52,12 @@ class Customer:
 
 @dataclass(frozen=True)
 class Wishes:
-    """The customer's choice at the checkout, and the total that the page showed."""
+    """The customer's choice at the checkout, and what the page showed."""
 
     delivery_id: int | None = None
     """None: the first delivery method that is offered, if there is one."""
-    shown_total: str = ""
-    """Like "42.60 EUR": the order is not placed at another total. Empty: any total."""
+    shown: str = ""
+    """A `delivery.fingerprint`: nothing else is ordered than what it stands for. Empty: what the cart has now."""
 
 
 NO_WISHES = Wishes()
@@ -63,17 +67,18 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     """Turn the cart into an order with reserved stock and a stored payment, in one transaction.
 
     Prices are current, read under lock. Raises CannotOrder, and changes nothing, if the cart is empty, a product or the
-    delivery is not available, or the total differs from the one that was shown. The caller introduces the payment
-    afterwards.
+    delivery is not available, goods or prices differ from what was shown, or the provider does not take the total. The
+    caller introduces the payment afterwards.
     """
     with transaction.atomic():
         items = _take_items(cart)
         goods = carts.total(items)
         if goods is None:
             raise SeveralCurrencies
-        order = _write_order(cart, customer, goods, delivery.chosen(wishes.delivery_id, goods.currency))
-        if wishes.shown_total not in ("", str(order.total)):
-            raise TotalChanged(order.total)
+        method = delivery.chosen(wishes.delivery_id, goods.currency)
+        order = _write_order(cart, customer, goods, method)
+        if wishes.shown not in ("", delivery.fingerprint(items, method)):
+            raise CartChanged(order.total)
         OrderLine.objects.bulk_create(_line(order, item) for item in items)
         cart.items.all().delete()
         payment = _start_payment(order)
@@ -82,11 +87,17 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     return order, payment
 
 
+def placed_from(cart: Cart) -> Order | None:
+    """The newest order that was placed from this cart, unless it is older than SECOND_CLICK_WITHIN."""
+    recent = Order.objects.filter(cart=cart, placed_at__gte=database_now() - SECOND_CLICK_WITHIN)
+    return recent.order_by("-pk").first()
+
+
 def pay_again(public_id: str) -> Payment | None:
     """Start another payment for an order that still awaits one.
 
     None if it no longer does, or if the customer has cancelled. Raises PaymentUnresolved while the outcome of the last
-    payment is unknown.
+    payment is unknown, and AmountNotTaken if the provider does not take the total.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(public_id=public_id)
@@ -97,7 +108,7 @@ def pay_again(public_id: str) -> Payment | None:
 
 
 def cancel(public_id: str, by: str = "", why: str = "") -> bool:
-    """Cancel for the customer; False if it has ended already, or if its money has arrived.
+    """Cancel for the customer; False if it has ended already, or if its money has arrived or is with the bank.
 
     `by` is the staff user who cancels on the customer's behalf, and `why` the customer's reason.
 
@@ -216,6 +227,8 @@ def _take_items(cart: Cart) -> list[CartItem]:
 def _write_order(cart: Cart, customer: Customer, goods: Money, method: DeliveryMethod | None) -> Order:
     deadline = database_now() + timedelta(seconds=settings.PAYMENT_WINDOW_S)
     total = goods + method.price if method else goods
+    if not total.minor:
+        raise NothingToPay
     if total.minor > LARGEST_MINOR:
         raise TooMuch
     return Order.objects.create(
@@ -242,14 +255,17 @@ def _line(order: Order, item: CartItem) -> OrderLine:
 
 
 def _start_payment(order: Order) -> Payment:
-    return payments.start(
-        reference=order.public_id,
-        amount=order.total,
-        description=f"Order {order.public_id}",
-        return_url=settings.SHOP_URL + reverse("order-return", args=[order.public_id]),
-        window_ends_at=order.pay_before,
-        account=settings.PAYMENT_ACCOUNT,
-    )
+    try:
+        return payments.start(
+            reference=order.public_id,
+            amount=order.total,
+            description=f"Order {order.public_id}",
+            return_url=settings.SHOP_URL + reverse("order-return", args=[order.public_id]),
+            window_ends_at=order.pay_before,
+            account=settings.PAYMENT_ACCOUNT,
+        )
+    except AmountNotAccepted as error:
+        raise AmountNotTaken(order.total, error.smallest) from error
 
 
 def _expire(order: Order) -> None:

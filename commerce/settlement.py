@@ -13,7 +13,7 @@ from django.db.models import Sum
 from billing.models import Payment, PaymentEvent, Refund
 from billing.payments import service as payments
 from billing.states import RefundStatus, Status
-from commerce import late_payments, orders, stock
+from commerce import late_payments, orders, payment_links, stock
 from commerce.mail.queue import queue_money_back, queue_stop_packing
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Order, OrderStatus
@@ -37,6 +37,7 @@ def _settle(event: PaymentEvent) -> None:
         payment = Payment.objects.select_for_update().get(pk=held.payment_id)
         if order is not None:
             _apply(payment, order)
+            payment_links.tell_of_late_page(held, order, payment)
             if order.paid_with_id == payment.pk:
                 _count_refunds(payment, order)
             if held.refund is not None:

@@ -6,7 +6,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from commerce import customer_views, views
+from commerce import customer_views, order_views, views
 from commerce.reports import views as report_views
 from commerce.reviews import views as review_views
 
@@ -47,16 +47,17 @@ urlpatterns = [
     path("cart/add/", views.add_to_cart, name="cart-add"),
     path("cart/change/", views.change_cart, name="cart-change"),
     path("checkout/", views.checkout, name="checkout"),
-    path("orders/<order:public_id>/", views.order, name="order"),
-    path("orders/<order:public_id>/state.json", views.order_state, name="order-state"),
-    path("orders/<order:public_id>/return/", views.order_return, name="order-return"),
-    path("orders/<order:public_id>/pay/", views.pay, name="order-pay"),
+    path("orders/<order:public_id>/", order_views.order, name="order"),
+    path("orders/<order:public_id>/state.json", order_views.order_state, name="order-state"),
+    path("orders/<order:public_id>/return/", order_views.order_return, name="order-return"),
+    path("orders/<order:public_id>/pay/", order_views.pay, name="order-pay"),
+    path("orders/<order:public_id>/cancel/", order_views.cancel, name="order-cancel"),
+    path("orders/<order:public_id>/again/", order_views.order_again, name="order-again"),
+    path("orders/<order:public_id>/receipt/", order_views.receipt, name="order-receipt"),
     path("account/", customer_views.account, name="account"),
     path("account/login/", customer_views.LogIn.as_view(), name="login"),
     path("account/logout/", LogoutView.as_view(), name="logout"),
     path("account/new/", customer_views.SignUp.as_view(), name="sign-up"),
-    path("orders/<order:public_id>/cancel/", views.cancel, name="order-cancel"),
-    path("orders/<order:public_id>/receipt/", views.receipt, name="order-receipt"),
     path("reviews/<signed:token>/", review_views.review, name="review"),
     path("reports/", report_views.report_list, name="reports"),
     path("reports/<day:day>/", report_views.report, name="report"),

@@ -1,29 +1,28 @@
-"""The pages of the shop. The work is done by `carts`, `orders` and `billing.payments.service`."""
+"""The pages up to the order. The work is done by `carts`, `orders` and `billing.payments.service`."""
 
 from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from commerce import carts, delivery, orders, visitors
 from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
-from commerce.errors import CannotOrder
+from commerce.errors import CannotOrder, EmptyCart
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import measured_checkout
-from commerce.models import FOR_SALE, Order, Product
+from commerce.models import FOR_SALE, Cart, Order, Product
+from commerce.order_state import State, with_states
+from commerce.order_views import to_provider
 from commerce.reviews import ratings
-from commerce.timeline import for_customer
-
-LAST_ORDER_SESSION_KEY = "last_order"
 
 
 @require_safe
@@ -33,7 +32,8 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
-    return render(request, "commerce/catalogue.html", {**page, "rated": ratings.with_ratings(list(shown))})
+    more = {"rated": ratings.with_ratings(list(shown)), "open_orders": _open_orders(request)}
+    return render(request, "commerce/catalogue.html", {**page, **more})
 
 
 @require_safe
@@ -55,10 +55,7 @@ def add_to_cart(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("That quantity cannot be ordered."))
         return redirect(chosen)
     quantity = form.cleaned_data["quantity"] or 1
-    try:
-        carts.add(visitors.cart_for_writing(request), chosen, quantity)
-    except carts.CartGone:  # deleted at this very moment
-        carts.add(visitors.cart_for_writing(request), chosen, quantity)
+    visitors.change_cart(request, lambda cart: carts.add(cart, chosen, quantity))
     messages.success(request, _("“%(product)s” is in your cart.") % {"product": chosen.title})
     return redirect("cart")
 
@@ -70,8 +67,9 @@ def cart(request: HttpRequest) -> HttpResponse:
     items = carts.items(visitors.cart(request))
     total = carts.total(items)
     page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
-    delivery_costs = any(offer.method.price_minor for offer in delivery.offers(total))
-    return render(request, "commerce/cart.html", {**page, "delivery_costs": delivery_costs})
+    delivery_costs = any(offer.method.price_minor for offer in delivery.offers(items))
+    more = {"delivery_costs": delivery_costs, "open_orders": _open_orders(request)}
+    return render(request, "commerce/cart.html", {**page, **more})
 
 
 @require_POST
@@ -95,9 +93,9 @@ def checkout(request: HttpRequest) -> HttpResponse:
     items = carts.items(visitors_cart)
     total = carts.total(items)
     known = {"email": buyer.email, "name": buyer.first_name} if buyer else {}
-    form = CheckoutForm(request.POST or None, initial=known, offers=delivery.offers(total))
+    form = CheckoutForm(request.POST or None, initial=known, offers=delivery.offers(items))
     if visitors_cart is None or not items:
-        return _nothing_to_order(request)
+        return _nothing_to_order(request, visitors_cart)
     if request.method != "POST" and not carts.can_be_ordered(items):
         messages.error(request, _("Some items in your cart are not available. Please change the marked ones."))
         return redirect("cart")
@@ -105,108 +103,34 @@ def checkout(request: HttpRequest) -> HttpResponse:
         customer = orders.Customer(**form.customer, language=get_language() or "en", account=buyer)
         try:
             order, payment = orders.place(visitors_cart, customer, form.wishes)
+        except EmptyCart:
+            return _nothing_to_order(request, visitors_cart)
         except CannotOrder as error:
             form.add_error(None, str(error))
         else:
-            request.session[LAST_ORDER_SESSION_KEY] = order.public_id
-            return _send_to_provider(order.public_id, payments.introduce(payment))
+            visitors.remember(request, order)
+            return to_provider(order, payments.introduce(payment))
     page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
+    page["fingerprint"] = delivery.fingerprint(items, None)
+    page["open_orders"] = _open_orders(request)
     return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
 
 
-@never_cache
-@require_safe
-def order(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The order and the state of its payment; the page updates itself."""
-    shown, payment = _order(public_id), payments.latest(public_id)
-    page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
-    return render(request, "commerce/order.html", {**page, "history": for_customer(shown), **_state(shown, payment)})
+def _open_orders(request: HttpRequest) -> list[tuple[Order, State]]:
+    return with_states(visitors.open_orders(request), timezone.now())
 
 
-@never_cache
-@require_safe
-def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The receipt, to print; a 404 before the order is paid."""
-    shown = get_object_or_404(Order.objects.select_related("paid_with"), public_id=public_id, paid_with__isnull=False)
-    return render(request, "commerce/receipt.html", {"order": shown, "lines": shown.lines.all()})
+def _nothing_to_order(request: HttpRequest, visitors_cart: Cart | None) -> HttpResponse:
+    """A second click on "order" finds the cart empty, and leads to the order of the first click.
 
-
-@never_cache
-@require_safe
-def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Polled by the open order page. The page changes when `state` does."""
-    shown = _order(public_id)
-    return JsonResponse(_state(shown, payments.latest(public_id)))
-
-
-@require_safe
-def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The provider redirects the customer here: a reason to check the payment, and no proof of anything."""
-    shown = _order(public_id)
-    if shown.awaits_payment:
-        payments.check_reference_now(public_id, AskedBy.RETURN)
-    return redirect("order", public_id)
-
-
-@require_POST
-def pay(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Redirects to the provider's page of the open payment, or of a new one if the last one failed."""
-    _order(public_id)
-    try:
-        started = orders.pay_again(public_id)
-    except payments.PaymentUnresolved:
-        return _send_to_provider(public_id, payments.latest(public_id))
-    if started is None:
-        messages.error(request, _("This order can no longer be paid."))
-        return redirect("order", public_id)
-    return _send_to_provider(public_id, payments.introduce(started))
-
-
-@require_POST
-def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Cancels for the customer; the order page shows the outcome."""
-    _order(public_id)
-    if not orders.cancel(public_id):
-        messages.error(request, _("This order can no longer be cancelled."))
-    return redirect("order", public_id)
-
-
-def _send_to_provider(public_id: str, payment: Payment | None) -> HttpResponse:
-    """Redirects to the provider's page, or to the order if that page is not known yet: the sweep will ask again."""
-    if payment and payment.is_open and payment.pay_url and not payment.cancel_asked_at:
-        return redirect(payment.pay_url)
-    return redirect("order", public_id)
-
-
-def _state(order: Order, payment: Payment | None) -> dict[str, str | bool]:
-    """The state of the order page.
-
-    Final: `paid`, `delivered`, `canceled`, `expired`, `refunded`. Before: `pay` (the provider's page waits for the
-    customer), `checking` (the outcome is unknown), `try_again` (this payment has failed, another may be started),
-    `canceling` (the customer has cancelled, and the provider has not confirmed it yet).
+    It is found by the cart: the first request may still wait for the provider, and stores its session at its end.
     """
-    if not order.awaits_payment:
-        return {"state": order.status, "final": True}
-    if payment and payment.cancel_asked_at and payment.status != "succeeded":
-        return {"state": "canceling", "final": False}
-    if payment is None or not payment.is_open:
-        # A payment that succeeded is about to be settled.
-        return {"state": "checking" if payment and payment.status == "succeeded" else "try_again", "final": False}
-    ready = payment.status == "pending" and payment.pay_url and not payment.attention
-    return {"state": "pay" if ready else "checking", "final": False}
-
-
-def _nothing_to_order(request: HttpRequest) -> HttpResponse:
-    """A second click on "order" finds an empty cart: it gets the order of the first click."""
-    last = request.session.get(LAST_ORDER_SESSION_KEY)
-    if request.method == "POST" and last:
-        return redirect("order", last)
+    placed = orders.placed_from(visitors_cart) if request.method == "POST" and visitors_cart else None
+    if placed:
+        visitors.remember(request, placed)
+        return redirect("order", placed.public_id)
     messages.error(request, _("Your cart is empty."))
     return redirect("cart")
-
-
-def _order(public_id: str) -> Order:
-    return get_object_or_404(Order, public_id=public_id)
 
 
 def _page_of(pages: "Paginator[Any]", request: HttpRequest) -> "Page[Any]":

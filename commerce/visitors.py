@@ -1,18 +1,27 @@
-"""The visitor of a page, and their cart."""
+"""The visitor of a page, their cart and their open orders."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.signals import user_logged_in
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from commerce import carts
-from commerce.models import Cart, CartItem
+from commerce.models import Cart, CartItem, Order, OrderStatus
+
+T = TypeVar("T")
 
 SESSION_KEY = "cart"
 """The session holds the id of an anonymous cart."""
+
+ORDERS_SESSION_KEY = "orders"
+"""The session holds the ids of orders that this browser placed, also after login."""
+
+ORDERS_REMEMBERED = 10
+"""Open orders that a page shows, and ids in a session: the newest."""
 
 
 def customer(request: HttpRequest) -> User | None:
@@ -37,9 +46,33 @@ def cart_for_writing(request: HttpRequest) -> Cart:
     return found
 
 
+def change_cart(request: HttpRequest, change: Callable[[Cart], T]) -> T:
+    """Change the visitor's cart, or a new one if it is deleted at this very moment."""
+    try:
+        return change(cart_for_writing(request))
+    except carts.CartGone:
+        return change(cart_for_writing(request))
+
+
 def in_cart(request: HttpRequest) -> int:
     """The number of products in the visitor's cart."""
     return CartItem.objects.filter(cart__in=_carts(request)).count()
+
+
+def remember(request: HttpRequest, order: Order) -> None:
+    """The browser that placed the order finds it again while it is open."""
+    others = [each for each in request.session.get(ORDERS_SESSION_KEY, []) if each != order.public_id]
+    request.session[ORDERS_SESSION_KEY] = [*others, order.public_id][-ORDERS_REMEMBERED:]
+
+
+def open_orders(request: HttpRequest) -> list[Order]:
+    """Orders of this browser and of the customer's account that await payment, newest first."""
+    placed_here, buyer = request.session.get(ORDERS_SESSION_KEY, []), customer(request)
+    if not placed_here and not buyer:
+        return []  # without a query: most visitors
+    theirs = Q(public_id__in=placed_here) | (Q(customer=buyer) if buyer else Q())
+    awaiting = Order.objects.filter(theirs, status=OrderStatus.AWAITING_PAYMENT)
+    return list(awaiting.order_by("-pk")[:ORDERS_REMEMBERED])
 
 
 def _carts(request: HttpRequest) -> QuerySet[Cart]:

@@ -6,10 +6,10 @@ from email.utils import format_datetime, formataddr
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
-from django.utils.encoding import punycode
 
 from commerce.mail.content import in_one_line, is_control
 from commerce.models import Notification
+from config.mail_address import NotADomain, in_ascii
 
 NAME_CHARS = 60
 """Longest name in a header; the text has the whole name."""
@@ -28,8 +28,7 @@ def of(mail: Notification) -> Message:
 
     The envelope has the bare address, so a malicious name cannot add a recipient.
     """
-    _check(mail)
-    recipient = _in_ascii(mail.recipient)
+    recipient = _checked_recipient(mail)
     headers = {"To": address(mail.recipient_name, recipient), "Message-ID": mail.message_id}
     headers["Date"] = format_datetime(mail.queued_at)
     message = Message(mail.subject, mail.text, to=[recipient], headers=headers)
@@ -48,17 +47,14 @@ def address(name: str, email: str) -> str:
     return f"{Header(short, 'utf-8').encode(linesep='')} <{email}>"
 
 
-def _in_ascii(email: str) -> str:
-    """The local part of a valid address is ASCII already; the domain may have other letters (RFC 3490)."""
-    local, _at, domain = email.rpartition("@")
-    return f"{local}@{punycode(domain)}"
-
-
-def _check(mail: Notification) -> None:
+def _checked_recipient(mail: Notification) -> str:
+    """The recipient's address for the wire."""
     try:
         validate_email(mail.recipient)
-    except ValidationError:
+        recipient = in_ascii(mail.recipient)
+    except (ValidationError, NotADomain):
         raise Unsendable("the recipient is not an e-mail address") from None
     for name, header in (("subject", mail.subject), ("Message-ID", mail.message_id)):
         if any(map(is_control, header)):
             raise Unsendable(f"the {name} cannot be a header: it has a line break or a control character")
+    return recipient

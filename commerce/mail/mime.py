@@ -11,6 +11,7 @@ from hashlib import sha256
 from django.core.mail.message import sanitize_address
 
 from commerce.mail.message import Message
+from config.mail_address import in_ascii
 
 LINE_CHARS = 76
 
@@ -32,7 +33,7 @@ def as_bytes(message: Message) -> bytes:
 @cache
 def sender(address: str) -> str:
     """The sender of all mails, encoded for header and envelope."""
-    return str(sanitize_address(address, "utf-8"))
+    return str(sanitize_address(in_ascii(address), "utf-8"))
 
 
 def _header(name: str, value: object) -> bytes:

@@ -19,6 +19,7 @@ from commerce.models import DailyReport, Notification, Order, OrderLine
 from commerce.models.notification import UNCERTAIN_PREFIX
 from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 from config.due.queue import Due, database_now
+from config.mail_address import in_ascii
 from config.messaging.nudges import nudge
 from config.metrics.registry import DATABASE, Value, reader, reading
 
@@ -58,6 +59,12 @@ def queue_seller_notifications(order: Order) -> None:
 def queue_stop_packing(order: Order) -> None:
     """To each seller of the order: do not send, the money was refunded before delivery. Same transaction."""
     _queue_to_sellers(Kind.STOP_PACKING, order)
+    nudge("send_pending_emails")
+
+
+def queue_payment_link(order: Order, **facts: object) -> None:
+    """To the customer: the order waits for your payment. The caller decides it, and holds the order."""
+    _queue_to_customer(Kind.PAYMENT_LINK, order, list(order.lines.all()), "", **facts)
     nudge("send_pending_emails")
 
 
@@ -166,7 +173,7 @@ def _queue(
             "text": written.text,
             "html": written.html,
             "attachment": written.attachment,
-            "message_id": make_msgid(domain=settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")),
+            "message_id": make_msgid(domain=in_ascii(settings.DEFAULT_FROM_EMAIL).rpartition("@")[2].rstrip(">")),
             "send_after": database_now(),
         },
     )

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 
 from billing.money import LARGEST_MINOR, Money
+from commerce.models.validators import validate_mail_domain
 
 FOR_SALE = Q(active=True, seller__active=True)
 """Products that can be ordered while stock lasts."""
@@ -46,7 +47,7 @@ class Seller(models.Model):
     """
 
     name = models.CharField(max_length=100)
-    email = models.EmailField(unique=True)
+    email = models.EmailField(unique=True, validators=[validate_mail_domain])
     language = models.CharField(max_length=8, choices=settings.LANGUAGES, default="en")
     active = models.BooleanField(default=True)
 

@@ -29,12 +29,14 @@ class Notification(DueRow):
         MONEY_BACK = "money_back", "money back"
         STOP_PACKING = "stop_packing", "stop packing"
         REPORT = "report", "report"
+        PAYMENT_LINK = "payment_link", "payment link"
 
         @property
         def held_if_uncertain(self) -> bool:
             """True if not sending is better than sending twice.
 
-            A person who has paid, or who must pack, needs the mail: a second copy costs a glance, silence costs a call.
+            A person who has paid, may still pay, or must pack needs the mail: a second copy costs a glance, silence
+            costs a call.
             A second reminder only annoys, and two mails about a day look like two sets of numbers.
             """
             return self in (Notification.Kind.REVIEW_REMINDER, Notification.Kind.REPORT)

@@ -20,7 +20,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Payment
+from billing.models import Attention, Payment
 from billing.money import Money
 from commerce.models.cart import Cart
 from commerce.models.catalogue import Product
@@ -174,6 +174,14 @@ class Order(DueRow):
     def was_paid(self) -> bool:
         """True once it was paid, even if the money was refunded since."""
         return self.status in WAS_PAID
+
+    @property
+    def refund_came_back(self) -> bool:
+        """True if all of its money was refunded, and the bank has returned some of it that nobody has seen to yet."""
+        if self.status != OrderStatus.REFUNDED or self.paid_with is None or self.paid_with.received is None:
+            return False
+        returned = self.paid_with.refunds.filter(attention=Attention.RETURNED)
+        return self.refunded_minor < self.paid_with.received.minor and returned.exists()
 
     def end(self, status: OrderStatus, now: datetime) -> None:
         """End the wait for payment, in memory. Raises ForbiddenArrow."""

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config.env.reference import About, declare, only_described
+from config.mail_address import NotADomain, in_ascii
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
@@ -87,7 +88,17 @@ def addresses(name: str, **about: Unpack[About]) -> list[str]:
     found = _words(name, "e-mail addresses", "", about)
     if wrong := next((word for word in found if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", word)), None):
         refuse(name, wrong, "write addresses like ann@example.com, separated by commas")
+    for word in found:
+        check_domain(name, word)
     return list(dict.fromkeys(found))
+
+
+def check_domain(name: str, address: str) -> None:
+    """Refuse the setting if no mail server can have the domain of this mail address."""
+    try:
+        in_ascii(address)
+    except NotADomain as error:
+        refuse(name, address, f"write a domain that exists: {error}")
 
 
 def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:

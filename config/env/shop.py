@@ -23,6 +23,14 @@ CUSTOMER_CART_RETENTION_DAYS = env.integer(
     wrong="As above.",
 )  # fmt: skip
 
+PAYMENT_REMINDER_AFTER_S = env.seconds(
+    "PAYMENT_REMINDER_AFTER_S", 600,
+    help="Time from the order to one mail with the link, if the customer has not paid; 0: never. With less than five "
+    "minutes left to pay there is no mail.",
+    wrong="Too short: customers who are just paying get a mail. Longer than `PAYMENT_WINDOW_S`: nobody gets one.",
+    example="900",
+)  # fmt: skip
+
 section("Reviews")
 
 REVIEW_REQUEST_AFTER_DAYS = env.integer(
@@ -88,6 +96,7 @@ DEFAULT_FROM_EMAIL = env.text(
     wrong="Mail servers refuse a sender of a foreign domain. Production refuses `example.com`.",
     example="Till Coffee <shop@tillcoffee.example>",
 )  # fmt: skip
+env.check_domain("EMAIL_FROM", DEFAULT_FROM_EMAIL)
 REPORT_RECIPIENTS = env.addresses(
     "REPORT_RECIPIENTS",
     help="Managers who get the daily report; empty: reports are built and not sent.",

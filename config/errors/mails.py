@@ -18,6 +18,7 @@ from config.background import Background
 from config.errors.report import ErrorReport, error_in, report_of
 from config.errors.scrubbing import known_secrets
 from config.errors.throttle import Notice, Throttle
+from config.mail_address import in_ascii
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,8 @@ def _mail(notice: Notice, dropped: int) -> EmailMessage:
     return EmailMessage(
         subject=f"[Tillkeeper] {who}: {kind} at {place}"[:200],
         body=_body(notice, dropped),
-        to=settings.ADMIN_EMAILS,
+        from_email=in_ascii(settings.DEFAULT_FROM_EMAIL),
+        to=[in_ascii(email) for email in settings.ADMIN_EMAILS],
         headers={"Auto-Submitted": "auto-generated"},
     )
 

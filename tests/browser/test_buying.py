@@ -99,6 +99,20 @@ def test_the_order_page_follows_a_payment_made_elsewhere(
     elsewhere.close()
 
 
+def test_a_person_who_left_the_providers_page_finds_the_order(page: Page, scripts: bool, address: str) -> None:
+    """A line in the shop leads back to it; with scripts its deadline is in the browser's time."""
+    order_something(page, address, "eve@example.com")
+    reference = page.locator("dd").last.inner_text()
+
+    page.goto(address)
+    line = page.locator("main .message", has_text="waits for your payment until")
+    expect(line.locator("time[title]")).to_have_count(int(scripts))
+    line.get_by_role("link", name="Go to payment").click()
+
+    expect(page.locator("[data-status=pay]")).to_be_visible()
+    assert page.url == f"{address}/orders/{reference}/"
+
+
 def test_a_person_changes_their_mind(page: Page, address: str) -> None:
     """Cancelled before paying: the page says that it is under way, then that it is done, and tells the story."""
     order_something(page, address, "cleo@example.com")

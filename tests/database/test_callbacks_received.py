@@ -15,7 +15,7 @@ from billing.states import Status
 from commerce.models import OrderStatus
 from config.due.queue import database_now
 from tests.callbacks import ADDRESS, post, rolled_back
-from tests.shop import Shop, signed
+from tests.shop import SECRET, Shop, signed
 from tests.threads import at_once
 
 
@@ -48,6 +48,24 @@ def test_a_callback_is_stored_before_anything_else(shop: Shop) -> None:
     assert stored.process_after is not None
     assert stored.process_after <= database_now()
     assert shop.questions(payment) == asked
+
+
+@pytest.mark.parametrize("address", [ADDRESS, ADDRESS.rstrip("/")])
+@pytest.mark.parametrize(
+    ("secret", "status", "outcome"),
+    [(SECRET, 200, Callback.Outcome.WAITING), ("another", 400, Callback.Outcome.FORGED)],
+)
+def test_an_address_without_its_slash_is_the_same_address(
+    shop: Shop, address: str, secret: str, status: int, outcome: Callback.Outcome
+) -> None:
+    """It is easily forgotten where the provider is told it; a redirect would lose the body."""
+    _, payment = shop.order()
+    body = shop.callback(payment)
+
+    assert post(body, address, secret) == status
+
+    stored = Callback.objects.get()
+    assert (bytes(stored.body), stored.account, stored.outcome) == (body, "sandbox", outcome)
 
 
 def test_a_callback_makes_its_payment_be_looked_at(shop: Shop) -> None:
@@ -124,18 +142,20 @@ def test_a_body_that_is_too_long_is_refused(settings: Settings) -> None:
 
 
 @rolled_back
+@pytest.mark.parametrize("address", [ADDRESS, ADDRESS.rstrip("/")])
 @pytest.mark.parametrize("method", ["get", "head", "put", "delete", "patch", "options"])
-def test_only_posts_are_callbacks(method: str) -> None:
+def test_only_posts_are_callbacks(method: str, address: str) -> None:
     """Everything else is the wrong method."""
-    assert getattr(Client(), method)(ADDRESS).status_code == 405
+    assert getattr(Client(), method)(address).status_code == 405
     assert not Callback.objects.exists()
 
 
 @rolled_back
+@pytest.mark.parametrize("slash", ["/", ""])
 @pytest.mark.parametrize("account", ["nobody", "Sandbox", "sandbox2", "base"])
-def test_an_account_nobody_knows_is_not_found(account: str) -> None:
+def test_an_account_nobody_knows_is_not_found(account: str, slash: str) -> None:
     """Nothing is stored for it, or anybody could fill the disk under any name."""
-    assert post(b'{"a": 1}', f"/callbacks/{account}/") == 404
+    assert post(b'{"a": 1}', f"/callbacks/{account}{slash}") == 404
     assert not Callback.objects.exists()
 
 

@@ -24,7 +24,7 @@ def no_answer(shop: Shop, payment: Payment, error: ProviderError) -> None:
     CHECK_QUEUE.make_due(Q(pk=payment.pk), AskedBy.CALLBACK)
     claimed = CHECK_QUEUE.claim_one(payment.pk) or shop.fresh(payment)
     claimed.due_since = database_now()
-    record([CheckResult(claimed, error)])
+    record([CheckResult(claimed, error, database_now())])
 
 
 def test_nobody_is_called_to_a_payment_that_never_began(shop: Shop) -> None:

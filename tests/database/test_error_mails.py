@@ -81,6 +81,18 @@ def test_a_view_that_fails_is_told_once_and_without_what_the_request_held(
         assert hidden not in text
 
 
+def test_an_admins_domain_is_never_read_as_another_one(
+    postman: Postman, server: MailServer, settings: Settings
+) -> None:
+    """The error goes to straße.example, not to strasse.example."""
+    settings.ADMIN_EMAILS, settings.DEFAULT_FROM_EMAIL = ["ann@straße.example"], "Till <till@straße.example>"
+    fail_in_a_view()
+    postman.flush(20)
+
+    [mail] = server.messages
+    assert (mail.sender, mail.recipients) == ("till@xn--strae-oqa.example", ("ann@xn--strae-oqa.example",))
+
+
 def test_the_same_error_is_mailed_so_often_an_hour(postman: Postman, server: MailServer) -> None:
     """Another kind of error is told all the same."""
     for _ in range(10):

@@ -708,13 +708,39 @@ def test_a_mail_that_no_server_could_take_is_given_up(
     assert [each.recipients for each in mail.messages] == [("ann@example.com",)]
 
 
-def test_a_recipient_with_letters_of_their_own_is_written_to(shop: Shop, mail: MailServer) -> None:
-    """A domain is not bound to ASCII."""
-    paid(shop, email="ann@kaffeerösterei.example")
+@pytest.mark.parametrize(
+    ("domain", "wire"),
+    [
+        ("kaffeerösterei.example", "xn--kaffeersterei-omb.example"),
+        ("Straße.example", "xn--strae-oqa.example"),  # not strasse.example, which somebody else may own
+    ],
+)
+def test_a_domain_with_letters_of_its_own_is_the_same_everywhere(
+    shop: Shop, mail: MailServer, settings: Settings, domain: str, wire: str
+) -> None:
+    """Of the recipient and of the sender: in the envelope, in the headers, and in the Message-ID."""
+    settings.DEFAULT_FROM_EMAIL = f"Röster <shop@{domain}>"
+    paid(shop, email=f"ann@{domain}")
 
     sending.send_due(10)
 
-    assert [each.recipients for each in mail.messages] == [("ann@xn--kaffeersterei-omb.example",)]
+    [sent] = mail.messages
+    assert (sent.sender, sent.recipients) == (f"shop@{wire}", (f"ann@{wire}",))
+    assert [each.addr_spec for each in sent.message["To"].addresses] == [f"ann@{wire}"]
+    assert [(each.display_name, each.addr_spec) for each in sent.message["From"].addresses] == [
+        ("Röster", f"shop@{wire}")
+    ]
+    assert sent.message["Message-ID"].endswith(f"@{wire}>")
+
+
+@pytest.mark.parametrize("domain", ["☕.example", "ex\u200dample.com"])
+def test_no_mail_goes_to_what_is_no_domain(shop: Shop, mail: MailServer, notice: Notification, domain: str) -> None:
+    """The row is from before such addresses were refused; the old codec would have written to example.com."""
+    Notification.objects.update(recipient=f"ann@{domain}")
+
+    sending.send_due(10)
+
+    assert (shop.fresh(notice).status, mail.messages) == (GIVEN_UP, [])
 
 
 @pytest.mark.parametrize(
@@ -799,7 +825,7 @@ def test_every_kind_is_written_in_every_language(shop: Shop, kind: Kind, languag
     facts = links.reminder_facts(lines) if kind == Kind.REVIEW_REMINDER else {}
     written = content.of_order(kind, language, order.name, order, lines, **facts)
 
-    words = re.sub(r"<[^>]*>|https?://\S+|Till Coffee|Espresso|EUR|" + order.public_id, " ", written.html)
+    words = re.sub(r"<[^>]*>|https?://\S+|Till Coffee|Espresso|EUR|UTC|" + order.public_id, " ", written.html)
     for part in (written.subject.replace("Till Coffee", ""), written.text.replace("Till Coffee", ""), words):
         assert bool(re.search("[а-яё]{3}", part, re.IGNORECASE)) == (language == "ru")
         assert not re.search("[{}]|%[(s]", part)

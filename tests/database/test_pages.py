@@ -21,7 +21,7 @@ from tests.shop import Shop
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
 FORM = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
-MOST_QUERIES = 8
+MOST_QUERIES = 9
 
 
 @pytest.fixture
@@ -329,14 +329,14 @@ def test_a_second_click_shows_the_order_of_the_first(shop: Shop, buyer: Client) 
 
 @pytest.mark.parametrize("kind", ["refuse", "status_500"])
 def test_an_order_is_placed_while_the_provider_is_down(shop: Shop, buyer: Client, kind: str) -> None:
-    """The page says that it is being checked, and the background goes on asking until there is an answer."""
+    """The page says that the payment is being prepared, and the background goes on asking until there is an answer."""
     shop.sandbox.outage(kind, 600)
 
     answer = buyer.post(reverse("checkout"), FORM)
 
     order = Order.objects.get()
     assert leads_to(answer, reverse("order", args=[order.public_id]))
-    assert state_of(buyer, order) == "checking"
+    assert state_of(buyer, order) == "preparing"
     shop.sandbox.end_outage()
     shop.look(Payment.objects.get())
     assert state_of(buyer, order) == "pay"
@@ -374,14 +374,16 @@ def test_paying_and_cancelling_from_elsewhere_is_refused(shop: Shop, page: str) 
 # --- the order -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["order", "order-state", "order-return", "order-pay", "order-cancel", "order-receipt"])
+@pytest.mark.parametrize(
+    "page", ["order", "order-state", "order-return", "order-pay", "order-cancel", "order-again", "order-receipt"]
+)
 @pytest.mark.parametrize("public_id", ["1", "x" * 22, "x" * 5_000, "..", "%00", "☕", "' OR 1=1 --"])
 def test_an_order_nobody_knows_is_not_found(shop: Shop, client: Client, page: str, public_id: str) -> None:
     """Orders have ids of 128 random bits; a number, a guess or nonsense finds nothing, and breaks nothing."""
     shop.order()
     address = reverse(page, args=["ID"]).replace("ID", public_id)
 
-    answer = client.post(address) if page in ("order-pay", "order-cancel") else client.get(address)
+    answer = client.post(address) if page in ("order-pay", "order-cancel", "order-again") else client.get(address)
 
     assert answer.status_code == 404
 

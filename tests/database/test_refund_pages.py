@@ -29,7 +29,8 @@ def test_a_refunded_order_says_so(shop: Shop, client: Client) -> None:
     shop.refund(payment)
     shop.sweep()
 
-    assert client.get(reverse("order-state", args=[order.public_id])).json() == {"state": "refunded", "final": True}
+    told = client.get(reverse("order-state", args=[order.public_id])).json()
+    assert told == {"state": "refunded", "advice": "", "final": True}
     shown = page(client, "order", order)
     assert 'data-status="refunded"' in shown
     assert "All of the money was refunded." in shown

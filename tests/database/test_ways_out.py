@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from django.db.models import F, Q
@@ -137,7 +138,7 @@ def test_what_the_provider_has_forgotten_expires_after_its_lifetime(shop: Shop) 
 def test_what_may_hold_money_is_not_ended_by_forgetting(shop: Shop, fact: str) -> None:
     """Money was seen, or may be on its way: a person must look."""
     _, payment = shop.order()
-    facts = {
+    facts: dict[str, dict[str, Any]] = {
         "working": {"working_since": Now()},
         "received": {"received_minor": 400, "received_currency": "EUR"},
         "authorized": {"status": Status.AUTHORIZED},

@@ -11,7 +11,7 @@ from billing.models import AskedBy, Attention, Payment
 from billing.money import Money
 from billing.payments import mismatches
 from billing.payments import service as payments
-from billing.payments.check import CHECK_QUEUE, CheckResult, check, record
+from billing.payments.check import CHECK_QUEUE, check, record
 from billing.providers.base import PaymentSnapshot
 from billing.states import Status
 from config.due.queue import database_now
@@ -32,7 +32,7 @@ def says(shop: Shop, payment: Payment, **said: object) -> Payment:
     claimed.due_since, claimed.asked_by = database_now(), AskedBy.CALLBACK
     found = check(claimed, database_now())
     assert isinstance(found.outcome, PaymentSnapshot)
-    record([CheckResult(claimed, replace(found.outcome, **said))])  # type: ignore[arg-type]
+    record([replace(found, outcome=replace(found.outcome, **said))])  # type: ignore[arg-type]
     return shop.fresh(payment)
 
 

@@ -88,7 +88,12 @@ def test_what_looks_bring_is_noted_of_their_own_account(
     CHECK_QUEUE.make_due(Q(), AskedBy.OPERATOR)
     claimed = {payment.pk: payment for payment in CHECK_QUEUE.claim_batch(10)}
 
-    record([check(claimed[here.pk], database_now()), CheckResult(claimed[there.pk], Unavailable("HTTP 502"))])
+    record(
+        [
+            check(claimed[here.pk], database_now()),
+            CheckResult(claimed[there.pk], Unavailable("HTTP 502"), database_now()),
+        ]
+    )
 
     assert breaker.of("sandbox").breaker == Breaker.CLOSED
     assert breaker.of("other").breaker == Breaker.OPEN

@@ -21,7 +21,7 @@ MIX = (
 )
 """Of twenty: ten pay, four pay and close the tab, two cancel, one cancels and closes the tab, three never pay."""
 
-MAY_PAY = ("pay", "try_again")
+MAY_PAY = ("pay", "away", "try_again", "our_fault")
 """The order page's states with a button to pay."""
 
 AT_ONCE = 12

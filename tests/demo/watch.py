@@ -93,8 +93,9 @@ class Watch:
         )
 
     def _mails(self) -> Counter[str]:
-        """Mails by recipient, without the mails to sellers."""
-        recipients = (recipient for mail in self._mail.messages for recipient in mail.recipients)
+        """Mails by recipient, without the mails to sellers, and without those that only ask for the payment."""
+        told = (mail for mail in self._mail.messages if not mail.asks_to_pay)
+        recipients = (recipient for mail in told for recipient in mail.recipients)
         return Counter(recipient for recipient in recipients if not recipient.endswith(SELLERS))
 
     def _books(self) -> dict[str, list[str]]:

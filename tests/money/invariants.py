@@ -77,6 +77,7 @@ def one_confirmation(_was: Books, now: Books, quiet: bool) -> None:
         kinds = Counter(each.kind for each in mails)
         wanted = 1 if order.status in WITH_MONEY else 0
         assert kinds["order_confirmation"] == kinds["seller_notification"] == wanted, f"{order}: {kinds}"
+        assert kinds["payment_link"] <= 1, f"{order}: {kinds}"
         back = [each for payment in now.payments_of(order) for each in now.refunds_of(payment)]
         ever = {f"refund {each.refund_id}" for each in now.events if each.refund_id and each.target == "succeeded"}
         occasions = [each.occasion for each in mails if each.kind == "money_back"]

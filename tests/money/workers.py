@@ -12,7 +12,7 @@ from billing.models import AskedBy
 from billing.payments import sweep
 from billing.payments.check import check, record
 from billing.refunds import follow
-from commerce import orders, settlement
+from commerce import orders, payment_links, settlement
 from config.due.queue import DueRow, database_now
 from tests.money.scene import Scene, picked, picks
 from tests.money.world import DAY, HOUR, KINDS, MINUTE, Claimed
@@ -22,6 +22,7 @@ SWEEPS: dict[str, Callable[[], int]] = {
     "refunds": lambda: follow.follow_due("sandbox", 5),
     "settlements": settlement.settle_due,
     "expiries": orders.expire_due,
+    "reminders": payment_links.remind_due,
 }
 
 WRITERS: dict[str, Callable[[Any], object]] = {

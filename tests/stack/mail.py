@@ -23,6 +23,12 @@ class Mail:
     sender: str
     recipients: tuple[str, ...]
 
+    @property
+    def asks_to_pay(self) -> bool:
+        """Is it the shop's mail about an order that waits for its payment? By its subject, in both languages."""
+        subject = str(self.message["Subject"])
+        return "waits for your payment" in subject or "ждёт оплаты" in subject
+
 
 @dataclass(frozen=True)
 class Answer:

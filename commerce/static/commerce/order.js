@@ -7,15 +7,15 @@
   const FAST_FOR_MS = 120000;
   const ANSWER_WITHIN_MS = 10000;
 
+  showLocalTimes();
   const page = document.querySelector("[data-state-url]");
-  if (!page) return;
+  if (!page) return; // a page that only names open orders
 
   const announcement = page.querySelector("[data-announce]");
   const opened = performance.now();
   let timer = 0;
   let request = null; // the AbortController of the request under way
 
-  showLocalTimes();
   if (page.dataset.final === "true") return;
   document.addEventListener("visibilitychange", () => (document.hidden ? pause() : ask()));
   window.addEventListener("pageshow", (event) => event.persisted && ask());
@@ -54,8 +54,9 @@
     }
   }
 
-  function show({ state, final }) {
+  function show({ state, advice, final }) {
     if (typeof state !== "string") return;
+    for (const each of page.querySelectorAll("[data-advice]")) each.hidden = each.dataset.advice !== advice;
     if (state !== page.dataset.state) change(state);
     page.dataset.final = String(final === true);
   }

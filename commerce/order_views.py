@@ -1,0 +1,103 @@
+"""The pages of one order. Its id gives access to them."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from billing.models import AskedBy, Payment
+from billing.payments import service as payments
+from commerce import carts, orders, visitors
+from commerce.errors import CannotOrder
+from commerce.models import Order, OrderStatus
+from commerce.order_state import ADVICE, State, state_of
+from commerce.timeline import for_customer
+
+
+@never_cache
+@require_safe
+def order(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The order and the state of its payment; the page updates itself."""
+    shown, payment = _order(public_id), payments.latest(public_id)
+    page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
+    state = {"state": state_of(shown, payment, timezone.now()), "states": list(State), "advice": ADVICE.items()}
+    return render(request, "commerce/order.html", {**page, **state, "history": for_customer(shown)})
+
+
+@never_cache
+@require_safe
+def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The receipt, to print; a 404 before the order is paid."""
+    shown = get_object_or_404(Order.objects.select_related("paid_with"), public_id=public_id, paid_with__isnull=False)
+    return render(request, "commerce/receipt.html", {"order": shown, "lines": shown.lines.all()})
+
+
+@never_cache
+@require_safe
+def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Polled by the open order page, until `final`. The page changes when `state` or `advice` does."""
+    shown, payment = _order(public_id), payments.latest(public_id)
+    state = state_of(shown, payment, timezone.now())
+    advice = payment.advice if payment else ""
+    return JsonResponse({"state": state, "advice": advice, "final": not shown.awaits_payment})
+
+
+@require_safe
+def order_return(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The provider redirects the customer here: a reason to check the payment, and no proof of anything."""
+    shown = _order(public_id)
+    if shown.awaits_payment:
+        payments.check_reference_now(public_id, AskedBy.RETURN)
+    return redirect("order", public_id)
+
+
+@require_POST
+def pay(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Redirects to the provider's page of the open payment, or of a new one if the last one failed."""
+    shown = _order(public_id)
+    try:
+        started = orders.pay_again(public_id)
+    except payments.PaymentUnresolved:
+        return to_provider(shown, payments.latest(public_id))
+    except CannotOrder as error:
+        messages.error(request, str(error))
+        return redirect("order", public_id)
+    if started is None:
+        messages.error(request, _("This order can no longer be paid."))
+        return redirect("order", public_id)
+    return to_provider(shown, payments.introduce(started))
+
+
+@require_POST
+def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Cancels for the customer; the order page shows the outcome."""
+    _order(public_id)
+    if not orders.cancel(public_id):
+        messages.error(request, _("This order can no longer be cancelled."))
+    return redirect("order", public_id)
+
+
+@require_POST
+def order_again(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Puts what an order that ended unpaid had into the visitor's cart, and says what is missing."""
+    ended = _order(public_id)
+    if ended.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
+        return redirect("order", public_id)
+    lines = list(ended.lines.select_related("product__seller"))
+    for missing in visitors.change_cart(request, lambda cart: carts.fill(cart, lines)):
+        messages.error(request, str(missing))
+    return redirect("cart")
+
+
+def to_provider(order: Order, payment: Payment | None) -> HttpResponse:
+    """Redirects to the provider's page, or to the order if the customer cannot pay there now."""
+    if payment and state_of(order, payment, timezone.now()) in (State.PAY, State.AWAY):
+        return redirect(payment.pay_url)
+    return redirect("order", order.public_id)
+
+
+def _order(public_id: str) -> Order:
+    return get_object_or_404(Order, public_id=public_id)
