@@ -55,7 +55,7 @@ KINDS: dict[str, Due[Any]] = {
     "mails": MAIL_QUEUE,
 }
 
-BUGS = {"work.failed", "payment.not_recorded", "provider.adapter_failed"}
+BUGS = {"work.failed", "payment.not_recorded", "provider.adapter_failed", "payment_link.failed"}
 """What the log says where something went wrong that nothing of this should bring about."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
