@@ -83,8 +83,8 @@ def _notice(row: Dispute, found: DisputeSnapshot, now: datetime) -> None:
 
 
 def _count_lost(payment: Payment) -> None:
-    """The books hold one currency: a loss in another one is for a person."""
-    lost = Dispute.objects.filter(payment=payment, status=DisputeStatus.LOST)
+    """An inquiry takes nothing; a lost one ends with a refund. A loss in another currency is for a person."""
+    lost = Dispute.objects.filter(payment=payment, status=DisputeStatus.LOST, is_inquiry=False)
     received = payment.received
     ours = lost.filter(currency=received.currency) if received else lost.none()
     payment.lost_minor = ours.aggregate(minor=Sum("amount_minor"))["minor"] or 0

@@ -70,6 +70,9 @@ class BadAnswer(Unknown):
 class Refused(ProviderError):
     outcome = "refused"
 
+    code = ""
+    """The provider's short code for its reason, if it gave one."""
+
 
 class WrongCredentials(Refused):
     outcome = "wrong_credentials"

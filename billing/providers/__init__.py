@@ -27,8 +27,8 @@ A = TypeVar("A")
 
 log = logging.getLogger(__name__)
 
-OPERATIONS = ("create", "status", "cancel", "capture", "refund", "refund_status")
-"""The methods of adapters that call the provider. `payments_between` is timed apart: it calls once for each page."""
+OPERATIONS = ("create", "status", "cancel", "capture", "refund", "refund_status", "disputes_of")
+"""The methods of adapters that call the provider. Lists are timed apart: they call once for each page."""
 
 ANSWERED, BUG = "answered", ProviderError.outcome
 
@@ -55,8 +55,8 @@ def _timed_adapter(provider: Provider, account: str) -> Provider:
     for operation in OPERATIONS:
         if ask := getattr(provider, operation, None):
             setattr(provider, operation, partial(_timed, account, operation, ask))
-    listed = partial(_timed_list, account, provider.payments_between)
-    provider.payments_between = listed  # type: ignore[method-assign]
+    for listing in ("payments_between", "movements_between"):
+        setattr(provider, listing, partial(_timed_list, account, getattr(provider, listing)))
     return provider
 
 

@@ -44,7 +44,9 @@ class PaymentSnapshot:
     pay_url: str = ""
     refunded_minor: int = 0
     refs: tuple[str, ...] = ()
-    """Further ids that the provider has for it: of its intent, its charge, its captures."""
+    """Further ids that the provider has for it: of its intent, its charge, its captures. If `provider_ref` is among
+    them, a list names only the part.
+    """
     advice: Advice = Advice.NONE
     """What helps the customer, if the last attempt to pay was declined."""
     is_working: bool = False
@@ -57,6 +59,8 @@ class PaymentSnapshot:
     is_disputed: bool = False
     """May there be disputes? They are asked for then, see `Disputing`."""
     disputes: "tuple[DisputeSnapshot, ...]" = ()
+    is_partial: bool = False
+    """From a list that does not say everything, such as what went back: ask about the payment itself."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ call with `timeout=1` for 6 s. Here every read from the socket gets only the tim
 
 import base64
 import json
+import re
 import socket
 import ssl
 import threading
@@ -43,6 +44,9 @@ CHUNK_BYTES = 65_536
 LONGEST_ANSWER_BYTES = 1_000_000
 """Limit for one answer. A page of 100 payments has some 200 kB."""
 
+_WORD = re.compile(r"\w+", re.ASCII)
+_PARAMETER = re.compile(r"[\w.\[\]/]{1,64}", re.ASCII)
+
 Headers = Mapping[str, str]
 NO_HEADERS: Headers = MappingProxyType({})
 
@@ -58,12 +62,15 @@ class Complaint:
     """A 4xx that is not definite: the same request may be repeated."""
     stored: bool = False
     """A 5xx that is stored under our idempotency key: repeating the request returns it again."""
+    parameter: str = ""
+    """The field of our request that the provider complains about."""
 
 
 def read_complaint(status: int, headers: Mapping[str, str], body: dict[str, Any]) -> Complaint:
-    """`{"error": {"code": …}}`, and the header Retry-After."""
+    """`{"error": {"code": …, "parameter": …}}`, and the header Retry-After."""
     error = body.get("error")
-    return Complaint(word(error.get("code") if isinstance(error, dict) else None), retry_after_s(headers))
+    told = error if isinstance(error, dict) else {}
+    return Complaint(word(told.get("code")), retry_after_s(headers), parameter=parameter(told.get("parameter")))
 
 
 class ProviderClient:
@@ -122,12 +129,14 @@ class ProviderClient:
             complaint = self._read_complaint(status, headers, read_json(body))
         except BadAnswer:
             complaint = Complaint(retry_after_s=retry_after_s(headers))
-        text = f"HTTP {status} {complaint.code}".rstrip()
+        text = " ".join(filter(None, [f"HTTP {status}", complaint.code, complaint.parameter]))
         if status >= 500 or status in (408, 425, 429) or complaint.undecided:
             raise (StoredFailure if complaint.stored else Unavailable)(text, complaint.retry_after_s)
         if status < 400:
             raise BadAnswer(f"HTTP {status}: redirects are not followed")
-        raise {401: WrongCredentials, 403: WrongCredentials, 404: NotFound}.get(status, Refused)(text)
+        refusal = {401: WrongCredentials, 403: WrongCredentials, 404: NotFound}.get(status, Refused)(text)
+        refusal.code = complaint.code
+        raise refusal
 
     def _exchange(self, request: requests.PreparedRequest) -> tuple[int, Any, bytes]:
         """Send through the adapter itself: a Session would follow redirects and read the environment."""
@@ -167,7 +176,12 @@ def _read_bounded(response: requests.Response) -> bytes:
 
 def word(value: object) -> str:
     """A provider's short code; empty if it does not look like one."""
-    return value[:64] if isinstance(value, str) and value.replace("_", "").isalnum() else ""
+    return value[:64] if isinstance(value, str) and _WORD.fullmatch(value) else ""
+
+
+def parameter(value: object) -> str:
+    """The name of a field, like `receipt.items` or `line_items[0][quantity]`; empty if it does not look like one."""
+    return value if isinstance(value, str) and _PARAMETER.fullmatch(value) else ""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -1,14 +1,16 @@
 """The sandbox: the provider that ships with the project. `billing/sandbox/` is its server."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.conf import settings
 
-from billing.errors import AmountNotAccepted, BadAnswer
+from billing.errors import BadAnswer
 from billing.models import Advice, Payment, Refund
 from billing.money import Money
+from billing.providers.amounts import check_smallest
 from billing.providers.base import (
     Account,
     CallbackHint,
@@ -18,10 +20,24 @@ from billing.providers.base import (
     PaymentSnapshot,
     RefundSnapshot,
 )
-from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing
+from billing.providers.fields import (
+    Json,
+    address,
+    callback_hint,
+    moment,
+    money,
+    objects,
+    part,
+    refund_snapshot,
+    rows,
+    text,
+    text_or_nothing,
+)
 from billing.providers.http import ProviderClient, read_json
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url, own_secret
 from billing.states import DisputeStatus, RefundStatus, Status
+
+A = TypeVar("A")
 
 STATUSES = {status.value: status for status in Status if status != Status.CREATED}
 REFUND_STATUSES = {each.value: each for each in (RefundStatus.PENDING, RefundStatus.SUCCEEDED, RefundStatus.FAILED)}
@@ -65,8 +81,7 @@ class Sandbox:
 
     def check_amount(self, amount: Money) -> None:
         """Every amount of money is taken, but nothing is not an amount."""
-        if amount.minor <= 0:
-            raise AmountNotAccepted(f"The sandbox does not accept {amount}", Money(1, amount.currency))
+        check_smallest("The sandbox", amount, Money(1, amount.currency))
 
     def create(self, payment: Payment) -> PaymentSnapshot:
         self.check_amount(payment.amount)
@@ -93,16 +108,16 @@ class Sandbox:
     def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/v1/refunds/{refund.provider_ref}"))
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        yield from map(_answer, self._listed("payments", _created(start, end)))
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
+        return self._listed("payments", _created(start, end), _answer)
 
-    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement | BadAnswer]:
         for name in ("refunds", "disputes"):
-            for each in self._listed(name, _created(start, end)):
-                yield Movement(text(each, "id"), (text(each, "payment_id"), text(each, "charge")))
+            yield from self._listed(name, _created(start, end), _movement)
 
     def disputes_of(self, answer: PaymentSnapshot) -> list[DisputeSnapshot]:
-        return [_dispute_answer(each) for each in self._listed("disputes", {"payment": answer.provider_ref})]
+        found = self._http.get("/v1/disputes", {"payment": answer.provider_ref, "limit": "100"})
+        return [_dispute_answer(each) for each in objects(found, "disputes")]
 
     def verify(self, post: CallbackRequest) -> None:
         post.check_signature("sandbox-signature", self._account.options["callback_secret"], time.time())
@@ -110,15 +125,14 @@ class Sandbox:
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)
         payment, subject = part(event, "payment"), part(event, "refund") or part(event, "dispute")
-        others = (text_or_nothing(payment, "charge"), text_or_nothing(subject, "id"))
-        refs = (text(payment, "id"), *filter(None, others))
-        return CallbackHint(refs, text(payment, "reference"), text(event, "type"))
+        ids = (text(payment, "id"), text_or_nothing(payment, "charge"), text_or_nothing(subject, "id"))
+        return callback_hint(ids, text(payment, "reference"), text(event, "type"))
 
-    def _listed(self, name: str, query: dict[str, str]) -> Iterator[Json]:
+    def _listed(self, name: str, query: dict[str, str], read: Callable[[Json], A]) -> Iterator[A | BadAnswer]:
         """All pages of a list, oldest first."""
         while True:
             page = self._http.get(f"/v1/{name}", query)
-            yield from objects(page, name)
+            yield from rows(page, name, read)
             if not page.get("next"):
                 return
             query["after"] = text(page, "next")
@@ -146,6 +160,10 @@ def _answer(payment: Json) -> PaymentSnapshot:
     )
 
 
+def _movement(row: Json) -> Movement:
+    return Movement(text(row, "id"), (text(row, "payment_id"), text(row, "charge")))
+
+
 def _refund_answer(refund: Json) -> RefundSnapshot:
     reason = text_or_nothing(refund, "reason")
     return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount"), reason)
@@ -158,20 +176,9 @@ def _dispute_answer(dispute: Json) -> DisputeSnapshot:
         raw_status=raw_status,
         provider_ref=text(dispute, "id"),
         amount=money(dispute, "amount"),
-        opened_at=_moment(dispute, "created_at"),
+        opened_at=moment(dispute, "created_at"),
         reason=text_or_nothing(dispute, "reason"),
         fee_minor=money(dispute, "fee").minor,
-        evidence_due_at=_moment(dispute, "evidence_due_at"),
+        evidence_due_at=moment(dispute, "evidence_due_at"),
         is_inquiry=dispute.get("inquiry") is True,
     )
-
-
-def _moment(fields: Json, name: str) -> datetime:
-    """A time with its offset, as the sandbox writes it."""
-    try:
-        moment = datetime.fromisoformat(text(fields, name))
-    except ValueError:
-        raise BadAnswer(f"the field {name!r} is not a time") from None
-    if moment.tzinfo is None:
-        raise BadAnswer(f"the field {name!r} has no time zone")
-    return moment

@@ -5,16 +5,30 @@ named where they are used. Every amount is a decimal string, with as many decima
 """
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from typing import TypeVar
 
-from billing.errors import Forged, NotOffered
-from billing.models import Payment, Refund
+from billing.errors import BadAnswer, Forged
+from billing.models import Advice, Payment, Refund
 from billing.money import Money
+from billing.providers.amounts import check_currency, check_smallest
 from billing.providers.base import Account, CallbackHint, CallbackRequest, Movement, PaymentSnapshot, RefundSnapshot
-from billing.providers.fields import Json, address, money, objects, part, refund_snapshot, text, text_or_nothing, utc
-from billing.providers.http import Complaint, ProviderClient, basic, read_json, retry_after_s, word
+from billing.providers.fields import (
+    Json,
+    address,
+    callback_hint,
+    id_or_nothing,
+    money,
+    part,
+    refund_snapshot,
+    rows,
+    text,
+    text_or_nothing,
+    utc,
+)
+from billing.providers.http import Complaint, ProviderClient, basic, parameter, read_json, retry_after_s, word
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
 from config import env
@@ -36,11 +50,39 @@ CANCELLATIONS = {
     "deal_expired": Status.EXPIRED,
 }
 
+# What the same page advises after each reason for which a payment was declined.
+DECLINES = {
+    "3d_secure_failed": Advice.AGAIN,
+    "call_issuer": Advice.BANK,
+    "card_expired": Advice.OTHER,
+    "country_forbidden": Advice.OTHER,
+    "fraud_suspected": Advice.OTHER,
+    "general_decline": Advice.BANK,
+    "identification_required": Advice.OTHER,
+    "insufficient_funds": Advice.OTHER,
+    "internal_timeout": Advice.AGAIN,
+    "invalid_card_number": Advice.AGAIN,
+    "invalid_csc": Advice.AGAIN,
+    "issuer_unavailable": Advice.AGAIN,
+    "payment_method_limit_exceeded": Advice.OTHER,
+    "payment_method_restricted": Advice.BANK,
+    "permission_revoked": Advice.AGAIN,
+    "unsupported_mobile_operator": Advice.OTHER,
+}
+
+CURRENCIES = frozenset({"RUB", "EUR", "USD", "KZT", "BYN", "UAH", "UZS", "TRY", "INR", "MDL", "AZN", "AMD"})
+"""CurrencyCode of the specification; an account takes one of them."""
+
+SMALLEST = Money(1_00, "RUB")
+"""https://yookassa.ru/developers/payment-methods/bank-card; for other currencies nothing is published."""
+
 REFUND_STATUSES = {
     "pending": RefundStatus.PENDING,
     "succeeded": RefundStatus.SUCCEEDED,
     "canceled": RefundStatus.CANCELED,
 }
+
+A = TypeVar("A")
 
 
 class YooKassa:
@@ -62,7 +104,13 @@ class YooKassa:
     """
 
     forgets: timedelta | None = None
-    bank_longest = timedelta(days=14)
+    """Payments are listed for three years (GET /payments of the specification)."""
+
+    bank_longest = timedelta(days=3)
+    """Nothing is published; the slowest of its ways to pay, an invoice in the bank of a company, ends after 8 hours:
+    https://yookassa.ru/developers/payments/basics/payment-methods
+    """
+
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:
@@ -80,7 +128,9 @@ class YooKassa:
             help="Networks that may send callbacks; empty: all. Behind a proxy it needs `TRUSTED_PROXIES`, or the "
             "proxy counts as the sender.",
             wrong=CALLBACKS_REFUSED,
-            example="185.71.76.0/27,77.75.153.0/25",
+            # all of https://yookassa.ru/developers/using-api/webhooks#ip
+            example="185.71.76.0/27,185.71.77.0/27,77.75.153.0/25,77.75.156.11,77.75.156.35,77.75.154.128/25,"
+            "2a02:5180::/32",
         )  # fmt: skip
         return {
             "url": api_url(f"{prefix}_URL", "https://api.yookassa.ru/v3"),
@@ -94,9 +144,12 @@ class YooKassa:
         }
 
     def check_amount(self, amount: Money) -> None:
-        """Every amount is taken."""
+        check_currency("YooKassa", amount, CURRENCIES)
+        if amount.currency == SMALLEST.currency:
+            check_smallest("YooKassa", amount, SMALLEST)
 
     def create(self, payment: Payment) -> PaymentSnapshot:
+        self.check_amount(payment.amount)
         body = {
             "amount": payment.amount.as_json(),
             "capture": True,  # the default is false: the money would be held, and released after some days
@@ -120,38 +173,46 @@ class YooKassa:
     def refund_status(self, refund: Refund) -> RefundSnapshot:
         return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
 
-    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot]:
-        since, before = utc(start, "milliseconds"), utc(end, "milliseconds")
-        query = {"created_at.gte": since, "created_at.lt": before, "limit": "100"}
-        while True:
-            page = self._http.get("/payments", query)
-            yield from map(_answer, objects(page, "items"))
-            if not page.get("next_cursor"):
-                return
-            query["cursor"] = text(page, "next_cursor")
+    def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
+        return self._list("/payments", start, end, _answer)
 
-    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement]:
-        raise NotOffered("it is not read yet")
+    def movements_between(self, start: datetime, end: datetime) -> Iterator[Movement | BadAnswer]:
+        """Refunds; YooKassa's API has no disputes."""
+        return self._list("/refunds", start, end, _movement)
 
     def verify(self, post: CallbackRequest) -> None:
         if self._networks and not any(_is_in(post.sender, network) for network in self._networks):
             raise Forged("it came from outside the networks in CALLBACK_NETWORKS")
 
     def read_callback(self, body: bytes) -> CallbackHint:
+        """A refund names its payment."""
         event = read_json(body)
         subject, name = part(event, "object"), text(event, "event")
-        id_field = "payment_id" if name.startswith("refund.") else "id"
-        return CallbackHint((text(subject, id_field),), text_or_nothing(part(subject, "metadata"), "reference"), name)
+        ids = [id_or_nothing(subject.get(field)) for field in ("payment_id", "id")]
+        return callback_hint(ids, text_or_nothing(part(subject, "metadata"), "reference"), name)
+
+    def _list(self, path: str, start: datetime, end: datetime, read: Callable[[Json], A]) -> Iterator[A | BadAnswer]:
+        since, before = utc(start, "milliseconds"), utc(end, "milliseconds")
+        query = {"created_at.gte": since, "created_at.lt": before, "limit": "100"}
+        while True:
+            page = self._http.get(path, query)
+            yield from rows(page, "items", read)
+            if not page.get("next_cursor"):
+                return
+            query["cursor"] = text(page, "next_cursor")
 
 
 def _read_complaint(status: int, headers: Mapping[str, str], body: Json) -> Complaint:
     """The schema Error; `retry_after` is in the body, in milliseconds."""
     wait_ms = body.get("retry_after")
     wait_s = wait_ms / 1000 if isinstance(wait_ms, int) and 0 <= wait_ms < 10**8 else retry_after_s(headers)
-    return Complaint(word(body.get("code")), wait_s)
+    return Complaint(word(body.get("code")), wait_s, parameter=parameter(body.get("parameter")))
 
 
 def _answer(payment: Json) -> PaymentSnapshot:
+    """`confirmation` is "present while the payment waits for the user's confirmation" (the schema Confirmation): a
+    pending payment without it waits for the bank.
+    """
     raw_status = text(payment, "status")
     reason = text_or_nothing(part(payment, "cancellation_details"), "reason")
     status = STATUSES.get(raw_status)
@@ -163,8 +224,14 @@ def _answer(payment: Json) -> PaymentSnapshot:
         reference=text_or_nothing(part(payment, "metadata"), "reference"),
         reason=reason,
         pay_url=address(part(payment, "confirmation"), "confirmation_url"),
-        refunded_minor=money(payment, "refunded_amount").minor if "refunded_amount" in payment else 0,
+        refunded_minor=money(payment, "refunded_amount").minor if payment.get("refunded_amount") is not None else 0,
+        advice=DECLINES.get(reason, Advice.NONE),
+        is_working=status == Status.PENDING and payment.get("confirmation") is None,
     )
+
+
+def _movement(refund: Json) -> Movement:
+    return Movement(text(refund, "id"), (text(refund, "payment_id"),))
 
 
 def _refund_answer(refund: Json) -> RefundSnapshot:

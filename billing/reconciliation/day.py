@@ -13,6 +13,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import TypeVar
@@ -140,14 +141,18 @@ class ReconciledDay:
 
     def _compare_listed(self, answers: list[PaymentSnapshot]) -> list[Discrepancy]:
         by_ref, by_reference = self._known_here(answers)
+        by_part = self._by_part(answers)
         found, not_ours = [], []
         for answer in answers:
             payment = by_ref.get(answer.provider_ref) or by_reference.get(answer.reference)
+            if payment is None and answer.provider_ref in by_part:
+                payment = by_part[answer.provider_ref]
+                answer = replace(answer, provider_ref=payment.provider_ref)
             if payment is None:
                 not_ours.append(answer)
             else:
                 self._seen.add(payment.pk)
-                found += differences.between(payment, answer)
+                found += self._ask_about(payment) if answer.is_partial else differences.between(payment, answer)
         self._run.there += len(answers)
         return found + self._unknown(not_ours)
 
@@ -163,6 +168,16 @@ class ReconciledDay:
         rows = list(ours)
         by_ref = {payment.provider_ref: payment for payment in rows if payment.provider_ref}
         return by_ref, {payment.reference: payment for payment in rows if not payment.provider_ref}
+
+    def _by_part(self, answers: list[PaymentSnapshot]) -> dict[str, Payment]:
+        """Our payments by the id of a part, for rows that name only that: it is known here, or has our reference."""
+        found = {}
+        for answer in answers:
+            if answer.provider_ref in answer.refs:
+                payment = lookup.at_provider(self._run.account, answer.refs, answer.reference)
+                if payment is not None and payment.provider_ref:
+                    found[answer.provider_ref] = differences.with_refunds(Payment.objects.filter(pk=payment.pk)).get()
+        return found
 
     def _unknown(self, answers: list[PaymentSnapshot]) -> list[Discrepancy]:
         """In a shared account, a payment without a reference of ours belongs to others: it is counted, not parked."""

@@ -118,6 +118,7 @@ REPLACEMENTS: dict[str, Callable[[Params], Response]] = {
     "not_json": lambda _: Response(200, b'{"status": "succeeded'),
     "redirect": lambda params: Response(302, headers=(("Location", params["location"]),)),
     "not_found": lambda _: Refused(404, "not_found", "There is no such payment.").answer(),
+    "invalid_request": lambda _: Refused(422, "invalid_request", "receipt.items is missing.", "receipt.items").answer(),
     "unauthorized": lambda _: Refused(401, "unauthorized", "This key is not known.").answer(),
 }
 

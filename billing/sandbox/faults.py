@@ -24,7 +24,7 @@ PLACES = ("status", "create", "cancel", "list", "refund", "dispute", "any")
 
 WITHOUT_PARAMETERS = (
     "reset", "lost_answer", "status_500", "status_502_html", "html", "not_json", "not_found", "unauthorized",
-    "wrong_amount", "wrong_currency", "wrong_reference", "unknown_status",
+    "invalid_request", "wrong_amount", "wrong_currency", "wrong_reference", "unknown_status",
 )  # fmt: skip
 
 # Every kind with its parameters and their defaults: milliseconds, seconds, bytes.

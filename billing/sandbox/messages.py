@@ -69,14 +69,15 @@ class Response:
 
 
 class Refused(Exception):
-    """The request is refused: an HTTP status, a code for programs, a sentence for people."""
+    """The request is refused: an HTTP status, a code and the field's name for programs, a sentence for people."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, parameter: str = "") -> None:
         super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.message, self.parameter = status, code, message, parameter
 
     def answer(self) -> Response:
-        return json_answer(self.status, {"error": {"code": self.code, "message": self.message}})
+        error = {"code": self.code, "message": self.message}
+        return json_answer(self.status, {"error": error | ({"parameter": self.parameter} if self.parameter else {})})
 
 
 def json_answer(status: int, document: Json, about: str | None = None) -> Response:
@@ -157,7 +158,7 @@ def read_moment(source: Json, field: str) -> datetime | None:
 
 
 def refuse(field: str, complaint: str) -> NoReturn:
-    raise Refused(422, "invalid_request", f"{field} {complaint}.")
+    raise Refused(422, "invalid_request", f"{field} {complaint}.", field)
 
 
 def is_web_address(value: str) -> bool:

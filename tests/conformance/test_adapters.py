@@ -14,23 +14,21 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from billing.errors import BadAnswer, DeadlinePassed, Forged, ProviderError, Refused, Unavailable, Unreachable
+from billing.errors import (
+    AmountNotAccepted,
+    BadAnswer,
+    DeadlinePassed,
+    Forged,
+    ProviderError,
+    Refused,
+    Unavailable,
+    Unreachable,
+)
+from billing.money import Money
 from billing.providers.base import PaymentSnapshot, Provider
 from billing.states import Status
-from tests.conformance.cases import CASES, Case
-
-
-def each(facts: Callable[[type[Case]], Any]) -> list[Any]:
-    """One test for each fact of each provider, with the provider's name in front."""
-    return [
-        pytest.param(name, fact, id=f"{name}-{fact}") for name, case in sorted(CASES.items()) for fact in facts(case)
-    ]
-
-
-def with_facts(name: str, facts: Callable[[type[Case]], Any]) -> pytest.MarkDecorator:
-    """Parametrize `case` and one fact of it together."""
-    return pytest.mark.parametrize(("case", name), each(facts), indirect=["case"])
-
+from tests.conformance.cases import Case
+from tests.conformance.facts import with_facts
 
 # --- making and asking ----------------------------------------------------------------------------------------------
 
@@ -51,13 +49,16 @@ def test_a_payment_is_made_and_comes_back_as_it_was(case: Case, amount: Any) -> 
     assert made.refunded_minor == asked.refunded_minor == 0
 
 
-@with_facts("amount", lambda case: case.too_fine)
-def test_what_cannot_be_paid_exactly_is_not_sent(case: Case, amount: Any) -> None:
-    """Nothing is ever rounded."""
-    adapter = case.adapter()
+@with_facts("amounts", lambda case: case.not_accepted)
+def test_an_amount_that_is_not_taken_is_not_sent(case: Case, amounts: tuple[Money, Money | None]) -> None:
+    """Nothing is ever rounded. One sentence says what is wrong, and which amount would do."""
+    adapter, (amount, smallest) = case.adapter(), amounts
 
-    with pytest.raises(Refused, match="does not accept"):
-        adapter.create(case.payment(amount))
+    for refuse in (lambda: adapter.check_amount(amount), lambda: adapter.create(case.payment(amount))):
+        with pytest.raises(AmountNotAccepted, match=rf"^\w+ does not accept {amount}: \w") as found:
+            refuse()
+        assert found.value.smallest == smallest
+        assert smallest is None or str(found.value).endswith(f"the smallest amount is {smallest}")
 
     assert case.made() == 0
 
@@ -291,8 +292,10 @@ def test_the_list_brings_every_payment_of_its_time_once(case: Case) -> None:
     for payment in payments:
         case.say(payment.provider_ref, case.paid)
 
-    found = list(adapter.payments_between(before, timezone.now() + timedelta(seconds=5)))
+    rows = list(adapter.payments_between(before, timezone.now() + timedelta(seconds=5)))
+    found = [row for row in rows if isinstance(row, PaymentSnapshot)]
 
+    assert len(found) == len(rows) == 5
     assert sorted(answer.provider_ref for answer in found) == sorted(payment.provider_ref for payment in payments)
     assert {answer.reference for answer in found} == {payment.reference for payment in payments}
     assert {answer.status for answer in found} == {Status.SUCCEEDED}

@@ -208,5 +208,5 @@ def test_a_long_list_of_movements_is_read_to_its_end(sandbox: SandboxCase) -> No
 
     found = sandbox.adapter().movements_between(before, timezone.now() + timedelta(seconds=1))
 
-    assert [each.provider_ref for each in found] == made
+    assert [each.provider_ref for each in found if isinstance(each, Movement)] == made
     assert len(disputes_of(sandbox, payment)) == 101

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from billing.errors import Refused, StoredFailure, Unavailable
-from billing.states import Status
+from billing.errors import BadAnswer, Refused, StoredFailure, Unavailable
+from billing.models import Payment
+from billing.providers.base import DisputeSnapshot, PaymentSnapshot
+from billing.providers.stripe import Stripe
+from billing.states import DisputeStatus, Status
 from tests.conformance.cases.stripe import StripeCase
 from tests.conformance.standins.server import Reply, as_ever, failing_after, saying
 
@@ -168,3 +172,91 @@ def _intent(stripe: StripeCase, status: str) -> str:
     intent = stripe.intent_of(session, status)
     stripe.the_book.payments[intent["id"]] = intent
     return str(intent["id"])
+
+
+def test_a_session_that_cost_nothing_pays_no_order(stripe: StripeCase) -> None:
+    """No money came, and none will: it failed, and the customer may try again."""
+    adapter = stripe.adapter()
+    payment = stripe.made_payment(adapter)
+    stripe.say(payment.provider_ref, "complete/no_payment_required")
+
+    answer = adapter.status(payment.provider_ref)
+
+    assert (answer.status, answer.reason) == (Status.FAILED, "no_payment_required")
+
+
+def test_sessions_of_another_use_are_not_listed(stripe: StripeCase) -> None:
+    """One stores a card, one is a free trial; neither is money, and neither stops the list."""
+    adapter, now = stripe.adapter(), timezone.now()
+    payment = stripe.made_payment(adapter)
+    stripe.stand_in.put_other_uses(stripe.the_book)
+
+    rows = list(adapter.payments_between(now - timedelta(minutes=1), now + timedelta(minutes=1)))
+
+    assert [isinstance(row, PaymentSnapshot) and row.provider_ref for row in rows] == [payment.provider_ref]
+
+
+@pytest.mark.parametrize("currency", ["usd", "eur"])
+def test_the_fee_of_a_dispute_is_in_its_currency(stripe: StripeCase, currency: str) -> None:
+    """A fee in another one is not known; one that was given back is none."""
+    payment = _paid(stripe)
+    dispute = stripe.dispute(payment.provider_ref, "lost")
+    dispute["balance_transactions"][0]["currency"] = currency
+
+    assert [each.fee_minor for each in _disputes(stripe, payment)] == [1500 if currency == "usd" else 0]
+
+    dispute["balance_transactions"].append({"amount": 1099, "currency": currency, "fee": -1500})
+    assert [each.fee_minor for each in _disputes(stripe, payment)] == [0]
+
+
+def test_a_prevented_dispute_is_lost_if_the_money_is_gone(stripe: StripeCase) -> None:
+    """Its status alone does not say so."""
+    payment = _paid(stripe)
+    dispute = stripe.dispute(payment.provider_ref, "prevented")
+    dispute["balance_transactions"] = [{"amount": -1099, "currency": "usd", "fee": 0}]
+
+    assert [each.status for each in _disputes(stripe, payment)] == [DisputeStatus.LOST]
+
+
+def test_a_bank_that_takes_no_answer_sets_no_deadline(stripe: StripeCase) -> None:
+    """`due_by` is 0."""
+    payment = _paid(stripe)
+    stripe.dispute(payment.provider_ref, "needs_response")["evidence_details"]["due_by"] = 0
+
+    assert [each.evidence_due_at for each in _disputes(stripe, payment)] == [None]
+
+
+def test_a_bare_intent_has_disputes_too(stripe: StripeCase) -> None:
+    """It is its own intent."""
+    adapter = stripe.adapter()
+    ref = _intent(stripe, "succeeded")
+    stripe.stand_in.put_dispute(stripe.the_book, stripe.row(ref), "lost")
+
+    answer = adapter.status(ref)
+
+    assert answer.is_disputed
+    assert isinstance(adapter, Stripe)
+    assert len(adapter.disputes_of(answer)) == 1
+
+
+def test_a_list_that_does_not_go_on_ends(stripe: StripeCase) -> None:
+    """There is more, says Stripe, and sends the same page again."""
+    adapter, now = stripe.adapter(), timezone.now()
+    stripe.made_payment(adapter)
+    row = next(iter(stripe.the_book.payments.values()))
+    stripe.stand_in.mischief += [saying(Reply(200, {"data": [row], "has_more": True}))] * 3
+
+    with pytest.raises(BadAnswer, match="does not go on"):
+        list(adapter.payments_between(now - timedelta(minutes=1), now))
+
+
+def _paid(stripe: StripeCase) -> Payment:
+    payment = stripe.made_payment(stripe.adapter())
+    stripe.say(payment.provider_ref, stripe.paid)
+    return payment
+
+
+def _disputes(stripe: StripeCase, payment: Payment) -> list[DisputeSnapshot]:
+    adapter = stripe.adapter()
+    assert isinstance(adapter, Stripe)
+    return adapter.disputes_of(adapter.status(payment.provider_ref))

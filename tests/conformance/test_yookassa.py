@@ -71,4 +71,4 @@ def test_a_callback_about_a_refund_names_the_payment(yookassa: YooKassaCase) -> 
     """refund.succeeded carries the refund."""
     event = {"type": "notification", "event": "refund.succeeded", "object": {"id": "r", "payment_id": "p"}}
 
-    assert yookassa.adapter().read_callback(json.dumps(event).encode()).refs == ("p",)
+    assert yookassa.adapter().read_callback(json.dumps(event).encode()).refs == ("p", "r")

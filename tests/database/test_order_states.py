@@ -132,7 +132,11 @@ def test_a_transfer_is_the_banks_work_until_it_ends(shop: Shop, client: Client) 
     assert told(client, order) == State.PAID
 
 
-@pytest.mark.parametrize("facts", [{}, RETURNED, NOT_OFFERED, {"attention": Attention.ERRORS}], ids=str)
+@pytest.mark.parametrize(
+    "facts",
+    [{}, RETURNED, NOT_OFFERED, {"attention": Attention.ERRORS}],
+    ids=["offered", "came back", "not offered", "errors"],
+)
 @pytest.mark.parametrize("is_away", [False, True])
 def test_nobody_is_asked_to_pay_after_the_deadline(shop: Shop, facts: dict[str, Any], is_away: bool) -> None:
     """An outage may keep the order open for longer than its deadline."""

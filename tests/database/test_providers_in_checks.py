@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from pytest_django.fixtures import Settings
 
 from billing.callbacks import inbox
-from billing.models import AskedBy, Attention, Payment
+from billing.models import Advice, AskedBy, Attention, Payment
 from billing.money import Money
 from billing.payments import service as payments
 from billing.payments import sweep
@@ -55,6 +55,12 @@ def stripe(settings: Settings) -> Iterator[StandInCase]:
 def paypal(settings: Settings) -> Iterator[StandInCase]:
     with only_provider(PayPalCase(), settings) as case:
         yield case
+
+
+def captures(case: StandInCase) -> list[str]:
+    """The keys with which money was asked for."""
+    asked = [request for request in case.stand_in.requests if request.path.endswith("/capture")]
+    return [request.headers["paypal-request-id"] for request in asked]
 
 
 def start(case: StandInCase, window_s: float = 3600) -> Payment:
@@ -184,7 +190,36 @@ def test_what_nobody_has_approved_is_not_captured(paypal: StandInCase) -> None:
     payment = look(payment)
 
     assert (payment.status, payment.errors, payment.attention) == (Status.PENDING, 0, Attention.NONE)
-    assert not [request for request in paypal.stand_in.requests if request.path.endswith("/capture")]
+    assert not captures(paypal)
+
+
+def test_a_declined_capture_waits_for_the_buyer(paypal: StandInCase) -> None:
+    """It is tried once for each approval, with a key of its own; between them the customer reads what helps."""
+    payment = start(paypal)
+    paypal.say(payment.provider_ref, "APPROVED")
+    assert isinstance(paypal, PayPalCase)
+    paypal.stand_in.refusals.append("INSTRUMENT_DECLINED")
+
+    declined = [look(payment) for _ in range(3)]
+
+    assert {(each.status, each.reason, each.advice, each.attention) for each in declined} == {
+        (Status.PENDING, "INSTRUMENT_DECLINED", Advice.OTHER, Attention.NONE)
+    }
+    assert len(captures(paypal)) == 1
+
+    paypal.say(payment.provider_ref, "APPROVED")
+    assert look(payment).status == Status.SUCCEEDED
+    assert len(set(captures(paypal))) == len(captures(paypal)) == 2
+
+
+def test_what_was_approved_in_time_is_captured_late(paypal: StandInCase) -> None:
+    """The workers were away: the buyer was not late."""
+    payment = start(paypal)
+    paypal.say(payment.provider_ref, "APPROVED")
+    let_time_pass(3601)
+    paypal.row(payment.provider_ref)["update_time"] = (database_now() - timedelta(minutes=50)).isoformat()
+
+    assert look(payment).status == Status.SUCCEEDED
 
 
 def test_a_capture_whose_answer_was_lost_is_found(paypal: StandInCase) -> None:

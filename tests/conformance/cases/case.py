@@ -11,11 +11,11 @@ from typing import ClassVar, Self
 from django.utils import timezone
 
 from billing.errors import ProviderError
-from billing.models import Payment, Refund
+from billing.models import Advice, Payment, Refund
 from billing.money import Money
 from billing.providers import REGISTRY
 from billing.providers.base import Account, CallbackRequest, Provider
-from billing.states import RefundStatus, Status
+from billing.states import DisputeStatus, RefundStatus, Status
 from tests.conformance.standins import server
 from tests.conformance.standins.server import Book, Handler, Json, Request, StandIn
 
@@ -40,11 +40,17 @@ class Case(ABC):
     provider: ClassVar[str]
     amounts: ClassVar[tuple[Money, ...]]
     """Amounts in every style of unit that the provider has; the first is the usual one."""
-    too_fine: ClassVar[tuple[Money, ...]] = ()
-    """Amounts that the provider cannot take: refused before anything is sent."""
+    not_accepted: ClassVar[tuple[tuple[Money, Money | None], ...]] = ()
+    """Amounts that the provider does not take, refused before anything is sent, each with the smallest that it does."""
     states: ClassVar[dict[str, Status | None]]
     """Every state in the contract, by the provider's words, and one that is not there; in ours."""
     paid: ClassVar[str]
+    working: ClassVar[tuple[str, ...]] = ()
+    """The states of a payment that the customer has made, and on which a bank still works."""
+    declines: ClassVar[dict[str, Advice]] = {}
+    """Every reason in the contract for which a payment is declined, and what helps."""
+    dispute_states: ClassVar[dict[str, tuple[DisputeStatus | None, bool]]] = {}
+    """Every state of a dispute; in ours, and whether it is only an inquiry."""
     refund_states: ClassVar[dict[str, RefundStatus | None]]
     unpaid_can_be_cancelled: ClassVar[bool] = True
     refund_requests: ClassVar[int] = 1
@@ -139,6 +145,26 @@ class StandInCase(Case):
 
     stand_in: StandIn
 
+    @abstractmethod
+    def decline(self, provider_ref: str, reason: str) -> None:
+        """The payment was declined for this reason."""
+
+    @abstractmethod
+    def parts(self, provider_ref: str) -> set[str]:
+        """The further ids that a paid payment has."""
+
+    @abstractmethod
+    def events(self, payment: Payment) -> dict[str, Json]:
+        """Callbacks about a paid payment and all of its parts, by the name of the event."""
+
+    @abstractmethod
+    def spoil(self, row: Json) -> None:
+        """A payment or a refund has no readable amount or id any more."""
+
+    def dispute(self, provider_ref: str, state: str) -> Json:
+        """A dispute in this state, as the provider has it."""
+        raise NotImplementedError
+
     @property
     def the_book(self) -> Book:
         """The first account's."""
@@ -152,8 +178,8 @@ class StandInCase(Case):
         self.stand_in.mischief += [server.as_ever] * after
         self.stand_in.mischief.append(TROUBLES[kind])
 
-    def fail(self, status: int) -> None:
-        self.stand_in.mischief.append(server.saying(self.stand_in.complaint(status)))
+    def fail(self, status: int, parameter: str = "") -> None:
+        self.stand_in.mischief.append(server.saying(self.stand_in.complaint(status, parameter=parameter)))
 
     def count(self) -> int:
         return len(self.stand_in.requests)

@@ -69,6 +69,7 @@ class Book:
     def __init__(self) -> None:
         self.payments: dict[str, Json] = {}
         self.refunds: dict[str, Json] = {}
+        self.disputes: dict[str, Json] = {}
         self.answers: dict[tuple[str, str], tuple[bytes, Reply]] = {}
 
 
@@ -101,7 +102,7 @@ class StandIn(ABC):
         """Do what was asked, as the contract says. Raises No where the contract says no."""
 
     @abstractmethod
-    def complaint(self, status: int) -> Reply:
+    def complaint(self, status: int, *, parameter: str = "") -> Reply:
         """The contract's error for this status."""
 
     def book(self, request: Request) -> Book:

@@ -45,9 +45,9 @@ numbers = itertools.count(1)
 class StripeStandIn(StandIn):
     """Keeps every answer under its key, failures included, once the work was begun."""
 
-    def complaint(self, status: int, code: str = "") -> Reply:
+    def complaint(self, status: int, code: str = "", *, parameter: str = "") -> Reply:
         kind, usual = ERRORS[status]
-        error = {"type": kind, "message": "Secret text", "code": code or usual}
+        error = {"type": kind, "message": "Secret text", "code": code or usual, "param": parameter}
         headers = {"Stripe-Should-Retry": "true"} if status == 424 else {}
         return Reply(status, {"error": {name: text for name, text in error.items() if text}}, headers)
 
@@ -58,7 +58,8 @@ class StripeStandIn(StandIn):
             case "POST", "checkout", "sessions":
                 return self._once(book, request, lambda: self._create(request, book))
             case "GET", "checkout", "sessions":
-                return self._list(request, book)
+                sessions = [each for each in book.payments.values() if each["object"] == "checkout.session"]
+                return self._list(request, sessions)
             case "GET", "checkout", "sessions", ref:
                 return Reply(200, self._shown(self._known(book.payments, ref), request))
             case "POST", "checkout", "sessions", ref, "expire":
@@ -70,10 +71,9 @@ class StripeStandIn(StandIn):
             case "POST", "refunds":
                 return self._once(book, request, lambda: self._refund(request, book))
             case "GET", "refunds":
-                of = [
-                    each for each in book.refunds.values() if each["payment_intent"] == request.query["payment_intent"]
-                ]
-                return Reply(200, {"object": "list", "data": of, "has_more": False})
+                return self._list(request, list(book.refunds.values()))
+            case "GET", "disputes":
+                return self._list(request, list(book.disputes.values()))
             case "GET", "refunds", ref:
                 return Reply(200, self._known(book.refunds, ref))
         raise No(self.complaint(404))
@@ -116,17 +116,18 @@ class StripeStandIn(StandIn):
         }
         return Reply(200, book.payments[ref])
 
-    def _shown(self, session: Json, request: Request) -> Json:
-        """An intent is an id, unless it is asked for whole."""
-        intent = session["payment_intent"]
+    def _shown(self, row: Json, request: Request) -> Json:
+        """The intent of a session is an id, unless it is asked for whole."""
+        intent = row.get("payment_intent")
         expanded = any("payment_intent" in text for name, text in request.query.items() if name.startswith("expand["))
-        return session if expanded or intent is None else session | {"payment_intent": intent["id"]}
+        return row | {"payment_intent": intent["id"]} if isinstance(intent, dict) and not expanded else row
 
-    def _list(self, request: Request, book: Book) -> Reply:
+    def _list(self, request: Request, rows: list[Json]) -> Reply:
         """From new to old, 1 to 100 of them."""
         query = request.query
         self._insist(1 <= int(query.get("limit", 10)) <= 100, "limit")
-        found = [each for each in reversed(book.payments.values()) if each["object"] == "checkout.session"]
+        intent = query.get("payment_intent")
+        found = [each for each in reversed(rows) if intent is None or each["payment_intent"] == intent]
         found = [each for each in found if int(query.get("created[gte]", 0)) <= each["created"]]
         found = [each for each in found if each["created"] < int(query.get("created[lt]", 10**12))]
         if after := query.get("starting_after"):
@@ -160,12 +161,59 @@ class StripeStandIn(StandIn):
             "id": ref,
             "object": "refund",
             "amount": int(form["amount"]),
+            "charge": charge["id"],
+            "created": int(time.time()),
             "currency": intent["currency"],
             "metadata": {"refund": form["metadata[refund]"]},
             "payment_intent": intent["id"],
             "status": "succeeded",
         }
         return Reply(200, book.refunds[ref])
+
+    def put_dispute(self, book: Book, intent: Json, status: str, **fields: object) -> Json:
+        """With one transaction that took the money and a fee, unless the bank only asks."""
+        ref, asks = f"dp_{next(numbers):020d}", status.startswith("warning_") or status == "prevented"
+        taken = {
+            "amount": -intent["amount"],
+            "currency": intent["currency"],
+            "fee": 1500,
+            "object": "balance_transaction",
+        }
+        intent["latest_charge"]["disputed"] = True
+        book.disputes[ref] = {
+            "id": ref,
+            "object": "dispute",
+            "amount": intent["amount"],
+            "balance_transactions": [] if asks else [taken],
+            "charge": intent["latest_charge"]["id"],
+            "created": int(time.time()),
+            "currency": intent["currency"],
+            "evidence_details": {"due_by": 1_800_000_000, "has_evidence": False, "submission_count": 0},
+            "metadata": {},
+            "payment_intent": intent["id"],
+            "reason": "fraudulent",
+            "status": status,
+            **fields,
+        }
+        return book.disputes[ref]
+
+    def put_other_uses(self, book: Book) -> None:
+        """Sessions that are no payments of a shop: one stores a card, one is a free trial."""
+        for mode, total in (("setup", None), ("subscription", 0)):
+            ref = f"cs_test_{next(numbers):020d}"
+            book.payments[ref] = {
+                "id": ref,
+                "object": "checkout.session",
+                "amount_total": total,
+                "created": int(time.time()),
+                "currency": "eur" if total is not None else None,
+                "metadata": {},
+                "mode": mode,
+                "payment_intent": None,
+                "payment_status": "no_payment_required",
+                "status": "complete",
+                "url": None,
+            }
 
     def _intent(self, book: Book, ref: str) -> Json:
         for payment in book.payments.values():

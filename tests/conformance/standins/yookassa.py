@@ -23,7 +23,7 @@ CODES = {
 class YooKassaStandIn(StandIn):
     """Adds nothing to the contract but its own address."""
 
-    def complaint(self, status: int, parameter: str = "") -> Reply:
+    def complaint(self, status: int, *, parameter: str = "") -> Reply:
         error: Json = {"type": "error", "id": str(uuid.uuid4()), "description": "Secret text", "code": CODES[status]}
         error |= {"retry_after": 1800} if status == 429 else {}
         return Reply(status, error | ({"parameter": parameter} if parameter else {}))
@@ -33,13 +33,15 @@ class YooKassaStandIn(StandIn):
             case "POST", "payments":
                 return self._once(book, request, lambda: self._create(request, book))
             case "GET", "payments":
-                return self._list(request, book)
+                return self._list(request, book.payments)
             case "GET", "payments", ref:
                 return Reply(200, self._known(book.payments, ref))
             case "POST", "payments", ref, "cancel":
                 return self._once(book, request, lambda: self._cancel(request, book, ref))
             case "POST", "refunds":
                 return self._once(book, request, lambda: self._refund(request, book))
+            case "GET", "refunds":
+                return self._list(request, book.refunds)
             case "GET", "refunds", ref:
                 return Reply(200, self._known(book.refunds, ref))
         raise No(self.complaint(404))
@@ -65,7 +67,7 @@ class YooKassaStandIn(StandIn):
             "paid": False,
             "amount": asked["amount"],
             "confirmation": {"type": "redirect", "confirmation_url": f"{self.url}/confirm?orderId={ref}"},
-            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "created_at": _now(),
             "description": asked.get("description"),
             "metadata": asked["metadata"],
             "recipient": {"account_id": "100500", "gateway_id": "100700"},
@@ -75,7 +77,7 @@ class YooKassaStandIn(StandIn):
         }
         return Reply(200, book.payments[ref])
 
-    def _list(self, request: Request, book: Book) -> Reply:
+    def _list(self, request: Request, rows: dict[str, Json]) -> Reply:
         """From new to old; the limit is 1 to 100."""
         query = request.query
         self._insist(set(query) <= {"created_at.gte", "created_at.lt", "limit", "cursor"}, "query")
@@ -83,7 +85,7 @@ class YooKassaStandIn(StandIn):
         bounds = [datetime.fromisoformat(query[name]) for name in ("created_at.gte", "created_at.lt")]
         found = [
             each
-            for each in reversed(book.payments.values())
+            for each in reversed(rows.values())
             if bounds[0] <= datetime.fromisoformat(each["created_at"]) < bounds[1]
         ]
         start, length = int(query.get("cursor", 0)), min(int(query.get("limit", 10)), self.page)
@@ -108,7 +110,7 @@ class YooKassaStandIn(StandIn):
         self._insist(payment["status"] == "succeeded" and total <= float(payment["amount"]["value"]), "amount")
         payment["refunded_amount"] = asked["amount"] | {"value": f"{total:.2f}"}
         ref = str(uuid.uuid4())
-        book.refunds[ref] = {"id": ref, "status": "succeeded", "created_at": payment["created_at"], **asked}
+        book.refunds[ref] = {"id": ref, "status": "succeeded", "created_at": _now(), **asked}
         return Reply(200, book.refunds[ref])
 
     def _known(self, rows: dict[str, Json], ref: str) -> Json:
@@ -124,4 +126,8 @@ class YooKassaStandIn(StandIn):
 
     def _insist(self, condition: object, parameter: str) -> None:
         if not condition:
-            raise No(self.complaint(400, parameter))
+            raise No(self.complaint(400, parameter=parameter))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
