@@ -140,7 +140,7 @@ def _waits_without_money(payment: Payment) -> bool:
 
 
 def _can_go_back(payment: Payment) -> bool:
-    return payment.left is not None and payment.left.minor > 0
+    return payment.left is not None and payment.left.minor > 0 and not disputes.undecided(payment)
 
 
 REFUND = Action(

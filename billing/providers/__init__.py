@@ -1,4 +1,4 @@
-"""The providers, one file each. To add one, write its file and add a line here. Every call is timed and counted."""
+"""The providers, a module or package each. To add one, write it and add a line here. Calls are timed and counted."""
 
 import logging
 import time
@@ -11,9 +11,9 @@ from django.conf import settings
 from billing.errors import ProviderError
 from billing.metrics import REQUEST_SECONDS
 from billing.providers.base import Account, Provider
-from billing.providers.paypal import PayPal
+from billing.providers.paypal.adapter import PayPal
 from billing.providers.sandbox import Sandbox
-from billing.providers.stripe import Stripe
+from billing.providers.stripe.adapter import Stripe
 from billing.providers.yookassa import YooKassa
 
 REGISTRY: dict[str, type[Provider]] = {

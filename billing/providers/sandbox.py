@@ -116,8 +116,8 @@ class Sandbox:
             yield from self._listed(name, _created(start, end), _movement)
 
     def disputes_of(self, answer: PaymentSnapshot) -> list[DisputeSnapshot]:
-        found = self._http.get("/v1/disputes", {"payment": answer.provider_ref, "limit": "100"})
-        return [_dispute_answer(each) for each in objects(found, "disputes")]
+        pages = self._pages("disputes", {"payment": answer.provider_ref})
+        return [_dispute_answer(each) for page in pages for each in objects(page, "disputes")]
 
     def verify(self, post: CallbackRequest) -> None:
         post.check_signature("sandbox-signature", self._account.options["callback_secret"], time.time())
@@ -129,10 +129,14 @@ class Sandbox:
         return callback_hint(ids, text(payment, "reference"), text(event, "type"))
 
     def _listed(self, name: str, query: dict[str, str], read: Callable[[Json], A]) -> Iterator[A | BadAnswer]:
-        """All pages of a list, oldest first."""
+        """All rows of a list, oldest first."""
+        for page in self._pages(name, query):
+            yield from rows(page, name, read)
+
+    def _pages(self, name: str, query: dict[str, str]) -> Iterator[Json]:
         while True:
             page = self._http.get(f"/v1/{name}", query)
-            yield from rows(page, name, read)
+            yield page
             if not page.get("next"):
                 return
             query["after"] = text(page, "next")

@@ -10,7 +10,7 @@ from billing.errors import NotFound, Refused, Unavailable, WrongCredentials
 from billing.models import Advice, Payment
 from billing.money import Money
 from billing.providers.base import Account, Capturing, PaymentSnapshot
-from billing.providers.paypal import PayPal
+from billing.providers.paypal.adapter import PayPal
 from billing.states import Status
 from tests.conformance.cases.paypal import PayPalCase
 from tests.conformance.standins.server import saying

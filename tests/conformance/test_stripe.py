@@ -9,7 +9,7 @@ from django.utils import timezone
 from billing.errors import BadAnswer, Refused, StoredFailure, Unavailable
 from billing.models import Payment
 from billing.providers.base import DisputeSnapshot, PaymentSnapshot
-from billing.providers.stripe import Stripe
+from billing.providers.stripe.adapter import Stripe
 from billing.states import DisputeStatus, Status
 from tests.conformance.cases.stripe import StripeCase
 from tests.conformance.standins.server import Reply, as_ever, failing_after, saying

@@ -187,14 +187,15 @@ def test_a_mail_is_sent_again_once(shop: Shop) -> None:
 
 
 def test_looking_at_a_payment_is_recorded(shop: Shop, sam: Client) -> None:
-    """It harms nobody, so nobody is asked; those that came to their end are left alone."""
+    """It harms nobody, so nobody is asked; those that the provider never had are left alone."""
     (_, payment), ended = shop.order(), Payment.objects.get(reference=reporting.order().public_id)
+    Payment.objects.filter(pk=ended.pk).update(provider_ref="")
 
     answer = act(sam, "check-payment", payment, ended)
 
     assert said(answer) == [
         "Payments the provider is asked about now: 1.",
-        "Payments whose outcome is known already: 1.",
+        "Payments that the provider never had: 1.",
     ]
     assert shop.fresh(payment).asked_by == "operator"
     assert recorded() == [("sam", "Payments the provider is asked about now.")]

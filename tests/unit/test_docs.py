@@ -13,7 +13,7 @@ from actors import kinds
 from actors.management.commands.metrics import catalogue, markdown
 from actors.scheduling.table import entries
 from billing.providers import options
-from billing.providers.stripe import Stripe
+from billing.providers.stripe.adapter import Stripe
 from config.cli import command as cli_command
 from config.due.queue import Due, DueRow
 from config.env import reference

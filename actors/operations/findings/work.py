@@ -49,7 +49,8 @@ def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
         "order": _("orders"),
     }  # fmt: skip
     for waiting in seen.waiting:
-        if waiting.rows:
+        has_deadline = waiting.noun == "dispute" and seen.dispute_deadlines  # a finding of its own says more
+        if waiting.rows and not has_deadline:
             text = ngettext("%(n)s waits for a person", "%(n)s wait for a person", waiting.rows)
             yield Finding(
                 subjects.get(waiting.noun, waiting.noun),
@@ -78,7 +79,7 @@ def refused_creations(seen: Snapshot) -> Iterator[Finding]:
         values = {"times": counted(state.creations_refused), "error": state.last_refusal}
         yield Finding(
             _("account %(name)s") % {"name": state.account},
-            _("it refused to create the last %(times)s payments (%(error)s)") % values,
+            _("it refuses to create payments, %(times)s in a row (%(error)s)") % values,
             _("The mistake is ours: compare the key and the named parameter with the provider's documents."),
             state.refused_since,
             page="console:providers",

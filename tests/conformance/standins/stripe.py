@@ -7,7 +7,7 @@ import itertools
 import re
 import time
 
-from billing.providers.stripe import VERSION
+from billing.providers.stripe.adapter import VERSION
 from tests.conformance.standins.server import Book, Json, No, Reply, Request, StandIn
 
 ERRORS = {

@@ -124,6 +124,7 @@ def test_a_wrong_field_is_named(sandbox: SandboxServer, changes: Json, field: st
 
     assert (answer.status_code, error_code(answer)) == (422, "invalid_request")
     assert answer.json()["error"]["message"].split()[0] == field
+    assert answer.json()["error"]["parameter"] == field
     assert post(sandbox, "/v1/payments", order(), key="free").status_code == 201
 
 

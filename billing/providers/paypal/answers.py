@@ -1,4 +1,4 @@
-"""What PayPal answers about orders, captures and refunds, in our terms. Sources: see paypal.py."""
+"""What PayPal answers about orders, captures and refunds, in our terms. Sources: see adapter.py."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -25,8 +25,8 @@ from billing.providers.base import (
 from billing.providers.fields import Json, id_or_nothing, objects, part, rows, text
 from billing.providers.http import ProviderClient
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
-from billing.providers.stripe_amounts import check_amount, to_stripe
-from billing.providers.stripe_answers import (
+from billing.providers.stripe.amounts import check_amount, to_stripe
+from billing.providers.stripe.answers import (
     dispute_answer,
     intent_answer,
     listed_answer,

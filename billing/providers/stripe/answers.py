@@ -1,4 +1,4 @@
-"""What Stripe answers, in our terms. Sources: see stripe.py."""
+"""What Stripe answers, in our terms. Sources: see adapter.py."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from billing.providers.fields import (
     text_or_nothing,
 )
 from billing.providers.http import Complaint, parameter, read_json, retry_after_s, word
-from billing.providers.stripe_amounts import from_stripe
+from billing.providers.stripe.amounts import from_stripe
 from billing.states import DisputeStatus, RefundStatus, Status
 
 INTENTS = {  # PaymentIntent.status; a declined payment stays open, because the customer may try again

@@ -27,7 +27,7 @@ from billing.providers.base import (
 from billing.providers.fields import Json, objects_or_none, rows, text, utc
 from billing.providers.http import ProviderClient, basic
 from billing.providers.options import CALLS_REFUSED, api_url
-from billing.providers.paypal_answers import (
+from billing.providers.paypal.answers import (
     DECLINES,
     ORDERS,
     capture_of,
@@ -36,9 +36,9 @@ from billing.providers.paypal_answers import (
     read_hint,
     refund_answer,
 )
-from billing.providers.paypal_disputes import dispute_answer
-from billing.providers.paypal_reports import movement_row, payment_row
-from billing.providers.paypal_token import Token
+from billing.providers.paypal.disputes import dispute_answer
+from billing.providers.paypal.reports import movement_row, payment_row
+from billing.providers.paypal.token import Token
 from billing.states import Status
 from config import env
 

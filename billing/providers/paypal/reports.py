@@ -10,7 +10,9 @@ from billing.providers.fields import Json, id_or_nothing, moment, money, part, t
 from billing.states import Status
 
 STATUSES = {"S": Status.SUCCEEDED, "V": Status.SUCCEEDED, "P": Status.PENDING, "D": Status.FAILED}
-"""transaction_status. V: "a successful transaction was fully reversed"; the list never says how much went back."""
+"""transaction_status. V: "a successful transaction was fully reversed", and the row does not say by what. Each refund
+has a row of its own.
+"""
 
 PAYMENTS = ("T00",)
 """Payments between accounts."""
@@ -38,7 +40,7 @@ def payment_row(row: Json, start: datetime, end: datetime) -> PaymentSnapshot | 
         reference=_reference(info),
         refs=(transaction,),
         is_working=status == Status.PENDING,
-        is_partial=status == Status.SUCCEEDED,
+        is_partial=raw_status == "V",
     )
     return answer if amount.minor >= 0 else None  # less than nothing: we paid it
 
