@@ -21,11 +21,13 @@ WHERE = {
 
 def standing(payment: Payment, now: datetime) -> list[str]:
     """Sentences, the most important first. `now` is the database's."""
-    return list(_of_open(payment, now) if payment.is_open else _of_ended(payment))
+    return list(_of_open(payment, now) if payment.is_open else _of_ended(payment, now))
 
 
-def _of_ended(payment: Payment) -> Iterator[str]:
+def _of_ended(payment: Payment, now: datetime) -> Iterator[str]:
     yield _end(payment)
+    if payment.next_check_at:
+        yield _next_check(payment, now)
     if payment.attention:
         yield _attention(payment)
     if payment.reason:

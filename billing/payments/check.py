@@ -75,14 +75,17 @@ def record(results: Sequence[CheckResult]) -> None:
         breaker.note(account, [result.outcome for result in of_account])
         refusals.note(account, [result.outcome for result in of_account if not result.payment.provider_ref])
     now = database_now(CHECK_QUEUE.database)
-    unchanged = [result for result in results if _is_unchanged(result)]
+    unchanged: list[CheckResult] = []
+    changed: list[CheckResult] = []
+    for result in results:
+        (unchanged if _is_unchanged(result) else changed).append(result)
     if unchanged:
         next_checks = [
             polling.next_check(each.payment, each.payment.due_since, each.asked_at, now) for each in unchanged
         ]
         CHECK_QUEUE.snooze_all([each.payment for each in unchanged], next_checks)
-    if len(unchanged) < len(results):
-        _record_changes([result for result in results if result not in unchanged])
+    if changed:
+        _record_changes(changed)
 
 
 def _ask(payment: Payment, now: datetime) -> PaymentSnapshot:

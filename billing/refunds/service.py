@@ -120,6 +120,10 @@ def _checked(payment: Payment, amount: Money | None) -> Money:
     left = payment.left
     if payment.is_open or left is None:
         raise CannotRefund("No money has come with this payment, or it is not decided yet whether it is accepted.")
+    if not payment.provider_ref:
+        raise CannotRefund(
+            "The provider's id of this payment is not known: give the money back in the provider's pages."
+        )
     if disputes.undecided(payment):
         raise CannotRefund("The customer's bank holds this money because of a dispute: a refund would pay it twice.")
     wanted = amount or left

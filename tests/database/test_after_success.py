@@ -7,9 +7,12 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db.models import F
 
+from actors.operations.findings import findings_of, take_snapshot
 from billing import disputes
 from billing.attention import ATTENTIVE
+from billing.attention_list import all_items
 from billing.callbacks import inbox
 from billing.lookup import payments_named
 from billing.models import AskedBy, Attention, Callback, Dispute, Payment, Refund
@@ -290,3 +293,40 @@ def _moved_at(shop: Shop, moment: datetime) -> None:
         ledger._keep_refund(replace(refund, created_at=moment))
     for dispute in ledger.disputes():
         ledger._keep_dispute(replace(dispute, created_at=moment))
+
+
+def test_an_open_dispute_is_a_finding_with_its_deadline(shop: Shop) -> None:
+    """Urgent when it is near; with the row's page and its resolution on the attention list. Answered, it is none."""
+    _, payment = shop.paid()
+    dispute = disputed(shop, payment, due_in_s=5 * 24 * 3600)
+    due = f"{dispute.evidence_due_at:%Y-%m-%d %H:%M}"
+
+    [found] = [each for each in findings_of(take_snapshot()) if "dispute" in each.problem]
+    assert (due in found.problem, found.is_urgent) == (True, False)
+    [item] = all_items(10)
+    assert (item.noun, item.reference, due in item.note) == ("dispute", payment.reference, True)
+    assert item.resolutions == ("Answered",)
+
+    Dispute.objects.update(evidence_due_at=F("evidence_due_at") - timedelta(days=3))
+    assert [each.is_urgent for each in findings_of(take_snapshot()) if "dispute" in each.problem] == [True]
+
+    disputes.answered(dispute.pk, "olga", "sent the proof of delivery")
+    assert not [each for each in findings_of(take_snapshot()) if "dispute" in each.problem]
+
+
+def test_an_answer_to_a_dispute_holds_until_the_provider_asks_for_another(shop: Shop) -> None:
+    """A new deadline is a new question."""
+    _, payment = shop.paid()
+    dispute = disputed(shop, payment)
+    disputes.answered(dispute.pk, "olga", "sent the proof of delivery")
+    called(shop, "dispute.updated", payment=names(payment), dispute={"id": dispute.provider_ref})
+    assert shop.fresh(dispute).answered_by == "olga"
+
+    theirs = shop.sandbox.ledger.disputes()[0]
+    later = theirs.evidence_due_at + timedelta(days=7)
+    shop.sandbox.ledger._keep_dispute(replace(theirs, evidence_due_at=later))
+    called(shop, "dispute.updated", payment=names(payment), dispute={"id": dispute.provider_ref})
+
+    dispute = shop.fresh(dispute)
+    assert (dispute.answered_by, dispute.evidence_due_at) == ("", later)
+    assert list(ATTENTIVE["dispute"].rows()) == [dispute]
