@@ -4,7 +4,7 @@ from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from billing.refunds import follow
 from commerce import orders, settlement
-from tests.money.world import HOUR, World
+from tests.money.world import DAY, HOUR, World
 
 
 def begin(world: World, beginning: str) -> Payment:
@@ -81,6 +81,11 @@ def _pay_another_sum(world: World, payment: Payment) -> Payment:
     return payment
 
 
+def _sweep(world: World, payment: Payment) -> Payment:
+    world.shop.sweep()
+    return payment
+
+
 def _take_the_first_late(world: World, payment: Payment) -> Payment:
     first = world.books().payments_of(world.books().order_of(payment))[0]
     world.sandbox.force(first.provider_ref, "succeeded")
@@ -94,7 +99,48 @@ def _look_again(world: World, payment: Payment) -> Payment:
     return payment
 
 
+def _transfer(world: World, payment: Payment) -> Payment:
+    world.shop.buyer(payment, "transfer")
+    return payment
+
+
+def _take_weeks(world: World, payment: Payment) -> Payment:
+    world.let_time_pass(20 * DAY)
+    return payment
+
+
+def _dispute(world: World, payment: Payment) -> Payment:
+    world.sandbox.dispute(payment.provider_ref)
+    return payment
+
+
+def _lose_it(world: World, payment: Payment) -> Payment:
+    for dispute in world.books().their_disputes:
+        if dispute.payment_id == payment.provider_ref:
+            world.sandbox.force_dispute(dispute.id, "lost")
+    return payment
+
+
+def _return_what_was_given_back(world: World, payment: Payment) -> Payment:
+    for refund in world.books().their_refunds:
+        if refund.payment_id == payment.provider_ref:
+            world.sandbox.force_refund(refund.id, "failed")
+    return payment
+
+
+def _forget(world: World, payment: Payment) -> Payment:
+    world.sandbox.forget(payment.provider_ref)
+    return payment
+
+
 DEEDS = {
+    "transfer": _transfer,
+    "take weeks": _take_weeks,
+    "dispute": _dispute,
+    "lose it": _lose_it,
+    "return what was given back": _return_what_was_given_back,
+    "forget": _forget,
+    "sweep": _sweep,
     "introduce": _introduce,
     "introduce in vain": _introduce_in_vain,
     "pay": _pay,
@@ -129,6 +175,23 @@ BEGINNINGS: dict[str, tuple[str, ...]] = {
     "paid twice": ("introduce", "decline", "learn", "pay again", "pay", "learn", "take the first late"),
     "called off": ("introduce", "call off", "learn"),
     "expired": ("introduce", "let it expire", "learn"),
+    "with the bank": ("introduce", "transfer", "learn"),
+    "with a slow bank": ("introduce", "transfer", "learn", "take weeks", "learn"),
+    "forgotten there": ("introduce", "learn", "forget"),
+    "disputed, and not known": ("introduce", "pay", "learn", "dispute"),
+    "disputed": ("introduce", "pay", "learn", "deliver", "dispute", "look again"),
+    "lost to a dispute": ("introduce", "pay", "learn", "dispute", "look again", "lose it", "look again"),
+    "given back": ("introduce", "pay", "learn", "give some back", "sweep"),
+    "given back, and returned": ("introduce", "pay", "learn", "give some back", "sweep", "return what was given back"),
+    "known to be returned": (
+        "introduce",
+        "pay",
+        "learn",
+        "give some back",
+        "sweep",
+        "return what was given back",
+        "look again",
+    ),
     "expired, and taken late": ("introduce", "let it expire", "learn", "take the first late"),
     "expired, and known to be taken late": ("introduce", "let it expire", "learn", "take the first late", "look again"),
 }

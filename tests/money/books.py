@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.models import Callback, Payment, PaymentEvent, Refund
+from billing.models import Callback, Dispute, Payment, PaymentEvent, Refund
+from billing.money import Money
 from billing.sandbox import SandboxServer
+from billing.sandbox.payment import Dispute as TheirDispute
 from billing.sandbox.payment import Payment as TheirPayment
 from billing.sandbox.payment import Refund as TheirRefund
 from billing.states import OPEN_STATES, RefundStatus, Status
@@ -18,6 +20,7 @@ class Books:
 
     payments: dict[int, Payment]
     refunds: dict[int, Refund]
+    disputes: dict[int, Dispute]
     orders: dict[int, Order]
     order_events: list[OrderEvent]
     events: list[PaymentEvent]
@@ -27,6 +30,7 @@ class Books:
     held: int
     theirs: dict[str, TheirPayment]
     their_refunds: list[TheirRefund]
+    their_disputes: list[TheirDispute]
     by_hand: frozenset[str]
     """Refunds that somebody made in the provider's own pages."""
     taken_up: frozenset[str]
@@ -45,6 +49,10 @@ class Books:
         own = [refund for refund in self.refunds.values() if refund.payment_id == payment.pk]
         return [refund for refund in own if not statuses or refund.status in statuses]
 
+    def disputes_of(self, payment: Payment) -> list[Dispute]:
+        """All of them, the oldest first."""
+        return [dispute for dispute in self.disputes.values() if dispute.payment_id == payment.pk]
+
     def open_payments(self) -> list[Payment]:
         """Those whose outcome is not known."""
         return [payment for payment in self.payments.values() if payment.status in OPEN_STATES]
@@ -53,18 +61,40 @@ class Books:
         """The provider's payments in these states."""
         return [payment for payment in self.theirs.values() if payment.status in statuses]
 
+    def there(self, payment: Payment) -> list[TheirPayment]:
+        """What the provider has of it; without its id, all of its reference that no other payment here has."""
+        if payment.provider_ref:
+            return [their for their in self.theirs.values() if their.id == payment.provider_ref]
+        known = {row.provider_ref for row in self.payments.values()}
+        return [each for each in self.theirs.values() if each.reference == payment.reference and each.id not in known]
+
+    def refund_there(self, refund: Refund) -> list[TheirRefund]:
+        """What the provider has of it; without its id, those of the same sum that no other refund here has."""
+        if refund.provider_ref:
+            return [their for their in self.their_refunds if their.id == refund.provider_ref]
+        known = {row.provider_ref for row in self.refunds.values()} | self.by_hand
+        of_payment = [each for each in self.their_refunds if each.payment_id == refund.payment.provider_ref]
+        return [each for each in of_payment if each.id not in known and each.amount.value == refund.amount.value]
+
     def they_hold(self, payment: Payment) -> tuple[Decimal, str]:
-        """What the provider has taken for us with this payment, less what went back; (0, "") for nothing."""
+        """What the provider has taken for us with this payment, less what went back or is disputed; (0, "") for
+        nothing.
+        """
         their = self.theirs.get(payment.provider_ref)
         if their is None or their.status != Status.SUCCEEDED:
             return Decimal(0), ""
-        left = their.amount.decimal - their.refunded
-        return (left, their.amount.currency) if left else (Decimal(0), "")
+        disputed = sum(each.holds for each in self.their_disputes if each.payment_id == their.id)
+        left = their.amount.decimal - their.refunded - disputed
+        return (left, their.amount.currency) if left > 0 else (Decimal(0), "")
 
     def we_hold(self, payment: Payment) -> tuple[Decimal, str]:
-        """The same by our own books; what is on its way back counts as gone."""
+        """The same by our own books; what is on its way back counts as gone, and so does what an undecided dispute
+        holds back.
+        """
+        undecided = [each for each in self.disputes_of(payment) if each.ended_at is None and not each.is_inquiry]
         left = payment.left
-        return (Decimal(left.value), left.currency) if left and left.minor else (Decimal(0), "")
+        held = Money(left.minor - sum(each.amount_minor for each in undecided), left.currency) if left else None
+        return (Decimal(held.value), held.currency) if held and held.minor > 0 else (Decimal(0), "")
 
 
 def read(sandbox: SandboxServer, product: Product, by_hand: set[str], taken_up: set[str]) -> Books:
@@ -72,6 +102,7 @@ def read(sandbox: SandboxServer, product: Product, by_hand: set[str], taken_up: 
     return Books(
         payments={row.pk: row for row in Payment.objects.order_by("pk")},
         refunds={row.pk: row for row in Refund.objects.select_related("payment").order_by("pk")},
+        disputes={row.pk: row for row in Dispute.objects.order_by("pk")},
         orders={row.pk: row for row in Order.objects.order_by("pk")},
         order_events=list(OrderEvent.objects.order_by("pk")),
         events=list(PaymentEvent.objects.order_by("pk")),
@@ -81,6 +112,7 @@ def read(sandbox: SandboxServer, product: Product, by_hand: set[str], taken_up: 
         held=held(product),
         theirs={payment.id: payment for payment in sandbox.ledger.all()},
         their_refunds=sandbox.ledger.refunds(),
+        their_disputes=sandbox.ledger.disputes(),
         by_hand=frozenset(by_hand),
         taken_up=frozenset(taken_up),
     )

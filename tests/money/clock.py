@@ -6,17 +6,18 @@ from datetime import timedelta
 
 from django.db.models import DateTimeField, F, Model
 
-from billing.models import AccountState, Callback, Difference, Payment, PaymentEvent, Reconciliation, Refund
+from billing.models import AccountState, Callback, Difference, Dispute, Payment, PaymentEvent, Reconciliation, Refund
 from billing.sandbox import SandboxServer
 from commerce.models import Notification, Order, OrderEvent
 
 ROWS: tuple[type[Model], ...] = (
-    AccountState, Callback, Difference, Notification, Order, OrderEvent, Payment, PaymentEvent, Reconciliation, Refund,
+    AccountState, Callback, Difference, Dispute, Notification, Order, OrderEvent, Payment, PaymentEvent,
+    Reconciliation, Refund,
 )  # fmt: skip
 
 
 def let_time_pass(seconds: float, sandbox: SandboxServer, claimed: Iterable[Model] = ()) -> None:
-    """Move the rows, the provider's payments, and `claimed`: row objects that workers hold, with their leases."""
+    """Move the rows, what the provider has, and `claimed`: row objects that workers hold, with their leases."""
     gap = timedelta(seconds=seconds)
     for model in ROWS:
         model._default_manager.update(**{name: F(name) - gap for name in _times(model)})
@@ -24,9 +25,14 @@ def let_time_pass(seconds: float, sandbox: SandboxServer, claimed: Iterable[Mode
         for name in [*_times(type(row)), "due_since"]:
             moment = getattr(row, name)
             setattr(row, name, moment and moment - gap)
-    for their in sandbox.ledger.all():
-        earlier = replace(their, created_at=their.created_at - gap, expires_at=their.expires_at - gap)
-        sandbox.ledger._keep(earlier)
+    ledger = sandbox.ledger
+    for their in ledger.all():
+        ledger._keep(replace(their, created_at=their.created_at - gap, expires_at=their.expires_at - gap))
+    for refund in ledger.refunds():
+        ledger._keep_refund(replace(refund, created_at=refund.created_at - gap))
+    for each in ledger.disputes():
+        due_at = each.evidence_due_at - gap
+        ledger._keep_dispute(replace(each, created_at=each.created_at - gap, evidence_due_at=due_at))
 
 
 def _times(model: type[Model]) -> list[str]:

@@ -1,5 +1,7 @@
 """What customers do, in the shop and on the provider's page."""
 
+from contextlib import suppress
+
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -10,6 +12,7 @@ from billing.payments.service import PaymentUnresolved
 from billing.sandbox.messages import Refused
 from commerce import orders
 from commerce.errors import NotEnough
+from config.due.queue import database_now
 from tests.money.scene import Scene, picked, picks, some
 
 ORDERS = 4
@@ -18,7 +21,7 @@ ORDERS = 4
 TROUBLES = st.sampled_from(["", "", "lost_answer", "reset", "status_500"])
 """How the provider's answer fails to come, once."""
 
-ACTIONS = st.sampled_from(["pay", "pay", "pay", "cancel", "decline", "authorize"])
+ACTIONS = st.sampled_from(["pay", "pay", "pay", "cancel", "decline", "authorize", "transfer"])
 
 
 class Customers(Scene):
@@ -47,6 +50,19 @@ class Customers(Scene):
         if learns:
             self.world.post(their, f"payment.{action}")
             self.world.process_callbacks()
+
+    @some(lambda books: [each for each in books.open_payments() if each.provider_ref])
+    @rule(pick=picks, action=ACTIONS, early_s=st.sampled_from([1, 2]), late_s=st.sampled_from([0, 1, 2, 3]))
+    def acts_at_the_last_moment(self, pick: int, action: str, early_s: int, late_s: int) -> None:
+        """Just before the window ends; the workers come when it is over, or nearly."""
+        payment = picked([each for each in self.now.open_payments() if each.provider_ref], pick)
+        left_s = (payment.window_ends_at - database_now()).total_seconds()
+        if left_s > early_s:
+            self.world.let_time_pass(left_s - early_s)
+        with suppress(Refused):
+            self.world.sandbox.act(payment.provider_ref, action)
+        self.world.let_time_pass(late_s)
+        self.world.shop.sweep()
 
     @some(lambda books: books.orders)
     @rule(pick=picks, nudge_arrives=st.booleans())

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import dramatiq
@@ -25,7 +25,7 @@ from billing.models import (
 )
 from billing.payments import service as payments
 from billing.payments import sweep
-from billing.payments.check import CHECK_QUEUE
+from billing.payments.check import CHECK_QUEUE, CheckResult
 from billing.providers import provider_of
 from billing.reconciliation import runs
 from billing.refunds.follow import REFUND_QUEUE
@@ -55,19 +55,24 @@ KINDS: dict[str, Due[Any]] = {
     "mails": MAIL_QUEUE,
 }
 
-BUGS = {"work.failed", "payment.not_recorded", "provider.adapter_failed"}
+BUGS = {"work.failed", "payment.not_recorded", "provider.adapter_failed", "payment_link.failed"}
 """What the log says where something went wrong that nothing of this should bring about."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Claimed:
     """A row in the hands of a worker, who is slow, or dead, with what the provider told of it."""
 
     kind: str
     row: DueRow
     found: Any
+
+    def let_time_pass(self, gap: timedelta) -> None:
+        """The provider was asked so much longer ago."""
+        if isinstance(self.found, CheckResult):
+            self.found = replace(self.found, asked_at=self.found.asked_at - gap)
 
 
 class World:
@@ -109,11 +114,18 @@ class World:
             self.sandbox.fault("create", trouble, times=1)
         return payments.introduce(payment)
 
-    def post(self, their: TheirPayment, event: str, secret: str = "", number: int | None = None) -> None:
-        """The provider's callback arrives; the same number again is a repeat of the same callback."""
+    def post(
+        self, their: TheirPayment, event: str, secret: str = "", number: int | None = None, part: str = ""
+    ) -> None:
+        """The provider's callback arrives; the same number again is a repeat of the same callback.
+
+        `part` is the id of the refund or dispute that it is about.
+        """
         self._posts += 1
-        about = {"id": their.id, "reference": their.reference}
-        body = json.dumps({"id": f"evt_{number or self._posts}", "type": event, "payment": about}).encode()
+        about: dict[str, object] = {"payment": {"id": their.id, "reference": their.reference}}
+        if part:
+            about[event.partition(".")[0]] = {"id": part}
+        body = json.dumps({"id": f"evt_{number or self._posts}", "type": event, **about}).encode()
         inbox.receive("sandbox", signed(body, secret) if secret else signed(body))
 
     def process_callbacks(self) -> None:
@@ -126,14 +138,16 @@ class World:
             assert payment.asked_by or not payment.is_open, f"{payment} was not asked for"
 
     def reconcile(self) -> None:
-        """A day passes, and all days with payments are compared with the provider's list."""
+        """A day passes, and it and all days on which something was made are compared with the provider's list."""
         self.let_time_pass(DAY)
-        for day in sorted(set(self._days())):
+        for day in sorted({*self._days(), runs.last_closed(database_now())}):
             runs.reconcile("sandbox", day)
 
     def let_time_pass(self, seconds: float) -> None:
         """For everybody, workers that hold something included."""
         let_time_pass(seconds, self.sandbox, [each.row for each in self.claimed])
+        for each in self.claimed:
+            each.let_time_pass(timedelta(seconds=seconds))
 
     def restart(self) -> None:
         """Every process ends, with all that it knew; so do the nudges that were on their way."""
@@ -152,7 +166,7 @@ class World:
         for seconds in (MINUTE, HOUR + MINUTE):
             self.let_time_pass(seconds)
             self.shop.sweep()
-            self._finish_refunds()
+            self._finish_what_takes_time()
         self.reconcile()
         self.let_time_pass(HOUR)
         self.shop.sweep()
@@ -169,14 +183,20 @@ class World:
         """The Message-ID of each mail that came."""
         return [str(each.message["Message-ID"]) for each in self.mail.messages[self._mails_before :]]
 
-    def _finish_refunds(self) -> None:
+    def _finish_what_takes_time(self) -> None:
+        for their in self.sandbox.ledger.all():
+            if their.working:
+                self.sandbox.force(their.id, "succeeded")
         for refund in self.sandbox.ledger.refunds():
             if refund.status == "pending":
                 self.sandbox.force_refund(refund.id, "succeeded")
 
     def _days(self) -> Iterator[date]:
         made_here = Payment.objects.values_list("created_at", flat=True)
-        for moment in [*made_here, *(their.created_at for their in self.sandbox.ledger.all())]:
+        ledger = self.sandbox.ledger
+        paid_there = [their.created_at for their in ledger.all()]
+        moved_there = [each.created_at for each in ledger.refunds()] + [each.created_at for each in ledger.disputes()]
+        for moment in [*made_here, *paid_there, *moved_there]:
             yield moment.astimezone(UTC).date()
 
 
