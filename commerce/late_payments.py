@@ -2,7 +2,7 @@
 
 LATE_MONEY_POLICY decides. `accept`: the order is reopened if the stock is still there, else a person must decide.
 `park`: a person must decide. `refund`: it is refunded automatically. A second payment of a paid order follows the same
-policy, except that `accept` parks it: there is nothing to accept it for.
+policy, except that `accept` parks it: there is nothing to accept it for. A disputed payment is parked in any case.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import transaction
 
+from billing import disputes
 from billing.models import Payment, Refund
 from billing.refunds import service as refunds
+from billing.refunds.service import CannotRefund
 from billing.states import Status
 from commerce import orders, stock
 from commerce.models import Order, OrderEvent
@@ -37,6 +39,8 @@ def decide(payment: Payment, order: Order) -> None:
         _send_back(payment, order)
     elif order.was_paid:
         orders.require_attention(order, f"paid twice: payment {payment.pk} came after {order.paid_with_id}")
+    elif disputes.undecided(payment) or payment.left != payment.received:
+        orders.require_attention(order, f"late payment: payment {payment.pk} succeeded, and its money is disputed")
     elif settings.LATE_MONEY_POLICY == PARK:
         orders.require_attention(order, f"late payment: payment {payment.pk} succeeded after the order had ended")
     elif stock.take_again(order):
@@ -46,12 +50,19 @@ def decide(payment: Payment, order: Order) -> None:
 
 
 def _send_back(payment: Payment, order: Order) -> None:
-    """Starts one refund, even if settled several times. If the refund fails, its settlement requires attention."""
+    """Starts one refund, even if settled several times. If the refund fails, its settlement requires attention.
+
+    A disputed payment cannot be refunded: a person must decide.
+    """
     why = "it came after another payment" if order.was_paid else "it came after the order had ended"
     key = refunds.key_for(payment, KEY_RULE)
-    refunds.start(payment.pk, None, wanted_by="late payment", why=why, key=key)
     note = f"payment {payment.pk}: {why}"
+    try:
+        refunds.start(payment.pk, None, wanted_by="late payment", why=why, key=key)
+    except CannotRefund as refusal:
+        return orders.require_attention(order, f"{note}; {refusal}")
     OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.MONEY_NOT_TAKEN, note=note)
+    return None
 
 
 # --- by a person -----------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from billing.providers import provider_of
 from billing.providers.base import Movement, PaymentSnapshot, Provider
 from billing.reconciliation import differences
 from billing.reconciliation.compare import Discrepancy, unknown
+from billing.states import Status
 from config.due import shutting_down
 from config.due.queue import Due, database_now
 from config.formats import DAY
@@ -152,6 +153,7 @@ class ReconciledDay:
                 not_ours.append(answer)
             else:
                 self._seen.add(payment.pk)
+                self._learn_id(payment, answer)
                 found += self._ask_about(payment) if answer.is_partial else differences.between(payment, answer)
         self._run.there += len(answers)
         return found + self._unknown(not_ours)
@@ -168,6 +170,12 @@ class ReconciledDay:
         rows = list(ours)
         by_ref = {payment.provider_ref: payment for payment in rows if payment.provider_ref}
         return by_ref, {payment.reference: payment for payment in rows if not payment.provider_ref}
+
+    def _learn_id(self, payment: Payment, answer: PaymentSnapshot) -> None:
+        """An operator may have confirmed a payment whose id we never learned. Others learn it by their check."""
+        if payment.status == Status.SUCCEEDED and not payment.provider_ref:
+            payment.provider_ref = answer.provider_ref
+            Payment.objects.filter(pk=payment.pk, provider_ref="").update(provider_ref=answer.provider_ref)
 
     def _by_part(self, answers: list[PaymentSnapshot]) -> dict[str, Payment]:
         """Our payments by the id of a part, for rows that name only that: it is known here, or has our reference."""

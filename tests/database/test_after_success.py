@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db.models import F
+from pytest_django.fixtures import Settings
 
 from actors.operations.findings import findings_of, take_snapshot
 from billing import disputes
@@ -16,6 +17,7 @@ from billing.attention_list import all_items
 from billing.callbacks import inbox
 from billing.lookup import payments_named
 from billing.models import AskedBy, Attention, Callback, Dispute, Payment, Refund
+from billing.payments import mismatches
 from billing.payments import service as payments
 from billing.payments.check import CHECK_QUEUE, check, record
 from billing.reconciliation import runs
@@ -330,3 +332,47 @@ def test_an_answer_to_a_dispute_holds_until_the_provider_asks_for_another(shop: 
     dispute = shop.fresh(dispute)
     assert (dispute.answered_by, dispute.evidence_due_at) == ("", later)
     assert list(ATTENTIVE["dispute"].rows()) == [dispute]
+
+
+@pytest.mark.parametrize("policy", ["accept", "park", "refund"])
+@pytest.mark.parametrize("status", ["open", "lost"])
+def test_a_late_payment_that_is_disputed_is_for_a_person(
+    shop: Shop, settings: Settings, policy: str, status: str
+) -> None:
+    """Its goods must not be sent for money that may go, and it cannot be refunded."""
+    settings.LATE_MONEY_POLICY = policy
+    order, payment = shop.order()
+    shop.buyer(payment, "cancel")
+    shop.sweep_now(payment)
+    shop.sandbox.force(payment.provider_ref, "succeeded")
+    theirs = shop.sandbox.dispute(payment.provider_ref)
+    shop.sandbox.force_dispute(theirs["id"], status)
+
+    called(shop, "payment.succeeded", payment=names(payment))
+
+    order = shop.fresh(order)
+    assert (shop.fresh(payment).status, order.status) == (Status.SUCCEEDED, OrderStatus.CANCELED)
+    assert f"payment {payment.pk}" in order.attention_note
+    assert not Refund.objects.exists()
+
+
+def test_the_night_finds_the_id_of_a_payment_that_an_operator_confirmed(shop: Shop, night: None) -> None:
+    """Its creation was never answered: until then it cannot be refunded, and the sentence says where."""
+    shop.sandbox.fault("create", "lost_answer", times=1)
+    _, payment = shop.order()
+    theirs = shop.sandbox.payments()[-1]["id"]
+    shop.sandbox.act(theirs, "pay")
+    Payment.objects.update(attention=Attention.ERRORS)
+    mismatches.confirm(payment.pk, "olga", "seen there", payment.amount)
+    shop.sweep()
+    with pytest.raises(CannotRefund, match="in the provider's pages"):
+        shop.refund(payment)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    Payment.objects.update(created_at=yesterday)
+    for their in shop.sandbox.ledger.all():
+        shop.sandbox.ledger._keep(replace(their, created_at=yesterday))
+
+    runs.reconcile("sandbox", yesterday.date())
+
+    assert shop.fresh(payment).provider_ref == theirs
+    assert shop.follow(shop.refund(shop.fresh(payment))).status == RefundStatus.SUCCEEDED
