@@ -83,6 +83,13 @@ def require_attention(row: Followed, attention: Attention, note: str) -> None:
     row.attention, row.attention_note = attention, note[:200]
 
 
+def withdraw_attention(row: Followed, attention: Attention) -> None:
+    """The reason is gone: write that the locked row needs no operator for it. Another reason stays."""
+    if row.attention == attention:
+        row.attention, row.attention_note = Attention.NONE, ""
+        row.save(update_fields=["attention", "attention_note"])
+
+
 def note_error(queue: Due[F], row: F, account: str, error: ProviderError, *, unsent: bool) -> None:
     """Note that a check of the held row got no answer, and try again later.
 

@@ -244,19 +244,20 @@ def _apply_answer(payment: Payment, answer: PaymentSnapshot, asked_at: datetime,
     payment.provider_ref, payment.raw_status, payment.reason = answer.provider_ref, answer.raw_status, answer.reason
     payment.pay_url, payment.advice = answer.pay_url or payment.pay_url, answer.advice
     payment.declined_approval = answer.declined_approval or payment.declined_approval
-    payment.working_since = (payment.working_since or asked_at) if answer.is_working else None
     if answer.status is None:
         return require_attention(payment, Attention.UNKNOWN_STATUS, f"the provider says {answer.raw_status!r}")
     if answer.status in PAYMENT_ARROWS[Status(payment.status)]:
         payment.move(answer.status)
     elif payment.status == Status.SUCCEEDED and answer.status != Status.SUCCEEDED:
         log.error("payment.contradiction", extra={"payment": payment.pk, "theirs": answer.status.value})
+    payment.working_since = (payment.working_since or asked_at) if payment.is_open and answer.is_working else None
     if payment.is_open and should_have_ended and not payment.working_since:
         why = "the customer canceled it" if payment.cancel_asked_at else "it was not paid in time"
         return require_attention(payment, Attention.WINDOW_OVER, f"{why}, but the provider keeps it open")
     if payment.is_open and _is_bank_slow(payment, asked_at):
         return require_attention(payment, Attention.BANK_SLOW, f"since {payment.working_since:%Y-%m-%d}")
-    payment.attention, payment.attention_note = Attention.NONE, ""
+    if payment.attention not in (Attention.NONE, Attention.REFUNDS_DIFFER):
+        payment.attention, payment.attention_note = Attention.NONE, ""
     return None
 
 

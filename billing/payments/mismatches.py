@@ -87,11 +87,14 @@ def confirm(payment_id: int, by: str, why: str, came: Money) -> Payment:
 def note_difference(payment_id: int, by: str, why: str) -> Payment:
     """An operator has compared the refunds with the provider's own pages and settled the difference there.
 
-    Our books stay as they are. Raises CannotDecide unless the payment has ended and its refunds differ.
+    Our books stay as they are, and the same difference needs no operator again. Raises CannotDecide unless the payment
+    has ended and its refunds differ.
     """
     with _deciding(payment_id, by, why) as payment:
         if payment.is_open or payment.attention != Attention.REFUNDS_DIFFER:
             raise CannotDecide("Its refunds do not differ from the provider's, or it is still being followed.")
+        noted = payment.attention_note
+    Payment.objects.filter(pk=payment_id, attention=Attention.NONE).update(attention_note=noted)
     return payment
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from billing import lookup, polling
-from billing.attention import note_error, park, require_attention
+from billing.attention import note_error, park, require_attention, withdraw_attention
 from billing.errors import NotNow, ProviderError
 from billing.limits import breaker, permits
 from billing.limits.rate import longest_request_s
@@ -138,9 +138,7 @@ def _note_returned(refund: Refund, source: RefundStatus) -> None:
     """The bank returned a refund that had succeeded: the shop has the money, and the customer must get it otherwise."""
     if source == RefundStatus.SUCCEEDED:
         require_attention(refund, Attention.RETURNED, refund.reason or refund.raw_status)
-        if refund.payment.attention == Attention.REFUNDS_DIFFER:  # this was the difference
-            refund.payment.attention, refund.payment.attention_note = Attention.NONE, ""
-            refund.payment.save(update_fields=["attention", "attention_note"])
+        withdraw_attention(refund.payment, Attention.REFUNDS_DIFFER)  # this was the difference
 
 
 def _stop_repeating(refund: Refund) -> None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q, Sum
 
 from billing import disputes
-from billing.attention import require_attention
+from billing.attention import require_attention, withdraw_attention
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
 from billing.outbox import record_event
@@ -160,9 +160,11 @@ def notice_held(payment: Payment, refunded_minor: int) -> Refund | None:
     external, left = refunded_minor - payment.refunds_minor, payment.left
     if refunded_minor < succeeded or left is None or external > left.minor:
         _books_differ(payment, refunded_minor, succeeded)
-    elif external > 0:
+        return None
+    withdraw_attention(payment, Attention.REFUNDS_DIFFER)
+    if external > 0:
         return _note_external(payment, Money(external, left.currency))
-    elif refunded_minor > succeeded:
+    if refunded_minor > succeeded:
         _check_later(payment, ())
     return None
 
@@ -175,6 +177,8 @@ def _succeeded_minor(payment: Payment) -> int:
 def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
     currency = payment.received_currency or payment.currency
     note = f"the provider refunded {Money(theirs, currency)}, we know of {Money(ours, currency)}"
+    if payment.attention_note == note:
+        return  # it is known, and an operator may have noted it
     require_attention(payment, Attention.REFUNDS_DIFFER, note)
     payment.save(update_fields=["attention", "attention_note"])
     if theirs < ours:

@@ -144,8 +144,7 @@ def test_a_sum_that_is_less_than_ours_without_a_returned_refund_needs_a_person(s
     """Every refund is confirmed, and still the provider's total is another: nothing is guessed."""
     _, payment = shop.paid()
     shop.follow(shop.refund(payment, "1.00"))
-    their = next(each for each in shop.sandbox.ledger.all() if each.id == payment.provider_ref)
-    shop.sandbox.ledger._keep(replace(their, refunded=Decimal("0.40")))
+    _say_refunded(shop, payment, "0.40")
 
     called(shop, "payment.succeeded", payment=names(payment))
 
@@ -376,3 +375,30 @@ def test_the_night_finds_the_id_of_a_payment_that_an_operator_confirmed(shop: Sh
 
     assert shop.fresh(payment).provider_ref == theirs
     assert shop.follow(shop.refund(shop.fresh(payment))).status == RefundStatus.SUCCEEDED
+
+
+def test_a_difference_that_was_noted_calls_nobody_again(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """Until the provider says something else. While it stands, it is one line in the log."""
+    _, payment = shop.paid()
+    shop.follow(shop.refund(payment, "1.00"))
+    _say_refunded(shop, payment, "0.40")
+    for _ in range(3):
+        called(shop, "payment.succeeded", payment=names(payment))
+    assert caplog.messages.count("payment.attention") == 1
+
+    mismatches.note_difference(payment.pk, "olga", "the bank kept a fee")
+    called(shop, "payment.succeeded", payment=names(payment))
+    assert shop.fresh(payment).attention == ""
+
+    _say_refunded(shop, payment, "0.30")
+    called(shop, "payment.succeeded", payment=names(payment))
+    assert shop.fresh(payment).attention == Attention.REFUNDS_DIFFER
+
+    _say_refunded(shop, payment, "1.00")
+    called(shop, "payment.succeeded", payment=names(payment))
+    assert shop.fresh(payment).attention == ""
+
+
+def _say_refunded(shop: Shop, payment: Payment, value: str) -> None:
+    """The provider's total of what went back."""
+    shop.sandbox.ledger._keep(replace(shop.sandbox.ledger.find(payment.provider_ref), refunded=Decimal(value)))

@@ -28,7 +28,7 @@ def test_a_person_has_seen_to_it(shop: Shop, differing: Payment) -> None:
     noted = mismatches.note_difference(differing.pk, "olga", "booked twice in their pages")
 
     payment = shop.fresh(differing)
-    assert (noted.pk, payment.attention, payment.attention_note) == (payment.pk, "", "")
+    assert (noted.pk, payment.attention) == (payment.pk, "")
     assert (payment.decided_by, payment.decided_why) == ("olga", "booked twice in their pages")
     assert (payment.status, payment.refunds_minor, payment.ended_at) == (Status.SUCCEEDED, 0, differing.ended_at)
     assert (payment.found_by, payment.events.count()) == (differing.found_by, events)
