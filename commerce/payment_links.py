@@ -7,20 +7,21 @@ customer has not paid for PAYMENT_REMINDER_AFTER_S.
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import Advice, AskedBy, Payment, PaymentEvent
 from billing.payments import service as payments
 from billing.states import Status
+from commerce import each_order
 from commerce.mail.queue import queue_payment_link
 from commerce.models import Notification, Order, OrderStatus
 from commerce.order_state import ADVICE, State, state_of, with_states
 from config.due import shutting_down
 from config.due.queue import database_now
-from config.logging import log_context
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,12 @@ def remind_due() -> int:
     if not settings.PAYMENT_REMINDER_AFTER_S:
         return 0
     now = database_now()
-    return sum(_remind_safely(order_id, now) for order_id in _waiting_ids(now) if not shutting_down.is_set())
+    remind = partial(_remind, now=now)
+    return sum(
+        each_order.work_on(order_id, _unreminded(now), remind, "payment_link.failed")
+        for order_id in _waiting_ids(now)
+        if not shutting_down.is_set()
+    )
 
 
 def _waiting_ids(now: datetime) -> Iterator[int]:
@@ -65,24 +71,8 @@ def _unreminded(now: datetime) -> QuerySet[Order]:
     )
 
 
-def _remind_safely(order_id: int, now: datetime) -> bool:
-    """Catches an order's own error, so that it does not block the others."""
-    with log_context(order=order_id):
-        try:
-            return _remind(order_id, now)
-        except (OperationalError, InterfaceError):  # the database is unreachable, for all orders
-            raise
-        except Exception:
-            log.exception("payment_link.failed")
-            return False
-
-
-def _remind(order_id: int, now: datetime) -> bool:
-    """Decide under the order's lock; an order that is locked is changing, and is left for the next run."""
-    skip_locked = connection.features.has_select_for_update_skip_locked
-    with transaction.atomic():
-        order = _unreminded(now).select_for_update(skip_locked=skip_locked).filter(pk=order_id).first()
-        return order is not None and _write(order, payments.latest(order.public_id), now, was_late=False)
+def _remind(order: Order, now: datetime) -> bool:
+    return _write(order, payments.latest(order.public_id), now, was_late=False)
 
 
 def _write(order: Order, payment: Payment | None, now: datetime, *, was_late: bool) -> bool:

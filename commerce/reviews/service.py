@@ -8,11 +8,13 @@ import logging
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from commerce import each_order
 from commerce.errors import NothingToReview, ReviewPublished
 from commerce.mail.queue import queue_review_reminder
 from commerce.models import Order, OrderLine, OrderStatus, Review
@@ -20,7 +22,6 @@ from commerce.reviews import links
 from commerce.reviews.links import Subject
 from config.due import shutting_down
 from config.due.queue import database_now
-from config.logging import log_context
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def request_due(seconds: float) -> bool:
     orders, asked, finished = 0, 0, True
     now = database_now()
     for order_id in _unasked_ids(now):
-        asked += _ask_safely(order_id, now)
+        asked += each_order.work_on(order_id, _unasked(now), partial(_ask, now=now), "reviews.request_failed")
         orders += 1
         if time.monotonic() - logged_at >= LOG_EVERY_S:
             logged_at = time.monotonic()
@@ -78,30 +79,13 @@ def _unasked(now: datetime) -> QuerySet[Order]:
     )
 
 
-def _ask_safely(order_id: int, now: datetime) -> bool:
-    """Catches an order's own error, so that it does not block the others."""
-    with log_context(order=order_id):
-        try:
-            return _ask(order_id, now)
-        except (OperationalError, InterfaceError):  # the database is unreachable, for all orders
-            raise
-        except Exception:
-            log.exception("reviews.request_failed")
-            return False
-
-
-def _ask(order_id: int, now: datetime) -> bool:
-    """Ask about one order, unless it is locked or was asked about; True if a mail was queued."""
-    skip_locked = connection.features.has_select_for_update_skip_locked
-    with transaction.atomic():
-        order = _unasked(now).select_for_update(skip_locked=skip_locked).filter(pk=order_id).first()
-        if order is None:
-            return False
-        lines = _to_ask_about(order)
-        if lines:
-            queue_review_reminder(order, lines, **links.reminder_facts(lines))
-        order.reviews_asked_at = now
-        order.save(update_fields=["reviews_asked_at"])
+def _ask(order: Order, now: datetime) -> bool:
+    """Ask about a locked order; True if a mail was queued."""
+    lines = _to_ask_about(order)
+    if lines:
+        queue_review_reminder(order, lines, **links.reminder_facts(lines))
+    order.reviews_asked_at = now
+    order.save(update_fields=["reviews_asked_at"])
     return bool(lines)
 
 
