@@ -129,8 +129,8 @@ def test_too_many_requests_tell_when_to_come_back(client: ProviderClient, sandbo
 
 
 def test_a_definite_no_is_told_from_an_unknown_outcome(client: ProviderClient) -> None:
-    """The provider's short code is repeated, its text is not: it may quote what we sent."""
-    with pytest.raises(Refused, match=r"^HTTP 422 invalid_request$"):
+    """The provider's short code and the field are repeated, its text is not: it may quote what we sent."""
+    with pytest.raises(Refused, match=r"^HTTP 422 invalid_request amount$"):
         client.post("/v1/payments", {"amount": "rubbish"}, "no")
 
 
