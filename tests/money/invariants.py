@@ -162,7 +162,8 @@ INVARIANTS: tuple[Invariant, ...] = (
 
 
 def _is_known(payment: Payment, books: Books) -> bool:
-    return bool(payment.attention) or any(refund.attention for refund in books.refunds_of(payment))
+    """A person is called, or has noted the difference: its note stays."""
+    return bool(payment.attention or payment.attention_note) or any(refund.attention for refund in books.refunds_of(payment))
 
 
 def _somebody_decided(order: Order, books: Books) -> bool:
