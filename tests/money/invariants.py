@@ -163,7 +163,8 @@ INVARIANTS: tuple[Invariant, ...] = (
 
 def _is_known(payment: Payment, books: Books) -> bool:
     """A person is called, or has noted the difference: its note stays."""
-    return bool(payment.attention or payment.attention_note) or any(refund.attention for refund in books.refunds_of(payment))
+    about_refunds = any(refund.attention for refund in books.refunds_of(payment))
+    return about_refunds or bool(payment.attention or payment.attention_note)
 
 
 def _somebody_decided(order: Order, books: Books) -> bool:
