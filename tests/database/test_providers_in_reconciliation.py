@@ -1,24 +1,22 @@
 """What the nightly comparison makes of the lists of real providers: rows that name parts, say little, or are broken."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from billing.models import Difference, Payment, Reconciliation, Refund
+from billing.providers.fields import utc
 from billing.reconciliation import runs
 from billing.states import Status
 from config.due.queue import database_now
+from tests.books import noon
 from tests.conformance.cases.case import StandInCase
 from tests.conformance.cases.paypal import PayPalCase
 from tests.conformance.cases.stripe import StripeCase
 from tests.database.test_providers_in_checks import look, only_provider, start
 
 pytestmark = [pytest.mark.sqlite_is_enough, pytest.mark.usefixtures("night")]
-
-DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -42,26 +40,14 @@ def paid(case: StandInCase) -> Payment:
     return look(payment)
 
 
-def a_day_later(case: StandInCase) -> None:
-    """All that was made was made yesterday."""
-    Payment.objects.update(created_at=F("created_at") - DAY)
-    for row in case.the_book.payments.values():
-        for name, earlier in (("create_time", _text), ("created", _seconds)):
-            if name in row:
-                row[name] = earlier(row[name])
-
-
-def _text(moment: str) -> str:
-    return (datetime.fromisoformat(moment) - DAY).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _seconds(moment: int) -> int:
-    return moment - int(DAY.total_seconds())
-
-
 def compared(case: StandInCase) -> Reconciliation:
-    """Yesterday, compared with the provider's list."""
-    return runs.reconcile(case.provider, (database_now() - DAY).date())
+    """All that was made was made at noon yesterday; that day is compared with the provider's list."""
+    at = noon()
+    Payment.objects.update(created_at=at)
+    for row in case.the_book.payments.values():
+        times = {"create_time": utc(at, "seconds"), "created": int(at.timestamp())}
+        row |= {name: moment for name, moment in times.items() if name in row}
+    return runs.reconcile(case.provider, at.date())
 
 
 @pytest.mark.parametrize("known", ["the capture", "the reference only"])
@@ -71,7 +57,6 @@ def test_a_row_without_the_orders_id_is_matched(paypal: PayPalCase, known: str) 
     if known == "the reference only":
         payment.provider_ids.all().delete()
     paypal.stand_in.lists_orders = False
-    a_day_later(paypal)
 
     run = compared(paypal)
 
@@ -86,7 +71,6 @@ def test_a_strangers_row_without_an_orders_id_is_still_money_that_nobody_knows(p
     Payment.objects.filter(pk=payment.pk).update(provider_ref="5O-ANOTHER")
     payment.provider_ids.all().delete()
     paypal.stand_in.lists_orders = False
-    a_day_later(paypal)
 
     compared(paypal)
 
@@ -100,9 +84,8 @@ def test_a_payment_that_was_fully_reversed_is_asked_about(paypal: PayPalCase) ->
     unit = paypal.row(payment.provider_ref)["purchase_units"][0]
     capture = unit["payments"]["captures"][0]
     paypal.say(payment.provider_ref, "COMPLETED/REFUNDED")
-    made = {"id": "1RF", "status": "COMPLETED", "amount": capture["amount"], "create_time": _text(_now())}
+    made = {"id": "1RF", "status": "COMPLETED", "amount": capture["amount"], "create_time": utc(noon(), "seconds")}
     unit["payments"]["refunds"] = [made]
-    a_day_later(paypal)
 
     compared(paypal)
 
@@ -120,7 +103,6 @@ def test_an_unreadable_row_costs_only_itself(stripe: StripeCase, settings: Setti
     stripe.say(late.provider_ref, stripe.paid)
     stripe.stand_in.put_other_uses(stripe.the_book)
     broken = start_broken(stripe)
-    a_day_later(stripe)
 
     run = compared(stripe)
 
@@ -135,7 +117,3 @@ def start_broken(case: StripeCase) -> str:
     ref = list(case.the_book.payments)[-1]
     case.the_book.payments[ref] |= {"amount_total": 500, "currency": None, "payment_status": "paid"}
     return ref
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
