@@ -314,7 +314,7 @@ def old_reports(settings: Settings) -> Iterator[None]:
         call_command("migrate", "commerce", AFTER, verbosity=0)
         yield
     finally:
-        call_command("migrate", "commerce", AFTER, verbosity=0)
+        call_command("migrate", verbosity=0)  # later migrations too: the next test finds the schema of this release
 
 
 OLD_REPORTS = [
