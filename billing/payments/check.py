@@ -222,10 +222,10 @@ def _leave_ended(payment: Payment) -> None:
 
 
 def _note_parts(payment: Payment, answer: PaymentSnapshot) -> None:
-    """What belongs to the payment: its further ids, and what happens to its money after it succeeded."""
+    """What belongs to the payment: its further ids, and what happens to the money that came with it."""
     if payment.provider_ref == answer.provider_ref:
         lookup.remember(payment, answer.refs)
-    if payment.status == Status.SUCCEEDED:
+    if not payment.is_open and payment.received is not None:  # also of a wrong sum that was given back
         refunds.notice_held(payment, answer.refunded_minor)
         disputes.notice_held(payment, answer.disputes)
 

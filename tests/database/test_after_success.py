@@ -402,3 +402,19 @@ def test_a_difference_that_was_noted_calls_nobody_again(shop: Shop, caplog: pyte
 def _say_refunded(shop: Shop, payment: Payment, value: str) -> None:
     """The provider's total of what went back."""
     shop.sandbox.ledger._keep(replace(shop.sandbox.ledger.find(payment.provider_ref), refunded=Decimal(value)))
+
+
+def test_a_wrong_sum_that_was_given_back_is_followed_too(shop: Shop) -> None:
+    """Its refund failed, and somebody made it in the provider's pages: the books know where the money is."""
+    _, payment = shop.order()
+    shop.sandbox.force(payment.provider_ref, "succeeded", amount={"value": "9.00", "currency": "USD"})
+    shop.look(payment)
+    refund = shop.follow(mismatches.give_back(payment.pk, "olga", "not our price", uuid4().hex))
+    shop.sandbox.force_refund(refund.provider_ref, "failed", "account_closed")
+    shop.sandbox.refund(payment.provider_ref, {"value": "9.00", "currency": "USD"})
+
+    called(shop, "refund.failed", payment=names(payment), refund={"id": refund.provider_ref})
+    called(shop, "refund.succeeded", payment=names(payment))
+
+    payment = shop.fresh(payment)
+    assert (payment.status, payment.left and payment.left.minor) == (Status.FAILED, 0)
