@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from typing import Any
 
@@ -263,9 +264,9 @@ def test_a_payment_expires_unasked(sandbox: SandboxServer, shop: Shop) -> None:
 @pytest.mark.parametrize(("end", "reason"), [("succeeded", ""), ("failed", "transfer_refused")])
 def test_a_transfer_takes_its_time_and_ends_either_way(sandbox: SandboxServer, end: str, reason: str) -> None:
     """Until then the payment is pending and working: the shop cannot cancel it, and it does not expire."""
-    payment_id = create(sandbox, expires_in_s=0.3)
+    payment_id = create(sandbox)
     sandbox.act(payment_id, "transfer")
-    time.sleep(0.4)
+    sandbox.ledger.expire_due(datetime.now(UTC) + timedelta(days=30))
 
     canceled = post(sandbox, f"/v1/payments/{payment_id}/cancel", {})
     assert (canceled.status_code, error_code(canceled)) == (409, "not_cancelable")
@@ -306,16 +307,16 @@ def test_a_payment_has_a_charge_once_it_is_paid(sandbox: SandboxServer) -> None:
 
 def test_an_unpaid_payment_can_be_forgotten(sandbox: SandboxServer) -> None:
     """As if it had never been: it is not found, its key makes a new one, and nothing breaks when its window ends."""
-    forgotten = post(sandbox, "/v1/payments", order(expires_in_s=0.3), key="used").json()["id"]
-    kept = create(sandbox)
+    forgotten = post(sandbox, "/v1/payments", order(), key="used").json()["id"]
 
     control(sandbox, "DELETE", f"payments/{forgotten}")
 
-    time.sleep(0.6)
+    sandbox.ledger.expire_due(datetime.now(UTC) + timedelta(days=30))
+    kept = create(sandbox)
     assert error_code(ask(sandbox, forgotten)) == "not_found"
     assert error_code(post(sandbox, f"/v1/payments/{forgotten}/cancel", {})) == "not_found"
     assert [each["id"] for each in get(sandbox, "/v1/payments").json()["payments"]] == [kept]
-    assert post(sandbox, "/v1/payments", order(expires_in_s=0.3), key="used").json()["id"] != forgotten
+    assert post(sandbox, "/v1/payments", order(), key="used").json()["id"] != forgotten
 
 
 @pytest.mark.parametrize("action", ["pay", "authorize", "transfer"])
