@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from actors import pauses
@@ -13,6 +14,13 @@ from config.metrics.registry import counter
 TICKS_FIRED_TOTAL = counter(
     "tillkeeper_ticks_fired_total", "Ticks that this scheduler was the first to fire.", "schedule"
 )
+
+FUTURE_TICKS_TOTAL = counter(
+    "tillkeeper_future_ticks_total", "Ticks of the future that were deleted: the database's clock was set back."
+)
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""Ticks are fired when they are due, so none lies in the future; NTP slews a clock by less than this."""
 
 FREQUENT_RETENTION = timedelta(hours=1)
 """Two ticks a second fill a table; the last hour is enough to judge the scheduler."""
@@ -31,6 +39,21 @@ def take(due: Mapping[str, datetime], scheduler: str) -> list[str]:
     Tick.objects.bulk_create(ticks, ignore_conflicts=True)
     ours = Tick.objects.filter(fired_by=scheduler, schedule__in=due, due_at__gte=min(due.values()), paused=False)
     return [schedule for schedule, due_at in ours.values_list("schedule", "due_at") if due[schedule] == due_at]
+
+
+def delete_future(now: datetime) -> int:
+    """Delete ticks of the future: they would stop the schedule until the clock, which was set back, has caught up.
+
+    Entries whose time comes again are fired again. That is safe: all scheduled work is safe to repeat.
+    """
+    deleted, _of_models = ticks_ahead(now).delete()
+    FUTURE_TICKS_TOTAL.inc(deleted)
+    return deleted
+
+
+def ticks_ahead(now: datetime) -> QuerySet[Tick]:
+    """The ticks of all entries that lie in the future by more than CLOCK_TOLERANCE."""
+    return Tick.objects.filter(schedule__in=[entry.actor for entry in table()], due_at__gt=now + CLOCK_TOLERANCE)
 
 
 def prune() -> int:

@@ -77,6 +77,9 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
         oldest = {actor.actor_name: now - actor.options["catch_up"] for actor in self.actors}
         new = {name: at for name, at in due.items() if at != self._fired.get(name) and at >= oldest[name]}
         if new:
+            if deleted := ledger.delete_future(now):
+                self._fired.clear()
+                log.error("clock.set_back", extra={"future_ticks": deleted, "now": now.isoformat()})
             for name in ledger.take(new, self.name):
                 log.debug("tick.fired", extra={"schedule": name, "at": now.isoformat()})
                 nudge(name)

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from actors import pauses
 from actors.models import Tick
+from actors.operations.queries.schedule import ahead_s
 from actors.scheduling import ledger
 from actors.scheduling.periods import Cron, Every
 from actors.scheduling.scheduler import Scheduler
@@ -172,6 +173,32 @@ def test_pruning_keeps_what_could_still_be_caught_up() -> None:
     Scheduler().schedule()
 
     assert fired()[HOURLY] == 0
+
+
+@pytest.mark.parametrize("restarted", [True, False], ids=["restarted", "running"])
+def test_ticks_of_the_future_do_not_stop_the_schedule(restarted: bool) -> None:
+    """The database's clock was set back by half an hour: the ledger counts the coming ticks as fired."""
+    scheduler = Scheduler()
+    scheduler.schedule()
+    sweep = next(entry for entry in entries() if entry.actor == "settle_orders")
+    now = database_now()
+    seconds = range(0, 1_800, sweep.period.seconds)  # type: ignore[union-attr]
+    ahead = [sweep.period.next_valid_date(now) + timedelta(seconds=each) for each in seconds]
+    Tick.objects.bulk_create(Tick(schedule="settle_orders", due_at=at, fired_by="the old clock") for at in ahead)
+    assert ahead_s(database_now()) > 1_700
+    fired()
+
+    with running(Scheduler() if restarted else scheduler):
+        wait_until(lambda: fired()["settle_orders"], "the sweep was fired again")
+
+    assert ahead_s(database_now()) == 0.0
+
+
+def test_a_clock_that_is_slewed_deletes_nothing() -> None:
+    """NTP sets a clock back by milliseconds; each tick is fired once all the same."""
+    Tick.objects.create(schedule="settle_orders", due_at=database_now() + timedelta(seconds=3), fired_by="another")
+
+    assert ledger.delete_future(database_now()) == 0
 
 
 @pytest.mark.parametrize(

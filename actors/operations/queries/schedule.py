@@ -8,10 +8,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from actors import pauses
 from actors.models import Pause, Tick
+from actors.scheduling.ledger import ticks_ahead
 from actors.scheduling.periods import Cron, Every
 from actors.scheduling.table import Entry, table
 from config.due.queue import database_now
@@ -65,6 +67,12 @@ def schedule(ticks: int = 1) -> list[ScheduledEntry]:
     last = _last_ticks([entry.actor for entry in entries], ticks)
     found = [_scheduled(entry, last[entry.actor], paused.get(entry.actor), now) for entry in entries]
     return sorted(found, key=lambda one: one.next_at)
+
+
+def ahead_s(now: datetime) -> float:
+    """How far the newest tick lies in the future; 0 unless the database's clock was set back."""
+    newest_at = ticks_ahead(now).aggregate(at=Max("due_at"))["at"]
+    return (newest_at - now).total_seconds() if newest_at else 0.0
 
 
 def missed_at(entry: Entry, used_up_at: datetime | None, now: datetime) -> datetime | None:
