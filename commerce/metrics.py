@@ -1,7 +1,6 @@
 """The shop's counters and histograms."""
 
 from collections.abc import Callable
-from functools import wraps
 from time import perf_counter
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +15,8 @@ ORDERS_TOTAL = counter(
 )
 CHECKOUT_SECONDS = histogram(
     "tillkeeper_checkout_seconds",
-    "Duration of a checkout, by outcome: sent_on (to the provider), placed (and not payable yet), refused, error.",
+    "Duration of a checkout, by outcome: sent_on (to the provider), placed (and not payable yet), refused, error (also "
+    "of a page before it).",
     "outcome",
     buckets=SECONDS_BUCKETS,
 )
@@ -26,29 +26,32 @@ MAILS_TOTAL = counter(
     *("kind", "outcome"),
 )
 
-View = Callable[[HttpRequest], HttpResponse]
+STAGES = frozenset({"catalogue", "product", "cart", "cart-add", "cart-change", "checkout"})
+"""The URL names of all pages up to the button. An error on one of them is a checkout that ends in an error."""
 
 
-def measured_checkout(view: View) -> View:
-    """Measure the POST of the checkout page; a GET only shows the form."""
+class MeasureCheckout:
+    """Middleware, the outermost one: a session that cannot be stored fails after the view.
 
-    @wraps(view)
-    def timed(request: HttpRequest) -> HttpResponse:
-        if request.method != "POST":
-            return view(request)
-        outcome, started = "error", perf_counter()
-        try:
-            answer = view(request)
-            outcome = _outcome(answer)
-            return answer
-        finally:
-            CHECKOUT_SECONDS.labels(outcome).observe(perf_counter() - started)
+    Measures each POST of the checkout page, and each 5xx of the pages before it. Other page views are not measured.
+    """
 
-    return timed
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = perf_counter()
+        answer = self.get_response(request)
+        stage = request.resolver_match.url_name if request.resolver_match else None
+        if stage in STAGES and (answer.status_code >= 500 or (stage == "checkout" and request.method == "POST")):
+            CHECKOUT_SECONDS.labels(_outcome(answer)).observe(perf_counter() - started)
+        return answer
 
 
 def _outcome(answer: HttpResponse) -> str:
     """By where the customer is sent: to the provider, to the order's page, or back to the cart or the form."""
+    if answer.status_code >= 500:
+        return "error"
     if not isinstance(answer, HttpResponseRedirect) or answer.url == reverse("cart"):
         return "refused"
     return "placed" if answer.url.startswith("/") else "sent_on"

@@ -18,7 +18,6 @@ from commerce import carts, delivery, orders, visitors
 from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder, EmptyCart
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
-from commerce.metrics import measured_checkout
 from commerce.models import FOR_SALE, Cart, Order, Product
 from commerce.order_state import State, with_states
 from commerce.order_views import to_provider
@@ -86,7 +85,6 @@ def change_cart(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@measured_checkout
 def checkout(request: HttpRequest) -> HttpResponse:
     """Shows the form; places the order and redirects the customer to the provider's page."""
     visitors_cart, buyer = visitors.cart(request), visitors.customer(request)

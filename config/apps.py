@@ -1,7 +1,9 @@
 """The Django app."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
+from config.database.in_force import leave_read_only
 from config.env.reference import warn_of_removed
 
 
@@ -9,5 +11,6 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Warn about removed settings that are still set."""
+        """Warn about removed settings that are still set, and watch each database connection."""
+        connection_created.connect(leave_read_only)
         warn_of_removed()

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dramatiq.common import xq_name
 
 from actors import broker, pauses
+from actors.operations.queries.schedule import ahead_s
 from actors.operations.queries.schedule import schedule as entries
+from config.database.in_force import differences, read_only_problem
+from config.due.queue import database_now
 from config.metrics.registry import BROKER, DATABASE, Value, reader, reading
 
 LAST_TICK_TIMESTAMP_SECONDS = reading(
@@ -20,6 +23,15 @@ OVERDUE_SECONDS = reading(
     "tillkeeper_schedule_overdue_seconds",
     "How long the next tick after that has been due; 0 if it is not, or while the entry is paused.",
     "schedule",
+)
+AHEAD_SECONDS = reading(
+    "tillkeeper_schedule_ahead_seconds",
+    "How far the newest tick lies in the future: above 0, the database's clock was set back.",
+)
+DATABASE_WRITABLE = reading("tillkeeper_database_writable", "1 if the database can be written, else 0.")
+DATABASE_DIFFERENCES = reading(
+    "tillkeeper_database_differences",
+    "Properties of the connection (encoding, limits, TLS) that are not as the settings ask for.",
 )
 PAUSED_GAUGE = reading("tillkeeper_schedule_paused", "1 while an operator has paused the entry, else 0.", "schedule")
 QUEUE_PAUSED_GAUGE = reading("tillkeeper_queue_paused", "1 while an operator has paused the queue, else 0.", "queue")
@@ -47,6 +59,14 @@ def schedule() -> Iterator[Value]:
             yield LATENESS_SECONDS, (entry.actor,), 0.0 if entry.pause else entry.late_s
         if entry.overdue_s is not None:
             yield OVERDUE_SECONDS, (entry.actor,), entry.overdue_s
+
+
+@reader(DATABASE)
+def database() -> Iterator[Value]:
+    """Does the database do what the settings ask for?"""
+    yield DATABASE_WRITABLE, (), float(read_only_problem() is None)
+    yield DATABASE_DIFFERENCES, (), len(differences())
+    yield AHEAD_SECONDS, (), ahead_s(database_now())
 
 
 @reader(BROKER)

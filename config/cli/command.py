@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import Error
 
-from config.health.liveness import database_problem
+from config.health.liveness import database_problem, first_line
 
 SOMETHING_LEFT, NO_ANSWER = 1, 2
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             error.returncode = NO_ANSWER
             raise
         except Error as error:
-            problem = database_problem() or f"The database has refused ({type(error).__name__}): {error}"
+            problem = database_problem() or f"The database has refused ({type(error).__name__}): {first_line(error)}"
             raise NoAnswer(problem) from error
 
 

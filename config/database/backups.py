@@ -117,14 +117,16 @@ def _run(program: str, *arguments: str, where: Path | None = None) -> str:
 
 def _environment() -> dict[str, str]:
     """The parameters in libpq's variables, which `ps` does not show."""
-    own = {f"PG{name.upper()}": value for name, value in _parameters().items()}
-    return {**os.environ, **own, "PGDATABASE": str(_database()["NAME"])}
+    given = {**_parameters(), "dbname": str(_database()["NAME"])}
+    known = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
+    own = {variable.decode(): given[name] for name, variable in known.items() if variable and name in given}
+    return {**os.environ, **own}
 
 
 def _parameters() -> dict[str, str]:
-    """Return libpq's parameters. Empty values are left out: they would override libpq's defaults."""
+    """Return libpq's parameters, without our limits: a dump takes longer. Empty values would override its defaults."""
     given = {name: _database()[name.upper()] for name in ("host", "port", "user", "password")}
-    given["connect_timeout"] = _database()["OPTIONS"]["connect_timeout"]
+    given |= {name: value for name, value in _database()["OPTIONS"].items() if name != "options"}
     return {name: str(value) for name, value in given.items() if value}
 
 

@@ -26,6 +26,9 @@ from config.mail_address import NotADomain, in_ascii
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
 
+READ_ELSEWHERE = {"sqlite", "postgres", "postgresql"}
+"""Schemes of addresses that `config.settings.databases` reads: they may have no host, or several."""
+
 
 class WrongSetting(SystemExit):
     """A setting is invalid. The message says which, why, and what to write instead.
@@ -204,10 +207,12 @@ def _number(
 def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(value)
+        if parts.scheme in schemes and parts.scheme in READ_ELSEWHERE:
+            return value.startswith(f"{parts.scheme}://")
         host, _port = parts.hostname, parts.port  # both raise ValueError for nonsense
     except ValueError:
         return False
-    return parts.scheme in schemes and bool(host or parts.scheme == "sqlite")
+    return parts.scheme in schemes and bool(host)
 
 
 def _without_password(value: str) -> str:

@@ -40,7 +40,9 @@ section("The database")
 DATABASE_URL = env.url(
     "DATABASE_URL", f"sqlite:///{VAR_DIR / 'shop.sqlite3'}", schemes=("postgres", "postgresql", "sqlite"),
     otherwise="SQLite in `VAR_DIR`; refused in production",
-    help="The database: `postgres://user:password@host:port/name`. Special characters are written as in every URL.",
+    help="The database: `postgres://user:password@host:port/name`. Special characters are written as in every URL. "
+    "libpq reads it: several hosts, a socket (`postgres:///name?host=/run/postgresql`) and its parameters "
+    "(`?sslmode=verify-full`) work.",
     wrong="Another database is another shop: `/readyz` says 503 where its migrations are missing.",
     example="postgres://till@db.internal:5432/shop",
 )  # fmt: skip

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from config.database.in_force import read_only_problem
+
 log = logging.getLogger(__name__)
 
 HealthCheck = Callable[[], str | None]
@@ -91,15 +93,23 @@ class Heartbeats:
 
 
 def database_problem() -> str | None:
-    """A sentence if the database does not answer or migrations are missing; None if all is well."""
+    """A sentence if the database does not answer, cannot be written, or lacks migrations; None if all is well."""
     try:
+        if read_only := read_only_problem():
+            return read_only
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error as error:
-        return f"The database does not answer ({type(error).__name__}); see DATABASE_URL, now {database_address()}."
+        where = f"see DATABASE_URL, now {database_address()}"
+        return f"The database does not answer ({type(error).__name__}); {where}. It says: {first_line(error)}"
     if missing:
         return f"{len(missing)} migrations are missing; run `make migrate`."
     return None
+
+
+def first_line(error: Exception) -> str:
+    """The server's own words; the further lines repeat rows and statements."""
+    return (str(error).strip().splitlines() or [""])[0]
 
 
 def database_address() -> str:

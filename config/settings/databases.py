@@ -1,12 +1,20 @@
 """Django's settings for PostgreSQL and SQLite, made from their addresses."""
 
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from config import env
 from config.env.files import VAR_DIR
 from config.env.process import DATABASE_LOCK_TIMEOUT_S, DATABASE_STATEMENT_TIMEOUT_S
+from config.errors.scrubbing import scrubbed
 
 CONNECT_TIMEOUT_S = 5
 """Timeout for a new connection. With the database away, a longer one would use up the web's threads."""
+
+WRITE_INSTEAD = "write postgres://user:password@host:port/name, with %23 for # and %40 for @ in a password"
 
 LIMITS_S = {
     "statement_timeout": DATABASE_STATEMENT_TIMEOUT_S,
@@ -21,22 +29,39 @@ def database(url: str) -> dict[str, object]:
 
 
 def _postgresql(url: str) -> dict[str, object]:
-    """Limit every wait: a hung database must end in an error."""
-    parts = urlsplit(url)
+    """Read by libpq itself, so each of its parameters works: several hosts, a socket's directory, TLS.
+
+    Every wait is limited: a hung database must end in an error. Our limits come last, so the address cannot undo them.
+    """
+    given = _read_by_libpq(url)
+    limits = " ".join(f"-c {name}={int(limit_s * 1000)}" for name, limit_s in LIMITS_S.items())
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": parts.port or 5432,
+        "NAME": given.pop("dbname", ""),
+        "USER": given.pop("user", ""),
+        "PASSWORD": given.pop("password", ""),
+        "HOST": given.pop("host", ""),
+        "PORT": given.pop("port", "5432"),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": " ".join(f"-c {name}={int(limit_s * 1000)}" for name, limit_s in LIMITS_S.items()),
+            **given,
+            "options": f"{given.get('options', '')} {limits}".strip(),
         },
     }
+
+
+def _read_by_libpq(url: str) -> dict[str, Any]:
+    """The address never appears in the error: a password may stand anywhere in one that cannot be read."""
+    try:
+        given = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        reason = scrubbed(str(error))
+        env.refuse("DATABASE_URL", "***", f"libpq cannot read it ({reason}); {WRITE_INSTEAD}")
+    if not all(port.isdecimal() for port in str(given.get("port", "5432")).split(",")):
+        env.refuse("DATABASE_URL", "***", f"its port is not a number; {WRITE_INSTEAD}")
+    return given
 
 
 def _sqlite(url: str) -> dict[str, object]:

@@ -1,11 +1,11 @@
 """What is counted agrees with the tables, whatever is rolled back, lost or tried again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
-from django.db import transaction
+from django.db import InternalError, connection, transaction
 from django.db.models import F
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -328,6 +328,32 @@ def test_behind_a_proxy_of_ours_the_network_decides(db: None, client: Client, se
 
 
 # --- the checkout ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["add", "cart", "form"])
+def test_an_error_before_the_button_is_a_checkout_that_fails(
+    shop: Shop, client: Client, counted: Counted, stage: str
+) -> None:
+    """Customers who cannot reach the button cannot buy; a page that is not there is no error."""
+    product, client.raise_request_exception = shop.product(), False
+    client.post("/cart/add/", {"product": product.pk})
+    assert client.post("/cart/add/", {"product": 10**9}).status_code == 404
+    assert counted("tillkeeper_checkout_seconds_count") == 0
+    ask = {
+        "add": lambda: client.post("/cart/add/", {"product": product.pk}),
+        "cart": lambda: client.get("/cart/"),
+        "form": lambda: client.get("/checkout/"),
+    }
+
+    def refuse(execute: Callable[..., object], sql: str, *more: object) -> object:
+        if "commerce_cartitem" in sql:
+            raise InternalError("cannot execute INSERT in a read-only transaction")
+        return execute(sql, *more)
+
+    with connection.execute_wrapper(refuse):
+        assert ask[stage]().status_code == 500
+
+    assert counted("tillkeeper_checkout_seconds_count", outcome="error") == 1
 
 
 @pytest.mark.parametrize(("address", "outcome"), [("1 Main Street", "sent_on"), ("", "refused")])

@@ -41,15 +41,21 @@ class Postgres(Server):
     def url_of(self, database: str) -> str:
         return f"postgres://postgres@{LOOPBACK}:{self.port}/{database}"
 
-    def create_database(self, name: str) -> str:
+    def create_database(self, name: str, encoding: str = "UTF8") -> str:
         """Create a database unless it exists, and return its address."""
         if not self._has_database(name):
-            self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            create = "CREATE DATABASE {} TEMPLATE template0 LOCALE 'C' ENCODING {}"
+            self._execute(sql.SQL(create).format(sql.Identifier(name), sql.Literal(encoding)))
         return self.url_of(name)
 
     def drop_database(self, name: str) -> None:
         """Drop a database, whoever may still be connected."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @property
+    def sockets(self) -> Path:
+        """The directory of its socket, with a capital letter and a percent sign, as an address must quote them."""
+        return self.directory / "S%2Fk"
 
     @property
     def _data(self) -> Path:
@@ -65,7 +71,7 @@ class Postgres(Server):
         settings = [
             f"listen_addresses={LOOPBACK}",
             f"port={self.port}",
-            "unix_socket_directories=",
+            f"unix_socket_directories={self.sockets}",
             "max_connections=200",
             *(() if self.keeps_data else DISKLESS),
         ]
@@ -74,7 +80,8 @@ class Postgres(Server):
     def _prepare(self) -> None:
         """Make the cluster, once."""
         if not (self._data / "PG_VERSION").exists():
-            self.directory.mkdir(parents=True, exist_ok=True)
+            self.sockets.mkdir(parents=True, exist_ok=True)
+            give(self.sockets, *USERS)
             give(self.directory, *USERS)
             self._initdb()
 

@@ -218,7 +218,6 @@ def test_what_is_no_such_address_is_refused(given: Set, value: str) -> None:
         "mysql://till:hush-hush@db/shop",
         "mysql://till:hush:hush-hush@db/shop",
         "mysql://till:hush@hush-hush@db/shop",
-        "postgres://till:hush-hush@/shop",
         "postgres//till:hush-hush@db/shop",
         "till:hush-hush@db/shop",
         "postgres:till:hush-hush@db/shop",

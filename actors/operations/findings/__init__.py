@@ -19,6 +19,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     work.closed_accounts,
     work.refused_creations,
     work.missed_ticks,
+    work.ticks_of_the_future,
     work.entries_without_actor,
     work.paused_entries,
     processes.no_workers,
@@ -34,6 +35,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     work.waiting_for_a_person,
     work.dispute_deadlines,
     work.mails_given_up,
+    processes.database_differences,
     processes.wrong_settings,
 )
 

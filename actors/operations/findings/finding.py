@@ -11,11 +11,12 @@ from actors.models import Pause
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.providers import Account, accounts
 from actors.operations.queries.queues import Queue, known_queues, refused_arguments
-from actors.operations.queries.schedule import ScheduledEntry, schedule
+from actors.operations.queries.schedule import ScheduledEntry, ahead_s, schedule
 from actors.operations.queries.work import Backlog, backlogs
 from actors.operations.queries.workers import Workers, workers
 from billing.attention import Waiting, first_deadlines, waiting_for_a_person
 from commerce.mail.queue import unsent_mails
+from config.database.in_force import Difference, differences
 from config.due.queue import database_now
 
 NAMES_SHOWN = 3
@@ -61,15 +62,17 @@ class Snapshot:
     refused_arguments: dict[str, str]
     waiting: list[Waiting]
     mails_given_up: int
+    database: list[Difference]
+    schedule_ahead_s: float
     dispute_deadlines: dict[str, datetime]
     """By account."""
 
 
 def take_snapshot(patience_s: float | None = None) -> Snapshot:
     """Read everything. The broker gets `patience_s` to answer; a silent one is not asked again."""
-    queues = known_queues(patience_s)
+    now, queues = database_now(), known_queues(patience_s)
     return Snapshot(
-        now=database_now(),
+        now=now,
         backlogs=backlogs(),
         accounts=accounts(),
         schedule=schedule(),
@@ -79,6 +82,8 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
         waiting=waiting_for_a_person(),
         mails_given_up=unsent_mails()[1],
+        database=differences(),
+        schedule_ahead_s=ahead_s(now),
         dispute_deadlines=first_deadlines(),
     )
 

@@ -126,6 +126,12 @@ def _of_queue(name: str, problem: str, advice: str, *, is_urgent: bool = True) -
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
+def database_differences(seen: Snapshot) -> Iterator[Finding]:
+    """A database that answers, and does not do what our settings ask for."""
+    for each in seen.database:
+        yield Finding(each.subject, each.problem, each.advice, is_urgent=each.stops_the_start)
+
+
 def wrong_settings(seen: Snapshot) -> Iterator[Finding]:
     """Values that let a process start, but do not suit a shop with customers."""
     if settings.PRODUCTION and not settings.EMAIL_HOST:

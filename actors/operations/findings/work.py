@@ -134,6 +134,18 @@ def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
         yield Finding(_entry(actor), problem, advice, missed_at, page=SCHEDULE, action="run-now", key=actor)
 
 
+def ticks_of_the_future(seen: Snapshot) -> Iterator[Finding]:
+    """The ledger counts the coming ticks as fired. A scheduler deletes them within a second."""
+    if seen.schedule_ahead_s:
+        until = seen.now + timedelta(seconds=seen.schedule_ahead_s)
+        yield Finding(
+            _("schedule"),
+            _("it counts as fired up to %(at)s UTC: the database's clock was set back") % {"at": f"{until:%H:%M:%S}"},
+            _("Check the clock of the database's host. A running scheduler corrects the ledger by itself: start one."),
+            page=SCHEDULE,
+        )
+
+
 def entries_without_actor(seen: Snapshot) -> Iterator[Finding]:
     """Misspelt names, or actors whose module is not loaded."""
     for entry in seen.schedule:

@@ -28,6 +28,7 @@ from billing.limits import breaker
 from billing.models import AccountState, Attention, Breaker, Payment
 from commerce.models import OrderStatus
 from config.cli.command import SomethingLeft
+from config.database.in_force import Difference
 from config.due.queue import database_now
 from tests import reporting
 from tests.consoles import given_up, worker
@@ -244,6 +245,27 @@ def test_what_only_rabbitmq_tells(calm: None) -> None:
     assert said(queues=Latest(problem="RabbitMQ does not answer")) == ["RabbitMQ does not answer"]
     assert said(queues=Latest([long])) == ["5000 messages wait"]
     assert said(refused_arguments={"routine.DQ": "x-ttl"}) == ["it exists with other arguments (x-ttl)"]
+
+
+# --- the database ----------------------------------------------------------------------------------------------------
+
+
+def test_ticks_of_the_future(calm: None, found: Found) -> None:
+    """No scheduler runs that would delete them; without this finding all would seem well."""
+    until = database_now() + timedelta(minutes=30)
+    Tick.objects.create(schedule="settle_orders", due_at=until, fired_by="the old clock")
+
+    problem = f"it counts as fired up to {until:%H:%M:%S} UTC: the database's clock was set back"
+    assert found()["schedule"] == problem
+
+
+def test_a_database_that_differs(calm: None) -> None:
+    """Only what stops the start is urgent; `tests/database/test_health.py` makes each of them true."""
+    off = Difference("lock_timeout", "it is off in force", "Give it to the role.")
+    encoding = Difference("DATABASE_URL", "its encoding is LATIN1", "Create another one.", stops_the_start=True)
+    told = findings_of(replace(take_snapshot(), database=[off, encoding]))
+
+    assert [(each.subject, each.is_urgent) for each in told] == [("DATABASE_URL", True), ("lock_timeout", False)]
 
 
 # --- people and settings ---------------------------------------------------------------------------------------------

@@ -1,0 +1,129 @@
+"""What the server makes of our settings: the connection is checked, not believed.
+
+A pooler can drop the limits that a connection asks for, a role can override them, and a database may have been created
+with an encoding that holds no Cyrillic name. After a failover the old primary may live on, and answer every read.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import Error, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.translation import gettext as _
+
+from config.settings.databases import LIMITS_S
+
+READ_ONLY_SQLSTATE = "25006"
+
+ENCODING = "UTF8"
+
+LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One property of the connection that is not as our settings ask for. `problem` continues the subject."""
+
+    subject: str
+    problem: str
+    advice: str
+    stops_the_start: bool = False
+
+
+def read_only_problem() -> str | None:
+    """A sentence if the database answers and cannot be written. Raises Error.
+
+    Django closes the connection at the end of its request or job: the next one may lead to the new primary.
+    """
+    if connection.vendor != "postgresql":
+        path = str(connection.settings_dict["NAME"])
+        return f"The database {path} is read-only for this user." if _is_locked_file(path) else None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery()")
+        read_only, in_recovery = cursor.fetchone()
+    if not (read_only or in_recovery):
+        return None
+    connection.close_at = 0.0
+    why = "it is a standby" if in_recovery else "default_transaction_read_only is on"
+    return f"The database is read-only ({why}); after a failover, DATABASE_URL must lead to the new primary."
+
+
+def differences() -> list[Difference]:
+    """Encoding, time zone, limits and TLS that are in force and not as our settings ask for. Raises Error."""
+    if connection.vendor != "postgresql":
+        return []
+    return [*_representation(), *_limits(), *_tls()]
+
+
+def leave_read_only(*, connection: BaseDatabaseWrapper, **_more: Any) -> None:
+    """Close a connection at once that answers "read-only": it would fail for CONN_MAX_AGE, and health checks with it.
+
+    `config.apps` connects it to `connection_created`.
+    """
+    if connection.vendor == "postgresql" and _close_if_read_only not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_close_if_read_only)
+
+
+def _close_if_read_only(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    try:
+        return execute(sql, params, many, context)
+    except Error as error:
+        if getattr(error.__cause__, "sqlstate", "") == READ_ONLY_SQLSTATE:
+            context["connection"].close()
+        raise
+
+
+def _is_locked_file(path: str) -> bool:
+    return os.path.exists(path) and not os.access(path, os.W_OK)
+
+
+def _representation() -> Iterator[Difference]:
+    [(found, zone)] = _rows("SELECT current_setting('server_encoding'), current_setting('TimeZone')")
+    if zone != connection.timezone_name:
+        problem = _("the connection's time zone is %(found)s, and not %(wanted)s")
+        values = {"found": zone, "wanted": connection.timezone_name}
+        yield Difference("TimeZone", problem % values, _("A pooler changes it: let it keep TimeZone per client."))
+    if found != ENCODING:
+        yield Difference(
+            "DATABASE_URL",
+            _("the database's encoding is %(found)s: it cannot hold every name") % {"found": found},
+            _("Create a database with ENCODING 'UTF8', and move the data with pg_dump and pg_restore."),
+            stops_the_start=True,
+        )
+
+
+def _limits() -> Iterator[Difference]:
+    """`reset_val` is the session's own default, whatever a transaction has set for itself."""
+    in_force = dict(_rows("SELECT name, reset_val FROM pg_settings WHERE name = ANY(%s)", list(LIMITS_S)))
+    for name, wanted_s in LIMITS_S.items():
+        found_ms = int(in_force.get(name, 0))
+        if found_ms != int(wanted_s * 1000):
+            found = f"{found_ms / 1000:g} s" if found_ms else _("off")
+            values = {"found": found, "wanted": f"{wanted_s:g} s"}
+            yield Difference(
+                name,
+                _("it is %(found)s in force, and not %(wanted)s") % values,
+                _("A pooler drops our limits: give them to the role, ALTER ROLE … SET %(name)s = %(ms)s.")
+                % {"name": name, "ms": int(wanted_s * 1000)},
+            )
+
+
+def _tls() -> Iterator[Difference]:
+    """Who writes an `sslmode` has decided, and libpq obeys. Without one it falls back to clear text silently."""
+    connection.ensure_connection()
+    actual = connection.connection
+    is_far = actual.info.host not in LOCAL_HOSTS and not actual.info.host.startswith("/")
+    if is_far and "sslmode" not in connection.settings_dict["OPTIONS"] and not actual.pgconn.ssl_in_use:
+        yield Difference(
+            "DATABASE_URL",
+            _("the connection to the database is not encrypted"),
+            _("Write ?sslmode=verify-full, or ?sslmode=disable if the network is yours."),
+        )
+
+
+def _rows(sql: str, *params: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
