@@ -12,8 +12,8 @@ port = $(or $(lastword $(subst :, ,$(1))),$(2))
 ##@ Try it
 
 .PHONY: run
-run: .venv/runtime prepared ## Run the whole shop in one process, on SQLite: web, workers, scheduler, sandbox provider
-	@exec $(MANAGE) runlocal
+run: .venv/runtime ## Run the whole shop in one process, on SQLite: web, workers, scheduler, sandbox provider
+	@exec $(MANAGE) runlocal --prepare
 
 .PHONY: demo
 demo: .venv/dev ## Let 60 simulated customers buy through the real pages; SERVICES=1: on PostgreSQL and RabbitMQ
@@ -158,11 +158,6 @@ help: ## Show this text
 	@echo
 
 # --- environments: installed from the hashed locks, anew when a lock changes ---
-
-.PHONY: prepared
-prepared: .venv/runtime
-	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) demoshop --quiet
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \

@@ -5,6 +5,7 @@ import os
 import select
 import sys
 
+from config.cli.terminal import write_readably
 from config.env import WrongSetting
 
 NO_ANSWER = 2
@@ -14,6 +15,7 @@ NO_ANSWER = 2
 def main() -> None:
     """Run the command. A wrong setting ends with NO_ANSWER, and so does output whose reader has gone."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    write_readably(sys.stdout, sys.stderr)
     if sys.argv[1:2] == ["rundramatiq"]:
         from config.metrics import files
 

@@ -63,7 +63,8 @@ def _run(env: Mapping[str, str], words: list[str], code: str = "") -> Completed:
         assert parent.stdout
         print(json.dumps([{**env}, words, code, str(out), str(err)]), file=parent.stdin, flush=True)
         status = int(parent.stdout.readline())
-        return Completed(words, status, out.read_text(), err.read_text())
+        encoding = env.get("PYTHONIOENCODING", "utf-8")
+        return Completed(words, status, out.read_text(encoding), err.read_text(encoding))
 
 
 @cache
@@ -97,6 +98,9 @@ def _become(env: dict[str, str], words: list[str], code: str, out: str, err: str
     for descriptor, path, mode in ((0, os.devnull, os.O_RDONLY), (1, out, _NEW), (2, err, _NEW)):
         os.dup2(os.open(path, mode, 0o600), descriptor)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 (the old one has read ahead)
+    if encoding := env.get("PYTHONIOENCODING"):  # the streams are the parent's
+        sys.stdout.reconfigure(encoding=encoding, errors="strict")
+        sys.stderr.reconfigure(encoding=encoding, errors="backslashreplace")
     sys.argv = words
     if code:
         exec(code, {"__name__": "__main__"})  # noqa: S102 (the tests' own code)

@@ -1,6 +1,7 @@
 """Where files are kept, and the secrets that a machine generates for itself."""
 
 import fcntl
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,3 +62,17 @@ def kept_secret(path: Path, random_bytes: int) -> str:
             secret = secrets.token_urlsafe(random_bytes)
             file.write(secret)
     return secret
+
+
+@var_dir_is_ours()
+def lock_until_the_end(path: Path) -> str:
+    """Lock the file until this process ends, in any way. Return "", or the id of the process that has locked it."""
+    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with open(lock, encoding="ascii") as file:
+            return file.read() or "of unknown id"
+    os.truncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return ""

@@ -1,5 +1,8 @@
 """Settings of every process: its mode, its log, the database and the broker."""
 
+from os import fsencode
+from urllib.parse import quote
+
 from config import env
 from config.env.files import VAR_DIR
 from config.env.reference import section
@@ -38,7 +41,8 @@ LOG_FILE = env.file_to_write(
 section("The database")
 
 DATABASE_URL = env.url(
-    "DATABASE_URL", f"sqlite:///{VAR_DIR / 'shop.sqlite3'}", schemes=("postgres", "postgresql", "sqlite"),
+    "DATABASE_URL", f"sqlite:///{quote(fsencode(VAR_DIR / 'shop.sqlite3'))}",
+    schemes=("postgres", "postgresql", "sqlite"),
     otherwise="SQLite in `VAR_DIR`; refused in production",
     help="The database: `postgres://user:password@host:port/name`. Special characters are written as in every URL. "
     "libpq reads it: several hosts, a socket (`postgres:///name?host=/run/postgresql`) and its parameters "

@@ -141,6 +141,32 @@ def test_the_page_knows_within_a_second_and_without_callbacks_within_the_interva
             assert_quick(seconds, limit_s, f"finding it out ({lose_all=})")
 
 
+def test_only_one_runs_over_the_same_data(shop: Embedded, tmp_path: Path) -> None:
+    """Other ports are not enough, and the lock ends with its process, also when that is killed."""
+    second = Embedded(tmp_path / "var", mail_port=9)
+    with second.program as refused:
+        assert refused.wait(HANG_S) == 2
+        assert f"Process {shop.program.pid} already runs a shop in {tmp_path / 'var'}." in refused.output()
+        assert "set another VAR_DIR" in refused.output()
+    with shop.manage("payments", "list") as another_command:
+        assert another_command.wait(HANG_S) == 0
+    assert requests.get(f"{shop.url}/readyz", timeout=30).status_code == 200
+
+    shop.program.kill()
+    second.start()
+
+    second.program.kill()
+
+
+def test_an_empty_directory_becomes_a_shop(tmp_path: Path) -> None:
+    """As with `make run`."""
+    new = Embedded(tmp_path / "var", mail_port=9)
+    new.program = new.manage("runlocal", "--prepare")
+    new.start()
+    assert "Add to cart" in requests.get(new.url, timeout=30).text
+    new.program.kill()
+
+
 def _token(page: str) -> str:
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert found

@@ -1,5 +1,6 @@
 """How commands end, whatever they are asked and whatever is away."""
 
+import io
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
-from config.cli import arguments
+from config.cli import arguments, terminal
 from config.cli import command as cli_command
 from tests import forked
 from tests.stack.ports import HANG_S, LOOPBACK, free_port
@@ -106,6 +107,88 @@ def test_every_reader_says_what_to_write(reader: Callable[[str], object], text: 
     """It refuses, and helps."""
     with pytest.raises(ArgumentTypeError, match="write"):
         reader(text)
+
+
+ROWS = """
+import django; django.setup()
+from datetime import timedelta
+from django.utils import timezone
+from billing.models import Payment
+now = timezone.now()
+Payment.objects.create(account="sandbox", reference="one", amount_minor=100, currency="EUR", description="Чай – 2 шт.",
+    return_url="https://shop.example/", window_ends_at=now, next_check_at=now + timedelta(days=1),
+    attention="mismatch", attention_note="The provider has 1,00 € – and says “оплачено” → ☂" + "." * 60)
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a shop with a payment that needs an operator, on a terminal that shows only ASCII."""
+    env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path_factory.mktemp("shop")), "PYTHONIOENCODING": "ascii"}
+    assert forked.manage(env, "migrate", "-v0").returncode == 0
+    assert forked.manage(env, "demoshop").returncode == 0
+    made = forked.run_code({**env, "DJANGO_SETTINGS_MODULE": "config.settings"}, ROWS)
+    assert made.returncode == 0, made.stderr
+    return env
+
+
+SHOWN = {
+    "backup {var}": 2, "checkmigrations": 0, "checkservices": 1, "consoleroles": 0, "demoshop --stock 3": 0,
+    "jobs active": 0, "jobs dead": 0, "jobs doctor": 1, "jobs history": 0, "jobs pause routine --why ё→–": 0,
+    "jobs queues": 0, "jobs registered": 0, "jobs reserved": 0, "jobs resume routine": 0, "jobs retry none": 2,
+    "jobs scheduled": 0, "jobs stats": 0, "metrics --markdown": 0, "nginxconf --certificate {file} --key {file}": 2,
+    "payments attention": 1, "payments check 1": 0, "payments check 1 –": 2, "payments list": 0, "payments show one": 0,
+    "rabbitmqconf": 2, "reconcile": 2, "report": 0, "restore {var}/нет": 2, "restored --help": 0, "runlocal –": 2,
+    "runscheduler": 2, "settings --markdown": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", SHOWN)
+def test_no_character_is_too_much_for_a_terminal(shop: dict[str, str], words: str) -> None:
+    """The status is the same as on any terminal, and what cannot be shown is replaced."""
+    done = forked.manage(shop, *words.format(var=shop["VAR_DIR"], file=__file__).split())
+
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == SHOWN[words], done.stdout + done.stderr
+
+
+def test_every_command_was_tried_on_such_a_terminal() -> None:
+    """A new one needs a line in the table above."""
+    assert {words.split()[0] for words in SHOWN} == OURS.keys()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("ascii", r"- -> ... \u0447 \xe9 \u2602"), ("latin-1", r"- -> ... \u0447 é \u2602"),
+        ("koi8-r", r"- -> ... ч \xe9 \u2602"), ("utf-8", "– → … ч é ☂"),
+    ],
+)  # fmt: skip
+def test_a_character_that_is_missing_is_replaced_readably(encoding: str, shown: str) -> None:
+    """And one that the terminal has is left alone."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="strict")
+    terminal.write_readably(stream, None)
+    stream.write("– → … ч é ☂")
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding) == shown  # type: ignore[attr-defined]
+
+
+def test_every_replacement_is_ascii() -> None:
+    """Otherwise it would be missing too."""
+    assert [each for each in terminal.INSTEAD.values() if not each.isascii()] == []
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "koi8-r"])
+def test_a_real_process_replaces_too(shop: dict[str, str], encoding: str) -> None:
+    """The encodings of old terminals."""
+    command = [sys.executable, "manage.py", "payments", "check", "1", "–"]
+    done = subprocess.run(
+        command, cwd=settings.BASE_DIR, env={**shop, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+        capture_output=True, timeout=HANG_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (cli_command.NO_ANSWER, b"")
+    assert b"-" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_since_takes_a_length_too_and_says_so() -> None:
