@@ -7,7 +7,8 @@ MANAGE := $(BIN)/python manage.py
 # Without bytecode every process compiles the shop anew: 8 s for each process of the tests.
 unexport PYTHONDONTWRITEBYTECODE
 # The port at the end of an address like http://127.0.0.1:8000
-port = $(or $(lastword $(subst :, ,$(1))),$(2))
+port = $(or $(shell sed -nE 's|.*:([0-9]+)/*$$|\1|p' <<< "$(1)"),$(2))
+loopback = $(if $(findstring //[::1],$(1)),[::1],127.0.0.1)
 
 ##@ Try it
 
@@ -118,7 +119,7 @@ services: .venv/dev ## Run a local PostgreSQL and RabbitMQ until Ctrl-C; prints 
 
 .PHONY: web
 web: .venv/runtime ## Run the shop
-	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi -c deploy/gunicorn.conf.py --bind 127.0.0.1:$(call port,$(SHOP_URL),8000) --worker-class gthread --threads 8 --no-control-socket
+	@$(MANAGE) checkservices --without-broker && exec $(BIN)/gunicorn config.wsgi -c deploy/gunicorn.conf.py --bind "$(call loopback,$(SHOP_URL)):$(call port,$(SHOP_URL),8000)" --worker-class gthread --threads 8 --no-control-socket
 
 .PHONY: worker
 worker: .venv/runtime ## Run the workers
@@ -130,7 +131,7 @@ scheduler: .venv/runtime ## Run the scheduler; several may run
 
 .PHONY: sandbox
 sandbox: .venv/runtime ## Run the sandbox provider
-	@mkdir -p var && exec $(BIN)/python -m billing.sandbox --port $(call port,$(SANDBOX_URL),8100) --database var/sandbox.sqlite3
+	@mkdir -p var && exec $(BIN)/python -m billing.sandbox --host "$(call loopback,$(SANDBOX_URL))" --port $(call port,$(SANDBOX_URL),8100) --database var/sandbox.sqlite3
 
 .PHONY: migrate
 migrate: .venv/runtime ## Apply the migrations

@@ -21,6 +21,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from config.actions import RefusedForAll
+from config.hosts import host_and_port
 from config.messaging.broker import InMemory
 
 LIMITS = {
@@ -188,5 +189,5 @@ def _with_limits(url: str) -> str:
 
 def _silent(error: Exception) -> BrokerSilent:
     address = urlsplit(settings.BROKER_URL)
-    where = f"{address.hostname}:{address.port or 5672}"
+    where = host_and_port(address.hostname or "", address.port or 5672)
     return BrokerSilent(f"RabbitMQ at {where} does not answer ({type(error).__name__}); see BROKER_URL.")

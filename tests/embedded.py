@@ -5,7 +5,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from tests.stack.ports import HANG_S, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
 
 ROOT = Path(__file__).parent.parent
@@ -15,9 +15,9 @@ NOT_OURS = ("DATABASE_URL", "LOG_STYLE")
 class Embedded:
     """Addresses and data stay the same from start to start."""
 
-    def __init__(self, var: Path, mail_port: int, **settings: str) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.sandbox_url = f"http://127.0.0.1:{free_port()}"
+    def __init__(self, var: Path, mail_port: int, host: str = LOOPBACK, **settings: str) -> None:
+        self.url = f"http://{host}:{free_port()}"
+        self.sandbox_url = f"http://{host}:{free_port()}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if name not in NOT_OURS},
             "VAR_DIR": str(var),

@@ -11,7 +11,8 @@ from typing import Any
 import requests
 
 from billing.sandbox import SandboxServer
-from tests.stack.ports import HANG_S
+from config.hosts import host_and_port, listen
+from tests.stack.ports import HANG_S, LOOPBACK
 
 Json = dict[str, Any]
 
@@ -24,13 +25,17 @@ fresh_keys = (f"key-{number}" for number in count())
 class Shop:
     """A shop that keeps every callback it gets and answers with `status`, after `pause_s`."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = LOOPBACK) -> None:
         self.events: list[Json] = []
         self.raw: list[tuple[bytes, str]] = []
+        self.hosts: list[str] = []
         self.status, self.pause_s = 200, 0.0
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+        self.server = ThreadingHTTPServer((host, 0), self.handler(), bind_and_activate=False)
+        self.server.socket.close()
+        self.server.socket = listen(host, 0)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}/callback?shop=1"
+        self.port = self.server.socket.getsockname()[1]
+        self.url = f"http://{host_and_port(host, self.port)}/callback?shop=1"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def handler(shop) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
@@ -38,6 +43,7 @@ class Shop:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 shop.raw.append((body, self.headers["Sandbox-Signature"]))
+                shop.hosts.append(self.headers["Host"])
                 shop.events.append(json.loads(body))
                 time.sleep(shop.pause_s)
                 self.send_response(shop.status)

@@ -13,7 +13,9 @@ from django.core.wsgi import get_wsgi_application
 
 from actors.scheduling import scheduler
 from billing.sandbox import SandboxServer
+from config.cli.command import NoAnswer
 from config.env.files import kept_secret
+from config.hosts import CannotListen, listen
 
 WORKER_THREADS = 8
 WEB_THREADS = 8
@@ -29,10 +31,18 @@ PASSWORD_BYTES = 9
 
 @contextmanager
 def everything() -> Iterator[None]:
-    """Provider, web, workers and scheduler, in the order of their needs. Raises OSError if an address is taken."""
+    """Provider, web, workers and scheduler, in the order of their needs.
+
+    Raises NoAnswer for an address that no server can have.
+    """
     with ExitStack() as parts:
-        for part in (sandbox, web, workers, scheduler.in_background):
-            parts.enter_context(part())
+        for setting, part in (("SANDBOX_URL", sandbox), ("SHOP_URL", web)):
+            try:
+                parts.enter_context(part())
+            except CannotListen as error:
+                raise NoAnswer(f"{error}. Set another {setting}.") from error
+        parts.enter_context(workers())
+        parts.enter_context(scheduler.in_background())
         yield
 
 
@@ -51,11 +61,10 @@ def sandbox() -> SandboxServer:
 
 @contextmanager
 def web() -> Iterator[None]:
-    """The shop, at the port of SHOP_URL, on loopback only."""
+    """The shop, at the host and port of SHOP_URL."""
     address = urlsplit(settings.SHOP_URL)
-    server = waitress.create_server(
-        get_wsgi_application(), host=address.hostname, port=address.port or 80, threads=WEB_THREADS, ident=None
-    )
+    listener = listen(address.hostname or "", address.port or 80)
+    server = waitress.create_server(get_wsgi_application(), sockets=[listener], threads=WEB_THREADS, ident=None)
     thread = threading.Thread(target=server.run, name="web", daemon=True)
     thread.start()
     try:

@@ -23,6 +23,7 @@ from config.health.liveness import CheckWithTimeout, database_problem
 from config.health.process import ProcessHealth
 from config.health.server import Response, serve
 from config.health.systemd import notify
+from config.hosts import CannotListen
 from config.messaging.broker import Rabbitmq
 from config.metrics import files
 
@@ -92,14 +93,14 @@ def report(name: str, health: ProcessHealth, port_setting: str, *sources: str) -
 
 
 def open_port(setting: str, routes: Mapping[str, Callable[[], Response]]) -> None:
-    """If the port is taken, log it and continue: the work matters more than its health checks."""
+    """If the address cannot be had, log it and continue: the work matters more than its health checks."""
     port = getattr(settings, setting)
     try:
         if port:
             serve(settings.METRICS_HOST, port, routes)
-    except OSError as error:
-        where = f"{settings.METRICS_HOST}:{port}"
-        problem = f"{where} cannot be used ({error.strerror}): no health checks here. Set another {setting}."
+    except CannotListen as error:
+        wrong = "METRICS_HOST" if error.wrong_host else setting
+        problem = f"{error}. There are no health checks and metrics here. Set another {wrong}."
         log.error("probes.no_port", extra={"problem": problem})
 
 

@@ -11,6 +11,7 @@ from django.db import Error
 
 from config.database.in_force import differences
 from config.health.liveness import database_problem
+from config.hosts import host_and_port
 from config.messaging.broker import with_defaults
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def _broker_problem() -> str | None:
     try:
         pika.BlockingConnection(pika.URLParameters(with_defaults(settings.BROKER_URL))).close()
     except Exception as error:  # a silent peer raises errors outside of pika's own tree
-        where = f"{address.hostname}:{address.port or 5672}"
+        where = host_and_port(address.hostname or "", address.port or 5672)
         return f"RabbitMQ at {where} does not answer ({type(error).__name__}); start it, or correct BROKER_URL."
     return None
 

@@ -27,6 +27,7 @@ from typing import Self
 
 from billing.sandbox.handler import Handler, Listener
 from billing.sandbox.sandbox import Sandbox
+from config.hosts import host_and_port
 
 STOP_POLL_S = 0.05
 """How often the server checks whether it must stop."""
@@ -36,7 +37,7 @@ class SandboxServer(Sandbox):
     """The sandbox behind an address, in its own threads. Starts and stops once.
 
     `port=0` takes a free port; `url` is known after the start. `public_url` is the address that buyers see, if the
-    server is behind another one. Raises OSError if the port is taken, sqlite3.Error if the database file is not one.
+    server is behind another one. Raises CannotListen, and sqlite3.Error if the database file is not one.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class SandboxServer(Sandbox):
         except BaseException:
             self.storage.close()
             raise
-        self.url = self._public_url or f"http://{self._address[0]}:{self._listener.server_port}"
+        self.url = self._public_url or f"http://{host_and_port(self._address[0], self._listener.server_port)}"
         self.webhooks.start()
         for work in (self._watch_expiries, partial(self._listener.serve_forever, STOP_POLL_S)):
             threading.Thread(target=work, name="sandbox", daemon=True).start()

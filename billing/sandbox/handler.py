@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +15,7 @@ from billing.sandbox.fault_responses import Exchange, respond_with
 from billing.sandbox.messages import Refused, Request, Response, json_answer
 from billing.sandbox.sandbox import Sandbox
 from billing.sandbox.storage import Closed
+from config.hosts import listen
 
 LONGEST_BODY = 65_536
 LENGTH = re.compile("[0-9]{1,12}")
@@ -154,9 +154,11 @@ class Listener(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
-        """Skip the base class's lookup of the host's full name, which may take seconds."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+        """Take IPv4 and IPv6 alike, and skip the base class's lookup of the host's full name: it may take seconds."""
+        self.socket.close()
+        host, port = self.server_address[:2]
+        self.socket = listen(str(host), port)
+        self.server_port = self.socket.getsockname()[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)

@@ -195,7 +195,8 @@ def post(delivery: Delivery, signature: str) -> bool:
     """One try; True if the shop accepted it (any 2xx). No proxies, no redirects."""
     parts = urlsplit(delivery.url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    # Without a port it would take the end of an IPv6 address for one.
+    connection = connect(parts.hostname or "", parts.port or connect.default_port, timeout=TIMEOUT_S)
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"Content-Type": "application/json", "Sandbox-Signature": signature}

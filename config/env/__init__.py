@@ -13,7 +13,7 @@ what Django needs.
 import os
 import re
 from collections.abc import Callable
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 from math import nan
 from pathlib import Path
 from typing import NoReturn, Unpack
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config.env.reference import About, declare, only_described
+from config.hosts import is_host
 from config.mail_address import NotADomain, in_ascii
 
 YES = {"1", "true", "yes", "on"}
@@ -112,7 +113,16 @@ def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
             ip_network(word)
         except ValueError:
             refuse(name, word, "write networks like 192.0.2.0/24 or 2001:db8::/32, separated by commas")
-    return found
+    return [_unmapped(word) for word in found]
+
+
+def host(name: str, default: str, **about: Unpack[About]) -> str:
+    """Return a host name or an IP address; an IPv6 address without the brackets that it may have."""
+    value = _read(name, "host name or IP address", default, about)
+    plain = value[1:-1] if re.fullmatch(r"\[.*:.*\]", value) else value
+    if not is_host(plain):
+        refuse(name, value, "write an address like 192.0.2.7 or 2001:db8::7, or a host name, and no port")
+    return plain
 
 
 def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[About]) -> str:
@@ -122,7 +132,8 @@ def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[Ab
     """
     value = _read(name, f"address: {', '.join(f'`{scheme}://`' for scheme in schemes)}", default, about)
     if value and not _is_address(value, schemes):
-        refuse(name, _without_password(value), f"write an address like {schemes[0]}://host")
+        brackets = f", or {schemes[0]}://[::1] for IPv6" if "::" in value else ""
+        refuse(name, _without_password(value), f"write an address like {schemes[0]}://host{brackets}")
     return value.rstrip("/") if value.startswith("http") else value
 
 
@@ -202,6 +213,13 @@ def _number(
     if not (at_least <= number <= (at_most if at_most is not None else 1e12)):
         refuse(name, value, f"write {noun}")
     return number
+
+
+def _unmapped(network: str) -> str:
+    """An IPv4 network that is mapped into IPv6, as IPv4: senders are compared as IPv4."""
+    found = ip_network(network)
+    mapped = isinstance(found, IPv6Network) and found.network_address.ipv4_mapped
+    return f"{mapped}/{found.prefixlen - 96}" if mapped and found.prefixlen >= 96 else network
 
 
 def _is_address(value: str, schemes: tuple[str, ...]) -> bool:

@@ -10,11 +10,12 @@ from config.env.reference import section
 
 section("Monitoring")
 
-METRICS_HOST = env.text(
+METRICS_HOST = env.host(
     "METRICS_HOST", "127.0.0.1",
     help="Address where worker and scheduler serve `/healthz`, `/readyz` and `/metrics`. They answer every client that "
-    "reaches it.",
-    wrong="Strangers can reach it: they see how the shop is doing.",
+    "reaches it. `::` takes every address of the host, IPv4 too.",
+    wrong="Strangers can reach it: they see how the shop is doing. Not an address of this host: the log says "
+    "`probes.no_port`, and the processes run without being watched.",
     example="10.0.0.5",
 )  # fmt: skip
 METRICS_PORT = env.integer(

@@ -1,12 +1,12 @@
 """Settings of the web: addresses, the key and the time zone."""
 
 from functools import partial
-from urllib.parse import urlsplit
 
 from config import env
 from config.env.files import VAR_DIR, kept_secret
 from config.env.process import PRODUCTION
 from config.env.reference import section
+from config.hosts import host_of, in_brackets
 
 section("The web")
 
@@ -18,13 +18,13 @@ SHOP_URL = env.url(
     example="https://shop.tillcoffee.example",
 )  # fmt: skip
 
-ALLOWED_HOSTS = env.words(
-    "ALLOWED_HOSTS", "127.0.0.1,localhost," + (urlsplit(SHOP_URL).hostname or ""),
+ALLOWED_HOSTS = [in_brackets(host) for host in env.words(
+    "ALLOWED_HOSTS", "127.0.0.1,localhost," + host_of(SHOP_URL),
     otherwise="`127.0.0.1`, `localhost` and the host of `SHOP_URL`",
     help="Host names that the shop accepts; another name gets 400.",
     wrong="Too few: 400. `*`: links contain forged names; production refuses it.",
     example="shop.tillcoffee.example,127.0.0.1",
-)  # fmt: skip
+)]  # fmt: skip
 
 SECRET_KEY = env.secret(
     "SECRET_KEY", "" if PRODUCTION else partial(kept_secret, VAR_DIR / "secret-key", 48),

@@ -7,7 +7,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+
+from config.hosts import listen
 
 Response = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) -> ThreadingHTTPServer:
-    """Answer GET for each path in `routes` until the process ends. Raises OSError if the address is not free."""
+    """Answer GET for each path in `routes` until the process ends. Raises CannotListen."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = CLIENT_TIMEOUT_S
@@ -46,8 +47,10 @@ class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        """HTTPServer would ask DNS for this machine's name. The name is not needed, and DNS may be slow."""
-        TCPServer.server_bind(self)
+        """Take IPv4 and IPv6 alike. HTTPServer would ask DNS for this machine's name, and DNS may be slow."""
+        self.socket.close()
+        host, port = self.server_address[:2]
+        self.socket = listen(str(host), port)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """The client has gone before the answer came."""

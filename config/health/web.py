@@ -8,7 +8,6 @@ import socket
 from functools import partial
 from http.client import HTTPResponse
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from config.health.liveness import database_problem, problems
 from config.health.process import ProcessHealth, answer
+from config.hosts import host_of
 
 ANSWER_TIMEOUT_S = 10.0
 
@@ -58,7 +58,7 @@ def _status(path: str, listener: Any) -> int:
     with socket.socket(listener.family, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S)
         connection.connect(listener.getsockname())
-        host = urlsplit(settings.SHOP_URL).hostname  # the shop accepts this name
+        host = host_of(settings.SHOP_URL)  # the shop accepts this name
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         response = HTTPResponse(connection)
         response.begin()

@@ -1,11 +1,15 @@
 """Free loopback ports, and waiting for what happens on them."""
 
 import random
+import select
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK_IPV6 = "127.0.0.1", "[::1]"
 
 # Below the range from which the kernel serves outgoing connections: one of those could otherwise take the port
 # of a server that is just restarting.
@@ -38,6 +42,31 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+@contextmanager
+def on_ipv6(port: int) -> Iterator[int]:
+    """Give a server that listens on loopback a port on IPv6's loopback as well."""
+
+    class Relay(BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((LOOPBACK, port)) as server:
+                other = {self.request: server, server: self.request}
+                while True:
+                    for side in select.select([*other], [], [])[0]:
+                        if not (heard := side.recv(65_536)):
+                            return
+                        other[side].sendall(heard)
+
+    class Relays(ThreadingTCPServer):
+        address_family, daemon_threads, block_on_close = socket.AF_INET6, True, False
+
+    with Relays((LOOPBACK_IPV6.strip("[]"), 0), Relay) as relays:
+        threading.Thread(target=relays.serve_forever, daemon=True).start()
+        try:
+            yield relays.server_address[1]
+        finally:
+            relays.shutdown()
 
 
 def wait_until(condition: Callable[[], object], what: str, timeout_s: float = HANG_S, pause_s: float = 0.05) -> None:

@@ -13,7 +13,7 @@ import requests
 
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
-from tests.stack.ports import HANG_S, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK_IPV6, wait_until
 from tests.stopwatch import assert_quick, seconds_until
 
 pytestmark = [pytest.mark.django_db(transaction=False), pytest.mark.alone]
@@ -97,6 +97,20 @@ def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Emb
     wait_until(lambda: state(shop, order) == "paid", "the order was paid")
     wait_until(lambda: confirmations(mail) == 1, "the confirmation came")
     assert_quick(ended_s, 5, "the end")
+
+
+def test_it_runs_on_ipv6(prepared: Path, mail: MailServer, tmp_path: Path) -> None:
+    """The shop, the provider, and what they tell each other: without callbacks the order would wait for ten minutes."""
+    var = shutil.copytree(prepared, tmp_path / "var")
+    shop = Embedded(var, mail.port, LOOPBACK_IPV6, FAST_TRACK_INTERVAL_S="600")
+    shop.start()
+    try:
+        order, pay_url = place_order(shop)
+        assert pay_url.startswith(shop.sandbox_url)
+        pay(pay_url)
+        wait_until(lambda: is_paid(shop, order), "the order was paid")
+    finally:
+        shop.program.kill()
 
 
 def test_ctrl_c_ends_it_within_five_seconds_while_the_provider_hangs(shop: Embedded) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import LOOPBACK, LOOPBACK_IPV6, free_port, on_ipv6, wait_until
 from tests.stack.processes import Program
 from tests.stack.systemd import Notified, listening
 from tests.system.house import COMMANDS, QUEUES, ROOT, START_S, House, http
@@ -55,7 +55,7 @@ class Watched:
 
 
 @contextmanager
-def watched(house: House, name: str, command: list[str] | None = None) -> Iterator[Watched]:
+def watched(house: House, name: str, command: list[str] | None = None, **changes: str) -> Iterator[Watched]:
     """One part of the house as systemd runs it: with a watchdog."""
     port = free_port()
     with listening() as systemd:
@@ -66,6 +66,7 @@ def watched(house: House, name: str, command: list[str] | None = None) -> Iterat
             "STALL_LIMIT_S": str(STALL_LIMIT_S),
             "METRICS_PORT": str(port),
             "SCHEDULER_METRICS_PORT": str(port),
+            **changes,
         }
         url = house.url if name == "web" else f"http://{LOOPBACK}:{port}"
         log = house.directory / f"watched-{name}-{port}.log"
@@ -104,6 +105,20 @@ def test_a_worker_is_ready_when_it_consumes(house: House) -> None:
             assert worker.status("/healthz") == 200
     finally:
         house.rabbitmq.thaw()
+
+
+def test_a_worker_is_watched_on_ipv6_and_consumes_over_it(house: House) -> None:
+    """On `::` the probes answer IPv4 too."""
+    with on_ipv6(house.rabbitmq.port) as port:
+        broker = f"{house.rabbitmq.url}?heartbeat=2".replace(
+            f"{LOOPBACK}:{house.rabbitmq.port}", f"{LOOPBACK_IPV6}:{port}"
+        )
+        with watched(house, "worker", METRICS_HOST="::", BROKER_URL=broker) as worker:
+            worker.systemd.wait_for("READY=1", START_S)
+            assert worker.status("/readyz") == 200
+            worker.url = worker.url.replace(LOOPBACK, LOOPBACK_IPV6)
+            assert worker.status("/readyz") == 200
+            assert "dramatiq_" in worker.answer("/metrics").text
 
 
 @pytest.mark.campaign

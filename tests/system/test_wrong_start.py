@@ -46,6 +46,11 @@ STARTS: dict[str, tuple[str, Changes, str]] = {
         {"BROKER_URL": "amqp://{silent}"},
         "RabbitMQ at {silent} does not answer",
     ),
+    "services with a broker on IPv6 that is not there": (
+        "checkservices",
+        {"BROKER_URL": "amqp://[::1]:9"},
+        "RabbitMQ at [::1]:9 does not answer",
+    ),
     "services with a wrong setting": ("checkservices", {"BROKER_URL": "http://x"}, "The setting BROKER_URL is"),
     "worker with a wrong setting": ("rundramatiq", {"PRODUCTION": "perhaps"}, "The setting PRODUCTION is 'perhaps'"),
     "local with a broker": ("runlocal", {}, "BROKER_URL is set, but this mode has its own broker"),
@@ -57,7 +62,17 @@ STARTS: dict[str, tuple[str, Changes, str]] = {
     "local on a taken address": (
         "runlocal",
         {"BROKER_URL": None, "SHOP_URL": "http://{silent}", "SANDBOX_URL": "http://{nobody}"},
-        "An address cannot be used",
+        "{silent} cannot be used: another program listens there (`ss -ltnp` names it). Set another SHOP_URL.",
+    ),
+    "local with a taken sandbox": (
+        "runlocal",
+        {"BROKER_URL": None, "SHOP_URL": "http://{nobody}", "SANDBOX_URL": "http://{silent}"},
+        "{silent} cannot be used: another program listens there (`ss -ltnp` names it). Set another SANDBOX_URL.",
+    ),
+    "local at a name that nobody knows": (
+        "runlocal",
+        {"BROKER_URL": None, "SHOP_URL": "http://nobody.invalid:8000", "SANDBOX_URL": "http://{nobody}"},
+        "nobody.invalid:8000 cannot be used: the name does not resolve here. Set another SHOP_URL.",
     ),
     "local with a wrong setting": (
         "runlocal",

@@ -17,6 +17,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from actors.metrics import middleware
 from config.health.server import serve
+from config.hosts import CannotListen
 from config.metrics import files
 from config.metrics.registry import CATALOGUE, READERS, counter
 from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
@@ -131,5 +132,16 @@ def test_somebody_who_says_nothing_holds_up_nobody() -> None:
 
 def test_an_address_that_is_taken_is_an_error() -> None:
     """The caller decides what that means."""
-    with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(OSError, match="in use"):
+    with socket.create_server((LOOPBACK, 0)) as taken, pytest.raises(CannotListen):
         serve(LOOPBACK, taken.getsockname()[1], {})
+
+
+@pytest.mark.parametrize(("host", "reached"), [("::1", ["[::1]"]), ("::", ["[::1]", LOOPBACK])])
+def test_the_small_server_answers_on_ipv6(host: str, reached: list[str]) -> None:
+    """On `::`, IPv4 too."""
+    server = serve(host, port := free_port(), {"/good": lambda: (200, "text/plain", b"good\n")})
+    try:
+        assert {get(f"http://{each}:{port}/good") for each in reached} == {(200, b"good\n")}
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -176,6 +176,28 @@ def test_a_list_may_have_a_default() -> None:
     assert env.words(NAME) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("127.0.0.0/8, ::1", ["127.0.0.0/8", "::1"]),
+        ("::ffff:127.0.0.1", ["127.0.0.1/32"]),
+        ("::ffff:10.0.0.0/104,2001:db8::/32", ["10.0.0.0/8", "2001:db8::/32"]),
+        ("::/0", ["::/0"]),
+    ],
+)
+def test_a_network_of_ipv4_is_one_however_it_is_written(given: Set, value: str, read: list[str]) -> None:
+    """A server on `::` sees IPv4 senders mapped into IPv6; they are compared as IPv4."""
+    given(value)
+    assert env.networks(NAME) == read
+
+
+@pytest.mark.parametrize(("value", "read"), [("::", "::"), ("[::1]", "::1"), ("10.0.0.5", "10.0.0.5"), ("web", "web")])
+def test_a_host_has_no_brackets(given: Set, value: str, read: str) -> None:
+    """They belong to URLs."""
+    given(value)
+    assert env.host(NAME, "127.0.0.1") == read
+
+
 # --- addresses -------------------------------------------------------------------------------------------------------
 
 

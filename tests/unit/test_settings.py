@@ -24,6 +24,20 @@ def read_settings(var: Path, code: str = "import django; django.setup()", **envi
         ("PRODUCTION", "maybe", "write yes or no"),
         ("SHOP_URL", "shop.example.com", "write an address like http://host"),
         ("SHOP_URL", "http://[", "write an address"),
+        ("SHOP_URL", "http://::1:8000", "write an address like http://host, or http://[::1] for IPv6"),
+        ("BROKER_URL", "amqp://till@::1", "write an address like amqp://host, or amqp://[::1] for IPv6"),
+        (
+            "METRICS_HOST",
+            "http://10.0.0.5",
+            "write an address like 192.0.2.7 or 2001:db8::7, or a host name, and no port",
+        ),
+        (
+            "METRICS_HOST",
+            "10.0.0.5:9191",
+            "write an address like 192.0.2.7 or 2001:db8::7, or a host name, and no port",
+        ),
+        ("METRICS_HOST", "[::1]:9191", "write an address like 192.0.2.7 or 2001:db8::7, or a host name, and no port"),
+        ("METRICS_HOST", "every where", "write an address"),
         ("SECRET_KEY", "short", "at least 50 random characters"),
         ("SECRET_KEY_FALLBACKS", "short", "write whole earlier keys"),
         ("DATABASE_URL", "mysql://db/shop", "write an address like postgres://host"),
@@ -131,6 +145,26 @@ def test_the_real_address_is_the_default(tmp_path: Path) -> None:
         "https://api.stripe.com/v1",
         "https://api-m.paypal.com",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"SHOP_URL": "http://[::1]:8000"}, "[::1]:8000"),
+        ({"SHOP_URL": "http://[0:0:0:0:0:0:0:1]"}, "[::1]"),
+        ({"SHOP_URL": "http://[2001:DB8::7]:8000"}, "[2001:db8::7]:8000"),
+        ({"ALLOWED_HOSTS": "::1,2001:DB8::7"}, "[2001:db8::7]:8000"),
+        ({"ALLOWED_HOSTS": "[::1]"}, "[::1]:8000"),
+    ],
+)
+def test_a_shop_on_ipv6_knows_its_name(tmp_path: Path, given: dict[str, str], sent: str) -> None:
+    """Browsers send the shortest spelling, in brackets. Another address is refused."""
+    code = (
+        "import django; django.setup();"
+        "from django.test import Client;"
+        f"print(*(Client().get('/healthz', headers={{'host': host}}).status_code for host in ({sent!r}, '[::9]')))"
+    )
+    assert read_settings(tmp_path, code, LOG_LEVEL="ERROR", **given).stdout == "200 400\n"
 
 
 def test_production_needs_a_secret_key(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
 from config.env.files import lock_until_the_end
 from config.health.liveness import database_problem
+from config.hosts import host_and_port
 
 
 class Command(Base):
@@ -34,19 +35,15 @@ class Command(Base):
         if problem := database_problem():
             raise NoAnswer(problem)
         told = stop_signal()
-        try:
-            with embedded.everything():
-                self._welcome()
-                told.get()
-                self.stdout.write("Stopping: running jobs end, everything else waits in the database.")
-        except OSError as error:
-            raise NoAnswer(f"An address cannot be used ({error}); change SHOP_URL or SANDBOX_URL.") from error
+        with embedded.everything():
+            self._welcome()
+            told.get()
+            self.stdout.write("Stopping: running jobs end, everything else waits in the database.")
 
     def _welcome(self) -> None:
         """The addresses to open, and the operator's login."""
-        mails = (
-            f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}" if settings.EMAIL_HOST else f"{settings.EMAIL_FILE_PATH}/"
-        )
+        server = host_and_port(settings.EMAIL_HOST, settings.EMAIL_PORT)
+        mails = server if settings.EMAIL_HOST else f"{settings.EMAIL_FILE_PATH}/"
         self.stdout.write(f"\n  Shop      {settings.SHOP_URL}/")
         self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {embedded.operator_login()}")
         self.stdout.write(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import dramatiq
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.utils.translation import ngettext, pgettext
 from actors import broker
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.workers import WorkerProcess
+from config.hosts import host_of
 
 MANY_MESSAGES = 1_000
 """Workers handle a nudge in milliseconds; more than this wait only if too few workers run."""
@@ -136,7 +136,7 @@ def wrong_settings(seen: Snapshot) -> Iterator[Finding]:
     """Values that let a process start, but do not suit a shop with customers."""
     if settings.PRODUCTION and not settings.EMAIL_HOST:
         yield Finding("EMAIL_HOST", _("it is not set: mails are written to files"), _("Name the mail server."))
-    if settings.PRODUCTION and urlsplit(settings.SHOP_URL).hostname in ("127.0.0.1", "localhost"):
+    if settings.PRODUCTION and host_of(settings.SHOP_URL) in ("127.0.0.1", "localhost", "[::1]"):
         problem = _("links in mails lead to the reader's own machine")
         yield Finding("SHOP_URL", problem, _("Write the shop's public address."))
     queues = seen.queues.value

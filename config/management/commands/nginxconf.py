@@ -4,13 +4,13 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from config.cli.arguments import count
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
+from config.hosts import host_of
 
 TEMPLATE = settings.BASE_DIR / "deploy/nginx/tillkeeper.conf.template"
 
@@ -45,7 +45,7 @@ class Command(Base):
         values = {
             **{name.upper(): value for name, value in options.items()},
             "SHOP_URL": settings.SHOP_URL,
-            "SHOP_HOST": urlsplit(settings.SHOP_URL).hostname or "",
+            "SHOP_HOST": host_of(settings.SHOP_URL),
             "STATIC_ROOT": settings.STATIC_ROOT,
             "CALLBACK_MAX_BYTES": settings.CALLBACK_MAX_BYTES,
             "WEB_ADDRESS": options["web"],

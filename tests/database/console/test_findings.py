@@ -289,9 +289,10 @@ def test_mails_that_were_given_up(calm: None, found: Found) -> None:
     assert found()["mails"] == "1 was given up"
 
 
-def test_settings_that_do_not_suit_customers(calm: None, found: Found, settings: Settings) -> None:
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000", "http://[0::1]"])
+def test_settings_that_do_not_suit_customers(calm: None, found: Found, settings: Settings, url: str) -> None:
     """They let a shop start, and harm it."""
-    settings.PRODUCTION, settings.EMAIL_HOST, settings.SHOP_URL = True, "", "http://127.0.0.1:8000"
+    settings.PRODUCTION, settings.EMAIL_HOST, settings.SHOP_URL = True, "", url
     assert {"EMAIL_HOST", "SHOP_URL"} <= set(found())
     seen = take_snapshot()
     settings.BROKER_METRICS_URL = "http://127.0.0.1:9"

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import http.client
 import time
 
 import pytest
@@ -15,6 +16,7 @@ from tests.merchants import (
     eventually,
     paid,
 )
+from tests.stack.ports import LOOPBACK_IPV6
 
 
 def signature_is_good(body: bytes, header: str) -> bool:
@@ -33,6 +35,21 @@ def test_a_change_of_status_is_told_and_signed(sandbox: SandboxServer, shop: Sho
     assert event["type"] == "payment.succeeded"
     assert event["payment"] == ask(sandbox, payment_id).json()
     assert signature_is_good(*shop.raw[0])
+
+
+@pytest.mark.parametrize("with_port", [True, False])
+def test_a_shop_on_ipv6_is_told(sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, with_port: bool) -> None:
+    """With a port in its address or without, and by the Host header that such a shop accepts."""
+    shop = Shop(LOOPBACK_IPV6)
+    try:
+        if not with_port:  # only root may take the real one
+            monkeypatch.setattr(http.client.HTTPConnection, "default_port", shop.port)
+        url = shop.url if with_port else shop.url.replace(f":{shop.port}/", "/")
+        sandbox.act(create(sandbox, callback_url=url), "pay")
+        eventually(lambda: shop.events)
+        assert shop.hosts == [f"{LOOPBACK_IPV6}:{shop.port}" if with_port else LOOPBACK_IPV6]
+    finally:
+        shop.close()
 
 
 def test_every_third_callback_is_lost(sandbox: SandboxServer, shop: Shop) -> None:

@@ -111,6 +111,14 @@ def run_sandbox(*options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]", "::"])
+def test_it_serves_on_ipv6(host: str) -> None:
+    """Its address can be put into a browser."""
+    with SandboxServer(host=host) as sandbox:
+        assert sandbox.url.startswith("http://[::")
+        assert ask(sandbox, create(sandbox)).ok
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_program_cleanly(number: signal.Signals) -> None:
     """Exit status 0 and nothing on stderr."""

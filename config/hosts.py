@@ -1,0 +1,84 @@
+"""Hosts and ports, IPv4 and IPv6: how they are written, and how a server takes one.
+
+`urlsplit(url).hostname` is an IPv6 address without its brackets. URLs, Host headers and people need them.
+"""
+
+import errno
+import re
+import socket
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit
+
+_NAME = re.compile(r"[\w.-]{1,253}")
+
+_WRONG_HOST = {
+    errno.EADDRNOTAVAIL: "this machine does not have the address",
+    errno.EAFNOSUPPORT: "this machine has no IPv6",
+    errno.EINVAL: "a link-local address needs its network card, as in fe80::1%eth0",
+}
+_WRONG_PORT = {
+    errno.EADDRINUSE: "another program listens there (`ss -ltnp` names it)",
+    errno.EACCES: "this user may not take so low a port",
+}
+
+
+class CannotListen(OSError):
+    """A server cannot have this address. The message has the address and the reason.
+
+    `wrong_host`: another host would help; otherwise another port would.
+    """
+
+    def __init__(self, host: str, port: int, reason: str, *, wrong_host: bool = False) -> None:
+        super().__init__(f"{host_and_port(host, port)} cannot be used: {reason}")
+        self.wrong_host = wrong_host
+
+
+def is_host(text: str) -> bool:
+    """Say whether this may be a host name or an IP address, without brackets and port."""
+    try:
+        if ":" in text:
+            return bool(IPv6Address(text))
+        return bool(_NAME.fullmatch(text) and text.encode("idna"))
+    except ValueError:
+        return False
+
+
+def in_brackets(host: str) -> str:
+    """An IPv6 address as URLs and Host headers spell it; any other host unchanged.
+
+    >>> in_brackets("0:0:0:0:0:0:0:1"), in_brackets("[::1]"), in_brackets("shop.example")
+    ('[::1]', '[::1]', 'shop.example')
+    """
+    try:
+        return f"[{IPv6Address(host.strip('[]'))}]"
+    except ValueError:
+        return host
+
+
+def host_of(url: str) -> str:
+    """The host of a URL as Host headers and ALLOWED_HOSTS spell it; empty if it has none."""
+    return in_brackets(urlsplit(url).hostname or "")
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Both as one word: `127.0.0.1:5672`, `[::1]:5672`."""
+    return f"{in_brackets(host)}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; port 0 takes a free one. Raises CannotListen.
+
+    A name with addresses of both families gets its IPv4 address. `::` takes IPv4 too where the kernel permits.
+    """
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise CannotListen(host, port, "the name does not resolve here", wrong_host=True) from None
+    family, *_, (address, _port, *scope) = min(found, key=lambda each: each[0])
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((address, port, *scope), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        code = error.errno or 0
+        reason = _WRONG_HOST.get(code) or _WRONG_PORT.get(code) or error.strerror or "it is refused"
+        raise CannotListen(host, port, reason, wrong_host=code in _WRONG_HOST) from error
