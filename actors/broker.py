@@ -4,12 +4,13 @@ Depth and consumers come over AMQP, by declaring each queue passively. Only Rabb
 how many messages workers hold, and how old the oldest waiting one is. Without BROKER_METRICS_URL both are None.
 """
 
+import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import dramatiq
@@ -19,10 +20,13 @@ from django.conf import settings
 from dramatiq.common import xq_name
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
+from pika.spec import Queue
 
 from config.actions import RefusedForAll
 from config.hosts import host_and_port
-from config.messaging.broker import InMemory
+from config.messaging.broker import InMemory, Rabbitmq
+
+log = logging.getLogger(__name__)
 
 LIMITS = {
     "connection_attempts": "1",
@@ -119,26 +123,50 @@ def publish(over: BlockingChannel, message: Message) -> None:
 
 def refusal(queue: str, arguments: dict[str, Any]) -> str:
     """RabbitMQ's reason not to declare this queue; empty if it would, or if the queue is new. Raises BrokerSilent."""
-    with channel() as asking, asking.connection.channel() as looking, asking.connection.channel() as declaring:
+    with channel() as asking:
+        return _declare(asking, queue, arguments) if _look(asking, queue) else ""
+
+
+def make_missing(queues: Iterable[str]) -> dict[str, str]:
+    """Declare those of the queues, their delay and their dead-letter queues that do not exist.
+
+    Returns RabbitMQ's reasons by the queues that it refuses. A queue that exists is left alone, whatever its arguments.
+    Raises BrokerSilent.
+    """
+    broker, refused = cast(Rabbitmq, dramatiq.get_broker()), dict[str, str]()
+    with channel() as asking:
+        for name, arguments in (each for queue in queues for each in broker.arguments_of(queue).items()):
+            if _look(asking, name):
+                continue
+            if why := _declare(asking, name, arguments):
+                refused[name] = why
+            log.log(logging.ERROR if why else logging.WARNING, "queue.missing", extra={"queue": name, "refused": why})
+    return refused
+
+
+def _look(asking: BlockingChannel, queue: str) -> Queue.DeclareOk | None:
+    """What RabbitMQ knows about the queue; None if it does not exist. The broker closes the channel then."""
+    with asking.connection.channel() as own:
         try:
-            looking.queue_declare(queue, passive=True)
+            return cast(Queue.DeclareOk, own.queue_declare(queue, passive=True).method)
         except ChannelClosedByBroker:
-            return ""
+            return None
+
+
+def _declare(asking: BlockingChannel, queue: str, arguments: dict[str, Any]) -> str:
+    """RabbitMQ's reason to refuse; empty if the queue exists now."""
+    with asking.connection.channel() as own:
         try:
-            declaring.queue_declare(queue, durable=True, arguments=arguments)
+            own.queue_declare(queue, durable=True, arguments=arguments)
         except ChannelClosedByBroker as error:
             return str(error.reply_text)[:200]
     return ""
 
 
 def _counts(asking: BlockingChannel, queue: str) -> tuple[int, int]:
-    """Ready messages and consumers. The broker closes the channel if the queue does not exist."""
-    with asking.connection.channel() as own:
-        try:
-            found = own.queue_declare(queue, passive=True).method
-        except ChannelClosedByBroker:
-            return 0, 0
-        return found.message_count, found.consumer_count
+    """Ready messages and consumers."""
+    found = _look(asking, queue)
+    return (found.message_count, found.consumer_count) if found else (0, 0)
 
 
 def _in_memory(broker: InMemory, name: str) -> QueueFacts:

@@ -19,7 +19,7 @@ from dramatiq.worker import _ConsumerThread
 
 from actors.metrics.page import metrics_page
 from config.due import shutting_down
-from config.health.liveness import CheckWithTimeout, database_problem
+from config.health.liveness import CheckWithTimeout, HealthCheck, database_problem
 from config.health.process import ProcessHealth
 from config.health.server import Response, serve
 from config.health.systemd import notify
@@ -46,10 +46,14 @@ class Probes(Middleware):
             raise SystemExit(f"There is no queue {', '.join(unknown)}: write --queues with {', '.join(sorted(known))}.")
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        from actors.runtime.missing import MissingQueues  # it needs models, and Dramatiq loads this module before them
+
         if isinstance(broker, Rabbitmq):
             for queue in worker.consumers:
                 broker.heartbeats.beat(queue)
-            report("worker", worker_health(broker, worker, self.busy), "METRICS_PORT")
+            missing = MissingQueues(worker)
+            missing.start()
+            report("worker", worker_health(broker, worker, self.busy, missing.problem), "METRICS_PORT")
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Not STOPPING=1: SIGHUP also ends the worker, and starts it again in the same unit."""
@@ -104,7 +108,7 @@ def open_port(setting: str, routes: Mapping[str, Callable[[], Response]]) -> Non
         log.error("probes.no_port", extra={"problem": problem})
 
 
-def worker_health(broker: Rabbitmq, worker: Worker, busy: Mapping[int, Busy]) -> ProcessHealth:
+def worker_health(broker: Rabbitmq, worker: Worker, busy: Mapping[int, Busy], missing: HealthCheck) -> ProcessHealth:
     """Live: consumers send heartbeats, threads are idle or within their time limits. Ready: RabbitMQ and database
     answer."""
     return ProcessHealth(
@@ -114,7 +118,7 @@ def worker_health(broker: Rabbitmq, worker: Worker, busy: Mapping[int, Busy]) ->
             "jobs": lambda: overrun_problem(busy),
         },
         ready={
-            "queues": lambda: queues_problem(broker, worker),
+            "queues": lambda: queues_problem(broker, worker) or missing(),
             "database": CheckWithTimeout(database_problem),
         },
     )
