@@ -4,13 +4,19 @@ Each order of these tests has one mail, the customer's; the sellers' have their 
 """
 
 import re
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
 
 import dramatiq
 import pytest
+import trustme
+from aiosmtpd.smtp import AuthResult, LoginPassword
 from django.conf import settings as django_settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
@@ -41,13 +47,33 @@ SENT, QUEUED, GIVEN_UP = Notification.Status.SENT, Notification.Status.QUEUED, N
 @pytest.fixture
 def mail(request: pytest.FixtureRequest, settings: Settings) -> Iterator[MailServer]:
     """The shop's mail server."""
-    with MailServer(pipelining=getattr(request, "param", True)) as server:
+    with mail_server(settings, pipelining=getattr(request, "param", True)) as server:
+        yield server
+
+
+@contextmanager
+def mail_server(settings: Settings, **options: Any) -> Iterator[MailServer]:
+    """One with these options; the shop uses it."""
+    with MailServer(**options) as server:
         settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.host, server.port
         settings.EMAIL_TIMEOUT = 5
         breaker.reset()
         yield server
     breaker.reset()
+
+
+WITHOUT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+"""On loopback a login needs no TLS."""
+
+
+def only(user: str, secret: str) -> dict[str, Any]:
+    """The options of a mail server that lets nobody else in."""
+
+    def let_in(*about: Any) -> AuthResult:
+        return AuthResult(success=about[-1] == LoginPassword(user.encode(), secret.encode()))
+
+    return {"authenticator": let_in, "auth_required": True, "auth_require_tls": False}
 
 
 EITHER_WAY = pytest.mark.parametrize("mail", [True, False], ids=["at once", "one by one"], indirect=True)
@@ -420,6 +446,81 @@ def test_a_server_that_is_not_there_changes_no_mail(shop: Shop, mail: MailServer
 
     assert shop.fresh(notice).status == SENT
     assert len(mail.messages) == 1
+
+
+@WITHOUT_TLS
+def test_a_login_may_have_letters_of_any_language(shop: Shop, notice: Notification, settings: Settings) -> None:
+    """It goes over the wire as UTF-8 (RFC 4616); smtplib would raise in the middle of the login."""
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "Änne", "pässwörd-€"
+    with mail_server(settings, **only("Änne", "pässwörd-€")) as mail:
+        sending.send_due(10)
+
+    assert len(mail.messages) == 1
+
+
+@WITHOUT_TLS
+def test_a_token_is_read_again_at_each_login(
+    shop: Shop, notice: Notification, settings: Settings, tmp_path: Path
+) -> None:
+    """It is valid for an hour, and another program replaces its file: no worker has to start again."""
+    token = tmp_path / "token"
+    settings.EMAIL_HOST_USER, settings.EMAIL_OAUTH2_TOKEN = "shop", "expired"
+    settings.EMAIL_OAUTH2_TOKEN_FILE = str(token)
+    with mail_server(settings, **only("shop", "fresh")) as mail:
+        for content in (None, b"expired\n", b"\xff", b"fresh\n"):
+            assert state_of(shop.fresh(notice)) == state_of(notice)
+            if content is not None:
+                token.write_bytes(content)
+            breaker.reset()
+            sending.send_due(10)
+
+    assert [shop.fresh(notice).status, len(mail.messages)] == [SENT, 1]
+
+
+def test_a_server_may_want_tls_from_the_first_byte(
+    shop: Shop, notice: Notification, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only one whose certificate is right gets a mail."""
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    settings.EMAIL_USE_SSL = True
+    with mail_server(settings, ssl_context=context) as mail:
+        sending.send_due(10)
+        assert state_of(shop.fresh(notice)) == state_of(notice)
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        breaker.reset()
+        sending.send_due(10)
+
+    assert len(mail.messages) == 1
+
+
+def test_a_server_may_have_an_address_of_ipv6(shop: Shop, notice: Notification, settings: Settings) -> None:
+    """As `EMAIL_HOST` keeps it: without brackets."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with mail_server(settings, host="::1") as mail:
+        sending.send_due(10)
+
+    assert len(mail.messages) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"EMAIL_HOST": "smtp..example.com"}, {"EMAIL_HELO_NAME": "кофейня"}])
+def test_a_name_that_cannot_be_encoded_is_a_server_that_is_away(
+    shop: Shop, mail: MailServer, notice: Notification, settings: Settings, wrong: dict[str, str]
+) -> None:
+    """Python raises ValueErrors for it. The start refuses such names, but a network may give the machine one later."""
+    for name, value in wrong.items():
+        setattr(settings, name, value)
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "shop", "hush"
+
+    assert [sending.send_due(10) for _ in range(3)] == [0, 0, 0]
+
+    assert state_of(shop.fresh(notice)) == state_of(notice)
+    assert mail.connections <= 1
 
 
 def test_a_server_that_is_away_is_asked_once_in_a_while(
