@@ -57,6 +57,13 @@ def code_of(error: OSError) -> int:
     return int(getattr(error, "smtp_code", 0))
 
 
+def hung_up_before_the_mail(error: OSError) -> bool:
+    """True if the server closed the connection, or said 421, before the mail was handed over: it cannot have it."""
+    if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPRecipientsRefused):
+        return code_of(error) == _CLOSING
+    return isinstance(error, smtplib.SMTPServerDisconnected) and not isinstance(error, Unanswered)
+
+
 def describe(error: OSError) -> str:
     """The kind of failure and the reply code. The server's text is left out: it may quote the recipient."""
     return f"{_DESCRIPTIONS.get(type(error), type(error).__name__)} {code_of(error) or ''}".strip()

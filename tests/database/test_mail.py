@@ -4,11 +4,12 @@ Each order of these tests has one mail, the customer's; the sellers' have their 
 """
 
 import re
+import smtplib
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from pytest_django import Settings
 
 from commerce import orders
 from commerce.mail import content, message, mime, queue, sending
-from commerce.mail.connection import breaker
+from commerce.mail.connection import Connection, breaker
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Notification, Order
 from commerce.reviews import links
@@ -634,6 +635,66 @@ def test_after_a_broken_connection_the_others_are_sent_over_a_new_one(shop: Shop
 
     statuses = Notification.objects.order_by("id").values_list("status", flat=True)
     assert list(statuses) == [QUEUED, SENT, SENT]
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("words", ["", "421 4.3.2 one mail per connection"])
+def test_a_server_may_take_one_mail_per_connection(shop: Shop, mail: MailServer, words: str) -> None:
+    """Whether it says so or not, its hang-up is no error of the next mail, and none is sent twice."""
+    for number in range(5):
+        paid(shop, email=f"customer{number}@example.com")
+    mail.hang_up_with = words
+
+    assert sending.send_due(10) == 5
+
+    assert set(Notification.objects.values_list("status", "errors")) == {(SENT, 0)}
+    assert sorted(each.recipients[0] for each in mail.messages) == [f"customer{n}@example.com" for n in range(5)]
+    assert mail.connections == 5
+
+
+@EITHER_WAY
+@pytest.mark.parametrize(
+    ("stage", "replies", "forgiven"),
+    [("MAIL", 1, True), ("RCPT", 1, True), ("MAIL", 2, False), ("RCPT", 2, False), ("DATA", 1, False)],
+)
+def test_a_hang_up_is_forgiven_once(shop: Shop, mail: MailServer, stage: str, replies: int, forgiven: bool) -> None:
+    """A new connection that fails in the same way, or a mail that was asked for, is a failure like every other."""
+    first, second = (paid(shop, email=f"{name}@example.com").notifications.get() for name in ("ann", "bert"))
+    with closing(Connection()) as open_connection:
+        assert open_connection.ready()
+        open_connection.send(message.of(first))
+        mail.say_at(stage, *["421 closing down"] * replies)
+        with nullcontext() if forgiven else pytest.raises(smtplib.SMTPException):
+            open_connection.send(message.of(second))
+
+    assert [each.recipients[0] for each in mail.messages] == ["ann@example.com", "bert@example.com"][: 1 + forgiven]
+
+
+@EITHER_WAY
+def test_a_mail_that_may_have_arrived_is_not_repeated_at_once(shop: Shop, mail: MailServer) -> None:
+    """Not even on a connection that has carried others: the server had the whole mail when it hung up."""
+    for name in ("ann", "bert"):
+        paid(shop, email=f"{name}@example.com")
+    mail.drop(to="bert@example.com")
+
+    sending.send_due(10)
+
+    assert [each.recipients[0][:3] for each in mail.messages] == ["ann", "ber"]
+    assert list(Notification.objects.order_by("id").values_list("status", "errors")) == [(SENT, 0), (QUEUED, 1)]
+
+
+def test_a_new_connection_that_takes_too_long_puts_the_mail_off(
+    shop: Shop, mail: MailServer, settings: Settings
+) -> None:
+    """Its lease may end, and then another worker sends it too."""
+    for name in ("ann", "bert"):
+        paid(shop, email=f"{name}@example.com")
+    mail.hang_up_with, settings.EMAIL_TIMEOUT_S = "", 0
+
+    sending.send_due(10)
+
+    assert [each.recipients[0][:3] for each in mail.messages] == ["ann"]
+    assert list(Notification.objects.order_by("id").values_list("status", "errors")) == [(SENT, 0), (QUEUED, 1)]
 
 
 @EITHER_WAY
