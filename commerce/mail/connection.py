@@ -59,6 +59,7 @@ class Connection:
     def __init__(self) -> None:
         self._backend = get_connection()
         self._failures = 0
+        self._used = False
         self.is_open = False
 
     def ready(self) -> bool:
@@ -71,11 +72,27 @@ class Connection:
         Raises OSError (`smtp.meaning_of` classifies it), and ValueError for a mail that cannot be serialized.
         """
         try:
-            self._backend.send_messages([message])
+            self._send(message)
         except BaseException as error:
             self._recover(error)
             raise
-        self._failures = 0
+        self._failures, self._used = 0, True
+
+    def _send(self, message: Message) -> None:
+        """A server may take one mail per connection, or close one after a while: the next mail gets a new one.
+
+        The lease covers one timeout for this. After a longer reconnect the mail is put off, as it may be claimed again.
+        """
+        begun = time.monotonic()
+        try:
+            self._backend.send_messages([message])
+        except OSError as error:
+            if not (self._used and smtp.hung_up_before_the_mail(error)):
+                raise
+            self.close()
+            if not self._connect() or time.monotonic() - begun > settings.EMAIL_TIMEOUT_S:
+                raise
+            self._backend.send_messages([message])
 
     def close(self) -> None:
         """Sends QUIT, if the server is still there."""
@@ -95,7 +112,7 @@ class Connection:
             log.warning("mail.server_away", extra={"error": smtp.describe(error), "pause_s": PAUSE_S})
             return False
         breaker.reset()
-        self.is_open = True
+        self.is_open, self._used = True, False
         return True
 
     def _recover(self, error: BaseException) -> None:

@@ -1,6 +1,5 @@
 """The content of mails: rendered once, when a mail is queued."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from django.utils import translation
 from django.utils.text import Truncator
 
 from commerce.models import Notification, Order, OrderLine
+from config.mail_address import is_control
 
 SUBJECT_CHARS = 150
 """Mail programs show about a third of this; the column holds more."""
@@ -52,8 +52,3 @@ def in_one_line(text: str, chars: int) -> str:
     """
     harmless = "".join(" " if is_control(each) else each for each in text)
     return Truncator(" ".join(harmless.split())).chars(chars)
-
-
-def is_control(character: str) -> bool:
-    """True for Unicode's control characters, line and paragraph separators, and surrogates."""
-    return unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"}

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 
-from commerce.mail.content import in_one_line, is_control
+from commerce.mail.content import in_one_line
 from commerce.models import Notification
-from config.mail_address import NotADomain, in_ascii
+from config.mail_address import NotADomain, in_ascii, is_control
 
 NAME_CHARS = 60
 """Longest name in a header; the text has the whole name."""

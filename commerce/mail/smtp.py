@@ -1,8 +1,12 @@
 """An SMTP client, and the meaning of the server's replies for a mail."""
 
+import hmac
 import re
 import smtplib
+from base64 import b64decode, b64encode
+from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -12,8 +16,12 @@ from django.core.mail.backends import smtp
 from commerce.mail import mime
 from commerce.mail.message import Message
 
-LONGEST_MAIL_S = 5 * settings.EMAIL_TIMEOUT_S
-"""On an open connection a mail waits for up to five replies: MAIL, RCPT, DATA, after the final dot, RSET."""
+LONGEST_MAIL_S = 6 * settings.EMAIL_TIMEOUT_S
+"""On an open connection a mail waits for up to five replies: MAIL, RCPT, DATA, after the final dot, RSET. A connection
+that the server has closed since the last mail is replaced before, within one timeout more."""
+
+CHALLENGES_ALLOWED = 5
+"""A login takes up to two; a server that asks on is not waited for."""
 
 
 class Meaning(Enum):
@@ -49,6 +57,13 @@ def code_of(error: OSError) -> int:
     return int(getattr(error, "smtp_code", 0))
 
 
+def hung_up_before_the_mail(error: OSError) -> bool:
+    """True if the server closed the connection, or said 421, before the mail was handed over: it cannot have it."""
+    if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPRecipientsRefused):
+        return code_of(error) == _CLOSING
+    return isinstance(error, smtplib.SMTPServerDisconnected) and not isinstance(error, Unanswered)
+
+
 def describe(error: OSError) -> str:
     """The kind of failure and the reply code. The server's text is left out: it may quote the recipient."""
     return f"{_DESCRIPTIONS.get(type(error), type(error).__name__)} {code_of(error) or ''}".strip()
@@ -60,6 +75,7 @@ ABOUT_THE_SERVER = {421, 454, 530, 534, 535, 538}
 """The server shuts down (RFC 5321), or refuses our login (RFC 4954)."""
 
 _ACCEPTED, _FORWARDED, _START_INPUT, _CLOSING, _TOO_BIG = 250, 251, 354, 421, 552
+_LOGGED_IN, _CHALLENGE, _LOGGED_IN_BEFORE = 235, 334, 503
 
 _DESCRIPTIONS = {
     Unanswered: "no answer after the mail was handed over",
@@ -82,6 +98,40 @@ class Client(smtplib.SMTP):
     """
 
     _handed_over = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        if settings.EMAIL_HELO_NAME:
+            options["local_hostname"] = settings.EMAIL_HELO_NAME
+        super().__init__(*args, **options)
+
+    def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
+        """Log in with a password, or with an OAuth 2 token if the settings say so."""
+        if not settings.EMAIL_OAUTH2_TOKEN:
+            return super().login(user, password, initial_response_ok=initial_response_ok)
+        self.ehlo_or_helo_if_needed()
+        words = f"user={user}\1auth=Bearer {password}\1\1"
+        # A challenge explains the refusal. An empty response ends the exchange.
+        return self.auth("XOAUTH2", lambda challenge=None: words if challenge is None else "")
+
+    def auth(
+        self, mechanism: str, authobject: Callable[..., str | None], *, initial_response_ok: bool = True
+    ) -> tuple[int, bytes]:
+        """Like smtplib's, but in UTF-8 (RFC 4616): smtplib raises UnicodeEncodeError for a password beyond ASCII."""
+        first = authobject() if initial_response_ok else None
+        self._auth_challenge_count = int(first is not None)  # auth_login of smtplib reads it
+        code, text = self.docmd("AUTH", mechanism if first is None else f"{mechanism} {_in_base64(first)}")
+        while code == _CHALLENGE and self._auth_challenge_count < CHALLENGES_ALLOWED:
+            self._auth_challenge_count += 1
+            code, text = self.docmd(_in_base64(authobject(b64decode(text)) or ""))
+        if code not in (_LOGGED_IN, _LOGGED_IN_BEFORE):
+            raise smtplib.SMTPAuthenticationError(code, text)
+        return code, text
+
+    def auth_cram_md5(self, challenge: bytes | None = None) -> str | None:  # type: ignore[override]  # as smtplib does
+        """The password in UTF-8."""
+        if challenge is None:
+            return None
+        return f"{self.user} {hmac.new(self.password.encode(), challenge, 'md5').hexdigest()}"
 
     def send_one(self, sender: str, recipient: str, mail: bytes) -> None:
         """Like `sendmail`, but sends MAIL, RCPT and DATA at once if the server allows it (PIPELINING, RFC 2920).
@@ -145,10 +195,31 @@ def _dot_stuffed(mail: bytes) -> bytes:
     return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
 
+def _in_base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+class SecureClient(Client, smtplib.SMTP_SSL):
+    """The same with TLS from the first byte (RFC 8314)."""
+
+
 class EmailBackend(smtp.EmailBackend):
     """Django's backend with our client, and with our serializer for queued mails."""
 
-    connection_class = Client
+    @property
+    def connection_class(self) -> type[Client]:
+        """With implicit TLS or without."""
+        return SecureClient if self.use_ssl else Client
+
+    def open(self) -> bool | None:
+        """Raises OSError, also where Python's libraries raise ValueError: for a host name that cannot be encoded, a
+        challenge that is not base64, or a digest that the machine forbids."""
+        try:
+            if settings.EMAIL_OAUTH2_TOKEN:
+                self.password = _oauth2_token()
+            return super().open()
+        except ValueError as error:
+            raise OSError(f"{type(error).__name__} when connecting to the mail server") from error
 
     def _send(self, email_message: EmailMessage) -> bool:
         if not isinstance(email_message, Message):
@@ -157,3 +228,9 @@ class EmailBackend(smtp.EmailBackend):
         [recipient] = email_message.to
         client.send_one(mime.sender(email_message.from_email), recipient, mime.as_bytes(email_message))
         return True
+
+
+def _oauth2_token() -> str:
+    """The present token: it is valid for an hour or so, and the tool that renews it replaces the file."""
+    path = settings.EMAIL_OAUTH2_TOKEN_FILE
+    return Path(path).read_text(encoding="utf-8").strip() if path else str(settings.EMAIL_OAUTH2_TOKEN)

@@ -13,6 +13,7 @@ what Django needs.
 import os
 import re
 from collections.abc import Callable
+from email.utils import parseaddr
 from ipaddress import IPv6Network, ip_network
 from math import nan
 from pathlib import Path
@@ -22,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from config.env.reference import About, declare, only_described
 from config.hosts import is_host
-from config.mail_address import NotADomain, in_ascii
+from config.mail_address import NotADomain, host_in_ascii, in_ascii, is_control
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
@@ -48,6 +49,11 @@ def secret(name: str, default: str | Callable[[], str] | None = None, **about: U
     """Return a secret text. Its default is never shown; a function as default makes one where none is set."""
     declare(name, "secret", None if default is None else "***" if default else "", about)
     return _value(name, "") or default() if callable(default) else _value(name, default)
+
+
+def file_of(name: str) -> str:
+    """Return the path of the file that NAME is read from, or nothing; for a secret that is renewed while we run."""
+    return os.environ.get(f"{name}_FILE", "").strip()
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...], **about: Unpack[About]) -> str:
@@ -103,6 +109,30 @@ def check_domain(name: str, address: str) -> None:
         in_ascii(address)
     except NotADomain as error:
         refuse(name, address, f"write a domain that exists: {error}")
+
+
+def check_sender(name: str, value: str) -> None:
+    """Refuse what is not one address, alone or as `Name <address>`: no mail could be written."""
+    address = parseaddr(value)[1]
+    one = re.fullmatch(r"[!#-'*+\-./-9=?A-Z^-~]+@[^@\s<>]+", address) and value.endswith((address, f"{address}>"))
+    if not one or any(map(is_control, value)):
+        refuse(name, value, "write an address like shop@example.com or Shop <shop@example.com>")
+    check_domain(name, value)
+
+
+def check_login(name: str, value: str) -> None:
+    """Refuse a user name or password that has control characters, or bytes that are not UTF-8. Never shows it."""
+    if any(map(is_control, value)):
+        refuse(name, "***", "write it in UTF-8 and without control characters")
+
+
+def host(name: str, default: str, **about: Unpack[About]) -> str:
+    """Return the name of a host in ASCII, or an IP address, or nothing where the default is empty."""
+    value = _read(name, "host name or IP address", default, about)
+    try:
+        return value and host_in_ascii(value)
+    except NotADomain as error:
+        refuse(name, value, f"write a host name like smtp.example.com, or an IP address ({error})")
 
 
 def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
@@ -182,7 +212,7 @@ def _value(name: str, default: str | None) -> str:
 
 def _raw(name: str) -> str | None:
     """Return the value of NAME, or the content of the file in NAME_FILE. Empty counts as not set."""
-    value, path = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
+    value, path = os.environ.get(name, "").strip(), file_of(name)
     if value and path:
         refuse(f"{name}_FILE", path, f"{name} is set too; keep one of them")
     if not path:

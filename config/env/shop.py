@@ -47,7 +47,7 @@ REVIEW_LINK_VALID_DAYS = env.integer(
 
 section("Mail")
 
-EMAIL_HOST = env.text(
+EMAIL_HOST = env.host(
     "EMAIL_HOST", "",
     otherwise="none: mails become files in `VAR_DIR/mail`; refused in production",
     help="The mail server.",
@@ -56,7 +56,7 @@ EMAIL_HOST = env.text(
 )  # fmt: skip
 EMAIL_PORT = env.integer(
     "EMAIL_PORT", 25, at_least=1, at_most=65_535,
-    help="Its port: 25 for the shop's own relay, 587 for submission with `EMAIL_USE_TLS`.",
+    help="Its port: 25 for the shop's own relay, 587 for submission with `EMAIL_USE_TLS`, 465 with `EMAIL_USE_SSL`.",
     wrong="As above.",
     example="587",
 )  # fmt: skip
@@ -66,21 +66,53 @@ EMAIL_HOST_USER = env.text(
     wrong="The login is refused: mails are put off, none is lost.",
     example="shop",
 )  # fmt: skip
+env.check_login("EMAIL_HOST_USER", EMAIL_HOST_USER)
 EMAIL_HOST_PASSWORD = env.secret(
     "EMAIL_HOST_PASSWORD", "",
     help="Password for this login.",
     wrong="As above.",
     example="EMAIL_HOST_PASSWORD_FILE=/run/secrets/smtp",
 )  # fmt: skip
+env.check_login("EMAIL_HOST_PASSWORD", EMAIL_HOST_PASSWORD)
+EMAIL_OAUTH2_TOKEN = env.secret(
+    "EMAIL_OAUTH2_TOKEN", "",
+    help="Access token for a login by OAuth 2 (XOAUTH2) instead of a password. `EMAIL_OAUTH2_TOKEN_FILE` is read at "
+    "each login: the tool that renews the token replaces the file.",
+    wrong="An expired token: the login is refused, and mails wait.",
+    example="EMAIL_OAUTH2_TOKEN_FILE=/run/secrets/smtp-token",
+)  # fmt: skip
+env.check_login("EMAIL_OAUTH2_TOKEN", EMAIL_OAUTH2_TOKEN)
+EMAIL_OAUTH2_TOKEN_FILE = env.file_of("EMAIL_OAUTH2_TOKEN")
+if EMAIL_OAUTH2_TOKEN_FILE and not EMAIL_OAUTH2_TOKEN:
+    env.refuse("EMAIL_OAUTH2_TOKEN_FILE", EMAIL_OAUTH2_TOKEN_FILE, "the file is empty; write the token into it")
+if EMAIL_OAUTH2_TOKEN and EMAIL_HOST_PASSWORD:
+    env.refuse("EMAIL_OAUTH2_TOKEN", "***", "EMAIL_HOST_PASSWORD is set too; keep one of them")
+if EMAIL_OAUTH2_TOKEN and not EMAIL_HOST_USER:
+    env.refuse("EMAIL_HOST_USER", None, "EMAIL_OAUTH2_TOKEN needs it; write the user whose token it is")
 EMAIL_USE_TLS = env.flag(
     "EMAIL_USE_TLS", False,
     help="STARTTLS before the login and every mail.",
     wrong="No: password and addresses travel readable. Yes at a server without it: mails are put off.",
     example="yes",
 )  # fmt: skip
+EMAIL_USE_SSL = env.flag(
+    "EMAIL_USE_SSL", False,
+    help="TLS from the first byte (RFC 8314), usually at port 465, instead of `EMAIL_USE_TLS`.",
+    wrong="Yes at a port that begins without TLS, or no at one that wants it: mails wait.",
+    example="yes",
+)  # fmt: skip
+if EMAIL_USE_SSL and EMAIL_USE_TLS:
+    env.refuse("EMAIL_USE_SSL", "yes", "EMAIL_USE_TLS is set too; keep it for port 587, or EMAIL_USE_SSL for port 465")
+EMAIL_HELO_NAME = env.host(
+    "EMAIL_HELO_NAME", "",
+    otherwise="the full name of the machine",
+    help="The name by which the shop greets the mail server (EHLO): the one that the DNS has for its address.",
+    wrong="Strict servers refuse a greeting with a name that does not exist, such as a container's.",
+    example="shop.tillcoffee.example",
+)  # fmt: skip
 EMAIL_TIMEOUT_S = env.seconds(
     "EMAIL_TIMEOUT_S", 10, at_least=1,
-    help="Timeout for one reply of the mail server. A mail's lease is five times this.",
+    help="Timeout for one reply of the mail server. A mail's lease is six times this.",
     wrong="Too short: a mail whose reply came late may be sent twice.",
 )  # fmt: skip
 EMAIL_TIMEOUT = EMAIL_TIMEOUT_S
@@ -96,7 +128,7 @@ DEFAULT_FROM_EMAIL = env.text(
     wrong="Mail servers refuse a sender of a foreign domain. Production refuses `example.com`.",
     example="Till Coffee <shop@tillcoffee.example>",
 )  # fmt: skip
-env.check_domain("EMAIL_FROM", DEFAULT_FROM_EMAIL)
+env.check_sender("EMAIL_FROM", DEFAULT_FROM_EMAIL)
 REPORT_RECIPIENTS = env.addresses(
     "REPORT_RECIPIENTS",
     help="Managers who get the daily report; empty: reports are built and not sent.",

@@ -4,13 +4,20 @@ Each order of these tests has one mail, the customer's; the sellers' have their 
 """
 
 import re
+import smtplib
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
 
 import dramatiq
 import pytest
+import trustme
+from aiosmtpd.smtp import AuthResult, LoginPassword
 from django.conf import settings as django_settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
@@ -20,7 +27,7 @@ from pytest_django import Settings
 
 from commerce import orders
 from commerce.mail import content, message, mime, queue, sending
-from commerce.mail.connection import breaker
+from commerce.mail.connection import Connection, breaker
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Notification, Order
 from commerce.reviews import links
@@ -41,13 +48,33 @@ SENT, QUEUED, GIVEN_UP = Notification.Status.SENT, Notification.Status.QUEUED, N
 @pytest.fixture
 def mail(request: pytest.FixtureRequest, settings: Settings) -> Iterator[MailServer]:
     """The shop's mail server."""
-    with MailServer(pipelining=getattr(request, "param", True)) as server:
+    with mail_server(settings, pipelining=getattr(request, "param", True)) as server:
+        yield server
+
+
+@contextmanager
+def mail_server(settings: Settings, **options: Any) -> Iterator[MailServer]:
+    """One with these options; the shop uses it."""
+    with MailServer(**options) as server:
         settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.host, server.port
         settings.EMAIL_TIMEOUT = 5
         breaker.reset()
         yield server
     breaker.reset()
+
+
+WITHOUT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+"""On loopback a login needs no TLS."""
+
+
+def only(user: str, secret: str) -> dict[str, Any]:
+    """The options of a mail server that lets nobody else in."""
+
+    def let_in(*about: Any) -> AuthResult:
+        return AuthResult(success=about[-1] == LoginPassword(user.encode(), secret.encode()))
+
+    return {"authenticator": let_in, "auth_required": True, "auth_require_tls": False}
 
 
 EITHER_WAY = pytest.mark.parametrize("mail", [True, False], ids=["at once", "one by one"], indirect=True)
@@ -422,6 +449,81 @@ def test_a_server_that_is_not_there_changes_no_mail(shop: Shop, mail: MailServer
     assert len(mail.messages) == 1
 
 
+@WITHOUT_TLS
+def test_a_login_may_have_letters_of_any_language(shop: Shop, notice: Notification, settings: Settings) -> None:
+    """It goes over the wire as UTF-8 (RFC 4616); smtplib would raise in the middle of the login."""
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "Änne", "pässwörd-€"
+    with mail_server(settings, **only("Änne", "pässwörd-€")) as mail:
+        sending.send_due(10)
+
+    assert len(mail.messages) == 1
+
+
+@WITHOUT_TLS
+def test_a_token_is_read_again_at_each_login(
+    shop: Shop, notice: Notification, settings: Settings, tmp_path: Path
+) -> None:
+    """It is valid for an hour, and another program replaces its file: no worker has to start again."""
+    token = tmp_path / "token"
+    settings.EMAIL_HOST_USER, settings.EMAIL_OAUTH2_TOKEN = "shop", "expired"
+    settings.EMAIL_OAUTH2_TOKEN_FILE = str(token)
+    with mail_server(settings, **only("shop", "fresh")) as mail:
+        for content in (None, b"expired\n", b"\xff", b"fresh\n"):
+            assert state_of(shop.fresh(notice)) == state_of(notice)
+            if content is not None:
+                token.write_bytes(content)
+            breaker.reset()
+            sending.send_due(10)
+
+    assert [shop.fresh(notice).status, len(mail.messages)] == [SENT, 1]
+
+
+def test_a_server_may_want_tls_from_the_first_byte(
+    shop: Shop, notice: Notification, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only one whose certificate is right gets a mail."""
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    settings.EMAIL_USE_SSL = True
+    with mail_server(settings, ssl_context=context) as mail:
+        sending.send_due(10)
+        assert state_of(shop.fresh(notice)) == state_of(notice)
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        breaker.reset()
+        sending.send_due(10)
+
+    assert len(mail.messages) == 1
+
+
+def test_a_server_may_have_an_address_of_ipv6(shop: Shop, notice: Notification, settings: Settings) -> None:
+    """As `EMAIL_HOST` keeps it: without brackets."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with mail_server(settings, host="::1") as mail:
+        sending.send_due(10)
+
+    assert len(mail.messages) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"EMAIL_HOST": "smtp..example.com"}, {"EMAIL_HELO_NAME": "кофейня"}])
+def test_a_name_that_cannot_be_encoded_is_a_server_that_is_away(
+    shop: Shop, mail: MailServer, notice: Notification, settings: Settings, wrong: dict[str, str]
+) -> None:
+    """Python raises ValueErrors for it. The start refuses such names, but a network may give the machine one later."""
+    for name, value in wrong.items():
+        setattr(settings, name, value)
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "shop", "hush"
+
+    assert [sending.send_due(10) for _ in range(3)] == [0, 0, 0]
+
+    assert state_of(shop.fresh(notice)) == state_of(notice)
+    assert mail.connections <= 1
+
+
 def test_a_server_that_is_away_is_asked_once_in_a_while(
     shop: Shop, mail: MailServer, notice: Notification, settings: Settings
 ) -> None:
@@ -533,6 +635,66 @@ def test_after_a_broken_connection_the_others_are_sent_over_a_new_one(shop: Shop
 
     statuses = Notification.objects.order_by("id").values_list("status", flat=True)
     assert list(statuses) == [QUEUED, SENT, SENT]
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("words", ["", "421 4.3.2 one mail per connection"])
+def test_a_server_may_take_one_mail_per_connection(shop: Shop, mail: MailServer, words: str) -> None:
+    """Whether it says so or not, its hang-up is no error of the next mail, and none is sent twice."""
+    for number in range(5):
+        paid(shop, email=f"customer{number}@example.com")
+    mail.hang_up_with = words
+
+    assert sending.send_due(10) == 5
+
+    assert set(Notification.objects.values_list("status", "errors")) == {(SENT, 0)}
+    assert sorted(each.recipients[0] for each in mail.messages) == [f"customer{n}@example.com" for n in range(5)]
+    assert mail.connections == 5
+
+
+@EITHER_WAY
+@pytest.mark.parametrize(
+    ("stage", "replies", "forgiven"),
+    [("MAIL", 1, True), ("RCPT", 1, True), ("MAIL", 2, False), ("RCPT", 2, False), ("DATA", 1, False)],
+)
+def test_a_hang_up_is_forgiven_once(shop: Shop, mail: MailServer, stage: str, replies: int, forgiven: bool) -> None:
+    """A new connection that fails in the same way, or a mail that was asked for, is a failure like every other."""
+    first, second = (paid(shop, email=f"{name}@example.com").notifications.get() for name in ("ann", "bert"))
+    with closing(Connection()) as open_connection:
+        assert open_connection.ready()
+        open_connection.send(message.of(first))
+        mail.say_at(stage, *["421 closing down"] * replies)
+        with nullcontext() if forgiven else pytest.raises(smtplib.SMTPException):
+            open_connection.send(message.of(second))
+
+    assert [each.recipients[0] for each in mail.messages] == ["ann@example.com", "bert@example.com"][: 1 + forgiven]
+
+
+@EITHER_WAY
+def test_a_mail_that_may_have_arrived_is_not_repeated_at_once(shop: Shop, mail: MailServer) -> None:
+    """Not even on a connection that has carried others: the server had the whole mail when it hung up."""
+    for name in ("ann", "bert"):
+        paid(shop, email=f"{name}@example.com")
+    mail.drop(to="bert@example.com")
+
+    sending.send_due(10)
+
+    assert [each.recipients[0][:3] for each in mail.messages] == ["ann", "ber"]
+    assert list(Notification.objects.order_by("id").values_list("status", "errors")) == [(SENT, 0), (QUEUED, 1)]
+
+
+def test_a_new_connection_that_takes_too_long_puts_the_mail_off(
+    shop: Shop, mail: MailServer, settings: Settings
+) -> None:
+    """Its lease may end, and then another worker sends it too."""
+    for name in ("ann", "bert"):
+        paid(shop, email=f"{name}@example.com")
+    mail.hang_up_with, settings.EMAIL_TIMEOUT_S = "", 0
+
+    sending.send_due(10)
+
+    assert [each.recipients[0][:3] for each in mail.messages] == ["ann"]
+    assert list(Notification.objects.order_by("id").values_list("status", "errors")) == [(SENT, 0), (QUEUED, 1)]
 
 
 @EITHER_WAY

@@ -1,16 +1,17 @@
 """A mail server that keeps what it is given, and answers as a test tells it to."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from threading import Lock
 from types import TracebackType
-from typing import AnyStr, Self
+from typing import Any, AnyStr, Self
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.stack.ports import LOOPBACK, free_port
 
@@ -80,6 +81,20 @@ class Dialogue(SMTP):
             await self.push(reply)
         else:
             await super().smtp_DATA(arg)
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        words = self.event_handler.hang_up_with
+        if words:
+            await self.push(words)
+        if words is not None and self.transport:
+            self.transport.close()
+
+    async def auth_XOAUTH2(self, _: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
+        """A token instead of a password; aiosmtpd offers every method of such a name."""
+        user, token = b64decode(args[1]).strip(b"\1").split(b"\1")
+        login = LoginPassword(user.removeprefix(b"user="), token.removeprefix(b"auth=Bearer "))
+        return self._authenticate("XOAUTH2", login)
 
 
 class Doorkeeper(Controller):
@@ -106,12 +121,21 @@ class Pipelining:
 class MailServer(Pipelining):
     """An SMTP server on a free port, in a thread; a context manager that may stop and start again."""
 
-    def __init__(self, answer: Callable[[Mail], Answer] | None = None, *, pipelining: bool = True) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Mail], Answer] | None = None,
+        *,
+        pipelining: bool = True,
+        host: str = LOOPBACK,
+        **options: Any,
+    ) -> None:
         """`answer` is asked whenever no script matches; without one every message is taken.
 
-        `pipelining=False` is a server that takes one command at a time.
+        `pipelining=False` is a server that takes one command at a time. The options are aiosmtpd's: TLS and logins.
         """
-        self.pipelining = pipelining
+        self.pipelining, self.host, self._options = pipelining, host, options
+        # After a taken mail: hang up, with these words if there are any; None keeps the connection.
+        self.hang_up_with: str | None = None
         self.port = free_port()
         self._otherwise = answer or (lambda _: Answer())
         self._scripts: list[Script] = []
@@ -136,7 +160,13 @@ class MailServer(Pipelining):
 
     def start(self) -> Self:
         self._controller = Doorkeeper(
-            self, LOOPBACK, self.port, ready_timeout=30, server_hostname="localhost", data_size_limit=None
+            self,
+            self.host,
+            self.port,
+            ready_timeout=30,
+            server_hostname="localhost",
+            data_size_limit=None,
+            **self._options,
         )
         self._controller.start()
         self.connections = 0  # but the one that the controller made to see whether it works

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from config import mail_address
-from config.mail_address import NotADomain, in_ascii
+from config.mail_address import NotADomain, host_in_ascii, in_ascii
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,28 @@ def test_what_is_no_domain_is_refused(domain: str) -> None:
         in_ascii(f"ann@{domain}")
 
 
-def test_the_example_is_true() -> None:
-    """The one in the docstring."""
-    assert doctest.testmod(mail_address) == (0, 1)
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", ".", "smtp..example.com", "-smtp.example.com", "smtp-.example.com", "smtp example.com", "smtp\r\nQUIT"),
+        *(
+            "a" * 64,
+            "a." * 127 + "a",
+            "smtp.☕.example",
+            "ü..de",
+            "shop@example.com",
+            "::g",
+            "smtp.example.com:25",
+            "*",
+        ),
+    ],
+)
+def test_what_is_no_host_is_refused(host: str) -> None:
+    """The start stops, and no socket is asked for it."""
+    with pytest.raises(NotADomain, match="is not a"):
+        host_in_ascii(host)
+
+
+def test_the_examples_are_true() -> None:
+    """The ones in the docstrings."""
+    assert doctest.testmod(mail_address) == (0, 2)

@@ -66,6 +66,17 @@ def read_settings(var: Path, code: str = "import django; django.setup()", **envi
         ("REPORT_RECIPIENTS", "ann@example.com,bert@☕.example", "write a domain that exists: '☕.example'"),
         ("ADMIN_EMAILS", "ann@ex\u200dample.com", "write a domain that exists"),
         ("EMAIL_PORT", "65536", "write a whole number from 1 to 65535"),
+        ("EMAIL_HOST", "smtp..example.com", "write a host name like smtp.example.com, or an IP address"),
+        ("EMAIL_HOST", "smtp.example.com:587", "'smtp.example.com:587' is not a host name"),
+        ("EMAIL_HOST", "smtp.☕.example", "'smtp.☕.example' is not a domain name"),
+        ("EMAIL_HELO_NAME", "my shop", "write a host name like"),
+        ("EMAIL_HOST_USER", "sh\x01op", "is '***': write it in UTF-8 and without control characters"),
+        ("EMAIL_HOST_PASSWORD", "hu\nsh", "is '***': write it in UTF-8 and without control characters"),
+        ("EMAIL_HOST_PASSWORD", "hush\udce4", "is '***': write it in UTF-8 and without control characters"),
+        ("EMAIL_FROM", "Coffee, Tea <shop@example.com>", "write an address like shop@example.com or Shop <shop@"),
+        ("EMAIL_FROM", "Coffee\nBcc: eve@example.org <shop@example.com>", "write an address like shop@example.com"),
+        ("EMAIL_FROM", "магазин@example.com", "write an address like shop@example.com"),
+        ("EMAIL_FROM", "Till Coffee", "write an address like shop@example.com"),
         ("HSTS_S", "-1", "write a whole number from 0 to 63072000"),
         ("LOG_STYLE", "xml", "write one of json, readable"),
         ("LOG_LEVEL", "loud", "write one of DEBUG, INFO, WARNING, ERROR"),
@@ -119,6 +130,40 @@ def test_an_account_needs_its_keys(tmp_path: Path, account: str, given: dict[str
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"The setting {missing} is not set: it has no default; write a value.\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"EMAIL_USE_SSL": "yes", "EMAIL_USE_TLS": "yes"}, "EMAIL_USE_SSL is 'yes': EMAIL_USE_TLS is set too"),
+        (
+            {"EMAIL_OAUTH2_TOKEN": "hush", "EMAIL_HOST_PASSWORD": "hush"},
+            "EMAIL_OAUTH2_TOKEN is '***': EMAIL_HOST_PASSWORD is set too; keep one of them",
+        ),
+        ({"EMAIL_OAUTH2_TOKEN": "hush"}, "EMAIL_HOST_USER is not set: EMAIL_OAUTH2_TOKEN needs it"),
+        ({"EMAIL_OAUTH2_TOKEN_FILE": "/dev/null"}, "EMAIL_OAUTH2_TOKEN_FILE is '/dev/null': the file is empty"),
+    ],
+)
+def test_two_ways_into_the_mail_server_are_refused(tmp_path: Path, given: dict[str, str], sentence: str) -> None:
+    """It would be a guess which of them is meant; half a login is none."""
+    ended = read_settings(tmp_path, **given)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert ended.stderr.startswith(f"The setting {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        *(("::1", "::1"), ("[::1]", "::1"), ("192.0.2.1", "192.0.2.1"), ("mail_server", "mail_server")),
+        *(("smtp.кофейня.рф", "smtp.xn--e1aiboc0b6e.xn--p1ai"), ("SMTP.example.com.", "SMTP.example.com.")),
+    ],
+)
+def test_a_mail_server_has_a_name_that_sockets_take(tmp_path: Path, written: str, host: str) -> None:
+    """In the letters of any language, and with the brackets in which addresses of IPv6 are often written."""
+    ended = read_settings(tmp_path, "from config import settings; print(settings.EMAIL_HOST)", EMAIL_HOST=written)
+
+    assert (ended.stdout.strip(), ended.stderr) == (host, "")
 
 
 def test_a_network_has_to_be_one(tmp_path: Path) -> None:

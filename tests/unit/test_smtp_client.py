@@ -1,10 +1,13 @@
 """Our side of a connection to a mail server, with the server's words lying ready in a socket."""
 
+import hmac
 import smtplib
 import socket
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 
 from commerce.mail.smtp import Client, Unanswered
 
@@ -153,3 +156,61 @@ def test_only_a_mail_that_was_handed_over_is_in_doubt(
         send(server)
 
     assert isinstance(caught.value, Unanswered) == doubtful
+
+
+def login(server: Server, password: str, *replies: bytes) -> list[str]:
+    """What the client says to log in, its words decoded."""
+    server.says(*replies)
+    server.client.login("Änne", password)
+    asked, *lines = server.heard().decode().split("\r\n")[1:-1]
+    words = asked.split(" ")
+    return [" ".join(words[:2]), *(b64decode(line).decode() for line in [*words[2:], *lines])]
+
+
+def test_a_password_may_have_any_letters() -> None:
+    """UTF-8 (RFC 4616), in each way that smtplib knows."""
+    digest = hmac.new("pässwörd-€".encode(), b"<1@example>", "md5").hexdigest()
+    ways = {
+        "PLAIN": ([b"235 in"], ["AUTH PLAIN", "\0Änne\0pässwörd-€"]),
+        "LOGIN": ([b"334 ", b"235 in"], ["AUTH LOGIN", "Änne", "pässwörd-€"]),
+        "CRAM-MD5": ([b"334 " + b64encode(b"<1@example>"), b"235 in"], ["AUTH CRAM-MD5", f"Änne {digest}"]),
+    }
+    for way, (replies, said) in ways.items():
+        server = Server()
+        server.says(b"250-mail.example.com\r\n250 AUTH " + way.encode())
+        assert login(server, "pässwörd-€", *replies) == said
+        server.close()
+
+
+def test_a_token_logs_in_by_oauth_2(server: Server, settings: Settings) -> None:
+    """XOAUTH2, as Google and Microsoft describe it; after their explanation of a refusal comes the refusal."""
+    settings.EMAIL_OAUTH2_TOKEN = "in use"
+    asked = ["AUTH XOAUTH2", "user=Änne\x01auth=Bearer fresh-token\x01\x01"]
+
+    assert login(server, "fresh-token", b"235 in") == asked
+
+    server.says(b"334 " + b64encode(b'{"status":"400"}'), b"535 5.7.8 expired")
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        server.client.login("Änne", "old-token")
+    assert server.heard().endswith(b"\r\n\r\n")
+
+
+def test_a_login_that_never_ends_is_given_up(server: Server, settings: Settings) -> None:
+    """A server that answers each response with one more question."""
+    settings.EMAIL_OAUTH2_TOKEN = "in use"
+    server.says(*[b"334 "] * 100)
+
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        server.client.login("Änne", "token")
+
+
+def test_the_greeting_has_the_name_of_the_settings(settings: Settings) -> None:
+    """Not a container's own name, which no other machine knows."""
+    settings.EMAIL_HELO_NAME = "shop.tillcoffee.example"
+    server = Server()
+    server.says(b"250 hello", b"250 ok", b"250 ok", b"354 go on", b"250 taken")
+
+    send(server)
+
+    assert server.heard().startswith(b"ehlo shop.tillcoffee.example\r\n")
+    server.close()
