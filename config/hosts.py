@@ -4,12 +4,9 @@
 """
 
 import errno
-import re
 import socket
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
-
-_NAME = re.compile(r"[\w.-]{1,253}")
 
 _WRONG_HOST = {
     errno.EADDRNOTAVAIL: "this machine does not have the address",
@@ -31,16 +28,6 @@ class CannotListen(OSError):
     def __init__(self, host: str, port: int, reason: str, *, wrong_host: bool = False) -> None:
         super().__init__(f"{host_and_port(host, port)} cannot be used: {reason}")
         self.wrong_host = wrong_host
-
-
-def is_host(text: str) -> bool:
-    """Say whether this may be a host name or an IP address, without brackets and port."""
-    try:
-        if ":" in text:
-            return bool(IPv6Address(text))
-        return bool(_NAME.fullmatch(text) and text.encode("idna"))
-    except ValueError:
-        return False
 
 
 def in_brackets(host: str) -> str:

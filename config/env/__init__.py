@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config.env.reference import About, declare, only_described
-from config.hosts import is_host
 from config.mail_address import NotADomain, host_in_ascii, in_ascii, is_control
 
 YES = {"1", "true", "yes", "on"}
@@ -132,7 +131,7 @@ def host(name: str, default: str, **about: Unpack[About]) -> str:
     try:
         return value and host_in_ascii(value)
     except NotADomain as error:
-        refuse(name, value, f"write a host name like smtp.example.com, or an IP address ({error})")
+        refuse(name, value, f"write a host name, or an IP address like 2001:db8::7, and no port ({error})")
 
 
 def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
@@ -144,15 +143,6 @@ def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
         except ValueError:
             refuse(name, word, "write networks like 192.0.2.0/24 or 2001:db8::/32, separated by commas")
     return [_unmapped(word) for word in found]
-
-
-def host(name: str, default: str, **about: Unpack[About]) -> str:
-    """Return a host name or an IP address; an IPv6 address without the brackets that it may have."""
-    value = _read(name, "host name or IP address", default, about)
-    plain = value[1:-1] if re.fullmatch(r"\[.*:.*\]", value) else value
-    if not is_host(plain):
-        refuse(name, value, "write an address like 192.0.2.7 or 2001:db8::7, or a host name, and no port")
-    return plain
 
 
 def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[About]) -> str:
