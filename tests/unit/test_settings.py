@@ -37,7 +37,7 @@ def read_settings(var: Path, code: str = "import django; django.setup()", **envi
             "write a host name, or an IP address like 2001:db8::7, and no port",
         ),
         ("METRICS_HOST", "[::1]:9191", "write a host name, or an IP address like 2001:db8::7, and no port"),
-        ("METRICS_HOST", "every where", "write an address"),
+        ("METRICS_HOST", "every where", "write a host name"),
         ("SECRET_KEY", "short", "at least 50 random characters"),
         ("SECRET_KEY_FALLBACKS", "short", "write whole earlier keys"),
         ("DATABASE_URL", "mysql://db/shop", "write an address like postgres://host"),
