@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from commerce.carts import MAX_QUANTITY
 from commerce.delivery import Offer
+from commerce.mail.content import without_line_breaks
 from commerce.models.validators import validate_mail_domain
 from commerce.orders import Wishes
 
@@ -41,6 +42,13 @@ class ParagraphsField(forms.CharField):
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+class LineField(forms.CharField):
+    """A one-line text. Browsers send no line break in it; one that another program sends becomes a space."""
+
+    def to_python(self, value: Any) -> str:
+        return without_line_breaks(super().to_python(value) or "")
+
+
 class CheckoutForm(forms.Form):
     """Customer, address and delivery. It sets no price: it only says what the customer has seen.
 
@@ -54,7 +62,7 @@ class CheckoutForm(forms.Form):
         help_text=_("We send the confirmation there."),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email"}),
     )
-    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = LineField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     address = ParagraphsField(
         label=_("Delivery address"),
         max_length=500,
@@ -124,7 +132,7 @@ class ReviewForm(forms.Form):
         help_text=_("You may leave this empty."),
         widget=forms.Textarea(attrs={"rows": 6, "dir": "auto"}),
     )
-    name = forms.CharField(
+    name = LineField(
         label=_("Your name"),
         max_length=100,
         help_text=_("Shown under your review. A first name or a nickname is enough."),
@@ -160,9 +168,7 @@ class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg]  # it cannot b
         validators=[validate_mail_domain],
         widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
     )
-    first_name = forms.CharField(
-        label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"})
-    )
+    first_name = LineField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 
     class Meta:
         model = User

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import CharField, Q, QuerySet, TextField
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -15,7 +15,7 @@ from billing.admin.bases import LargeTable, ReadOnlyInline, link_to_row, link_to
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
-from commerce.forms import ParagraphsField
+from commerce.forms import LineField, ParagraphsField
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.models.notification import without_texts
 from commerce.orders import ATTENTIVE_ORDERS
@@ -63,7 +63,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
         "history",
     )  # fmt: skip
     readonly_fields = tuple(field for field in fields if field not in {"name", "address"})
-    formfield_overrides: ClassVar = {TextField: {"form_class": ParagraphsField}}
+    formfield_overrides: ClassVar = {CharField: {"form_class": LineField}, TextField: {"form_class": ParagraphsField}}
 
     @admin.display(description="given back")
     def refunded(self, order: Order) -> str:

@@ -50,5 +50,9 @@ def in_one_line(text: str, chars: int) -> str:
     >>> in_one_line("Ann\\r\\nBcc: eve@example.com", 12)
     'Ann Bcc: ev…'
     """
-    harmless = "".join(" " if is_control(each) else each for each in text)
-    return Truncator(" ".join(harmless.split())).chars(chars)
+    return Truncator(without_line_breaks(text)).chars(chars)
+
+
+def without_line_breaks(text: str) -> str:
+    """Replace line breaks, control characters and white space, each run by one space."""
+    return " ".join("".join(" " if is_control(each) else each for each in text).split())

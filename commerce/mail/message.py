@@ -9,6 +9,7 @@ from django.core.validators import validate_email
 
 from commerce.mail.content import in_one_line
 from commerce.models import Notification
+from commerce.models.validators import validate_mail_domain
 from config.mail_address import NotADomain, in_ascii, is_control
 
 NAME_CHARS = 60
@@ -28,8 +29,8 @@ def of(mail: Notification) -> Message:
 
     The envelope has the bare address, so a malicious name cannot add a recipient.
     """
-    recipient = _checked_recipient(mail)
-    headers = {"To": address(mail.recipient_name, recipient), "Message-ID": mail.message_id}
+    recipient, message_id = _checked(mail)
+    headers = {"To": address(mail.recipient_name, recipient), "Message-ID": message_id}
     headers["Date"] = format_datetime(mail.queued_at)
     message = Message(mail.subject, mail.text, to=[recipient], headers=headers)
     if mail.html:
@@ -47,14 +48,17 @@ def address(name: str, email: str) -> str:
     return f"{Header(short, 'utf-8').encode(linesep='')} <{email}>"
 
 
-def _checked_recipient(mail: Notification) -> str:
-    """The recipient's address for the wire."""
+def _checked(mail: Notification) -> tuple[str, str]:
+    """The recipient's address and the Message-ID, both in ASCII."""
     try:
         validate_email(mail.recipient)
-        recipient = in_ascii(mail.recipient)
-    except (ValidationError, NotADomain):
+        validate_mail_domain(mail.recipient)
+    except ValidationError:
         raise Unsendable("the recipient is not an e-mail address") from None
     for name, header in (("subject", mail.subject), ("Message-ID", mail.message_id)):
         if any(map(is_control, header)):
             raise Unsendable(f"the {name} cannot be a header: it has a line break or a control character")
-    return recipient
+    try:
+        return in_ascii(mail.recipient), in_ascii(mail.message_id)
+    except NotADomain:
+        raise Unsendable("the domain of the Message-ID is not a domain name") from None

@@ -40,16 +40,20 @@ def _header(name: str, value: object) -> bytes:
     text = str(value)
     if "\r" in text or "\n" in text:
         raise ValueError(f"a line break in {name}")
-    if not text.isascii() or len(text) > LINE_CHARS:
+    if not text.isascii() or (len(text) > LINE_CHARS and " " in text):
         text = Header(text, None if text.isascii() else "utf-8", LINE_CHARS, name).encode(linesep="\r\n")
     return f"{name}: {text}\r\n".encode("ascii")
 
 
 def _part(subtype: str, text: str, more: str = "") -> bytes:
-    """Text as quoted-printable: lines may have any length, and the server needs no 8BITMIME."""
+    """Text as quoted-printable: lines may have any length, and the server needs no 8BITMIME.
+
+    A lone carriage return is a line end too: quopri would let it through, and servers refuse it (RFC 5321, 2.3.8).
+    """
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\n{more}Content-Transfer-Encoding: quoted-printable\r\n\r\n'
-    body = quopri.encodestring(text.encode(errors="replace"))
-    return head.encode() + body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    body = quopri.encodestring(lines.encode(errors="replace"))
+    return head.encode() + body.replace(b"\n", b"\r\n")
 
 
 def _file(name: str, text: str) -> bytes:

@@ -335,6 +335,32 @@ def test_an_address_that_no_mail_can_reach_is_refused(
     assert not Seller.objects.filter(email=email).exists()
 
 
+@pytest.mark.parametrize("control", ["\r", "\n", "\0", "\v", "\x1f", "\x7f", "\x85", "\u2028", "\u2029"])
+def test_no_control_character_comes_in(shop: Shop, client: Client, admin_client: Client, control: str) -> None:
+    """In a mail address it is refused, also in quotes, where the standard allows some. In a name it is a space."""
+    client.post(reverse("cart-add"), {"product": shop.product().pk})
+    for email in (f"an{control}n@example.com", f'"an{control}n"@example.com', f"ann@exam{control}ple.com"):
+        client.post(reverse("checkout"), {**FORM, "email": email})
+        account = {"email": email, "first_name": "Ann", "password1": PASSWORD, "password2": PASSWORD}
+        client.post(reverse("sign-up"), account)
+        admin_client.post(
+            reverse("admin:commerce_seller_add"), {"name": "Ann", "email": email, "language": "en", "active": "on"}
+        )
+    assert not Order.objects.exists()
+    assert not User.objects.filter(email__contains="example.com").exclude(is_staff=True).exists()
+    assert not Seller.objects.filter(name="Ann").exists()
+    if control == "\0":  # Django refuses it everywhere
+        return
+
+    client.post(reverse("checkout"), {**FORM, "name": f"Ann{control}Smith"})
+    order = Order.objects.get()
+    assert order.name == "Ann Smith"
+    form = {"name": f"Bert{control}Smith", "address": "Main St", "notifications-TOTAL_FORMS": "0"}
+    form |= {"notifications-INITIAL_FORMS": "0", "lines-TOTAL_FORMS": "0", "lines-INITIAL_FORMS": "0"}
+    admin_client.post(reverse("admin:commerce_order_change", args=[order.pk]), form)
+    assert shop.fresh(order).name == "Bert Smith"
+
+
 @pytest.mark.parametrize("domain", ["straße.example", "βόλος.gr", "क्\u200dष.example"])
 def test_an_address_with_letters_of_its_own_is_taken_as_it_is(shop: Shop, client: Client, domain: str) -> None:
     """The order keeps what the customer wrote."""

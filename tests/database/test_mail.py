@@ -35,6 +35,7 @@ from commerce.models import Notification, Order
 from commerce.reviews import links
 from config.due import shutting_down
 from config.due.queue import database_now
+from config.mail_address import in_ascii
 from config.messaging.nudges import publisher
 from tests.shop import CUSTOMER, Shop
 from tests.stack.mail import MailServer
@@ -1054,6 +1055,8 @@ def test_whoever_lost_the_claim_does_not_write(shop: Shop, mail: MailServer, not
     [
         ({"recipient": "ann"}, "the recipient is not an e-mail address"),
         ({"recipient": "ann@example.com\r\nRCPT TO:<eve@example.com>"}, "the recipient is not an e-mail address"),
+        ({"recipient": '"an\vn"@example.com'}, "the recipient is not an e-mail address"),
+        ({"message_id": "<a@☕.example>"}, "the domain of the Message-ID is not a domain name"),
         ({"recipient": "Ann <ann@example.com>, eve@example.com"}, "the recipient is not an e-mail address"),
         ({"subject": "Paid\r\nBcc: eve@example.com"}, "the subject cannot be a header: it has a line break or a"),
         ({"subject": "Paid\u2028Bcc: eve@example.com"}, "the subject cannot be a header: it has a line break or a"),
@@ -1122,6 +1125,33 @@ def test_a_name_stands_in_the_header_as_it_was_given(shop: Shop, mail: MailServe
 
     [to] = mail.messages[0].message["To"].addresses
     assert (to.display_name, to.addr_spec) == (name, "ann@example.com")
+
+
+@pytest.mark.parametrize("host", ["кофейня.рф", f"{'ü' * 40}.example"])
+def test_a_message_id_is_one_line_of_ascii(shop: Shop, mail: MailServer, settings: Settings, host: str) -> None:
+    """Whatever the sender's domain, and also in a row that has it in its own letters."""
+    settings.DEFAULT_FROM_EMAIL = f"Кофейня <shop@{host}>"
+    notice = paid(shop).notifications.get()
+    assert notice.message_id.isascii()
+    Notification.objects.filter(pk=notice.pk).update(message_id=f"<1.2.3@{host}>")
+    local, _, domain = in_ascii(f"1.2.3@{host}").partition("@")
+
+    head = mime.as_bytes(message.of(shop.fresh(notice))).split(b"\r\n\r\n")[0]
+
+    assert f"\r\nMessage-ID: <{local}@{domain}>\r\n".encode() in head
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\r\n"])
+def test_no_lone_carriage_return_goes_over_the_wire(shop: Shop, mail: MailServer, end: str) -> None:
+    """Servers refuse the whole mail for one (RFC 5321, 2.3.8)."""
+    notice = paid(shop).notifications.get()
+    notice.text, notice.html = f"Main St{end}12=3", f"<p>Main St{end}12=3</p>"
+    notice.attachment = ""
+
+    wire = mime.as_bytes(message.of(notice))
+
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", wire)
+    assert b"Main St\r\n" in wire
 
 
 def test_texts_of_any_size_are_sent(shop: Shop, mail: MailServer) -> None:
