@@ -72,14 +72,15 @@ def _put_off(mail: Notification, why: str, meaning: Meaning, refused_since: date
 
 def give_up(mail: Notification, why: str) -> None:
     """Stop trying; an operator may send the mail again."""
-    MAIL_QUEUE.finish(mail, status=Status.GIVEN_UP, sending_since=None, error=why)
+    MAIL_QUEUE.finish(mail, done_at="given_up_at", status=Status.GIVEN_UP, sending_since=None, error=why)
     MAILS_TOTAL.labels(mail.kind, "given_up").inc()
     log.error("mail.given_up", extra={**log_fields(mail), "error": why})
 
 
 def hold(mail: Notification, why: str) -> None:
     """Stop trying: it may have been sent, and its kind must not be sent twice."""
-    MAIL_QUEUE.finish(mail, status=Status.GIVEN_UP, sending_since=None, error=f"{UNCERTAIN_PREFIX}: {why}")
+    why = f"{UNCERTAIN_PREFIX}: {why}"
+    MAIL_QUEUE.finish(mail, done_at="given_up_at", status=Status.GIVEN_UP, sending_since=None, error=why)
     MAILS_TOTAL.labels(mail.kind, "uncertain").inc()
     log.warning("mail.uncertain", extra={**log_fields(mail), "error": why})
 

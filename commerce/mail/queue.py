@@ -4,6 +4,7 @@ A row holds the finished mail: subject, text, Message-ID and date are frozen her
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from email.utils import make_msgid
@@ -31,6 +32,9 @@ Status = Notification.Status
 
 AGAIN_AT_MOST = 5_000
 """Mails that one action of an operator sends again."""
+
+REASONS_READ = 100
+"""Mails whose reasons are compared."""
 
 GROUP_S = 10
 """How long a worker may begin mails of a claimed group. The last one may take LONGEST_MAIL_S more."""
@@ -163,6 +167,14 @@ def unsent_mails() -> tuple[int, int]:
     waiting, failed = capped(MAIL_QUEUE.appointments(), "send_after"), capped(mails_given_up(), "pk")
     queued, given_up = in_one_round_trip(waiting, failed)
     return queued, given_up
+
+
+def given_up_lately() -> tuple[int, str]:
+    """How many mails were given up in the last hour, up to COUNTED_AT_MOST, and the most common reason of them."""
+    lately = mails_given_up().filter(given_up_at__gt=Now() - timedelta(hours=1))
+    [n] = in_one_round_trip(capped(lately, "pk"))
+    reasons = Counter(mail.reason for mail in lately.only("error")[:REASONS_READ])
+    return n, reasons.most_common(1)[0][0] if reasons else ""
 
 
 def mails_given_up() -> QuerySet[Notification]:

@@ -73,6 +73,7 @@ class Notification(DueRow):
     """For kinds that are held if uncertain: written before the mail is handed to the server, cleared by the outcome. If
     a claim finds it set, the last worker died while sending."""
     sent_at = models.DateTimeField(null=True, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True, editable=False)
     refused_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when the server refuses it for good, though perhaps not because of it."
     )

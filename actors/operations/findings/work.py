@@ -90,6 +90,9 @@ def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
     """Mails that are not tried again."""
     if lost := seen.mails_given_up:
         text = ngettext("%(n)s was given up", "%(n)s were given up", lost) % {"n": counted(lost)}
+        lately, why = seen.given_up_lately
+        if lately:
+            text += _("; in the last hour %(n)s (%(why)s)") % {"n": counted(lately), "why": why}
         advice = _("Correct the address or the server, then send them again.")
         yield Finding(_("mails"), text, advice, is_urgent=False, page="console:mail")
 

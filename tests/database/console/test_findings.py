@@ -285,8 +285,12 @@ def test_rows_that_wait_for_a_person(calm: None, shop: Shop, found: Found) -> No
 
 def test_mails_that_were_given_up(calm: None, found: Found) -> None:
     """They are for office hours."""
-    given_up(reporting.order(OrderStatus.PAID))
+    mail = given_up(reporting.order(OrderStatus.PAID))
     assert found()["mails"] == "1 was given up"
+    type(mail).objects.filter(pk=mail.pk).update(
+        given_up_at=database_now(), error="recipient refused 550 5.1.1 unknown"
+    )
+    assert found()["mails"] == "1 was given up; in the last hour 1 (recipient refused 550 5.1.1)"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000", "http://[0::1]"])
