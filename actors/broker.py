@@ -7,7 +7,7 @@ how many messages workers hold, and how old the oldest waiting one is. Without B
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,7 +17,7 @@ import dramatiq
 import pika
 import requests
 from django.conf import settings
-from dramatiq.common import xq_name
+from dramatiq.common import dq_name, xq_name
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Queue
@@ -50,9 +50,10 @@ class BrokerSilent(RefusedForAll):
 
 @dataclass(frozen=True)
 class QueueFacts:
-    """One queue; empty if it does not exist yet. Delayed retries count as unacked of the delay queue only.
+    """One queue. Delayed retries count as unacked of the delay queue only.
 
     `unacked`: messages that workers hold; `oldest_s`: the wait of the oldest message. Both are None if unknown.
+    `missing`: it, its delay or its dead-letter queue, if it does not exist; the counts of a missing queue are 0.
     """
 
     name: str
@@ -61,6 +62,7 @@ class QueueFacts:
     consumers: int
     oldest_s: float | None
     dead: int
+    missing: tuple[str, ...]
 
 
 def queues() -> list[QueueFacts]:
@@ -69,12 +71,9 @@ def queues() -> list[QueueFacts]:
     if isinstance(broker, InMemory):
         return [_in_memory(broker, name) for name in queue_names()]
     with channel() as asking:
-        counts = {name: (_counts(asking, name), _counts(asking, xq_name(name))) for name in queue_names()}
+        parts = {name: _parts(asking, name) for name in queue_names()}
     told = metrics()
-    return [
-        QueueFacts(name, ready, told.get(("unacked", name)), consumers, _age(told, name, ready), dead)
-        for name, ((ready, consumers), (dead, _)) in counts.items()
-    ]
+    return [_facts(name, found, told) for name, found in parts.items()]
 
 
 def queue_names() -> list[str]:
@@ -163,10 +162,17 @@ def _declare(asking: BlockingChannel, queue: str, arguments: dict[str, Any]) -> 
     return ""
 
 
-def _counts(asking: BlockingChannel, queue: str) -> tuple[int, int]:
-    """Ready messages and consumers."""
-    found = _look(asking, queue)
-    return (found.message_count, found.consumer_count) if found else (0, 0)
+def _parts(asking: BlockingChannel, name: str) -> dict[str, Queue.DeclareOk | None]:
+    """What RabbitMQ knows about the queue, its delay and its dead-letter queue."""
+    return {part: _look(asking, part) for part in (name, dq_name(name), xq_name(name))}
+
+
+def _facts(name: str, parts: Mapping[str, Queue.DeclareOk | None], told: Mapping[tuple[str, str], int]) -> QueueFacts:
+    own, dead = parts[name], parts[xq_name(name)]
+    ready, consumers = (own.message_count, own.consumer_count) if own else (0, 0)
+    missing = tuple(part for part, found in parts.items() if found is None)
+    unacked, oldest_s = told.get(("unacked", name)), _age(told, name, ready)
+    return QueueFacts(name, ready, unacked, consumers, oldest_s, dead.message_count if dead else 0, missing)
 
 
 def _in_memory(broker: InMemory, name: str) -> QueueFacts:
@@ -177,7 +183,7 @@ def _in_memory(broker: InMemory, name: str) -> QueueFacts:
         held = waiting.unfinished_tasks - ready
     sent_ms = dramatiq.Message.decode(oldest).message_timestamp if oldest else None
     oldest_s = max(0.0, time.time() - sent_ms / 1000) if sent_ms else None
-    return QueueFacts(name, ready, held, broker.consuming[name], oldest_s, len(broker.dead_letters_by_queue[name]))
+    return QueueFacts(name, ready, held, broker.consuming[name], oldest_s, len(broker.dead_letters_by_queue[name]), ())
 
 
 def metrics() -> dict[tuple[str, str], int]:
@@ -204,7 +210,7 @@ def _samples(text: str) -> Iterator[tuple[tuple[str, str], int]]:
             yield (names[figure], queue), int(float(value))
 
 
-def _age(told: dict[tuple[str, str], int], name: str, ready: int) -> float | None:
+def _age(told: Mapping[tuple[str, str], int], name: str, ready: int) -> float | None:
     """RabbitMQ knows when the message at the head was published, to the second."""
     published = told.get(("oldest", name))
     return max(0.0, time.time() - published) if ready and published else None

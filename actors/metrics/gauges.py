@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dramatiq.common import xq_name
+from dramatiq.common import dq_name, xq_name
 
 from actors import broker, pauses
 from actors.operations.queries.schedule import ahead_s
@@ -37,6 +37,9 @@ PAUSED_GAUGE = reading("tillkeeper_schedule_paused", "1 while an operator has pa
 QUEUE_PAUSED_GAUGE = reading("tillkeeper_queue_paused", "1 while an operator has paused the queue, else 0.", "queue")
 MESSAGES_GAUGE = reading(
     "tillkeeper_queue_messages", "Messages waiting in the queue; .XQ holds the dead letters of a week.", "queue"
+)
+EXISTS_GAUGE = reading(
+    "tillkeeper_queue_exists", "1 if the broker has the queue, else 0; also of .DQ and .XQ.", "queue"
 )
 CONSUMERS_GAUGE = reading("tillkeeper_queue_consumers", "Number of processes that read the queue.", "queue")
 OLDEST_SECONDS = reading(
@@ -73,6 +76,8 @@ def database() -> Iterator[Value]:
 def queues() -> Iterator[Value]:
     """The series of all declared queues. Raises BrokerSilent."""
     for queue in broker.queues():
+        for part in (queue.name, dq_name(queue.name), xq_name(queue.name)):
+            yield EXISTS_GAUGE, (part,), float(part not in queue.missing)
         yield MESSAGES_GAUGE, (queue.name,), queue.ready
         yield MESSAGES_GAUGE, (xq_name(queue.name),), queue.dead
         yield CONSUMERS_GAUGE, (queue.name,), queue.consumers

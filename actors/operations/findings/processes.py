@@ -76,8 +76,9 @@ def silent_broker(seen: Snapshot) -> Iterator[Finding]:
 
 
 def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
-    """From the broker; if it is silent or in another process, from the workers."""
-    told = {} if seen.queues.problem or broker.in_this_process() else {q.name: q for q in seen.queues.value or ()}
+    """From the broker; from the workers if it is silent or in another process, or the queue is missing."""
+    known = () if seen.queues.problem or broker.in_this_process() else seen.queues.value or ()
+    told = {queue.name: queue for queue in known if queue.name not in queue.missing}
     consumed = {queue for worker in seen.workers.living for queue in worker.row.queues}
     for name in broker.queue_names():
         lacks_worker = bool(seen.workers.living) and name not in consumed
@@ -85,6 +86,52 @@ def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
             needed_by = [a.actor_name for a in dramatiq.get_broker().actors.values() if a.queue_name == name]
             problem = _("no worker takes its messages: %(actors)s") % {"actors": some_of(needed_by)}
             yield _of_queue(name, problem, _("Start a worker that takes this queue."))
+
+
+def missing_queues(seen: Snapshot) -> Iterator[Finding]:
+    """RabbitMQ drops what is sent to them, and the dead letters of a queue without its .XQ."""
+    for queue in seen.queues.value or ():
+        if queue.missing:
+            problem = _("missing at the broker: %(names)s") % {"names": ", ".join(queue.missing)}
+            advice = _("A worker that runs makes it within seconds. If none does, its log says why: queue.missing.")
+            yield _of_queue(queue.name, problem, advice)
+
+
+def stuck_queues(seen: Snapshot) -> Iterator[Finding]:
+    """Messages that have waited until they are of no use (`max_age`), though workers have been live for so long.
+
+    Their wait is known from BROKER_METRICS_URL. Without it, only that no thread has become free for so long.
+    """
+    for queue in () if seen.queues.problem else seen.queues.value or ():
+        limit = _longest_wait(queue.name)
+        takers = [worker for worker in seen.workers.living if queue.name in worker.row.queues]
+        if not queue.ready or queue.pause or not any(seen.now - worker.row.started_at > limit for worker in takers):
+            continue
+        jobs = [job for worker in takers for job in worker.busy]
+        all_busy = len(jobs) >= sum(worker.row.threads for worker in takers)
+        busy_since = max((job.since or seen.now for job in jobs), default=seen.now) if all_busy else seen.now
+        since = busy_since if queue.oldest_s is None else seen.now - timedelta(seconds=queue.oldest_s)
+        if seen.now - since > limit:
+            yield _stuck(queue.name, {job.actor for job in jobs} if all_busy else set(), since)
+
+
+def _stuck(name: str, actors: set[str], since: datetime) -> Finding:
+    """`actors`: what keeps all threads busy; empty if some are idle."""
+    if actors:
+        problem = _("its messages wait, and all threads of its workers are busy: %(actors)s")
+        return _of_queue(name, problem % {"actors": some_of(actors)}, _more_workers(), since)
+    problem = _("its messages wait, though its workers have idle threads")
+    advice = _("Restart its workers. If that does not help, compare `rabbitmqctl list_consumers` with `jobs stats`.")
+    return _of_queue(name, problem, advice, since)
+
+
+def _longest_wait(queue: str) -> timedelta:
+    ages = [a.options.get("max_age", 0) for a in dramatiq.get_broker().actors.values() if a.queue_name == queue]
+    return timedelta(milliseconds=max(ages, default=0))
+
+
+def _more_workers() -> str:
+    return _("Start more workers; `jobs active` shows what runs.")
 
 
 def paused_queues(seen: Snapshot) -> Iterator[Finding]:
@@ -97,8 +144,7 @@ def long_queues(seen: Snapshot) -> Iterator[Finding]:
     """Queues with MANY_MESSAGES messages or more."""
     for queue in seen.queues.value or ():
         if queue.ready >= MANY_MESSAGES:
-            advice = _("Start more workers; `jobs active` shows what runs.")
-            yield _of_queue(queue.name, _("%(n)s messages wait") % {"n": queue.ready}, advice)
+            yield _of_queue(queue.name, _("%(n)s messages wait") % {"n": queue.ready}, _more_workers())
 
 
 def dead_letters(seen: Snapshot) -> Iterator[Finding]:
@@ -118,9 +164,11 @@ def other_arguments(seen: Snapshot) -> Iterator[Finding]:
         yield _of_queue(name, problem, advice)
 
 
-def _of_queue(name: str, problem: str, advice: str, *, is_urgent: bool = True) -> Finding:
+def _of_queue(
+    name: str, problem: str, advice: str, since: datetime | None = None, *, is_urgent: bool = True
+) -> Finding:
     subject = _("queue %(name)s") % {"name": name}
-    return Finding(subject, problem, advice, is_urgent=is_urgent, page="console:queues")
+    return Finding(subject, problem, advice, since, is_urgent=is_urgent, page="console:queues")
 
 
 # --- settings --------------------------------------------------------------------------------------------------------

@@ -245,6 +245,57 @@ def test_what_only_rabbitmq_tells(calm: None) -> None:
     assert said(queues=Latest(problem="RabbitMQ does not answer")) == ["RabbitMQ does not answer"]
     assert said(queues=Latest([long])) == ["5000 messages wait"]
     assert said(refused_arguments={"routine.DQ": "x-ttl"}) == ["it exists with other arguments (x-ttl)"]
+    lost = replace(queue, name="urgent", consumers=1, missing=("urgent", "urgent.XQ"))
+    assert said(queues=Latest([lost])) == ["missing at the broker: urgent, urgent.XQ"]
+
+
+ALL_BUSY = "its messages wait, and all threads of its workers are busy: check_payment"
+SOME_IDLE = "its messages wait, though its workers have idle threads"
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "oldest_s", "changes", "said"),
+    [
+        ([70, 80], None, {}, ALL_BUSY),
+        ([50, 80], None, {}, None),
+        ([80], None, {}, None),
+        ([0, 1], 70, {}, ALL_BUSY),
+        ([70, 80], 50, {}, None),
+        ([80], 70, {}, SOME_IDLE),
+        ([], 70, {}, SOME_IDLE),
+        ([], 70, {"ready": 0}, None),
+        ([], 70, {"name": "routine"}, None),
+        ([], 700, {"name": "routine"}, SOME_IDLE),
+        ([], 70, {"pause": Pause(name="urgent")}, None),
+    ],
+)
+def test_messages_that_wait_though_workers_are_live(
+    db: None, busy_s: list[int], oldest_s: float | None, changes: dict[str, object], said: str | None
+) -> None:
+    """For longer than they are of use: by the age of the oldest, or because no thread became free for so long."""
+    fired_until(timedelta(0))
+    now = database_now()
+    busy = [
+        {"actor": "check_payment", "message_id": "m", "args": "[]", "since": (now - timedelta(seconds=s)).isoformat()}
+        for s in busy_s
+    ]
+    taken = {"queues": ["urgent", "routine"], "threads": 2, "busy": busy}
+    worker(**taken, started_at=now - timedelta(minutes=15))
+    seen = take_snapshot()
+    [queue, *_] = seen.queues.value or []
+    facts = {"name": "urgent", "ready": 5, "consumers": 1, "oldest_s": oldest_s, **changes}
+    stuck = replace(seen, queues=Latest([replace(queue, **facts)]))  # type: ignore[arg-type]
+    assert [finding.problem for finding in findings_of(stuck)] == ([said] if said else [])
+
+
+def test_a_worker_that_has_just_started_may_find_old_messages(db: None) -> None:
+    """They waited for it."""
+    fired_until(timedelta(0))
+    worker(queues=["urgent", "routine"])
+    seen = take_snapshot()
+    [queue, *_] = seen.queues.value or []
+    old = replace(queue, name="urgent", ready=5, oldest_s=3_600.0)
+    assert findings_of(replace(seen, queues=Latest([old]))) == []
 
 
 # --- the database ----------------------------------------------------------------------------------------------------
