@@ -6,7 +6,7 @@
 import errno
 import re
 import socket
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 _NAME = re.compile(r"[\w.-]{1,253}")
@@ -39,6 +39,14 @@ def is_host(text: str) -> bool:
         if ":" in text:
             return bool(IPv6Address(text))
         return bool(_NAME.fullmatch(text) and text.encode("idna"))
+    except ValueError:
+        return False
+
+
+def is_address(host: str) -> bool:
+    """Say whether a host, with brackets or without, is an IP address and not a name."""
+    try:
+        return bool(ip_address(host.strip("[]")))
     except ValueError:
         return False
 
