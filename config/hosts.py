@@ -5,7 +5,7 @@
 
 import errno
 import socket
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 _WRONG_HOST = {
@@ -28,6 +28,14 @@ class CannotListen(OSError):
     def __init__(self, host: str, port: int, reason: str, *, wrong_host: bool = False) -> None:
         super().__init__(f"{host_and_port(host, port)} cannot be used: {reason}")
         self.wrong_host = wrong_host
+
+
+def is_address(host: str) -> bool:
+    """Say whether a host, with brackets or without, is an IP address and not a name."""
+    try:
+        return bool(ip_address(host.strip("[]")))
+    except ValueError:
+        return False
 
 
 def in_brackets(host: str) -> str:

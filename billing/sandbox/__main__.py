@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         sandbox = SandboxServer(**vars(options)).start()
     except (OSError, OverflowError, sqlite3.Error) as error:
-        print(f"The sandbox cannot start on {options.host}:{options.port}: {error}.", file=sys.stderr)
+        print(f"The sandbox cannot start: {error}.", file=sys.stderr)
         return 1
     print(f"The sandbox provider is at {sandbox.url} (api key: {options.api_key}). No money moves.", flush=True)
     stopped.wait()

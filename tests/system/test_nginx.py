@@ -10,7 +10,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import trustme
 from billing.sandbox.webhook_delivery import signature
 from tests.plugin import postgres
 from tests.stack.nginx import Nginx
-from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, LOOPBACK_IPV6, free_port, wait_until
 from tests.stack.processes import Program
 from tests.system.house import ROOT, START_S, http
 
@@ -82,7 +83,8 @@ class Front:
         chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
         site = self.manage(
             "nginxconf", "--web", f"{LOOPBACK}:{self.web_port}",
-            "--http", f"{LOOPBACK}:{self.nginx.port}", "--https", f"{LOOPBACK}:{self.nginx.tls_port}",
+            "--http", *(f"{host}:{self.nginx.port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
+            "--https", *(f"{host}:{self.nginx.tls_port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
             "--certificate", str(self.nginx.lend("chain.pem", chain)),
             "--key", str(self.nginx.lend("key.pem", certificate.private_key_pem.bytes())),
             "--callbacks-per-second", str(callbacks_per_s),
@@ -112,11 +114,11 @@ class Front:
         signed = {"Sandbox-Signature": signature(SECRET, body), "Content-Type": "application/json", **headers}
         return self.post("/callbacks/sandbox/", body, headers=signed)
 
-    def tls(self, server_name: str = "localhost", source: str = LOOPBACK) -> ssl.SSLSocket:
+    def tls(self, server_name: str = "localhost", source: str = LOOPBACK, host: str = LOOPBACK) -> ssl.SSLSocket:
         """A bare connection from this address, for what no client would send."""
         trusting = ssl.create_default_context()
         self.authority.configure_trust(trusting)
-        plain = socket.create_connection((LOOPBACK, self.nginx.tls_port), 30, (source, 0))
+        plain = socket.create_connection((host, self.nginx.tls_port), 30, (source, 0))
         return trusting.wrap_socket(plain, server_hostname=server_name)
 
     def serving(self) -> set[int]:
@@ -174,6 +176,19 @@ def test_plain_http_is_sent_to_the_shop_over_tls(front: Front) -> None:
         answer = browser.get(f"http://localhost:{front.nginx.port}/cart/?a=b", allow_redirects=False, timeout=HANG_S)
 
     assert (answer.status_code, answer.headers["Location"]) == (301, f"{front.url}/cart/?a=b")
+
+
+def test_a_shop_with_two_addresses_answers_on_ipv6_too(front: Front) -> None:
+    """Every line of the site that listens is there for both."""
+    plain = HTTPConnection("::1", front.nginx.port, timeout=HANG_S)
+    with closing(plain):
+        plain.request("GET", "/cart/", headers={"Host": "localhost"})
+        assert plain.getresponse().headers["Location"] == f"{front.url}/cart/"
+    with front.tls(source="::1", host="::1") as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b" 200 " in connection.recv(4096).splitlines()[0]
+    with pytest.raises(ssl.SSLError):
+        front.tls("elsewhere.example", source="::1", host="::1").close()
 
 
 def test_another_name_gets_no_certificate_and_no_answer(front: Front) -> None:

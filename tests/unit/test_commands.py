@@ -83,6 +83,9 @@ def test_words_that_make_no_sense_are_no_answer(tmp_path: Path) -> None:
         "write one like 2026-03-29": manage(tmp_path, "reconcile", "--day", "soon"),
         "The setting LOG_STYLE": manage(tmp_path, "jobs", "active", LOG_STYLE="xml"),
         "SHOP_URL is": manage(tmp_path, "nginxconf", "--certificate", __file__, "--key", __file__),
+        "write a name": manage(
+            tmp_path, "nginxconf", "--certificate", __file__, "--key", __file__, SHOP_URL="https://[2001:db8::7]"
+        ),
     }
 
     assert {done.returncode for done in wrong.values()} == {2}

@@ -10,7 +10,7 @@ from django.conf import settings
 from config.cli.arguments import count
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
-from config.hosts import host_of
+from config.hosts import host_of, is_address
 
 TEMPLATE = settings.BASE_DIR / "deploy/nginx/tillkeeper.conf.template"
 
@@ -28,8 +28,9 @@ class Command(Base):
         parser.add_argument("--certificate", type=_readable, required=True, help="TLS certificate with its chain")
         parser.add_argument("--key", type=Path, required=True, help="its private key")
         parser.add_argument("--web", default="127.0.0.1:8000", help="where gunicorn listens")
-        parser.add_argument("--http", default="80", help="port, or address and port, for plain HTTP")
-        parser.add_argument("--https", default="443", help="the same for TLS")
+        several = "ports, or addresses and ports, for plain HTTP; with IPv6: 80 [::]:80"
+        parser.add_argument("--http", nargs="+", default=["80"], help=several)
+        parser.add_argument("--https", nargs="+", default=["443"], help="the same for TLS")
         parser.add_argument(
             "--operators", type=_readable, default=settings.BASE_DIR / "deploy/nginx/operators.conf",
             help="file with allow and deny lines for the admin and the metrics",
@@ -42,19 +43,28 @@ class Command(Base):
         """Needs a shop with TLS: without it browsers do not send its cookies."""
         if not settings.SHOP_URL.startswith("https://"):
             raise NoAnswer(f"SHOP_URL is {settings.SHOP_URL!r}: write an address like https://host.")
+        host = host_of(settings.SHOP_URL)
+        if is_address(host):
+            raise NoAnswer(f"SHOP_URL is {settings.SHOP_URL!r}: write a name; browsers do not name an address in TLS.")
         values = {
             **{name.upper(): value for name, value in options.items()},
             "SHOP_URL": settings.SHOP_URL,
-            "SHOP_HOST": host_of(settings.SHOP_URL),
+            "SHOP_HOST": host,
             "STATIC_ROOT": settings.STATIC_ROOT,
             "CALLBACK_MAX_BYTES": settings.CALLBACK_MAX_BYTES,
             "WEB_ADDRESS": options["web"],
-            "HTTP_ADDRESS": options["http"],
-            "HTTPS_ADDRESS": options["https"],
             "CALLBACKS_QUEUED": options["callbacks_per_second"] * QUEUED_S,
         }
         template = TEMPLATE.read_text(encoding="utf-8")
+        for scheme in ("http", "https"):
+            template = _repeated(template, f"${{{scheme.upper()}_ADDRESS}}", options[scheme])
         self.stdout.write(re.sub(r"\$\{([A-Z_]+)\}", lambda found: str(values[found[1]]), template), ending="")
+
+
+def _repeated(template: str, name: str, values: list[str]) -> str:
+    """Write each line with this name once per value."""
+    lines = template.splitlines(keepends=True)
+    return "".join(line.replace(name, value) for line in lines for value in (values if name in line else [""]))
 
 
 def _readable(path: str) -> Path:

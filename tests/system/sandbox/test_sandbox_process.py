@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from billing.sandbox import SandboxServer, webhook_delivery
+from config.hosts import host_and_port
 from tests.merchants import Shop, ask, create, eventually, get, order, paid, port_of, post, refund
 from tests.stack.ports import HANG_S
 
@@ -132,15 +133,17 @@ def test_a_signal_ends_the_program_cleanly(number: signal.Signals) -> None:
         assert (process.returncode, complaints) == (0, "")
 
 
-def test_a_taken_port_is_one_clear_sentence(sandbox: SandboxServer) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::"])
+def test_a_taken_port_is_one_clear_sentence(sandbox: SandboxServer, host: str) -> None:
     """Exit status 1, no traceback."""
     port = port_of(sandbox)
 
-    with run_sandbox("--port", str(port)) as process:
+    with run_sandbox("--host", host, "--port", str(port)) as process:
         _, complaints = process.communicate(timeout=2 * HANG_S)
 
     assert process.returncode == 1
-    assert complaints.startswith(f"The sandbox cannot start on 127.0.0.1:{port}:")
+    taken = "another program listens there (`ss -ltnp` names it)"
+    assert complaints == f"The sandbox cannot start: {host_and_port(host, port)} cannot be used: {taken}.\n"
     assert complaints.count("\n") == 1
 
 
