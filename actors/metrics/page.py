@@ -16,11 +16,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from actors.metrics.timeouts import HANG_UP_S, limited_waits, one_reader
 from config.health.server import Response
 from config.metrics import files
+from config.metrics.ended import CountsOfAll
 from config.metrics.registry import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
 from config.web.proxies import sender
 
@@ -44,7 +44,7 @@ def metrics_page(*sources: str) -> Response:
     """All counts of this process and its siblings, and the series read from `sources`."""
     whole = CollectorRegistry()
     if directory := files.current():
-        MultiProcessCollector(whole, str(directory))  # type: ignore[no-untyped-call]
+        whole.register(CountsOfAll(directory))
     else:
         whole.register(REGISTRY)
     whole.register(_Read(sources))

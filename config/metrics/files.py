@@ -9,6 +9,7 @@ process ids would mean nothing there. `begin` removes the directories of dead ma
 """
 
 import fcntl
+import glob
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from config.env.files import METRICS_DIR
+from config.env.files import METRICS_DIR, lock_until_the_end
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LOCK = "lock"
@@ -48,23 +49,20 @@ def current() -> Path | None:
 
 
 def is_first() -> bool:
-    """Is this the first process of its master that asks? A process that serves alone always is."""
+    """Is this the first running process of its master that asks? A process that serves alone always is."""
     directory = current()
-    if directory is None:
-        return True
-    try:
-        (directory / "first").touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
+    return directory is None or not lock_until_the_end(directory / "first")
 
 
 def forget(pid: int) -> None:
-    """The process has ended: remove its gauges and keep its counters."""
+    """The process has ended, or will: remove its gauges, and add up the counters of those that have ended."""
     from prometheus_client import multiprocess  # later than `begin`
 
+    from config.metrics import ended
+
     if directory := current():
-        multiprocess.mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]
+        multiprocess.mark_process_dead(pid, glob.escape(str(directory)))  # type: ignore[no-untyped-call]
+        ended.merge(directory)
 
 
 @contextmanager

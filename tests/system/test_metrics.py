@@ -1,5 +1,6 @@
 """The metrics of a house that is at work agree with its tables."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -156,6 +157,20 @@ def test_a_worker_that_was_killed_leaves_nothing_to_the_next(worker: House) -> N
     }
 
 
+def test_a_worker_that_starts_anew_keeps_its_page_and_its_counts(worker: House) -> None:
+    """SIGHUP: the port goes to one of the new processes."""
+    worker.publish("urgent", message("check_payment", 0))
+    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") > 0, "it was worked on")
+    before = worker.metrics("worker").sum("dramatiq_messages_total")
+    old = {process.pid for process in worker.part("worker").members()} - {worker.part("worker").pid}
+    worker.part("worker").send(signal.SIGHUP)
+    wait_until(lambda: not old & {process.pid for process in worker.part("worker").members()}, "new processes ran")
+    worker.publish("urgent", message("check_payment", 0))
+
+    wait_until(lambda: worker.consumers("urgent") == 1, "it consumed")
+    wait_until(lambda: worker.metrics("worker").sum("dramatiq_messages_total") == before + 1, "it was counted")
+
+
 # --- several processes, and one --------------------------------------------------------------------------------------
 
 
@@ -173,6 +188,7 @@ def test_the_processes_of_the_web_are_one_page(house: House) -> None:
         one.kill()
         wait_until(lambda: len(web.members()) == 3 and one.pid not in {each.pid for each in web.members()}, "again")
         assert {_received(address) for _ in range(10)} == {20}
+        assert not list((house.directory / "metrics").glob(f"*/*_{one.pid}.db"))
 
 
 def test_the_embedded_shop_has_all_on_one_page(tmp_path: Path) -> None:
