@@ -76,6 +76,10 @@ class Worker(models.Model):
     unrecorded = models.PositiveBigIntegerField(
         default=0, editable=False, help_text="Runs missing in the history since its start."
     )
+    log_lines_dropped = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Log lines that no reader or disk took since its start."
+    )
+    log_dropped_at = models.DateTimeField(null=True, editable=False, help_text="When log_lines_dropped last grew.")
     started_at = models.DateTimeField(editable=False)
     seen_at = models.DateTimeField(editable=False, help_text="Its last heartbeat.")
     stopped_at = models.DateTimeField(null=True, editable=False, help_text="Empty if it runs or did not stop properly.")

@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 class Background(ABC, Generic[Item]):
     """Subclasses define `work`, which gets up to `batch` items at a time, oldest first.
 
-    The thread wakes up when a batch waits, and every `every_s` seconds. Without `every_s` it sleeps while none waits.
+    The thread wakes up when a batch waits, and every `every_s` seconds. Without `every_s` it wakes up for each item.
     """
 
     def __init__(self, name: str, size: int, batch: int = 1, every_s: float | None = None) -> None:
@@ -41,7 +41,7 @@ class Background(ABC, Generic[Item]):
         if len(self._waiting) >= self.size:
             return self.drop(1, "full")
         self._waiting.append(item)
-        if len(self._waiting) >= self.batch:
+        if (len(self._waiting) >= self.batch or self.every_s is None) and not self._enough.is_set():
             self._enough.set()
         return None
 
@@ -65,8 +65,9 @@ class Background(ABC, Generic[Item]):
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+                    thread.start()  # raises at the end of the process
+                    self._thread = thread
 
     def _run(self) -> None:
         while True:
@@ -78,7 +79,7 @@ class Background(ABC, Generic[Item]):
     def _drain(self) -> bool:
         """Only this thread removes items, and only after the work: an item in work still counts as waiting."""
         if not self._waiting:
-            return self._work([])
+            return self._work([]) if self.every_s else True
         while items := [self._waiting[number] for number in range(min(self.batch, len(self._waiting)))]:
             if not self._work(items):
                 return False

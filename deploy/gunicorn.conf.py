@@ -4,6 +4,7 @@ The master process must not keep our modules: each process that it forks inherit
 partly on old code. So the hooks import our modules, and those that run in the master process unload them again.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,20 @@ if "NOTIFY_SOCKET" in os.environ:
     os.environ["WEB_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET")
 
 
-def on_starting(_server: Any) -> None:
-    """In the master process, before it forks: start the metric files that the other processes share."""
+def on_starting(server: Any) -> None:
+    """In the master process, before it forks: start the metric files that the other processes share. gunicorn's own
+    log gets our output: a master that waits for a hung reader replaces no worker process."""
     with _only_for_now():
         from config.metrics import files
 
         files.begin()
+        from config.logging import Console
+
+        for log in (server.log.error_log, server.log.access_log):
+            for its in [handler for handler in log.handlers if type(handler) is logging.StreamHandler]:
+                ours = Console(its.stream)
+                ours.setFormatter(its.formatter)
+                log.handlers[log.handlers.index(its)] = ours
 
 
 def post_worker_init(worker: Any) -> None:

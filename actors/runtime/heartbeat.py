@@ -3,9 +3,11 @@
 import logging
 import os
 import threading
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
+from django.db.models import Case, F, When
 from django.db.models.functions import Now
 from dramatiq import Broker
 from dramatiq import Worker as Threads
@@ -15,6 +17,7 @@ from actors.models import Worker
 from actors.runtime import running
 from actors.runtime.recorder import recorder
 from config.due.queue import database_now
+from config.logging import dropped_lines
 from config.messaging.clock import clock
 
 log = logging.getLogger(__name__)
@@ -66,16 +69,20 @@ def _send_heartbeat(broker: Broker, worker: Threads, *, stopped: bool = False) -
 def _write(worker: Threads, stopped: bool) -> None:
     """Times are the database's, so that several hosts can be compared."""
     now = {"seen_at": Now(), "stopped_at": Now() if stopped else None}
-    state = {
+    state: dict[str, Any] = {
         "busy": running.busy(),
         "fetched": worker.work_queue.qsize(),
         "delayed": sum(consumer.delay_queue.qsize() for consumer in worker.consumers.values()),
         "done": running.totals.done,
         "failed": running.totals.failed,
         "unrecorded": recorder.dropped,
+        "log_lines_dropped": dropped_lines(),
         "queues": sorted(name for name in worker.consumers if not name.endswith(".DQ")),
     }
-    if not Worker.objects.filter(name=running.worker_name()).update(**state, **now):
+    more_lines = When(log_lines_dropped__lt=state["log_lines_dropped"], then=Now())
+    log_dropped_at = Case(more_lines, default=F("log_dropped_at"))
+    row = Worker.objects.filter(name=running.worker_name())
+    if not row.update(**state, **now, log_dropped_at=log_dropped_at):
         fixed = {
             "name": running.worker_name(),
             "host": running.host(),
@@ -83,5 +90,6 @@ def _write(worker: Threads, stopped: bool) -> None:
             "release": settings.RELEASE[:64],
             "threads": worker.worker_threads,
             "started_at": Now(),
+            "log_dropped_at": Now() if state["log_lines_dropped"] else None,
         }
         Worker.objects.create(**state, **now, **fixed)

@@ -14,7 +14,7 @@ from dramatiq.middleware import Middleware
 
 from actors.runtime import running
 from config.due import shutting_down
-from config.logging import log_context
+from config.logging import flush, log_context
 from config.messaging.consumers import HANDED_BACK
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class GracefulStop(Middleware):
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         log.info("worker.stopped")
+        flush()  # Dramatiq closes the pipe of the log next
 
 
 class JobHistory(Middleware):

@@ -144,3 +144,136 @@ def test_a_setting_of_an_earlier_release_is_named_in_the_log(tmp_path: Path) -> 
 
     [line] = [json.loads(line) for line in file.read_text().splitlines()]
     assert (line["level"], line["event"], line["setting"]) == ("warning", "setting.removed", "CONSOLE_LATE_S")
+
+
+# --- a reader that hangs, ends, or comes back -------------------------------------------------------------------------
+
+MANY = 3_000
+SAY = f"""
+import django, logging, sys
+django.setup()
+from config.logging import dropped_lines
+for number in range({MANY}):
+    logging.warning("line.written", extra={{"number": number}})
+print(dropped_lines(), flush=True)
+input()
+"""
+
+
+class Talker:
+    """A process that writes MANY lines to a pipe, says how many were dropped, and waits for a word before its end."""
+
+    def __init__(self, var: Path, code: str = SAY) -> None:
+        self.reader, writer = os.pipe()
+        env = environment(var / "shop.log", var)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=writer,
+            text=True,
+        )
+        os.close(writer)
+
+    def dropped(self) -> int:
+        """What it says after its last line."""
+        assert self.process.stdout
+        return int(self.process.stdout.readline())
+
+    def end(self) -> int:
+        """Let it end; returns its status."""
+        self.process.communicate("\n", HANG_S)
+        return self.process.returncode
+
+
+def numbers(lines: str) -> list[int]:
+    """Of the lines that were written."""
+    parsed = [json.loads(line) for line in lines.splitlines()]
+    return [line["number"] for line in parsed if line["event"] == "line.written"]
+
+
+def test_a_reader_that_hangs_stops_neither_the_work_nor_the_end(tmp_path: Path) -> None:
+    """What did not fit is dropped and counted; what is written is whole and in order, and the file has every line."""
+    talker = Talker(tmp_path)
+    dropped = talker.dropped()
+    assert 0 < dropped < MANY
+    assert talker.end() == 0
+
+    with open(talker.reader) as reader:
+        whole = reader.read().rpartition("\n")[0]
+    assert numbers(whole) == list(range(len(whole.splitlines())))
+    assert numbers((tmp_path / "shop.log").read_text()) == list(range(MANY))
+
+
+def test_a_reader_that_comes_back_is_told_how_many_lines_it_missed(tmp_path: Path) -> None:
+    """In one line; together with those it gets, they are all."""
+    talker = Talker(tmp_path)
+    dropped = talker.dropped()
+    with open(talker.reader) as reader:
+        lines = [json.loads(reader.readline()) for _ in range(MANY - dropped + 1)]
+        assert talker.end() == 0
+        assert reader.read() == ""
+    told = [line for line in lines if line["event"] == "log.dropped"]
+    assert [(line["level"], line["lines"]) for line in told] == [("warning", dropped)]
+
+
+def test_a_reader_that_has_gone_is_no_error(tmp_path: Path) -> None:
+    """Every line is dropped; the file has them."""
+    talker = Talker(tmp_path)
+    os.close(talker.reader)
+    assert talker.dropped() > 0
+    assert talker.end() == 0
+    assert numbers((tmp_path / "shop.log").read_text()) == list(range(MANY))
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("", 0), ("sys.exit(3)", 3), ("raise ValueError", 1), ("import os; os.kill(os.getpid(), 2)", 1)],
+    ids=["end", "exit", "exception", "Ctrl-C"],
+)
+@pytest.mark.parametrize("child", [False, True], ids=["process", "child process"])
+def test_the_last_words_of_a_process_are_written(tmp_path: Path, end: str, status: int, child: bool) -> None:
+    """However it ends. A child of multiprocessing, as Dramatiq's workers are, ends without exit handlers."""
+    body = f"""
+        import django, logging, sys
+        django.setup()
+        for number in range(100):
+            logging.warning("line.written", extra={{"number": number}})
+        {end}
+    """
+    code = f"def body():{body}\n"
+    if child:
+        code += "import multiprocessing, sys\nit = multiprocessing.get_context('fork').Process(target=body)\n"
+        code += "it.start(); it.join(); sys.exit(it.exitcode)"
+    else:
+        code += "body()"
+    ended = run(code, tmp_path / "shop.log", tmp_path)
+
+    lines = "\n".join(line for line in ended.stderr.splitlines() if line.startswith("{"))
+    assert numbers(lines) == numbers((tmp_path / "shop.log").read_text()) == list(range(100))
+    assert ended.returncode in (status, -2)
+
+
+@pytest.mark.parametrize("reader", ["head -n 3", "sleep 3600"], ids=["ends", "hangs"])
+def test_orders_are_settled_whatever_reads_the_log(house: House, reader: str) -> None:
+    """More than a pipe holds. Every part has such a reader; the file goes on."""
+    orders_of_a_pipe = 65
+    names = ("web", "worker", "scheduler")
+    commands = {name: house.part(name).command for name in names}
+    try:
+        for name in names:
+            house.part(name).command = ["bash", "-c", f'exec "$@" 2> >(exec {reader})', name, *commands[name]]
+            house.part(name).start()
+        wait_until(lambda: house._web_answers() and house._worker_consumes(), "the shop was at work", HANG_S)
+        orders = house.place(orders_of_a_pipe)
+        house.pay(orders)
+        house.wait_until_settled(orders)
+        house.assert_paid_and_mailed_once(orders)
+        file = (house.directory / "shop.log").read_text()
+        assert [order for order in orders if order.public_id not in file] == []
+    finally:
+        for name in names:
+            house.part(name).kill()
+            house.part(name).command = commands[name]
