@@ -11,6 +11,7 @@ from billing.limits import breaker
 from billing.reconciliation import runs
 from billing.sandbox import SandboxServer
 from commerce.mail import connection
+from commerce.mail.refusals import streak
 from tests.money.world import World
 from tests.shop import sandbox_account
 from tests.stack.mail import MailServer
@@ -45,8 +46,10 @@ def make_world(settings: Settings) -> Iterator[Callable[..., World]]:
         settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail.port
         connection.breaker.reset()
+        streak.end()
         yield partial(World, settings, mail)
         connection.breaker.reset()
+        streak.end()
 
 
 @pytest.fixture

@@ -43,4 +43,5 @@ def house(shop: Shop) -> dict[str, str]:
         "open-breaker": state.account,
         "close-breaker": state.account,
         "send-mail-again": str(mail.pk),
+        "send-alike-again": str(mail.pk),
     }
