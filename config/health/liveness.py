@@ -13,6 +13,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from config.database.in_force import read_only_problem
+from config.hosts import host_and_port
 
 log = logging.getLogger(__name__)
 
@@ -116,4 +117,4 @@ def database_address() -> str:
     """The database's address, without its password."""
     database = settings.DATABASES["default"]
     host = database.get("HOST")
-    return f"{database['NAME']} at {host}:{database['PORT']}" if host else str(database["NAME"])
+    return f"{database['NAME']} at {host_and_port(host, database['PORT'])}" if host else str(database["NAME"])

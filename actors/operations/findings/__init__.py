@@ -25,6 +25,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     processes.no_workers,
     processes.lost_workers,
     processes.unrecorded_runs,
+    processes.lossy_logs,
     processes.several_releases,
     processes.silent_broker,
     processes.missing_queues,

@@ -20,6 +20,10 @@ LOSS_SHOWN = timedelta(days=1)
 """A lost worker is a finding for this long, so that office hours see it; later only the history has it."""
 
 
+LOSSY_SHOWN = timedelta(minutes=10)
+"""A log that drops lines is a finding until it has dropped none for this long."""
+
+
 def no_workers(seen: Snapshot) -> Iterator[Finding]:
     """No process sends a heartbeat."""
     if not seen.workers.living:
@@ -49,6 +53,16 @@ def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
         if n := worker.row.unrecorded:
             text = ngettext("%(n)s run is missing in the history", "%(n)s runs are missing in the history", n)
             yield _of_worker(worker, text % {"n": n}, advice)
+
+
+def lossy_logs(seen: Snapshot) -> Iterator[Finding]:
+    """Processes whose log's reader hangs or has gone. Their work goes on."""
+    advice = _("Restart what reads its log (journald, supervisord, a pipe), or free the disk of LOG_FILE.")
+    for worker in seen.workers.living:
+        at = worker.row.log_dropped_at
+        if at and at > seen.now - LOSSY_SHOWN:
+            problem = _("its log has dropped %(n)s lines since its start") % {"n": worker.row.log_lines_dropped}
+            yield _of_worker(worker, problem, advice, at)
 
 
 def several_releases(seen: Snapshot) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
 from actors import pauses
-from actors.models import Pause, Tick
+from actors.models import Pause, Tick, Worker
 from actors.operations.findings import findings_of, take_snapshot
 from actors.operations.queries import cached_query
 from actors.operations.queries.cached_query import Latest
@@ -188,6 +188,14 @@ def test_a_lost_worker(calm: None, found: Found) -> None:
     for name, minutes, runs in (("lost", 3, busy), ("idle", 3, []), ("old", 25 * 60, busy)):
         worker(name=name, seen_at=database_now() - timedelta(minutes=minutes), busy=runs)
     assert found() == {"worker lost": "it died while it ran check_payment"}
+
+
+def test_a_log_that_drops_lines(calm: None, found: Found) -> None:
+    """Its work goes on; ten minutes after the last lost line it is history."""
+    now = database_now()
+    for minutes, problems in ((9, ["its log has dropped 293 lines since its start"]), (11, [])):
+        Worker.objects.update(log_lines_dropped=293, log_dropped_at=now - timedelta(minutes=minutes))
+        assert list(found().values()) == problems
 
 
 def test_runs_that_the_history_lacks(found: Found, db: None) -> None:
