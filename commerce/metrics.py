@@ -22,7 +22,8 @@ CHECKOUT_SECONDS = histogram(
 )
 MAILS_TOTAL = counter(
     "tillkeeper_mails_total",
-    "Mails by outcome: sent, put_off, given_up, uncertain (given up because it may have arrived).",
+    "Mails by outcome: sent, put_off, refused_by_server (put off: it is not about the mail), given_up, "
+    "uncertain (given up because it may have arrived).",
     *("kind", "outcome"),
 )
 

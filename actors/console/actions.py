@@ -22,7 +22,7 @@ from actors.operations.actions import ACT, CONFIGURE, READ, named
 from billing.actions import CHECK_PAYMENT, CLOSE_BREAKER, OPEN_BREAKER
 from billing.lookup import number_in
 from billing.models import AskedBy
-from commerce.admin.notifications import SEND_AGAIN
+from commerce.admin.notifications import SEND_AGAIN, SEND_ALIKE_AGAIN
 from config.actions import Action, Subject
 from config.actions.pages import Place, perform, too_many
 from config.messaging.nudges import nudge
@@ -72,7 +72,7 @@ ACTIONS: tuple[Action, ...] = (
         SWEEP_NOW, CHECK_ROW, of_jobs.RERUN_JOB, of_jobs.RESEND_DEAD_LETTER, of_jobs.DROP_DEAD_LETTER, of_jobs.RUN_NOW,
         of_jobs.PAUSE_QUEUE, of_jobs.RESUME_QUEUE, of_jobs.PAUSE_ENTRY, of_jobs.RESUME_ENTRY,
     ),
-    *_here(CHECK_PAYMENT, SEND_AGAIN, needs=(READ, ACT)),
+    *_here(CHECK_PAYMENT, SEND_AGAIN, SEND_ALIKE_AGAIN, needs=(READ, ACT)),
     *_here(OPEN_BREAKER, CLOSE_BREAKER, needs=(READ, CONFIGURE)),
 )  # fmt: skip
 

@@ -33,11 +33,21 @@ SEND_AGAIN = Action(
     _("Mails that are sent again"), _("Mails that were not given up"), Reason, named=_named,
     offered=lambda mail: mail.status == Notification.Status.GIVEN_UP,
 )  # fmt: skip
+SEND_ALIKE_AGAIN = Action(
+    "send-alike-again", _("Send again all with this reason"),
+    _("All mails that a fault gave up with the same error and codes are tried again, thousands at once; repeat it for "
+      "the rest. Those that may have been sent already are left out."),
+    ("commerce.change_notification",), row_of(Notification, "text", "html"),
+    lambda mail_id, by, why: queue.send_alike_again(mail_id),
+    _("Mails that are sent again"), _("Mails that were not given up, or may have been sent already"), Reason,
+    named=lambda mail: mail.reason,
+    offered=lambda mail: mail.status == Notification.Status.GIVEN_UP and not mail.is_uncertain,
+)  # fmt: skip
 
 
 @admin.register(Notification)
 class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
-    """Mails are read-only; one that was given up can be sent again."""
+    """Mails are read-only; those that were given up can be sent again."""
 
     list_display = ("id", "about", "kind", "recipient", "status", "error", "queued_at", "sent_at")
     list_filter = (needs_a_person(Q(status=Notification.Status.GIVEN_UP)), "status", "kind", "queued_at")
@@ -45,10 +55,10 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     search_help_text = "Exact match: the mail address, or the number of the order."
     fields = (
         "about", "kind", "recipient", "recipient_name", "status", "error", "errors", "claims", "queued_at",
-        "send_after", "sent_at", "message_id", "offers", "subject", "text",
+        "send_after", "refused_since", "sent_at", "message_id", "offers", "subject", "text",
     )  # fmt: skip
     readonly_fields = ("about", "queued_at", "offers")
-    list_actions = page_actions = (SEND_AGAIN,)
+    list_actions = page_actions = (SEND_AGAIN, SEND_ALIKE_AGAIN)
 
     def about(self, mail: Notification) -> SafeString:
         """The order, or the day's report."""

@@ -1,7 +1,6 @@
 """A connection to the mail server for a batch of mails, and a breaker for when the server is unreachable."""
 
 import logging
-import smtplib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from django.core.mail import get_connection
 
 from commerce.mail import smtp
 from commerce.mail.message import Message
+from commerce.mail.smtp import Meaning
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +103,11 @@ class Connection:
             # The server is gone; QUIT is not needed.
             self._backend.connection = None  # type: ignore[attr-defined]
 
+    def pause(self) -> None:
+        """The server refuses every mail: close, and let all threads wait."""
+        breaker.trip()
+        self.close()
+
     def _connect(self) -> bool:
         try:
             self._backend.open()
@@ -119,13 +124,12 @@ class Connection:
         """Reset (RSET) after a refused mail, so that the connection can send the next one; close it otherwise."""
         refused = isinstance(error, smtp.ABOUT_THE_MAIL) and smtp.code_of(error) not in smtp.ABOUT_THE_SERVER
         if refused and self._reset():
-            self._failures = self._failures + 1 if isinstance(error, smtplib.SMTPSenderRefused) else 0
+            self._failures = self._failures + 1 if smtp.meaning_of(error) == Meaning.SERVER else 0
         else:
             self._failures += 1
             self.close()
         if self._failures >= FAILURES_ALLOWED:
-            breaker.trip()
-            self.close()
+            self.pause()
 
     def _reset(self) -> bool:
         client = getattr(self._backend, "connection", None)

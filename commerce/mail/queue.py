@@ -9,12 +9,13 @@ from datetime import timedelta
 from email.utils import make_msgid
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce, Now
 
 from billing.models import Refund
 from commerce.mail import content, smtp
 from commerce.mail.content import MailContent
+from commerce.mail.refusals import REFUSED_FOR
 from commerce.models import DailyReport, Notification, Order, OrderLine
 from commerce.models.notification import UNCERTAIN_PREFIX
 from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 Kind = Notification.Kind
 Status = Notification.Status
+
+AGAIN_AT_MOST = 5_000
+"""Mails that one action of an operator sends again."""
 
 GROUP_S = 10
 """How long a worker may begin mails of a claimed group. The last one may take LONGEST_MAIL_S more."""
@@ -94,20 +98,44 @@ def queue_report(report: DailyReport, write: Callable[[DailyReport], MailContent
     return queued
 
 
-def send_again(notification_id: int) -> bool:
-    """Requeue a mail that was given up; False if it was not given up.
+def send_again(notification_id: int) -> int:
+    """Requeue a mail that was given up; 0 if it was not given up.
 
     It is the same mail with the same Message-ID. An uncertain mail may arrive twice.
     """
-    with transaction.atomic():
-        mail = Notification.objects.select_for_update().get(pk=notification_id)
-        if mail.status != Status.GIVEN_UP:
-            return False
-        mail.status, mail.send_after, mail.claims, mail.errors = Status.QUEUED, database_now(), 0, 0
-        mail.save(update_fields=["status", *MAIL_QUEUE.fields])
+    return _requeue(mails_given_up().filter(pk=notification_id), refused_since=None)
+
+
+def send_alike_again(notification_id: int) -> int:
+    """Requeue all mails that were given up for the same reason as this one, for after a fault. Returns how many.
+
+    Uncertain mails are left out: each needs a person's look. At most AGAIN_AT_MOST; repeat it for the others.
+    """
+    mail = mails_given_up().only("error").filter(pk=notification_id).first()
+    if mail is None or mail.is_uncertain:
+        return 0
+    similar = mails_given_up().filter(error__startswith=mail.reason).only("error")[:AGAIN_AT_MOST]
+    alike = [each.pk for each in similar if each.reason == mail.reason]
+    return _requeue(mails_given_up().filter(pk__in=alike), refused_since=None)
+
+
+def take_back(notification_ids: Sequence[int]) -> int:
+    """Requeue those of these that were given up: their refusals were the server's. Returns how many.
+
+    A mail that was refused for REFUSED_FOR stays given up.
+    """
+    mails = mails_given_up().filter(pk__in=notification_ids)
+    mails = mails.exclude(refused_since__lte=database_now() - REFUSED_FOR)
+    return _requeue(mails, refused_since=Coalesce("refused_since", Now()))
+
+
+def _requeue(mails: QuerySet[Notification], **facts: object) -> int:
+    due = {"status": Status.QUEUED, "send_after": database_now(), "claims": 0, "errors": 0, "asked_by": ""}
+    requeued = mails.order_by().update(**due, **facts)
+    if requeued:
         nudge("send_pending_emails")
-    log.info("mail.again", extra={"kind": mail.kind, "notification": mail.pk})
-    return True
+        log.info("mail.again", extra={"mails": requeued})
+    return requeued
 
 
 def hold_all(why: str) -> int:

@@ -14,6 +14,7 @@ from commerce.mail import message, outcomes
 from commerce.mail.connection import Connection
 from commerce.mail.message import Unsendable
 from commerce.mail.queue import GROUP_S, MAIL_QUEUE
+from commerce.mail.refusals import streak
 from commerce.models import DailyReport, Notification, Order
 from config.due import shutting_down
 from config.due.queue import database_now
@@ -138,6 +139,8 @@ def _hand_over(connection: Connection, mail: Notification) -> None:
         outcomes.give_up(mail, str(error) if isinstance(error, Unsendable) else f"no mail: {type(error).__name__}")
     except OSError as error:  # smtplib's errors are OSErrors too
         outcomes.write_failure(mail, error)
+        if streak.is_complete:
+            connection.pause()
     else:
         outcomes.write_sent(mail)
 

@@ -15,6 +15,8 @@ from django.core.mail.backends import smtp
 
 from commerce.mail import mime
 from commerce.mail.message import Message
+from config.errors.scrubbing import HIDDEN, MAX_CHARS, scrubbed
+from config.formats import printable
 
 LONGEST_MAIL_S = 6 * settings.EMAIL_TIMEOUT_S
 """On an open connection a mail waits for up to five replies: MAIL, RCPT, DATA, after the final dot, RSET. A connection
@@ -37,24 +39,68 @@ class Unanswered(smtplib.SMTPServerDisconnected):
 
 
 def meaning_of(error: OSError) -> Meaning:
-    """Classify a failure.
+    """Classify a failure by its stage and the server's codes.
 
-    At RCPT and DATA a reply is about this mail, and a 5xx is final unless it is about our login. At MAIL the server
-    knows only the size and the sender, and all mails have the same sender.
+    4xx at RCPT and DATA is about this mail, now. 5xx is final only where it is about this mail (`_is_about_the_mail`):
+    all mails have the same server, login and sender, so a refusal of these must give up none. A full mailbox has room
+    again some day.
     """
-    code = code_of(error)
+    code, status = code_of(error), status_of(error)
     if code in ABOUT_THE_SERVER or not isinstance(error, ABOUT_THE_MAIL):
         return Meaning.SERVER
-    if isinstance(error, smtplib.SMTPSenderRefused):
-        return Meaning.NEVER if code == _TOO_BIG else Meaning.SERVER
-    return Meaning.NEVER if 500 <= code < 600 else Meaning.LATER
+    at_mail = isinstance(error, smtplib.SMTPSenderRefused)
+    if not is_final(error) or status[1:] == _FULL_MAILBOX:
+        return Meaning.SERVER if at_mail else Meaning.LATER
+    return Meaning.NEVER if _is_about_the_mail(code, *status[1:], at_mail=at_mail) else Meaning.SERVER
+
+
+def is_final(error: OSError) -> bool:
+    """True if the server has refused this mail and wants no repetition: 5xx, unless the enhanced code is 4.x.x."""
+    return isinstance(error, ABOUT_THE_MAIL) and 500 <= code_of(error) < 600 and status_of(error)[0] != _TEMPORARY
+
+
+def _is_about_the_mail(code: int, subject: int, detail: int, *, at_mail: bool) -> bool:
+    """Of a final refusal. At MAIL the server knows only the size and the sender.
+
+    Addresses (x.1), mailboxes (x.2) and content (x.6) are the mail's. The system (x.3), routes and quotas (x.4), the
+    protocol (x.5) and policy (x.7) are the server's, or are about us (RFC 3463).
+    """
+    if not subject:
+        return code == _TOO_BIG if at_mail else code not in _ABOUT_COMMANDS
+    if at_mail or (subject, detail) == _TOO_BIG_FOR_SYSTEM:
+        return (subject, detail) in (_TOO_BIG_FOR_SYSTEM, _TOO_BIG_FOR_MAILBOX)
+    return subject in (1, 2, 6) and (subject, detail) not in _ABOUT_THE_SENDER
 
 
 def code_of(error: OSError) -> int:
-    """The reply code, 0 without a reply. Every mail has one recipient, so there is only one."""
+    """The reply code, 0 without a reply."""
+    return _reply(error)[0]
+
+
+def status_of(error: OSError) -> tuple[int, int, int]:
+    """The enhanced status code (RFC 3463): class, subject and detail; zeros without one."""
+    found = _STATUS.match(_reply(error)[1])
+    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)
+
+
+def describe(error: OSError, recipient: str = "") -> str:
+    """The kind of failure, the reply code, and the server's words with its enhanced code, without the recipient."""
+    code, text = _reply(error)
+    words = re.sub(rf"\s*\n(?:{_STATUS.pattern})?\s*", " ", text)
+    for hidden in (recipient, recipient.rpartition("@")[0]):
+        # a shorter one would also hide innocent words
+        if len(hidden) >= MIN_HIDDEN_CHARS:
+            words = re.sub(rf"(?<!\w){re.escape(hidden)}(?!\w)", HIDDEN, words, flags=re.IGNORECASE)
+    kind = _DESCRIPTIONS.get(type(error), type(error).__name__)
+    return printable(f"{kind} {code or ''} {scrubbed(words)}".strip())[:MAX_CHARS]
+
+
+def _reply(error: OSError) -> tuple[int, str]:
+    """The server's code and words. Every mail has one recipient, so there is only one reply."""
+    code, text = getattr(error, "smtp_code", 0), getattr(error, "smtp_error", "")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return next((code for code, _text in error.recipients.values()), 0)
-    return int(getattr(error, "smtp_code", 0))
+        code, text = next(iter(error.recipients.values()), (0, ""))
+    return int(code), text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
 
 
 def hung_up_before_the_mail(error: OSError) -> bool:
@@ -64,15 +110,21 @@ def hung_up_before_the_mail(error: OSError) -> bool:
     return isinstance(error, smtplib.SMTPServerDisconnected) and not isinstance(error, Unanswered)
 
 
-def describe(error: OSError) -> str:
-    """The kind of failure and the reply code. The server's text is left out: it may quote the recipient."""
-    return f"{_DESCRIPTIONS.get(type(error), type(error).__name__)} {code_of(error) or ''}".strip()
-
-
 ABOUT_THE_MAIL = (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
 
 ABOUT_THE_SERVER = {421, 454, 530, 534, 535, 538}
 """The server shuts down (RFC 5321), or refuses our login (RFC 4954)."""
+
+_ABOUT_COMMANDS = {500, 501, 502, 503, 504, 555}
+"""The server did not understand us (RFC 5321, 4.2.2). Our commands are the same for every mail."""
+
+_STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")
+_TEMPORARY = 4
+_FULL_MAILBOX, _TOO_BIG_FOR_MAILBOX, _TOO_BIG_FOR_SYSTEM = (2, 2), (2, 3), (3, 4)
+_ABOUT_THE_SENDER = ((1, 7), (1, 8))
+"""The sender's address is malformed, or its domain does not exist."""
+
+MIN_HIDDEN_CHARS = 3
 
 _ACCEPTED, _FORWARDED, _START_INPUT, _CLOSING, _TOO_BIG = 250, 251, 354, 421, 552
 _LOGGED_IN, _CHALLENGE, _LOGGED_IN_BEFORE = 235, 334, 503

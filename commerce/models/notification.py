@@ -1,5 +1,6 @@
 """The queue of mails: one row per mail."""
 
+import re
 from typing import ClassVar
 
 from django.db import models
@@ -9,6 +10,8 @@ from django.db.models.functions import Upper
 from commerce.models.order import Order
 from commerce.models.report_numbers import DailyReport
 from config.due.queue import DueRow
+
+_REASON = re.compile(r"\D*\b\d{3}\b(?: \d\.\d{1,3}\.\d{1,3}(?!\S))?")
 
 UNCERTAIN_PREFIX = "it may have been sent"
 """The error of an uncertain mail begins with this: it was given up, and it may have arrived."""
@@ -70,6 +73,10 @@ class Notification(DueRow):
     """For kinds that are held if uncertain: written before the mail is handed to the server, cleared by the outcome. If
     a claim finds it set, the last worker died while sending."""
     sent_at = models.DateTimeField(null=True, blank=True)
+    refused_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when the server refuses it for good, though perhaps not because of it."
+    )
+    """Cleared when it is sent, and when an operator sends it again."""
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -104,6 +111,12 @@ class Notification(DueRow):
     def title(self) -> str:
         """The kind, or the day of the report."""
         return str(self.report) if self.report else self.get_kind_display()
+
+    @property
+    def reason(self) -> str:
+        """The error up to the server's codes; all of it without a code. Its words may differ from mail to mail."""
+        codes = _REASON.match(self.error)
+        return codes[0] if codes else self.error
 
     @property
     def is_uncertain(self) -> bool:

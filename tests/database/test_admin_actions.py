@@ -175,6 +175,43 @@ def test_a_mail_that_may_have_been_sent_says_that_it_may_arrive_twice(sam: Clien
     assert act(sam, "send-mail-again", *mails).content.decode().count("a second copy may arrive") == 1
 
 
+def test_all_mails_that_a_fault_gave_up_are_sent_again_at_once(sam: Client) -> None:
+    """By the kind of failure and the codes, whatever else the server said. The others stay as they are."""
+    refused = "recipient refused 554 5.7.1"
+    chosen, *alike = (given_up(f"{refused} Relay access denied{queue_id}") for queue_id in ("", " (a1)", " (b2)"))
+    others = [
+        given_up(error)
+        for error in (
+            "recipient refused 554",
+            f"{refused}0 another code",
+            "recipient refused 550 5.1.1 unknown",
+            "mail refused 554 5.7.1 Relay access denied",
+            f"it may have been sent: {refused}",
+        )
+    ]
+    sent = backstage.mail(reporting.order())
+
+    answer = act(sam, "send-alike-again", chosen, alike[0], others[-1], sent, confirmed="yes", why="relaying works")
+
+    states = dict(Notification.objects.values_list("pk", "status"))
+    assert [states[mail.pk] for mail in (chosen, *alike)] == ["queued"] * 3
+    assert [states[mail.pk] for mail in (*others, sent)] == ["given_up"] * 5 + ["sent"]
+    assert said(answer) == [
+        "Mails that are sent again: 3.",
+        "Mails that were not given up, or may have been sent already: 3.",
+    ]
+    assert recorded() == [("sam", "Mails that are sent again (3): relaying works")]
+
+
+@pytest.mark.parametrize("error", ["recipient refused 554", "workers did not come back from sending it", ""])
+def test_mails_given_up_before_there_were_codes_are_alike_by_their_error(error: str) -> None:
+    """The whole text is the reason."""
+    mails = [given_up(error) for _ in range(2)]
+    given_up("the recipient is not an e-mail address")
+
+    assert queue.send_alike_again(mails[0].pk) == 2
+
+
 @pytest.mark.postgres_too
 def test_a_mail_is_sent_again_once(shop: Shop) -> None:
     """Whoever clicks at the same moment finds it queued."""
