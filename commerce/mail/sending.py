@@ -10,7 +10,7 @@ from functools import partial
 from django.conf import settings
 from django.db.models import Prefetch, Q, prefetch_related_objects
 
-from commerce.mail import message, outcomes
+from commerce.mail import limits, message, outcomes
 from commerce.mail.connection import Connection
 from commerce.mail.message import Unsendable
 from commerce.mail.queue import GROUP_S, MAIL_QUEUE
@@ -62,13 +62,13 @@ _free_connections = threading.BoundedSemaphore(settings.EMAIL_CONNECTIONS)
 
 def _wake_another_thread() -> None:
     """Nudge another thread, with its own connection, if more is due than this thread claims next."""
-    if MAIL_QUEUE.due(database_now())[GROUP_MAILS : GROUP_MAILS + 1].exists():
+    if MAIL_QUEUE.due(database_now())[GROUP_MAILS : GROUP_MAILS + 1].exists() and limits.left() != 0:
         nudge("send_pending_emails")
 
 
 def _send(which: Q, limit: int) -> int:
-    """Claims nothing without a connection: while the server is unreachable, the mails only wait."""
-    if not MAIL_QUEUE.due(database_now()).filter(which).exists():
+    """Claims nothing above a limit or without a connection: while the server is unreachable, the mails only wait."""
+    if not MAIL_QUEUE.due(database_now()).filter(which).exists() or limits.are_reached():
         return 0
     tried, more, until = 0, True, time.monotonic() + BATCH_S
     with closing(Connection()) as connection:
@@ -84,14 +84,15 @@ def _send_round(connection: Connection, which: Q, limit: int) -> tuple[int, bool
     That mail is claimed only after the group, so a crash during the group does not count against it. Returns how many
     were begun, and whether to continue.
     """
-    begun, more = _send_group(connection, partial(MAIL_QUEUE.claim_batch, min(GROUP_MAILS, limit), which))
+    claim = partial(MAIL_QUEUE.claim_batch, only=which)
+    begun, more = _send_group(connection, partial(limits.claim_within, claim, min(GROUP_MAILS, limit)))
     if more and begun < limit and connection.ready():
-        left_over, more = _send_group(connection, partial(_claim_left_over, which))
+        left_over, more = _send_group(connection, partial(limits.claim_within, partial(_claim_left_over, which), 1))
         begun += left_over
     return begun, more and begun > 0
 
 
-def _claim_left_over(which: Q) -> list[Notification]:
+def _claim_left_over(which: Q, _one: int) -> list[Notification]:
     mail = MAIL_QUEUE.claim_left_over(which)
     return [mail] if mail else []
 

@@ -100,6 +100,8 @@ class Notification(DueRow):
         indexes: ClassVar = [
             # send_pending_emails
             models.Index(fields=["send_after"], condition=Q(send_after__isnull=False), name="notification_due"),
+            # EMAIL_MAX_PER_MINUTE and EMAIL_MAX_PER_DAY
+            models.Index(fields=["sent_at"], condition=Q(sent_at__isnull=False), name="notification_sent"),
             # The admin: mails that were given up, and mails of one recipient.
             models.Index(fields=["-id"], condition=Q(status="given_up"), name="notification_given_up"),
             models.Index(Upper("recipient"), name="notification_by_recipient"),

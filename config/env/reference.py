@@ -28,7 +28,9 @@ _UNITS = {
     "_DAYS": "days",
     "_CONCURRENCY": "calls",
     "_CONNECTIONS": "connections",
+    "_PER_MINUTE": "per minute",
     "_PER_HOUR": "per hour",
+    "_PER_DAY": "per day",
     "_ATTEMPTS_LIMIT": "errors",
 }
 """The name of a setting ends with its unit. The longest ending that fits counts."""

@@ -122,6 +122,19 @@ EMAIL_CONNECTIONS = env.integer(
     "one more for its mail.",
     wrong="Each leaves one mail in doubt if the process dies. More than the server allows: it answers 421.",
 )  # fmt: skip
+EMAIL_MAX_PER_MINUTE = env.integer(
+    "EMAIL_MAX_PER_MINUTE", 0,
+    help="Mails that the mail server takes in a minute, from all processes; 0: no limit. Further ones wait, and the "
+    "log says `mail.limit_reached`. Mails to `ADMIN_EMAILS` do not count.",
+    wrong="Too low: confirmations are late. Higher than the server's own limit: it refuses mails, which are put off.",
+    example="100",
+)  # fmt: skip
+EMAIL_MAX_PER_DAY = env.integer(
+    "EMAIL_MAX_PER_DAY", 0,
+    help="The same for any 24 hours.",
+    wrong="As above.",
+    example="10000",
+)  # fmt: skip
 DEFAULT_FROM_EMAIL = env.text(
     "EMAIL_FROM", "Till Coffee <shop@example.com>",
     help="The sender of all mails.",

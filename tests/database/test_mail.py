@@ -639,6 +639,54 @@ def test_a_mail_that_alone_is_refused_for_days_is_given_up(
     assert (shop.fresh(notice).status, shop.fresh(notice).error) == (status, "mail refused 554 5.7.1 blocked")
 
 
+# --- the limits of the mail server ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "window"),
+    [
+        ({"EMAIL_MAX_PER_MINUTE": 2}, timedelta(minutes=1)),
+        ({"EMAIL_MAX_PER_DAY": 2}, timedelta(days=1)),
+        ({"EMAIL_MAX_PER_MINUTE": 9, "EMAIL_MAX_PER_DAY": 2}, timedelta(days=1)),
+    ],
+)
+def test_no_more_mails_than_the_server_takes(
+    shop: Shop,
+    mail: MailServer,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    limits: dict[str, int],
+    window: timedelta,
+) -> None:
+    """The others wait unchanged, without a connection, until the first ones are old enough."""
+    notices = [paid(shop, email=f"customer{number}@example.com").notifications.get() for number in range(3)]
+    for name, limit in limits.items():
+        setattr(settings, name, limit)
+
+    assert [sending.send_due(10), sending.send_due(10)] == [2, 0]
+    assert (len(mail.messages), mail.connections) == (2, 1)
+    assert state_of(shop.fresh(notices[2])) == state_of(notices[2])
+    assert "mail.limit_reached" in caplog.messages
+
+    Notification.objects.filter(sent_at__isnull=False).update(sent_at=F("sent_at") - window + timedelta(seconds=20))
+    assert sending.send_due(10) == 0
+    Notification.objects.filter(sent_at__isnull=False).update(sent_at=F("sent_at") - timedelta(seconds=20))
+    assert sending.send_due(10) == 1
+
+
+@pytest.mark.postgres_too
+def test_all_senders_share_a_limit(shop: Shop, mail: MailServer, settings: Settings) -> None:
+    """What one of them has claimed is not free for the others, although it is not sent yet."""
+    for number in range(8):
+        paid(shop, email=f"customer{number}@example.com")
+    settings.EMAIL_MAX_PER_MINUTE = 3
+
+    at_once(*[lambda: sending.send_due(10)] * 3)
+
+    assert len(mail.messages) == 3
+    assert Notification.objects.filter(status=QUEUED, errors=0, claims=0).count() == 5
+
+
 # --- what networks do ------------------------------------------------------------------------------------------------
 
 
