@@ -55,7 +55,7 @@ def host_of(url: str) -> str:
     return in_brackets(urlsplit(url).hostname or "")
 
 
-def host_and_port(host: str, port: int) -> str:
+def host_and_port(host: str, port: int | str) -> str:
     """Both as one word: `127.0.0.1:5672`, `[::1]:5672`."""
     return f"{in_brackets(host)}:{port}"
 

@@ -116,5 +116,5 @@ def first_line(error: Exception) -> str:
 def database_address() -> str:
     """The database's address, without its password."""
     database = settings.DATABASES["default"]
-    host = database.get("HOST")
-    return f"{database['NAME']} at {host_and_port(host, database['PORT'])}" if host else str(database["NAME"])
+    host, port = str(database.get("HOST", "")), str(database.get("PORT", ""))
+    return f"{database['NAME']} at {host_and_port(host, port)}" if host else str(database["NAME"])
