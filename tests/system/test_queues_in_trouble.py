@@ -4,6 +4,8 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 
 import pika
 import pytest
@@ -24,6 +26,11 @@ def exists(house: House, queue: str) -> bool:
     return True
 
 
+def all_exist(house: House, queues: Sequence[str]) -> bool:
+    """Each of them."""
+    return all(exists(house, queue) for queue in queues)
+
+
 def delete(house: House, *queues: str) -> None:
     """As an operator may do it by mistake."""
     with house.channel() as channel:
@@ -36,7 +43,7 @@ def test_each_deleted_queue_comes_back(house: House) -> None:
     house.run("worker")
     for lost in (*([queue for queue in QUEUES if queue.endswith(end)] for end in ("urgent", ".DQ", ".XQ")), QUEUES):
         delete(house, *lost)
-        wait_until(lambda lost=lost: all(exists(house, queue) for queue in lost), f"{lost} came back", HANG_S)
+        wait_until(partial(all_exist, house, lost), f"{lost} came back", HANG_S)
     wait_until(lambda: house.consumers("urgent") == 1, "urgent was consumed", HANG_S)
     house.publish("urgent", b"garbage")
     wait_until(lambda: house.rabbitmq.counts("urgent.XQ") == 1, "a dead letter was kept", HANG_S)
@@ -102,17 +109,17 @@ def test_messages_that_wait_for_busy_threads_are_told(house: House) -> None:
     house.run("scheduler")
     command = [sys.executable, "-m", "tests.system.sick_worker", "job_hangs"]
     with Program("sick", command, house.environment, ROOT, house.directory / "sick.log") as worker:
-        for jobs in (0, 1, 2):
-            wait_until(lambda jobs=jobs: hanging(house) == jobs, f"{jobs} jobs hung", HANG_S)
-            if jobs == 0:
-                wait_until(lambda: house.consumers("urgent") == 1, "it consumed", HANG_S)
-            if jobs < 2:
-                worker.send(signal.SIGUSR1)
+        wait_until(lambda: house.consumers("urgent") == 1, "it consumed", HANG_S)
+        worker.send(signal.SIGUSR1)
+        wait_until(lambda: hanging(house) == 1, "a job hung", HANG_S)
+        worker.send(signal.SIGUSR1)
+        wait_until(lambda: hanging(house) == 2, "two jobs hung", HANG_S)
         house.sql("UPDATE actors_worker SET started_at = now() - interval '2 minutes'")
         publish_old(house, 10)
         said = "queue urgent: its messages wait, and all threads of its workers are busy: stuck"
         wait_until(lambda: said in house.manage("jobs", "doctor").stdout, "the doctor said so", HANG_S)
         assert house.metrics("scheduler").sum("tillkeeper_queue_oldest_seconds", queue="urgent") > 60
+        worker.kill()  # it would wait for its jobs
 
 
 def hanging(house: House) -> int:

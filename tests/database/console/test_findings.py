@@ -11,6 +11,7 @@ import dramatiq
 import pytest
 from django.core.management import call_command
 from django.db.migrations.recorder import MigrationRecorder
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -22,7 +23,7 @@ from actors.models import Pause, Tick, Worker
 from actors.operations.findings import findings_of, take_snapshot
 from actors.operations.queries import cached_query
 from actors.operations.queries.cached_query import Latest
-from actors.operations.queries.queues import expire
+from actors.operations.queries.queues import Queues, expire
 from actors.scheduling.table import Entry, entries, table
 from billing.limits import breaker
 from billing.models import AccountState, Attention, Breaker, Payment
@@ -255,6 +256,15 @@ def test_what_only_rabbitmq_tells(calm: None) -> None:
     assert said(refused_arguments={"routine.DQ": "x-ttl"}) == ["it exists with other arguments (x-ttl)"]
     lost = replace(queue, name="urgent", consumers=1, missing=("urgent", "urgent.XQ"))
     assert said(queues=Latest([lost])) == ["missing at the broker: urgent, urgent.XQ"]
+
+
+def test_the_page_of_queues_marks_a_missing_one(calm: None) -> None:
+    """By the names that the broker does not have."""
+    [queue, *others] = [replace(queue, consumers=1) for queue in take_snapshot(20.0).queues.value or []]
+    facts = Queues([replace(queue, missing=("routine.DQ", "routine.XQ")), *others], [], [], "", 0.0)
+    page = render_to_string("console/parts/queues.html", {"facts": facts, "may": {}})
+    assert page.count("missing at the broker: ") == page.count('<tr class="bad">') == 1
+    assert "missing at the broker: routine.DQ, routine.XQ" in page
 
 
 ALL_BUSY = "its messages wait, and all threads of its workers are busy: check_payment"
