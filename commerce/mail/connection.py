@@ -122,12 +122,9 @@ class Connection:
 
     def _recover(self, error: BaseException) -> None:
         """Reset (RSET) after a refused mail, so that the connection can send the next one; close it otherwise."""
-        if (
-            isinstance(error, smtp.ABOUT_THE_MAIL)
-            and smtp.code_of(error) not in smtp.ABOUT_THE_SERVER
-            and self._reset()
-        ):
-            self._failures = self._failures + 1 if smtp.meaning_of(error) == Meaning.SERVER else 0
+        refused = error if isinstance(error, smtp.ABOUT_THE_MAIL) else None
+        if refused and smtp.code_of(refused) not in smtp.ABOUT_THE_SERVER and self._reset():
+            self._failures = self._failures + 1 if smtp.meaning_of(refused) == Meaning.SERVER else 0
         else:
             self._failures += 1
             self.close()
