@@ -6,6 +6,7 @@ A row holds the finished mail: subject, text, Message-ID and date are frozen her
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import make_msgid
 
@@ -169,12 +170,28 @@ def unsent_mails() -> tuple[int, int]:
     return queued, given_up
 
 
-def given_up_lately() -> tuple[int, str]:
-    """How many mails were given up in the last hour, up to COUNTED_AT_MOST, and the most common reason of them."""
-    lately = mails_given_up().filter(given_up_at__gt=Now() - timedelta(hours=1))
-    [n] = in_one_round_trip(capped(lately, "pk"))
-    reasons = Counter(mail.reason for mail in lately.only("error")[:REASONS_READ])
-    return n, reasons.most_common(1)[0][0] if reasons else ""
+@dataclass(frozen=True)
+class Failures:
+    """How many mails failed, and the most common reason of the newest REASONS_READ."""
+
+    mails: int
+    reason: str
+
+
+def given_up_lately() -> Failures:
+    """The mails that were given up in the last hour."""
+    return _failures(mails_given_up().filter(given_up_at__gt=Now() - timedelta(hours=1)))
+
+
+def refused() -> Failures:
+    """The mails that the server refuses for good, and that are tried on, because it may not be about them."""
+    return _failures(MAIL_QUEUE.appointments().filter(refused_since__isnull=False).order_by("-pk"))
+
+
+def _failures(mails: QuerySet[Notification]) -> Failures:
+    [n] = in_one_round_trip(capped(mails, "pk"))
+    reasons = Counter(mail.reason for mail in mails.only("error")[:REASONS_READ])
+    return Failures(n, reasons.most_common(1)[0][0] if reasons else "")
 
 
 def mails_given_up() -> QuerySet[Notification]:

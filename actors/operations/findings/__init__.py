@@ -38,6 +38,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     work.waiting_for_a_person,
     work.dispute_deadlines,
     work.mails_given_up,
+    work.mails_refused,
     processes.database_differences,
     processes.wrong_settings,
 )

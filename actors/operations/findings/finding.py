@@ -15,7 +15,7 @@ from actors.operations.queries.schedule import ScheduledEntry, ahead_s, schedule
 from actors.operations.queries.work import Backlog, backlogs
 from actors.operations.queries.workers import Workers, workers
 from billing.attention import Waiting, first_deadlines, waiting_for_a_person
-from commerce.mail.queue import given_up_lately, unsent_mails
+from commerce.mail.queue import Failures, given_up_lately, refused, unsent_mails
 from config.database.in_force import Difference, differences
 from config.due.queue import database_now
 
@@ -62,9 +62,10 @@ class Snapshot:
     refused_arguments: dict[str, str]
     waiting: list[Waiting]
     mails_given_up: int
-    given_up_lately: tuple[int, str]
-    """How many of them in the last hour, and the most common reason."""
+    given_up_lately: Failures
+    """Those of the last hour."""
 
+    mails_refused: Failures
     database: list[Difference]
     schedule_ahead_s: float
     dispute_deadlines: dict[str, datetime]
@@ -86,6 +87,7 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
         waiting=waiting_for_a_person(),
         mails_given_up=unsent_mails()[1],
         given_up_lately=given_up_lately(),
+        mails_refused=refused(),
         database=differences(),
         schedule_ahead_s=ahead_s(now),
         dispute_deadlines=first_deadlines(),

@@ -90,11 +90,18 @@ def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
     """Mails that are not tried again."""
     if lost := seen.mails_given_up:
         text = ngettext("%(n)s was given up", "%(n)s were given up", lost) % {"n": counted(lost)}
-        lately, why = seen.given_up_lately
-        if lately:
-            text += _("; in the last hour %(n)s (%(why)s)") % {"n": counted(lately), "why": why}
+        if (lately := seen.given_up_lately).mails:
+            text += _("; in the last hour %(n)s (%(why)s)") % {"n": counted(lately.mails), "why": lately.reason}
         advice = _("Correct the address or the server, then send them again.")
         yield Finding(_("mails"), text, advice, is_urgent=False, page="console:mail")
+
+
+def mails_refused(seen: Snapshot) -> Iterator[Finding]:
+    """Mails that the server refuses for good, though perhaps not because of them."""
+    if (refused := seen.mails_refused).mails:
+        values = {"n": counted(refused.mails), "why": refused.reason}
+        advice = _("Ask the mail server's operator. Nothing is lost: the mails are tried until it takes them.")
+        yield Finding(_("mails"), _("the server refuses %(n)s (%(why)s)") % values, advice, page="console:mail")
 
 
 def closed_accounts(seen: Snapshot) -> Iterator[Finding]:

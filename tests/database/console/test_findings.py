@@ -362,6 +362,16 @@ def test_mails_that_were_given_up(calm: None, found: Found) -> None:
     assert found()["mails"] == "1 was given up; in the last hour 1 (recipient refused 550 5.1.1)"
 
 
+def test_mails_that_the_server_refuses(calm: None, found: Found) -> None:
+    """They are urgent: it may be all of them, and nothing is given up that would call a person."""
+    mail = given_up(reporting.order(OrderStatus.PAID))
+    now = database_now()
+    again = {"status": "queued", "send_after": now + timedelta(minutes=5), "refused_since": now}
+    type(mail).objects.filter(pk=mail.pk).update(**again, error="recipient refused 554 5.7.1 Relay access denied")
+
+    assert found() == {"mails": "the server refuses 1 (recipient refused 554 5.7.1)"}
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000", "http://[0::1]"])
 def test_settings_that_do_not_suit_customers(calm: None, found: Found, settings: Settings, url: str) -> None:
     """They let a shop start, and harm it."""
