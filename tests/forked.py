@@ -6,6 +6,7 @@ process does. For tests that start many processes to see how each one ends.
 
 import atexit
 import gc
+import io
 import json
 import os
 import runpy
@@ -99,8 +100,9 @@ def _become(env: dict[str, str], words: list[str], code: str, out: str, err: str
         os.dup2(os.open(path, mode, 0o600), descriptor)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 (the old one has read ahead)
     if encoding := env.get("PYTHONIOENCODING"):  # the streams are the parent's
-        sys.stdout.reconfigure(encoding=encoding, errors="strict")
-        sys.stderr.reconfigure(encoding=encoding, errors="backslashreplace")
+        for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
+            assert isinstance(stream, io.TextIOWrapper)
+            stream.reconfigure(encoding=encoding, errors=errors)
     sys.argv = words
     if code:
         exec(code, {"__name__": "__main__"})  # noqa: S102 (the tests' own code)

@@ -170,7 +170,7 @@ def test_a_character_that_is_missing_is_replaced_readably(encoding: str, shown: 
     terminal.write_readably(stream, None)
     stream.write("– → … ч é ☂")
     stream.flush()
-    assert stream.buffer.getvalue().decode(encoding) == shown  # type: ignore[attr-defined]
+    assert stream.buffer.getvalue().decode(encoding) == shown
 
 
 def test_every_replacement_is_ascii() -> None:
