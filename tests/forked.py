@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import cast
 
 from tests.stack.ports import HANG_S
 
@@ -102,7 +101,8 @@ def _become(env: dict[str, str], words: list[str], code: str, out: str, err: str
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 (the old one has read ahead)
     if encoding := env.get("PYTHONIOENCODING"):  # the streams are the parent's
         for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
-            cast(io.TextIOWrapper, stream).reconfigure(encoding=encoding, errors=errors)
+            assert isinstance(stream, io.TextIOWrapper)
+            stream.reconfigure(encoding=encoding, errors=errors)
     sys.argv = words
     if code:
         exec(code, {"__name__": "__main__"})  # noqa: S102 (the tests' own code)
