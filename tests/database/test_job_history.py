@@ -1,5 +1,6 @@
 """The history: one row for each run that did something, and none for a run that found nothing."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,6 +23,7 @@ from billing.models import AskedBy
 from billing.payments.check import CHECK_QUEUE
 from config.actions import ActionRefused
 from config.due.queue import database_now
+from config.logging import Console, dropped_lines
 from config.messaging.consumers import HandBackPaused, Paused
 from tests.shop import Shop
 from tests.stack.ports import wait_until
@@ -263,3 +265,17 @@ def test_the_history_is_searched_by_what_one_knows() -> None:
     assert [job.actor for job in newest(INDEXED["message"]("m-1"))] == ["check_payment"]
     assert list(newest(INDEXED["since"](database_now() + timedelta(seconds=60)))) == []
     assert len(newest()) == 2
+
+
+def test_a_heartbeat_says_when_the_log_last_dropped_lines(worker: dramatiq.Worker) -> None:
+    """By the database's clock; beats without new losses leave that time as it is."""
+    [console] = [each for each in logging.getLogger().handlers if isinstance(each, Console)]
+    before = database_now()
+    console.lines.drop(5, "full")
+    wait_until(lambda: Worker.objects.filter(log_lines_dropped=dropped_lines()).exists(), "it was told")
+    told = Worker.objects.get()
+    assert told.log_dropped_at is not None
+    assert before <= told.log_dropped_at <= told.seen_at
+
+    wait_until(lambda: Worker.objects.get().seen_at > told.seen_at, "the next heartbeat came")
+    assert Worker.objects.get().log_dropped_at == told.log_dropped_at

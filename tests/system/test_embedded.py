@@ -15,6 +15,7 @@ from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S, LOOPBACK_IPV6, wait_until
 from tests.stopwatch import assert_quick, seconds_until
+from tests.system.test_log_file import FULL_PIPE
 
 pytestmark = [pytest.mark.django_db(transaction=False), pytest.mark.alone]
 
@@ -185,3 +186,16 @@ def _token(page: str) -> str:
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert found
     return found.group(1)
+
+
+def test_a_terminal_that_hangs_stops_neither_the_shop_nor_its_end(shop: Embedded) -> None:
+    """Its standard error is full and not read."""
+    shop.program.stop()
+    shop.program.command = [*FULL_PIPE, *shop.program.command]
+    shop.start()
+    order, pay_url = place_order(shop)
+    pay(pay_url)
+    wait_until(lambda: state(shop, order) == "paid", "the order was paid")
+
+    shop.program.send(signal.SIGINT)
+    assert shop.program.wait(HANG_S) == 0

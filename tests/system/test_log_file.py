@@ -277,3 +277,7 @@ def test_orders_are_settled_whatever_reads_the_log(house: House, reader: str) ->
         for name in names:
             house.part(name).kill()
             house.part(name).command = commands[name]
+
+
+FULL_PIPE = ["bash", "-c", 'exec 2> >(exec sleep 3600); head -c 65536 /dev/zero >&2; exec "$@"', "full pipe"]
+"""Runs a program whose standard error is full and not read."""
