@@ -43,10 +43,14 @@ class ParagraphsField(forms.CharField):
 
 
 class LineField(forms.CharField):
-    """A one-line text. Browsers send no line break in it; one that another program sends becomes a space."""
+    """A one-line text. Browsers send no line break in it; one that another program sends becomes a space.
+
+    A null character stays: the field's own validator refuses it.
+    """
 
     def to_python(self, value: Any) -> str:
-        return without_line_breaks(super().to_python(value) or "")
+        text = super().to_python(value) or ""
+        return text if "\0" in text else without_line_breaks(text)
 
 
 class CheckoutForm(forms.Form):

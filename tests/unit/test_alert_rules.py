@@ -72,8 +72,8 @@ def test_the_stall_of_a_part_can_be_told_in_time(name: str) -> None:
 
 
 def test_every_alert_is_tried_firing_and_silent() -> None:
-    """By promtool; the dead-man's switch is never silent."""
-    tried = [test["name"] for test in document("tests.yml")["tests"]]
+    """By promtool; the dead-man's switch is never silent. Further tests of an alert say "when …"."""
+    tried = [test["name"] for test in document("tests.yml")["tests"] if " when " not in test["name"]]
     both = [f"{name} {word}" for name in ALERTS for word in ("fires", "is silent")]
     assert tried == [name for name in both if name != "DeadMansSwitch is silent"]
 
