@@ -5,15 +5,14 @@ with an encoding that holds no Cyrillic name. After a failover the old primary m
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext as _
-
-from config.settings.databases import LIMITS_S
 
 READ_ONLY_SQLSTATE = "25006"
 
@@ -54,7 +53,17 @@ def differences() -> list[Difference]:
     """Encoding, time zone, limits and TLS that are in force and not as our settings ask for. Raises Error."""
     if connection.vendor != "postgresql":
         return []
-    return [*_representation(), *_limits(), *_tls()]
+    wanted_s: dict[str, float] = getattr(settings, "DATABASE_LIMITS_S", {})
+    with connection.cursor() as cursor:
+        names = ["server_encoding", "TimeZone", *wanted_s]
+        cursor.execute("SELECT name, setting, reset_val FROM pg_settings WHERE name = ANY(%s)", [names])
+        found = {name: (setting, by_default) for name, setting, by_default in cursor.fetchall()}
+    limits_ms = {name: int(found[name][1]) for name in wanted_s}  # the session's own, whatever a transaction has set
+    return [
+        *_representation(found["server_encoding"][0], found["TimeZone"][0]),
+        *_limits(wanted_s, limits_ms),
+        *_tls(),
+    ]
 
 
 def leave_read_only(*, connection: BaseDatabaseWrapper, **_more: Any) -> None:
@@ -79,34 +88,30 @@ def _is_locked_file(path: str) -> bool:
     return os.path.exists(path) and not os.access(path, os.W_OK)
 
 
-def _representation() -> Iterator[Difference]:
-    [(found, zone)] = _rows("SELECT current_setting('server_encoding'), current_setting('TimeZone')")
+def _representation(encoding: str, zone: str) -> Iterator[Difference]:
     if zone != connection.timezone_name:
         problem = _("the connection's time zone is %(found)s, and not %(wanted)s")
         values = {"found": zone, "wanted": connection.timezone_name}
         yield Difference("TimeZone", problem % values, _("A pooler changes it: let it keep TimeZone per client."))
-    if found != ENCODING:
+    if encoding != ENCODING:
         yield Difference(
             "DATABASE_URL",
-            _("the database's encoding is %(found)s: it cannot hold every name") % {"found": found},
+            _("the database's encoding is %(found)s: it cannot hold every name") % {"found": encoding},
             _("Create a database with ENCODING 'UTF8', and move the data with pg_dump and pg_restore."),
             stops_the_start=True,
         )
 
 
-def _limits() -> Iterator[Difference]:
-    """`reset_val` is the session's own default, whatever a transaction has set for itself."""
-    in_force = dict(_rows("SELECT name, reset_val FROM pg_settings WHERE name = ANY(%s)", list(LIMITS_S)))
-    for name, wanted_s in LIMITS_S.items():
-        found_ms = int(in_force.get(name, 0))
-        if found_ms != int(wanted_s * 1000):
-            found = f"{found_ms / 1000:g} s" if found_ms else _("off")
-            values = {"found": found, "wanted": f"{wanted_s:g} s"}
+def _limits(wanted_s: Mapping[str, float], found_ms: Mapping[str, int]) -> Iterator[Difference]:
+    for name, limit_s in wanted_s.items():
+        limit_ms = int(limit_s * 1000)
+        if found_ms[name] != limit_ms:
+            found = f"{found_ms[name] / 1000:g} s" if found_ms[name] else _("off")
+            values = {"name": name, "ms": limit_ms, "found": found, "wanted": f"{limit_s:g} s"}
             yield Difference(
                 name,
                 _("it is %(found)s in force, and not %(wanted)s") % values,
-                _("A pooler drops our limits: give them to the role, ALTER ROLE … SET %(name)s = %(ms)s.")
-                % {"name": name, "ms": int(wanted_s * 1000)},
+                _("A pooler drops our limits: give them to the role, ALTER ROLE … SET %(name)s = %(ms)s.") % values,
             )
 
 
@@ -121,9 +126,3 @@ def _tls() -> Iterator[Difference]:
             _("the connection to the database is not encrypted"),
             _("Write ?sslmode=verify-full, or ?sslmode=disable if the network is yours."),
         )
-
-
-def _rows(sql: str, *params: Any) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return list(cursor.fetchall())

@@ -11,7 +11,7 @@ from config.env.process import *
 from config.env.shop import *
 from config.env.web import *
 from config.logging import configuration
-from config.settings.databases import database
+from config.settings import databases
 
 with var_dir_is_ours():
     VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,8 @@ FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- the database ---------------------------------------------------------------------------------------
 
-DATABASES = {"default": database(DATABASE_URL)}
+DATABASES = {"default": databases.database(DATABASE_URL)}
+DATABASE_LIMITS_S = databases.LIMITS_S
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 

@@ -54,7 +54,10 @@ class Postgres(Server):
 
     @property
     def sockets(self) -> Path:
-        """The directory of its socket, with a capital letter and a percent sign, as an address must quote them."""
+        """The directory of its socket, with a capital letter and a percent sign, which an address must quote.
+
+        A cluster that keeps its data has none: the path to its directory may be too long for a socket.
+        """
         return self.directory / "S%2Fk"
 
     @property
@@ -71,7 +74,7 @@ class Postgres(Server):
         settings = [
             f"listen_addresses={LOOPBACK}",
             f"port={self.port}",
-            f"unix_socket_directories={self.sockets}",
+            f"unix_socket_directories={'' if self.keeps_data else self.sockets}",
             "max_connections=200",
             *(() if self.keeps_data else DISKLESS),
         ]
