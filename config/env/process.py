@@ -61,6 +61,13 @@ DATABASE_LOCK_TIMEOUT_S = env.seconds(
     wrong="Too long: while a migration waits for a lock, every query behind it waits too.",
 )  # fmt: skip
 
+DATABASE_LIMITS_S = {
+    "statement_timeout": DATABASE_STATEMENT_TIMEOUT_S,
+    "lock_timeout": DATABASE_LOCK_TIMEOUT_S,
+    "idle_in_transaction_session_timeout": DATABASE_STATEMENT_TIMEOUT_S,
+}
+"""PostgreSQL's parameters that each connection asks for; `config.database.in_force` compares them."""
+
 section("The broker")
 
 BROKER_URL = env.url(

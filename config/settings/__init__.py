@@ -11,7 +11,7 @@ from config.env.process import *
 from config.env.shop import *
 from config.env.web import *
 from config.logging import configuration
-from config.settings import databases
+from config.settings.databases import database
 
 with var_dir_is_ours():
     VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -107,8 +107,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- the database ---------------------------------------------------------------------------------------
 
-DATABASES = {"default": databases.database(DATABASE_URL)}
-DATABASE_LIMITS_S = databases.LIMITS_S
+DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 

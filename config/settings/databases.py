@@ -8,19 +8,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from config import env
 from config.env.files import VAR_DIR
-from config.env.process import DATABASE_LOCK_TIMEOUT_S, DATABASE_STATEMENT_TIMEOUT_S
+from config.env.process import DATABASE_LIMITS_S
 from config.errors.scrubbing import scrubbed
 
 CONNECT_TIMEOUT_S = 5
 """Timeout for a new connection. With the database away, a longer one would use up the web's threads."""
 
 WRITE_INSTEAD = "write postgres://user:password@host:port/name, with %23 for # and %40 for @ in a password"
-
-LIMITS_S = {
-    "statement_timeout": DATABASE_STATEMENT_TIMEOUT_S,
-    "lock_timeout": DATABASE_LOCK_TIMEOUT_S,
-    "idle_in_transaction_session_timeout": DATABASE_STATEMENT_TIMEOUT_S,
-}
 
 
 def database(url: str) -> dict[str, object]:
@@ -34,7 +28,7 @@ def _postgresql(url: str) -> dict[str, object]:
     Every wait is limited: a hung database must end in an error. Our limits come last, so the address cannot undo them.
     """
     given = _read_by_libpq(url)
-    limits = " ".join(f"-c {name}={int(limit_s * 1000)}" for name, limit_s in LIMITS_S.items())
+    limits = " ".join(f"-c {name}={int(limit_s * 1000)}" for name, limit_s in DATABASE_LIMITS_S.items())
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": given.pop("dbname", ""),
