@@ -1,4 +1,4 @@
-"""Findings about missing workers, queues without workers, with many messages or dead letters, and wrong settings."""
+"""Findings about workers, queues, the properties of the database connection, and wrong settings."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
