@@ -11,7 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import Error
 
-from config.health.liveness import database_problem, first_line
+from config.formats import first_line
+from config.health.liveness import database_problem
 
 SOMETHING_LEFT, NO_ANSWER = 1, 2
 

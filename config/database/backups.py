@@ -23,6 +23,7 @@ from django.conf import settings
 from psycopg import sql
 
 from config.cli.command import NoAnswer
+from config.formats import first_line
 
 NAME = "shop-%Y%m%dT%H%M%SZ.dump"
 
@@ -110,7 +111,7 @@ def _run(program: str, *arguments: str, where: Path | None = None) -> str:
         [program, *arguments], env=_environment(), cwd=where, text=True, capture_output=True, check=False
     )
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[0]
+        reason = first_line(done.stderr) or f"status {done.returncode}"
         raise NoAnswer(f"{program} failed: {reason}")
     return done.stdout
 
@@ -169,4 +170,4 @@ def _connected(name: str) -> "psycopg.Connection[Any]":
     try:
         return psycopg.connect(**parameters, dbname=name)
     except psycopg.OperationalError as error:
-        raise NoAnswer(f"The database {name} does not answer: {str(error).splitlines()[0]}") from None
+        raise NoAnswer(f"The database {name} does not answer: {first_line(error)}") from None

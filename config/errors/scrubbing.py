@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
+from config.formats import first_line
+
 HIDDEN = "***"
 MAX_CHARS = 200
 """Longest message of an exception."""
@@ -37,7 +39,7 @@ def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
     >>> scrubbed("no order of 'Ann' <ann@example.com>, 1 try")
     'no order of *** <***>, 1 try'
     """
-    line = (text.strip().splitlines() or [""])[0]
+    line = first_line(text)
     for secret in secrets:
         line = line.replace(secret, HIDDEN)
     line = line[:SEARCHED_CHARS]

@@ -78,3 +78,8 @@ def printable(text: str) -> str:
     'a\\\\x1b[2Jb\\\\n'
     """
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def first_line(text: object) -> str:
+    """The first line of a program's or a server's words; the further ones repeat rows and statements."""
+    return (str(text).strip().splitlines() or [""])[0]

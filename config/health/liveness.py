@@ -13,6 +13,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from config.database.in_force import read_only_problem
+from config.formats import first_line
 from config.hosts import host_and_port
 
 log = logging.getLogger(__name__)
@@ -106,11 +107,6 @@ def database_problem() -> str | None:
     if missing:
         return f"{len(missing)} migrations are missing; run `make migrate`."
     return None
-
-
-def first_line(error: Exception) -> str:
-    """The server's own words; the further lines repeat rows and statements."""
-    return (str(error).strip().splitlines() or [""])[0]
 
 
 def database_address() -> str:
