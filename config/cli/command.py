@@ -43,7 +43,10 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EXIT_STATUS_HELP, **options)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Django's, with database errors in one sentence."""
+        """Django's, with database errors in one sentence. Arguments that no database would take are refused."""
+        for value in (each for some in options.values() for each in (some if isinstance(some, list) else [some])):
+            if isinstance(value, str) and not _is_text(value):
+                raise NoAnswer(f"{value!a} is not text: it has bytes that are no letters in this terminal.")
         try:
             return super().execute(*args, **options)
         except SystemCheckError as error:
@@ -52,6 +55,11 @@ class Command(BaseCommand):
         except Error as error:
             problem = database_problem() or f"The database has refused ({type(error).__name__}): {first_line(error)}"
             raise NoAnswer(problem) from error
+
+
+def _is_text(argument: str) -> bool:
+    """Python keeps bytes that it cannot decode as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 def os_user() -> str:

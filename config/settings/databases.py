@@ -1,7 +1,8 @@
 """Django's settings for PostgreSQL and SQLite, made from their addresses."""
 
+from os import fsdecode, fsencode
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -62,7 +63,7 @@ def _sqlite(url: str) -> dict[str, object]:
     """Use IMMEDIATE transactions: with Django's default, two threads that read and then write do not wait but fail."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": unquote(url.removeprefix("sqlite:///")),
+        "NAME": fsdecode(unquote_to_bytes(fsencode(url.removeprefix("sqlite:///")))),
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,

@@ -56,7 +56,7 @@ class Front:
             "PRODUCTION": "yes",
             "SHOP_URL": self.url,
             "SECRET_KEY": "only-for-tests-" * 5,
-            "VAR_DIR": str(self.nginx.directory / "var"),
+            "VAR_DIR": str(self.nginx.directory / "our var;"),
             "DATABASE_URL": postgres().create_database(DATABASE),
             "BROKER_URL": f"amqp://guest:guest@{LOOPBACK}:{free_port()}",
             "EMAIL_HOST": LOOPBACK,
@@ -85,10 +85,10 @@ class Front:
             "nginxconf", "--web", f"{LOOPBACK}:{self.web_port}",
             "--http", *(f"{host}:{self.nginx.port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
             "--https", *(f"{host}:{self.nginx.tls_port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
-            "--certificate", str(self.nginx.lend("chain.pem", chain)),
-            "--key", str(self.nginx.lend("key.pem", certificate.private_key_pem.bytes())),
+            "--certificate", str(self.nginx.lend("the; chain {1}.pem", chain)),
+            "--key", str(self.nginx.lend("the key #1's.pem", certificate.private_key_pem.bytes())),
             "--callbacks-per-second", str(callbacks_per_s),
-            "--operators", str(self.nginx.lend("operators.conf", operators)),
+            "--operators", str(self.nginx.lend("our operators;.conf", operators)),
         )  # fmt: skip
         self.nginx.configure(site)
 

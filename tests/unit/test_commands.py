@@ -86,6 +86,11 @@ def test_words_that_make_no_sense_are_no_answer(tmp_path: Path) -> None:
         "write a name": manage(
             tmp_path, "nginxconf", "--certificate", __file__, "--key", __file__, SHOP_URL="https://[2001:db8::7]"
         ),
+        "nginx cannot read '$' in '/a$b'": manage(
+            tmp_path, "nginxconf", "--certificate", __file__, "--key", "/a$b", SHOP_URL="https://shop.example.com"
+        ),
+        "'\\udcff' is not text": manage(tmp_path, "jobs", "pause", "urgent", "--why", "\udcff"),
+        "'\\udcfe' is not text": manage(tmp_path, "payments", "check", "1", "\udcfe"),
     }
 
     assert {done.returncode for done in wrong.values()} == {2}

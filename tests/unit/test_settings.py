@@ -104,7 +104,7 @@ def test_a_directory_that_cannot_be_made_stops_the_start(more: dict[str, str]) -
     assert ended.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["x%2Fy", "what? #1", "100%", "магазин [1]", "a;b&c=d\\e"])
+@pytest.mark.parametrize("name", ["x%2Fy", "what? #1", "100%", "магазин [1]", "a;b&c=d\\e", "k\udcf6ln"], ids=ascii)
 def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
     """The database is made in it, whatever its name would mean in an address."""
     code = "import django; django.setup(); from django.db import connection; connection.ensure_connection()"

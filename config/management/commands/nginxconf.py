@@ -55,6 +55,7 @@ class Command(Base):
             "WEB_ADDRESS": options["web"],
             "CALLBACKS_QUEUED": options["callbacks_per_second"] * QUEUED_S,
         }
+        values = {name: _for_nginx(value) if isinstance(value, Path) else value for name, value in values.items()}
         template = TEMPLATE.read_text(encoding="utf-8")
         for scheme in ("http", "https"):
             template = _repeated(template, f"${{{scheme.upper()}_ADDRESS}}", options[scheme])
@@ -68,7 +69,17 @@ def _repeated(template: str, name: str, values: list[str]) -> str:
 
 
 def _readable(path: str) -> Path:
-    """Refuse a relative path: nginx would resolve it against its own directory."""
     if not Path(path).is_file():
         raise ArgumentTypeError(f"{path!r} is not a file")
-    return Path(path).resolve()
+    return Path(path)
+
+
+def _for_nginx(path: Path) -> Path:
+    """nginx would look for a relative path in its own directory. A link stays: certbot turns it at each renewal.
+
+    Quotes do not keep nginx from reading a variable, a pattern or an escape.
+    """
+    found = path.absolute()
+    if wrong := [character for character in str(found) if character in '$*?["\\' or not character.isprintable()]:
+        raise NoAnswer(f"nginx cannot read {wrong[0]!a} in {str(found)!a}: write another path.")
+    return found
