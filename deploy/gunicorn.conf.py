@@ -4,7 +4,6 @@ The master process must not keep our modules: each process that it forks inherit
 partly on old code. So the hooks import our modules, and those that run in the master process unload them again.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -16,20 +15,12 @@ if "NOTIFY_SOCKET" in os.environ:
     os.environ["WEB_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET")
 
 
-def on_starting(server: Any) -> None:
-    """In the master process, before it forks: start the metric files that the other processes share. gunicorn's own
-    log gets our output: a master that waits for a hung reader replaces no worker process."""
+def on_starting(_server: Any) -> None:
+    """In the master process, before it forks: start the metric files that the other processes share."""
     with _only_for_now():
         from config.metrics import files
 
         files.begin()
-        from config.logging import Console
-
-        for log in (server.log.error_log, server.log.access_log):
-            for its in [handler for handler in log.handlers if type(handler) is logging.StreamHandler]:
-                ours = Console(its.stream)
-                ours.setFormatter(its.formatter)
-                log.handlers[log.handlers.index(its)] = ours
 
 
 def post_worker_init(worker: Any) -> None:
@@ -57,3 +48,10 @@ def _only_for_now() -> Iterator[None]:
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == "config"]:
             del sys.modules[name]
+
+
+# A master process that waits for a hung reader of its log replaces no worker process.
+with _only_for_now():
+    from config.cli.terminal import never_wait_for_stderr
+
+    never_wait_for_stderr()

@@ -17,7 +17,7 @@ from actors.models import Worker
 from actors.runtime import running
 from actors.runtime.recorder import recorder
 from config.due.queue import database_now
-from config.logging import dropped_lines
+from config.log_outputs import dropped_lines
 from config.messaging.clock import clock
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from dramatiq.middleware import Middleware
 
 from actors.runtime import running
 from config.due import shutting_down
-from config.logging import flush, log_context
+from config.log_outputs import flush
+from config.logging import log_context
 from config.messaging.consumers import HANDED_BACK
 
 log = logging.getLogger(__name__)

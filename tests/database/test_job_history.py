@@ -23,7 +23,7 @@ from billing.models import AskedBy
 from billing.payments.check import CHECK_QUEUE
 from config.actions import ActionRefused
 from config.due.queue import database_now
-from config.logging import Console, dropped_lines
+from config.log_outputs import Console, dropped_lines
 from config.messaging.consumers import HandBackPaused, Paused
 from tests.shop import Shop
 from tests.stack.ports import wait_until

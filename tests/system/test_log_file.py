@@ -3,14 +3,19 @@
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import forked
 from tests.stack.ports import HANG_S, wait_until
+from tests.stack.processes import Program, lives
 from tests.system.house import House
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,7 +157,7 @@ MANY = 3_000
 SAY = f"""
 import django, logging, sys
 django.setup()
-from config.logging import dropped_lines
+from config.log_outputs import dropped_lines
 for number in range({MANY}):
     logging.warning("line.written", extra={{"number": number}})
 print(dropped_lines(), flush=True)
@@ -256,28 +261,101 @@ def test_the_last_words_of_a_process_are_written(tmp_path: Path, end: str, statu
     assert ended.returncode in (status, -2)
 
 
-@pytest.mark.parametrize("reader", ["head -n 3", "sleep 3600"], ids=["ends", "hangs"])
-def test_orders_are_settled_whatever_reads_the_log(house: House, reader: str) -> None:
-    """More than a pipe holds. Every part has such a reader; the file goes on."""
+TALK_DIRECTLY = """
+import sys
+from config.cli.terminal import never_wait_for_stderr
+never_wait_for_stderr()
+for _ in range(20_000):
+    print("x" * 100, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("kind", [os.pipe, os.openpty, socket.socketpair], ids=["pipe", "terminal", "socket"])
+def test_a_program_that_writes_past_the_log_does_not_wait_either(
+    tmp_path: Path, kind: Callable[[], tuple[Any, Any]]
+) -> None:
+    """As gunicorn and Dramatiq do. Others that share the pipe or terminal may still wait for it."""
+    reader, writer = kind()
+    done = subprocess.run([sys.executable, "-c", TALK_DIRECTLY], cwd=ROOT, stderr=writer, timeout=HANG_S, check=False)
+    assert done.returncode == 0
+    if kind is not socket.socketpair:
+        assert os.get_blocking(writer)
+        assert os.read(reader, 1_000).startswith(b"x" * 100)
+        os.close(reader)
+        os.close(writer)
+
+
+FULL_PIPE = ["bash", "-c", 'exec 2> >(exec sleep 3600); head -c 65536 /dev/zero >&2; exec "$@"', "full pipe"]
+"""Runs a program whose standard error is full and not read."""
+
+FULL_SOCKET = [
+    sys.executable,
+    "-c",
+    "import os, socket, sys\n"
+    "ours, reader = socket.socketpair()\n"
+    "reader.set_inheritable(True)\n"
+    "os.dup2(ours.fileno(), 2)\n"
+    "os.set_blocking(2, False)\n"
+    "try:\n"
+    "    while True: os.write(2, bytes(4096))\n"
+    "except BlockingIOError:\n"
+    "    os.set_blocking(2, True)\n"
+    "    os.execvp(sys.argv[1], sys.argv[1:])",
+]
+"""The same for a stream socket, which is what journald gives to a service."""
+
+READ_AND_GONE = ["bash", "-c", 'exec "$@" 2> >(exec head -n 3)', "read and gone"]
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        pytest.param(FULL_PIPE, id="hangs"),
+        pytest.param(READ_AND_GONE, id="ends", marks=pytest.mark.campaign),
+        pytest.param(FULL_SOCKET, id="journald hangs", marks=pytest.mark.campaign),
+    ],
+)
+def test_a_shop_works_reloads_and_ends_whatever_reads_its_log(house: House, reader: list[str]) -> None:
+    """More lines than a pipe holds. Every part has such a reader; the file goes on."""
     orders_of_a_pipe = 65
     names = ("web", "worker", "scheduler")
     commands = {name: house.part(name).command for name in names}
     try:
         for name in names:
-            house.part(name).command = ["bash", "-c", f'exec "$@" 2> >(exec {reader})', name, *commands[name]]
+            house.part(name).command = [*reader, *commands[name]]
             house.part(name).start()
-        wait_until(lambda: house._web_answers() and house._worker_consumes(), "the shop was at work", HANG_S)
-        orders = house.place(orders_of_a_pipe)
-        house.pay(orders)
-        house.wait_until_settled(orders)
-        house.assert_paid_and_mailed_once(orders)
-        file = (house.directory / "shop.log").read_text()
-        assert [order for order in orders if order.public_id not in file] == []
+        wait_until(lambda: house._web_answers() and house._worker_consumes(), "the shop was at work")
+        settle(house, orders_of_a_pipe)
+        if reader is READ_AND_GONE:
+            lost = house.metrics("worker").sum("tillkeeper_log_lines_dropped_total", output="console")
+            assert lost > 0
+            assert "its log has dropped" in house.manage("jobs", "doctor").stdout
+
+        for name in ("web", "worker"):
+            reload(house.part(name))
+        wait_until(lambda: house._web_answers() and house._worker_consumes(), "the shop was at work again")
+        settle(house, 1)
+        for name in names:
+            house.part(name).send(signal.SIGTERM)
+        assert [house.part(name).wait(HANG_S) for name in names] == [0, 0, 0]
     finally:
         for name in names:
             house.part(name).kill()
             house.part(name).command = commands[name]
 
 
-FULL_PIPE = ["bash", "-c", 'exec 2> >(exec sleep 3600); head -c 65536 /dev/zero >&2; exec "$@"', "full pipe"]
-"""Runs a program whose standard error is full and not read."""
+def settle(house: House, count: int) -> None:
+    """Orders are paid, settled and mailed, and the log file knows each."""
+    orders = house.place(count)
+    house.pay(orders)
+    house.wait_until_settled(orders)
+    house.assert_paid_and_mailed_once(orders)
+    file = (house.directory / "shop.log").read_text()
+    assert [order for order in orders if order.public_id not in file] == []
+
+
+def reload(part: Program) -> None:
+    """SIGHUP, and every process below the leader is another one (but the reader)."""
+    old = {process for process in part.members() if process.pid != part.pid and process.name() not in ("sleep", "head")}
+    part.send(signal.SIGHUP)
+    wait_until(lambda: not any(lives(process) for process in old), "the old processes had ended")

@@ -1,6 +1,7 @@
 """deploy/supervisor: the configuration, run by supervisor itself, with its paths below a release's root."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -153,6 +154,26 @@ def test_the_web_is_reloaded_without_a_gap(supervisor: Supervisor, shop: House) 
 
 
 @pytest.mark.campaign
+def test_a_frozen_supervisor_stops_no_work(supervisor: Supervisor, shop: House) -> None:
+    """It reads no output meanwhile. The pipe of a worker becomes full, and all parts still run."""
+    orders_of_a_pipe = 140
+    before = {name: supervisor.pid(name) for name in PARTS}
+    supervisor.program.send(signal.SIGSTOP)
+    try:
+        orders = shop.place(orders_of_a_pipe)
+        shop.pay(orders)
+        shop.wait_until_settled(orders)
+        assert is_full(before[URGENT])
+    finally:
+        supervisor.program.send(signal.SIGCONT)
+    shop.assert_paid_and_mailed_once(orders)
+    assert {name: supervisor.pid(name) for name in PARTS} == before
+    [order] = shop.place()
+    shop.pay([order])
+    shop.wait_until_settled([order])
+
+
+@pytest.mark.campaign
 def test_an_update_without_changes_touches_nothing(supervisor: Supervisor, shop: House) -> None:
     """`supervisorctl update`, then `start`: what runs goes on."""
     before = {name: supervisor.pid(name) for name in PARTS}
@@ -167,6 +188,12 @@ def test_nobody_runs_as_root(supervisor: Supervisor, shop: House) -> None:
     if os.geteuid() == 0:
         pids = [supervisor.pid(name) for name in PARTS]
         assert {psutil.Process(pid).username() for pid in pids} == {NOBODY}
+
+
+def is_full(pid: int) -> bool:
+    """Whether the pipe that is this process's standard error takes nothing more."""
+    with open(f"/proc/{pid}/fd/2", "wb", buffering=0) as pipe:
+        return not select.select([], [pipe], [], 0)[1]
 
 
 def _status(url: str) -> int:
