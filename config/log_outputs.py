@@ -9,6 +9,7 @@ import logging.handlers
 import multiprocessing
 import os
 import select
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -124,19 +125,16 @@ class Output(logging.Handler, ABC):
 
 
 class Console(Output):
-    """Standard error."""
+    """Standard error. Dramatiq puts a pipe to its master in its place, and the master counts no dropped lines."""
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.encoding = getattr(stream, "encoding", None) or self.encoding
+        self._stream: Any = stream if isinstance(stream, io.TextIOWrapper) else sys.__stderr__
+        self.encoding = getattr(self._stream, "encoding", None) or self.encoding
         super().__init__("console")
 
     def write(self, data: bytes) -> None:
         """Without the stream's own lock, which a blocked write would keep beyond the end of the process."""
-        if isinstance(self._stream, io.TextIOWrapper):
-            _write_whole(self._stream.fileno(), data)
-        else:
-            self._stream.write(data.decode(self.encoding))
+        _write_whole(self._stream.fileno(), data)
 
 
 class SharedFile(Output):

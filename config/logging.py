@@ -104,8 +104,7 @@ def configuration(style: str, level: str, file: str = "") -> dict[str, Any]:
             "file": {"()": formatter if style == "json" else "config.logging.Plain"},
         },
         "handlers": {
-            # Not sys.stderr: Dramatiq makes it a pipe to its master process, which could not count dropped lines.
-            "stderr": {"class": "config.log_outputs.Console", "stream": "ext://sys.__stderr__", "formatter": "lines"},
+            "stderr": {"class": "config.log_outputs.Console", "stream": "ext://sys.stderr", "formatter": "lines"},
             "error_mails": {"class": "config.errors.mails.ErrorMails", "level": "ERROR"},
             **({"file": to_file} if file else {}),
         },

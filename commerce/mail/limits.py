@@ -4,7 +4,8 @@ A mail counts from its claim until a minute, or a day, after it was sent. While 
 """
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,11 +14,19 @@ from django.db import connections, transaction
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Notification
 from config.due.queue import database_now
+from config.metrics.registry import DATABASE, Value, reader, reading
 
 log = logging.getLogger(__name__)
 
 LOCK_KEY = 1_835_100_524
 """PostgreSQL's advisory lock of the claims ("mail" in ASCII)."""
+
+ALLOWED_GAUGE = reading(
+    "tillkeeper_mails_allowed",
+    "Mails that EMAIL_MAX_PER_MINUTE and EMAIL_MAX_PER_DAY leave now; absent without a limit.",
+)
+
+_reached = threading.Event()
 
 
 def left() -> int | None:
@@ -33,12 +42,21 @@ def left() -> int | None:
 
 
 def are_reached() -> bool:
-    """True, with a line in the log, if no mail may be sent now."""
-    reached = left() == 0
-    if reached:
+    """True if no mail may be sent now; the first time with a line in the log."""
+    if left() != 0:
+        _reached.clear()
+    elif not _reached.is_set():
+        _reached.set()
         limits = {"per_minute": settings.EMAIL_MAX_PER_MINUTE, "per_day": settings.EMAIL_MAX_PER_DAY}
         log.warning("mail.limit_reached", extra=limits)
-    return reached
+    return _reached.is_set()
+
+
+@reader(DATABASE)
+def allowed() -> Iterator[Value]:
+    """Nothing without a limit."""
+    if (free := left()) is not None:
+        yield ALLOWED_GAUGE, (), free
 
 
 def claim_within(claim: Callable[[int], list[Notification]], most: int) -> list[Notification]:

@@ -128,8 +128,9 @@ def test_a_file_that_is_lost_later_stops_no_work(tmp_path: Path) -> None:
     file = tmp_path / "logs" / "shop.log"
     file.parent.mkdir()
     code = (
-        "import django, logging, shutil; django.setup(); logging.warning('one');"
-        f"shutil.rmtree({str(file.parent)!r}); logging.warning('two'); logging.warning('three')"
+        "import django, logging, shutil; django.setup(); from config.log_outputs import flush;"
+        f"logging.warning('one'); flush(); shutil.rmtree({str(file.parent)!r});"
+        "logging.warning('two'); logging.warning('three')"
     )
     ended = run(code, file, tmp_path)
 

@@ -15,6 +15,7 @@ from actors.operations.queries.schedule import ScheduledEntry, ahead_s, schedule
 from actors.operations.queries.work import Backlog, backlogs
 from actors.operations.queries.workers import Workers, workers
 from billing.attention import Waiting, first_deadlines, waiting_for_a_person
+from commerce.mail import limits
 from commerce.mail.queue import Failures, given_up_lately, refused, unsent_mails
 from config.database.in_force import Difference, differences
 from config.due.queue import database_now
@@ -66,6 +67,9 @@ class Snapshot:
     """Those of the last hour."""
 
     mails_refused: Failures
+    mails_allowed: int | None
+    """By the limits of the mail server; None without a limit."""
+
     database: list[Difference]
     schedule_ahead_s: float
     dispute_deadlines: dict[str, datetime]
@@ -88,6 +92,7 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
         mails_given_up=unsent_mails()[1],
         given_up_lately=given_up_lately(),
         mails_refused=refused(),
+        mails_allowed=limits.left(),
         database=differences(),
         schedule_ahead_s=ahead_s(now),
         dispute_deadlines=first_deadlines(),

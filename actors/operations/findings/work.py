@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.providers import Account
 from actors.operations.queries.schedule import ScheduledEntry
+from commerce.mail.queue import MAIL_QUEUE
 from config.database.counts import counted
 
 SCHEDULE = "console:schedule"
@@ -30,10 +31,15 @@ LISTS = {
 def late_work(seen: Snapshot) -> Iterator[Finding]:
     """Kinds of work whose oldest due row has waited for more than LATE_S."""
     for backlog in (late for late in seen.backlogs if late.is_late):
+        problem = _("%(due)s due, and no worker has checked them")
+        advice = _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker.")
+        if backlog.name == MAIL_QUEUE.noun and seen.mails_allowed == 0:
+            problem = _("%(due)s due, and EMAIL_MAX_PER_MINUTE or EMAIL_MAX_PER_DAY is reached")
+            advice = _("They leave by themselves, in order. Raise the limit if the mail server takes more.")
         yield Finding(
             backlog.label,
-            _("%(due)s due, and no worker has checked them") % {"due": counted(backlog.due)},
-            _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker."),
+            problem % {"due": counted(backlog.due)},
+            advice,
             seen.now - timedelta(seconds=backlog.lag_s),
             page="console:kind",
             page_args=(backlog.name,),

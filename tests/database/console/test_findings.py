@@ -27,11 +27,12 @@ from actors.operations.queries.queues import Queues, expire
 from actors.scheduling.table import Entry, entries, table
 from billing.limits import breaker
 from billing.models import AccountState, Attention, Breaker, Payment
-from commerce.models import OrderStatus
+from commerce.mail import limits
+from commerce.models import Notification, OrderStatus
 from config.cli.command import SomethingLeft
 from config.database.in_force import Difference
 from config.due.queue import database_now
-from tests import reporting
+from tests import backstage, reporting
 from tests.consoles import given_up, worker
 from tests.shop import Shop
 
@@ -99,6 +100,21 @@ def test_work_that_is_late(calm: None, shop: Shop, found: Found) -> None:
     _, payment = shop.order()
     Payment.objects.filter(pk=payment.pk).update(next_check_at=database_now() - timedelta(minutes=5))
     assert found() == {"open payments": "1 due, and no worker has checked them"}
+
+
+def test_mails_that_wait_for_the_limit_of_the_mail_server(
+    calm: None, shop: Shop, found: Found, settings: Settings
+) -> None:
+    """No sweep and no worker would help."""
+    order, _ = shop.order()
+    for recipient, facts in (
+        ("one@example.com", {"sent_at": database_now()}),
+        ("two@example.com", {"status": "queued", "send_after": database_now() - timedelta(minutes=5)}),
+    ):
+        Notification.objects.filter(pk=backstage.mail(order, recipient).pk).update(**facts)
+    settings.EMAIL_MAX_PER_DAY = 1
+    assert found() == {"mails": "1 due, and EMAIL_MAX_PER_MINUTE or EMAIL_MAX_PER_DAY is reached"}
+    assert [value for _series, _labels, value in limits.allowed()] == [0]
 
 
 @pytest.mark.parametrize(
