@@ -10,10 +10,7 @@ from django.db import InternalError, connection, transaction
 from django.test import Client
 
 from actors.models import Pause
-from actors.operations.findings import database_findings
-from config.database import in_force
-from config.database.in_force import differences
-from config.health import liveness
+from tests.faces import Faces, Told
 from tests.stack.ports import wait_until
 from tests.system.house import House
 
@@ -21,51 +18,87 @@ READ_ONLY = "The database is read-only"
 
 
 @contextmanager
-def connected_with(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Iterator[None]:
-    """Another connection, with these libpq parameters; the options are ours by default."""
+def connected_with(options: str = "", **address: str) -> Iterator[None]:
+    """Another connection, in every thread: with these options of libpq beside ours, or to another address."""
     connection.close()
-    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {**connection.settings_dict["OPTIONS"], **changes})
+    ours = connection.settings_dict
+    parameters = ours["OPTIONS"] | {"options": f"{ours['OPTIONS']['options']} {options}"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (address | {"OPTIONS": parameters}).items():
+            patch.setitem(ours, name, value)
+        try:
+            yield
+        finally:
+            connection.close()
+
+
+@contextmanager
+def encoded_in(encoding: str) -> Iterator[None]:
+    """As if the database had been created so; it holds nothing beyond ASCII."""
+    set_encoding(encoding)
     try:
         yield
     finally:
-        monkeypatch.undo()
-        connection.close()
+        set_encoding("UTF8")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_database_that_cannot_be_written_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It answers every question; after a failover the old primary does too."""
-    problem = "The database is read-only (default_transaction_read_only is on); after a failover, DATABASE_URL must"
-    with connected_with(monkeypatch, options="-c default_transaction_read_only=on"):
-        answer = Client().get("/readyz")
-        assert (answer.status_code, answer.json()["problems"]) == (503, ["database"])
-        assert str(liveness.database_problem()).startswith(problem)
-        assert [finding.subject for finding in database_findings()] == ["database"]
+def set_encoding(encoding: str) -> None:
+    """In the catalogue, where the server reads it for each new connection."""
+    change = "UPDATE pg_database SET encoding = pg_char_to_encoding(%s) WHERE datname = current_database()"
+    with connection.cursor() as cursor:
+        cursor.execute(change, [encoding])
+    connection.close()
+
+
+def test_a_database_that_cannot_be_written_is_told_everywhere(faces: Faces) -> None:
+    """It answers every question; after a failover the old primary does too. No customer may come."""
+    problem = (
+        "The database is read-only (default_transaction_read_only is on); after a failover, DATABASE_URL must lead to"
+        " the new primary."
+    )
+    with connected_with("-c default_transaction_read_only=on"):
+        assert faces.told() == Told({"database": problem}, {"DatabaseReadOnly"}, ("database",))
     assert Client().get("/readyz").status_code == 200
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("within", [False, True], ids=["alone", "within a transaction"])
-def test_a_connection_that_cannot_write_is_closed_at_once(monkeypatch: pytest.MonkeyPatch, within: bool) -> None:
+def test_a_connection_that_cannot_write_is_closed_at_once(within: bool) -> None:
     """The next one may lead to the new primary; this one would fail until CONN_MAX_AGE."""
-    with connected_with(monkeypatch, options="-c default_transaction_read_only=on"):
+    with connected_with("-c default_transaction_read_only=on"):
         with pytest.raises(InternalError), transaction.atomic() if within else nullcontext():
             Pause.objects.create(kind="queue", name="urgent", paused_by="olga", why="a test")
         assert connection.connection is None
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_is_in_force_is_compared_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pooler drops our limits; a far database may be spoken to in clear text."""
-    assert differences() == []
-    monkeypatch.setattr(in_force, "LOCAL_HOSTS", ())
-    with connected_with(monkeypatch, options=f"-c lock_timeout={10_000} -c statement_timeout=7000"):
-        found = {each.subject: each.problem for each in differences()}
-    assert found == {
-        "statement_timeout": "it is 7 s in force, and not 30 s",
-        "idle_in_transaction_session_timeout": "it is off in force, and not 30 s",
-        "DATABASE_URL": "the connection to the database is not encrypted",
-    }
+@pytest.mark.parametrize(
+    ("options", "address", "problems"),
+    [
+        (
+            "-c statement_timeout=7000 -c idle_in_transaction_session_timeout=0",
+            {},
+            {
+                "statement_timeout": "it is 7 s in force, and not 30 s",
+                "idle_in_transaction_session_timeout": "it is off in force, and not 30 s",
+            },
+        ),
+        ("", {"HOST": "127.1"}, {"DATABASE_URL": "the connection to the database is not encrypted"}),
+    ],
+    ids=["limits", "TLS"],
+)
+def test_what_is_in_force_and_not_as_the_settings_ask_is_told_everywhere(
+    faces: Faces, options: str, address: dict[str, str], problems: dict[str, str]
+) -> None:
+    """A pooler drops our limits; a database at an address that is not known as this host is spoken to in clear text.
+    Customers are served: no other process would do better."""
+    with connected_with(options, **address):
+        assert faces.told() == Told(problems, {"DatabaseDiffers"})
+
+
+def test_another_encoding_is_told_everywhere(faces: Faces) -> None:
+    """It stops every start; a process that runs serves most customers."""
+    with encoded_in("LATIN1"):
+        problem = "the database's encoding is LATIN1: it cannot hold every name"
+        assert faces.told() == Told({"DATABASE_URL": problem}, {"DatabaseDiffers"})
 
 
 # --- the whole house -------------------------------------------------------------------------------------------------
