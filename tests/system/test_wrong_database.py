@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from urllib.parse import quote
 
 import psycopg
@@ -124,11 +125,14 @@ def new_connections_read_only(house: House) -> Iterator[None]:
 
 
 def test_an_old_primary_that_lives_on(full_house: House) -> None:
-    """Health, metrics, `checkservices` and the doctor name the database; the first request after it works again."""
-    house = full_house
+    """Health of every part, metrics, `checkservices`, doctor and console name the database; the first request after it
+    works again."""
+    house, operator = full_house, full_house.signed_in()
     failed = house.metrics("web").sum("tillkeeper_checkout_seconds_count", outcome="error")
     with new_connections_read_only(house):
-        wait_until(lambda: house.page("/readyz").status_code == 503, "the web was not ready")
+        for part in house.pids():
+            wait_until(partial(is_unready, house, part), f"the {part} was not ready")
+        assert (house.findings(operator) or {}).keys() == {"database"}
         with pytest.raises(AssertionError):
             house.place(1)
         assert house.metrics("web").sum("tillkeeper_database_writable") == 0
@@ -144,6 +148,11 @@ def test_an_old_primary_that_lives_on(full_house: House) -> None:
     house.pay(orders)
     house.wait_until_settled(orders)
     house.assert_paid_and_mailed_once(orders)
+
+
+def is_unready(house: House, part: str) -> bool:
+    """Because of the database."""
+    return "database" in house.unready(part)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

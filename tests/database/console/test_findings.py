@@ -218,6 +218,8 @@ def test_what_only_rabbitmq_tells(calm: None) -> None:
     assert said(queues=Latest(problem="RabbitMQ does not answer")) == ["RabbitMQ does not answer"]
     assert said(queues=Latest([long])) == ["5000 messages wait"]
     assert said(refused_arguments={"routine.DQ": "x-ttl"}) == ["it exists with other arguments (x-ttl)"]
+    no_rights = dict.fromkeys(("routine", "urgent"), "ACCESS_REFUSED - for till")
+    assert said(refused_arguments=no_rights) == ["its user may not declare our queues (ACCESS_REFUSED - for till)"]
     lost = replace(queue, name="urgent", consumers=1, missing=("urgent", "urgent.XQ"))
     assert said(queues=Latest([lost])) == ["missing at the broker: urgent, urgent.XQ"]
 
@@ -293,7 +295,7 @@ def test_ticks_of_the_future(faces: Faces) -> None:
 
 
 def test_a_database_that_differs(calm: None) -> None:
-    """Only what stops the start is urgent; `tests/database/test_health.py` makes each of them true."""
+    """Only what stops the start is urgent; `tests/system/test_wrong_database.py` makes each of them true."""
     off = Difference("lock_timeout", "it is off in force", "Give it to the role.")
     encoding = Difference("DATABASE_URL", "its encoding is LATIN1", "Create another one.", stops_the_start=True)
     told = findings_of(replace(take_snapshot(), database=[off, encoding]))
