@@ -205,7 +205,7 @@ def review_link(house: House) -> str:
         " WHERE public_id = %s",
         order.public_id,
     )
-    script = f"from commerce.review_links import Subject, address; print(address(Subject{subject}))"
+    script = f"from commerce.reviews.links import Subject, address; print(address(Subject{subject}))"
     return house.manage("shell", "-c", script, check=True).stdout.split()[-1]
 
 
