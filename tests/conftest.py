@@ -1,19 +1,27 @@
 """What tests share. Folders say what a test needs: `unit` nothing, `database` a database, `system` the rest."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import dramatiq
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import translation
 from pytest_django.fixtures import Settings
 
+from actors.operations.queries import cached_query
+from actors.operations.queries.queues import expire
 from billing.limits import breaker
 from billing.payments import sweep
 from billing.providers import provider_of
 from billing.sandbox import SandboxServer
 from config.due import shutting_down
 from config.messaging.nudges import publisher
+from tests.consoles import fired_until, worker
+from tests.faces import Faces, Found, findings
 from tests.shop import Shop, sandbox_account
 
 TESTS = Path(__file__).parent
@@ -70,6 +78,34 @@ def sandbox(sandbox_server: SandboxServer, settings: Settings) -> Iterator[Sandb
 def shop(sandbox: SandboxServer) -> Shop:
     """A shop with something to sell, and hands to do what customers and sweeps do."""
     return Shop(sandbox)
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    """Who may do everything."""
+    client.force_login(User.objects.create(username="boss", is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def found(boss: Client, monkeypatch: pytest.MonkeyPatch) -> Found:
+    """What doctor and console show: problems by subject."""
+    monkeypatch.setattr(cached_query, "PATIENCE_S", 20.0)
+    expire()
+    return partial(findings, boss)
+
+
+@pytest.fixture
+def calm(shop: Shop) -> None:
+    """A house in which nothing is wrong."""
+    worker(queues=["urgent", "routine"])
+    fired_until(timedelta(0))
+
+
+@pytest.fixture
+def faces(calm: None, boss: Client, found: Found) -> Faces:
+    """The four places where a fault is seen, in a house in which nothing is wrong yet."""
+    return Faces(boss, found)
 
 
 def _forget_connections() -> None:

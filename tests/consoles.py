@@ -11,9 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from actors.console.pages import PAGES
-from actors.models import Job, Worker
+from actors.models import Job, Tick, Worker
+from actors.scheduling.table import table
 from billing.models import Payment
 from commerce.models import Notification, Order
+from config.due.queue import database_now
 from tests import backstage
 
 HOSTILE = '<script>alert("x")</script>{{ 7|add:7 }}{% now "Y" %}\u202eevil' + "pneumono" * 38
@@ -39,6 +41,12 @@ def worker(**facts: Any) -> Worker:
     now = timezone.now()
     usual: dict[str, Any] = {"name": "host:1:abc", "host": "host", "pid": 1, "queues": ["urgent"], "threads": 8}
     return Worker.objects.create(**{**usual, "started_at": now, "seen_at": now, **facts})
+
+
+def fired_until(long_ago: timedelta) -> None:
+    """Every entry of the schedule was fired on time, until then."""
+    until = database_now() - long_ago
+    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
 
 
 def given_up(order: Order) -> Notification:

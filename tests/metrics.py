@@ -9,18 +9,16 @@ class Page:
     def __init__(self, text: str) -> None:
         self.text = text
         self.families = {family.name: family for family in text_string_to_metric_families(text)}
-        self._samples = [sample for family in self.families.values() for sample in family.samples]
+        self.samples = [sample for family in self.families.values() for sample in family.samples]
 
     def sum(self, name: str, **labels: str) -> float:
         """Of all samples of that name whose labels agree; 0 if there is none."""
-        fitting = (
-            sample for sample in self._samples if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        fitting = (sample for sample in self.samples if sample.name == name and labels.items() <= sample.labels.items())
         return sum(sample.value for sample in fitting)
 
     def labels(self, name: str, label: str) -> set[str]:
         """The values of the label."""
-        return {sample.labels[label] for sample in self._samples if sample.name == name}
+        return {sample.labels[label] for sample in self.samples if sample.name == name}
 
     @property
     def names(self) -> set[str]:

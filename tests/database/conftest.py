@@ -10,11 +10,9 @@ from pytest_django.fixtures import Settings
 from billing.limits import breaker
 from billing.reconciliation import runs
 from billing.sandbox import SandboxServer
-from commerce.mail import connection
-from commerce.mail.refusals import streak
+from tests.mailing import mail_server
 from tests.money.world import World
 from tests.shop import sandbox_account
-from tests.stack.mail import MailServer
 
 
 @pytest.fixture
@@ -42,14 +40,8 @@ def night(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def make_world(settings: Settings) -> Iterator[Callable[..., World]]:
     """Each example has one of its own; the mail server is for all of them."""
-    with MailServer() as mail:
-        settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail.port
-        connection.breaker.reset()
-        streak.end()
+    with mail_server(settings) as mail:
         yield partial(World, settings, mail)
-        connection.breaker.reset()
-        streak.end()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from config.actions import ActionRefused
 from config.due.queue import database_now
 from config.log_outputs import Console, dropped_lines
 from config.messaging.consumers import HandBackPaused, Paused
+from tests.faces import Faces, Told
 from tests.shop import Shop
 from tests.stack.ports import wait_until
 
@@ -267,15 +268,18 @@ def test_the_history_is_searched_by_what_one_knows() -> None:
     assert len(newest()) == 2
 
 
-def test_a_heartbeat_says_when_the_log_last_dropped_lines(worker: dramatiq.Worker) -> None:
-    """By the database's clock; beats without new losses leave that time as it is."""
+def test_a_log_that_drops_lines_is_told_everywhere(worker: dramatiq.Worker, faces: Faces) -> None:
+    """When it last did, by the database's clock; beats without new losses leave that time as it is. Work goes on."""
     [console] = [each for each in logging.getLogger().handlers if isinstance(each, Console)]
     before = database_now()
     console.lines.drop(5, "full")
-    wait_until(lambda: Worker.objects.filter(log_lines_dropped=dropped_lines()).exists(), "it was told")
-    told = Worker.objects.get()
+    lossy = Worker.objects.filter(log_lines_dropped=dropped_lines())
+    wait_until(lossy.exists, "a heartbeat told")
+    told = lossy.get()
     assert told.log_dropped_at is not None
     assert before <= told.log_dropped_at <= told.seen_at
+    problem = f"its log has dropped {dropped_lines()} lines since its start"
+    assert faces.told() == Told({f"worker {told.name}": problem}, {"LogLinesDropped"})
 
-    wait_until(lambda: Worker.objects.get().seen_at > told.seen_at, "the next heartbeat came")
-    assert Worker.objects.get().log_dropped_at == told.log_dropped_at
+    wait_until(lambda: lossy.get().seen_at > told.seen_at, "the next heartbeat came")
+    assert lossy.get().log_dropped_at == told.log_dropped_at

@@ -30,13 +30,13 @@ from commerce import orders
 from commerce.mail import content, message, mime, queue, sending
 from commerce.mail.connection import Connection, breaker
 from commerce.mail.queue import MAIL_QUEUE
-from commerce.mail.refusals import streak
 from commerce.models import Notification, Order
 from commerce.reviews import links
 from config.due import shutting_down
 from config.due.queue import database_now
 from config.mail_address import in_ascii
 from config.messaging.nudges import publisher
+from tests.mailing import mail_server
 from tests.shop import CUSTOMER, Shop
 from tests.stack.mail import MailServer
 from tests.stack.ports import wait_until
@@ -53,24 +53,6 @@ def mail(request: pytest.FixtureRequest, settings: Settings) -> Iterator[MailSer
     """The shop's mail server."""
     with mail_server(settings, pipelining=getattr(request, "param", True)) as server:
         yield server
-
-
-@contextmanager
-def mail_server(settings: Settings, **options: Any) -> Iterator[MailServer]:
-    """One with these options; the shop uses it."""
-    with MailServer(**options) as server:
-        settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = server.host, server.port
-        settings.EMAIL_TIMEOUT = 5
-        _forget()
-        yield server
-    _forget()
-
-
-def _forget() -> None:
-    """What this process knows about the mail server."""
-    breaker.reset()
-    streak.end()
 
 
 WITHOUT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")

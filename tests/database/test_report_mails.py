@@ -17,13 +17,13 @@ from pytest_django import Settings
 from commerce.mail import sending
 from commerce.mail.connection import breaker
 from commerce.mail.queue import MAIL_QUEUE, queue_report
-from commerce.mail.refusals import streak
 from commerce.models import DailyReport, Notification
 from commerce.reports import page
 from commerce.reports import service as reports
 from config import formats
 from config.due.queue import database_now
 from config.formats import span
+from tests.mailing import mail_server
 from tests.reporting import noon, order, product, yesterday
 from tests.stack.mail import MailServer
 from tests.threads import at_once
@@ -37,16 +37,9 @@ SENT, QUEUED, GIVEN_UP = Notification.Status.SENT, Notification.Status.QUEUED, N
 @pytest.fixture
 def mail(settings: Settings) -> Iterator[MailServer]:
     """The shop's mail server, and two managers who want to hear."""
-    with MailServer() as server:
-        settings.EMAIL_BACKEND = "commerce.mail.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        settings.EMAIL_TIMEOUT = 5
-        settings.REPORT_RECIPIENTS = [ANN, BOB]
-        breaker.reset()
-        streak.end()
+    settings.REPORT_RECIPIENTS = [ANN, BOB]
+    with mail_server(settings) as server:
         yield server
-    breaker.reset()
-    streak.end()
 
 
 @pytest.fixture

@@ -44,6 +44,8 @@ QUEUES = ("urgent", "urgent.DQ", "urgent.XQ", "routine", "routine.DQ", "routine.
 FAST_TRACK_INTERVAL_S = 2
 PAYMENT_API_TIMEOUT_S = 2
 
+OPERATOR, PASSWORD = "operator", "a long password of an operator"
+
 START_S = HANG_S
 """Patience until a process is at work; it needs 4 s on a quiet machine with two processors."""
 
@@ -214,6 +216,17 @@ class House:
         assert answer.ok, f"{answer.status_code} {answer.text[:500]}"
         return Page(answer.text)
 
+    def pages(self) -> dict[str, Page]:
+        """What every part shows to Prometheus now."""
+        return {name: self.metrics(name) for name in ("web", "worker", "scheduler")}
+
+    def unready(self, name: str) -> list[str]:
+        """The failed checks of the part; none: it is ready."""
+        answer = http().get(f"http://{self.metrics_address(name)}/readyz", timeout=HANG_S)
+        problems: list[str] = answer.json()["problems"]
+        assert answer.status_code == (503 if problems else 200)
+        return problems
+
     def _stop(self, name: str) -> None:
         self.part(name).stop()
 
@@ -290,6 +303,27 @@ class House:
         provider_ref = location.rpartition("/")[2]
         [(public_id,)] = self.sql("SELECT public_id FROM commerce_order WHERE email = %s", email)
         return Placed(public_id, provider_ref, email, seconds)
+
+    # --- operators ---------------------------------------------------------------------------------------------------
+
+    def signed_in(self) -> requests.Session:
+        """An operator's browser; the web must run."""
+        account = {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        self.manage("createsuperuser", "--noinput", "--username", OPERATOR, "--email", "o@example.com", changes=account)
+        browser = http()
+        login = f"{self.url}/admin/login/?next=/admin/"
+        form = {"username": OPERATOR, "password": PASSWORD, "next": "/admin/"}
+        form["csrfmiddlewaretoken"] = csrf_token(browser.get(login, timeout=HANG_S))
+        answer = browser.post(login, form, timeout=HANG_S, allow_redirects=False)
+        assert answer.status_code == 302, answer.text[:500]
+        return browser
+
+    def findings(self, operator: requests.Session) -> dict[str, str] | None:
+        """Problems by subject, as doctor and console show them; None while they differ, because each asks by itself."""
+        doctor = json.loads(self.manage("jobs", "doctor", "--json").stdout)
+        console = operator.get(f"{self.url}/admin/console/", params={"as": "json"}, timeout=HANG_S).json()["findings"]
+        found = {each["about"]: each["problem"] for each in doctor}
+        return found if found == {each["subject"]: each["problem"] for each in console} else None
 
     # --- what came of it ---------------------------------------------------------------------------------------------
 

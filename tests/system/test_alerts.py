@@ -1,28 +1,18 @@
 """Alerts on real programs: promtool tries every rule, and one page is followed from the stall to the pager."""
 
-import subprocess
 import time
 
 import pytest
 
+from tests.alerts.promtool import tool
 from tests.alerts.stalls import killed
 from tests.alerts.watch import watching
-from tests.monitoring import PROMETHEUS
-from tests.stack.ports import HANG_S
 from tests.stack.programs import find_alertmanager, find_promtool
 from tests.stopwatch import assert_quick
 from tests.system.house import House
 
 TOLD_WITHIN_S = 120.0
 SLOW_MACHINE_S = 300.0
-
-
-def tool(*words: object) -> str:
-    """What it has to say; an empty text if it is content."""
-    done = subprocess.run(
-        [str(word) for word in words], cwd=PROMETHEUS, capture_output=True, text=True, timeout=HANG_S, check=False
-    )
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def test_prometheus_understands_what_is_shipped() -> None:

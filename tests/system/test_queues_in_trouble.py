@@ -9,11 +9,16 @@ from functools import partial
 
 import pika
 import pytest
+import requests
 from pika.exceptions import ChannelClosedByBroker
 
+from tests.alerts.promtool import alerts_of
 from tests.stack.ports import HANG_S, wait_until
 from tests.stack.processes import Program
-from tests.system.house import QUEUES, ROOT, House, http, message
+from tests.system.house import QUEUES, ROOT, House, message
+
+OF_QUEUES = {"QueueMissing", "QueueStuck", "QueueUnattended"}
+"""Rows that earlier tests left may be late here, and have alerts of their own."""
 
 
 def exists(house: House, queue: str) -> bool:
@@ -81,22 +86,28 @@ def test_a_queue_with_other_arguments_is_left_alone(house: House) -> None:
 
 
 def test_a_missing_queue_is_told_everywhere(house: House) -> None:
-    """RabbitMQ refuses to make it again, until the user has the rights."""
-    house.run("worker", "scheduler")
+    """RabbitMQ refuses to make it again, until the user has the rights. The web serves customers without it."""
+    house.run("web", "worker", "scheduler")
+    operator, before = house.signed_in(), house.pages()
     delete(house, "urgent.XQ")
     house.rabbitmq.ctl("set_permissions", "-p", "/", "till", "^$", ".*", ".*")
-    ready = f"http://{house.metrics_address('worker')}/readyz"
     try:
-        wait_until(lambda: http().get(ready, timeout=HANG_S).status_code == 503, "the worker was not ready", HANG_S)
-        assert http().get(ready, timeout=HANG_S).json()["problems"] == ["queues"]
-        assert "queue urgent: missing at the broker: urgent.XQ" in house.manage("jobs", "doctor").stdout
+        wait_until(lambda: house.unready("worker") == ["queues"], "the worker was not ready", HANG_S)
+        wait_until_told(house, operator, "missing at the broker: urgent.XQ")
         assert [there(house, queue) for queue in QUEUES] == [queue != "urgent.XQ" for queue in QUEUES]
+        assert alerts_of(before, house.pages()) & OF_QUEUES == {"QueueMissing"}
+        assert house.unready("web") == []
         assert "ACCESS_REFUSED" in house.part("worker").output()
     finally:
         house.rabbitmq.ctl("import_definitions", str(house.rabbitmq.directory / "definitions.json"))
-    wait_until(lambda: http().get(ready, timeout=HANG_S).ok, "the worker was ready", HANG_S)
+    wait_until(lambda: house.unready("worker") == [], "the worker was ready", HANG_S)
     wait_until(lambda: there(house, "urgent.XQ"), "its metric was right", HANG_S)
     assert "missing at the broker" not in house.manage("jobs", "doctor").stdout
+
+
+def wait_until_told(house: House, operator: requests.Session, problem: str) -> None:
+    """Doctor and console say it of the queue for urgent messages."""
+    wait_until(lambda: (house.findings(operator) or {}).get("queue urgent") == problem, f"both said: {problem}", HANG_S)
 
 
 def there(house: House, queue: str) -> bool:
@@ -104,21 +115,34 @@ def there(house: House, queue: str) -> bool:
     return house.metrics("scheduler").sum("tillkeeper_queue_exists", queue=queue) == 1
 
 
-def test_messages_that_wait_for_busy_threads_are_told(house: House) -> None:
-    """Two jobs hold all threads of the only worker."""
-    house.run("scheduler")
-    command = [sys.executable, "-m", "tests.system.sick_worker", "job_hangs"]
-    with Program("sick", command, house.environment, ROOT, house.directory / "sick.log") as worker:
+@pytest.mark.parametrize(
+    ("illness", "problem"),
+    [
+        ("job_hangs", "its messages wait, and all threads of its workers are busy: stuck"),
+        ("consumer_hangs", "its messages wait, though its workers have idle threads"),
+    ],
+)
+def test_messages_that_wait_for_a_live_worker_are_told_everywhere(house: House, illness: str, problem: str) -> None:
+    """Two jobs hold all threads of the only worker, or it does not come back for more. It is ready while it is live:
+    `test_probes.py` waits until it is not."""
+    house.run("web", "scheduler")
+    command = [sys.executable, "-m", "tests.system.sick_worker", illness]
+    environment = house.environment | {"STALL_LIMIT_S": "3600"}
+    with Program("sick", command, environment, ROOT, house.directory / "sick.log") as worker:
         wait_until(lambda: house.consumers("urgent") == 1, "it consumed", HANG_S)
+        wait_until(lambda: house.unready("worker") == [], "it was ready", HANG_S)
+        operator, before = house.signed_in(), house.pages()
         worker.send(signal.SIGUSR1)
-        wait_until(lambda: hanging(house) == 1, "a job hung", HANG_S)
-        worker.send(signal.SIGUSR1)
-        wait_until(lambda: hanging(house) == 2, "two jobs hung", HANG_S)
+        if illness == "job_hangs":
+            wait_until(lambda: hanging(house) == 1, "a job hung", HANG_S)
+            worker.send(signal.SIGUSR1)
+            wait_until(lambda: hanging(house) == 2, "two jobs hung", HANG_S)
         house.sql("UPDATE actors_worker SET started_at = now() - interval '2 minutes'")
+        house.rabbitmq.purge("urgent")  # what is younger would stand before them
         publish_old(house, 10)
-        said = "queue urgent: its messages wait, and all threads of its workers are busy: stuck"
-        wait_until(lambda: said in house.manage("jobs", "doctor").stdout, "the doctor said so", HANG_S)
-        assert house.metrics("scheduler").sum("tillkeeper_queue_oldest_seconds", queue="urgent") > 60
+        wait_until_told(house, operator, problem)
+        assert alerts_of(before, house.pages()) & OF_QUEUES == {"QueueStuck"}
+        assert house.unready("worker") == house.unready("web") == []
         worker.kill()  # it would wait for its jobs
 
 

@@ -14,10 +14,8 @@ from tests.stack.disk import small_disk
 from tests.stack.ports import HANG_S, wait_until
 from tests.stack.postgres import Postgres
 from tests.stopwatch import assert_quick
-from tests.system.house import House, Placed, csrf_token, http
+from tests.system.house import House, Placed, http
 from tests.system.test_callback_posts import SECRET
-
-OPERATOR, PASSWORD = "operator", "a long password of an operator"
 
 NEW_KEY = "another-key-for-tests-" * 3
 
@@ -32,14 +30,14 @@ DISK_MB = 192
 def test_another_secret_key_breaks_neither_sessions_nor_links(house: House) -> None:
     """With the old one among the fallbacks; without it the link is dead, so it was the fallback that kept it."""
     house.run("web", "worker", "scheduler")
-    operator = signed_in(house)
+    operator = house.signed_in()
     link, old = review_link(house), house.environment["SECRET_KEY"]
 
     with house.told(web={"SECRET_KEY": NEW_KEY, "SECRET_KEY_FALLBACKS": old}):
         house.run("web")
         assert operator.get(f"{house.url}/admin/", allow_redirects=False, timeout=HANG_S).status_code == 200
         assert link_opens(house, link)
-        assert signed_in(house)
+        assert house.signed_in()
     with house.told(web={"SECRET_KEY": NEW_KEY}):
         house.run("web")
         assert not link_opens(house, link)
@@ -194,19 +192,6 @@ def has_recovered(house: House) -> bool:
     return orders_are_taken(house)
 
 
-def signed_in(house: House) -> requests.Session:
-    """An operator's browser."""
-    account = {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    house.manage("createsuperuser", "--noinput", "--username", OPERATOR, "--email", "o@example.com", changes=account)
-    browser = http()
-    login = f"{house.url}/admin/login/?next=/admin/"
-    form = {"username": OPERATOR, "password": PASSWORD, "next": "/admin/"}
-    form["csrfmiddlewaretoken"] = csrf_token(browser.get(login, timeout=HANG_S))
-    answer = browser.post(login, form, timeout=HANG_S, allow_redirects=False)
-    assert answer.status_code == 302, answer.text[:500]
-    return browser
-
-
 def review_link(house: House) -> str:
     """What stands in a customer's mailbox: a link to the form about the product of an order that was delivered."""
     order = house.place_one()
@@ -220,7 +205,7 @@ def review_link(house: House) -> str:
         " WHERE public_id = %s",
         order.public_id,
     )
-    script = f"from commerce.review_links import Subject, address; print(address(Subject{subject}))"
+    script = f"from commerce.reviews.links import Subject, address; print(address(Subject{subject}))"
     return house.manage("shell", "-c", script, check=True).stdout.split()[-1]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from urllib.parse import quote
 
 import psycopg
@@ -10,10 +11,7 @@ from django.db import InternalError, connection, transaction
 from django.test import Client
 
 from actors.models import Pause
-from actors.operations.findings import database_findings
-from config.database import in_force
-from config.database.in_force import differences
-from config.health import liveness
+from tests.faces import Faces, Told
 from tests.stack.ports import wait_until
 from tests.system.house import House
 
@@ -21,51 +19,87 @@ READ_ONLY = "The database is read-only"
 
 
 @contextmanager
-def connected_with(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Iterator[None]:
-    """Another connection, with these libpq parameters; the options are ours by default."""
+def connected_with(options: str = "", **address: str) -> Iterator[None]:
+    """Another connection, in every thread: with these options of libpq beside ours, or to another address."""
     connection.close()
-    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {**connection.settings_dict["OPTIONS"], **changes})
+    ours = connection.settings_dict
+    parameters = ours["OPTIONS"] | {"options": f"{ours['OPTIONS']['options']} {options}"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (address | {"OPTIONS": parameters}).items():
+            patch.setitem(ours, name, value)
+        try:
+            yield
+        finally:
+            connection.close()
+
+
+@contextmanager
+def encoded_in(encoding: str) -> Iterator[None]:
+    """As if the database had been created so; it holds nothing beyond ASCII."""
+    set_encoding(encoding)
     try:
         yield
     finally:
-        monkeypatch.undo()
-        connection.close()
+        set_encoding("UTF8")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_database_that_cannot_be_written_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It answers every question; after a failover the old primary does too."""
-    problem = "The database is read-only (default_transaction_read_only is on); after a failover, DATABASE_URL must"
-    with connected_with(monkeypatch, options="-c default_transaction_read_only=on"):
-        answer = Client().get("/readyz")
-        assert (answer.status_code, answer.json()["problems"]) == (503, ["database"])
-        assert str(liveness.database_problem()).startswith(problem)
-        assert [finding.subject for finding in database_findings()] == ["database"]
+def set_encoding(encoding: str) -> None:
+    """In the catalogue, where the server reads it for each new connection."""
+    change = "UPDATE pg_database SET encoding = pg_char_to_encoding(%s) WHERE datname = current_database()"
+    with connection.cursor() as cursor:
+        cursor.execute(change, [encoding])
+    connection.close()
+
+
+def test_a_database_that_cannot_be_written_is_told_everywhere(faces: Faces) -> None:
+    """It answers every question; after a failover the old primary does too. No customer may come."""
+    problem = (
+        "The database is read-only (default_transaction_read_only is on); after a failover, DATABASE_URL must lead to"
+        " the new primary."
+    )
+    with connected_with("-c default_transaction_read_only=on"):
+        assert faces.told() == Told({"database": problem}, {"DatabaseReadOnly"}, ("database",))
     assert Client().get("/readyz").status_code == 200
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("within", [False, True], ids=["alone", "within a transaction"])
-def test_a_connection_that_cannot_write_is_closed_at_once(monkeypatch: pytest.MonkeyPatch, within: bool) -> None:
+def test_a_connection_that_cannot_write_is_closed_at_once(within: bool) -> None:
     """The next one may lead to the new primary; this one would fail until CONN_MAX_AGE."""
-    with connected_with(monkeypatch, options="-c default_transaction_read_only=on"):
+    with connected_with("-c default_transaction_read_only=on"):
         with pytest.raises(InternalError), transaction.atomic() if within else nullcontext():
             Pause.objects.create(kind="queue", name="urgent", paused_by="olga", why="a test")
         assert connection.connection is None
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_is_in_force_is_compared_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pooler drops our limits; a far database may be spoken to in clear text."""
-    assert differences() == []
-    monkeypatch.setattr(in_force, "LOCAL_HOSTS", ())
-    with connected_with(monkeypatch, options=f"-c lock_timeout={10_000} -c statement_timeout=7000"):
-        found = {each.subject: each.problem for each in differences()}
-    assert found == {
-        "statement_timeout": "it is 7 s in force, and not 30 s",
-        "idle_in_transaction_session_timeout": "it is off in force, and not 30 s",
-        "DATABASE_URL": "the connection to the database is not encrypted",
-    }
+@pytest.mark.parametrize(
+    ("options", "address", "problems"),
+    [
+        (
+            "-c statement_timeout=7000 -c idle_in_transaction_session_timeout=0",
+            {},
+            {
+                "statement_timeout": "it is 7 s in force, and not 30 s",
+                "idle_in_transaction_session_timeout": "it is off in force, and not 30 s",
+            },
+        ),
+        ("", {"HOST": "127.1"}, {"DATABASE_URL": "the connection to the database is not encrypted"}),
+    ],
+    ids=["limits", "TLS"],
+)
+def test_what_is_in_force_and_not_as_the_settings_ask_is_told_everywhere(
+    faces: Faces, options: str, address: dict[str, str], problems: dict[str, str]
+) -> None:
+    """A pooler drops our limits; a database at an address that is not known as this host is spoken to in clear text.
+    Customers are served: no other process would do better."""
+    with connected_with(options, **address):
+        assert faces.told() == Told(problems, {"DatabaseDiffers"})
+
+
+def test_another_encoding_is_told_everywhere(faces: Faces) -> None:
+    """It stops every start; a process that runs serves most customers."""
+    with encoded_in("LATIN1"):
+        problem = "the database's encoding is LATIN1: it cannot hold every name"
+        assert faces.told() == Told({"DATABASE_URL": problem}, {"DatabaseDiffers"})
 
 
 # --- the whole house -------------------------------------------------------------------------------------------------
@@ -91,11 +125,14 @@ def new_connections_read_only(house: House) -> Iterator[None]:
 
 
 def test_an_old_primary_that_lives_on(full_house: House) -> None:
-    """Health, metrics, `checkservices` and the doctor name the database; the first request after it works again."""
-    house = full_house
+    """Health of every part, metrics, `checkservices`, doctor and console name the database; the first request after it
+    works again."""
+    house, operator = full_house, full_house.signed_in()
     failed = house.metrics("web").sum("tillkeeper_checkout_seconds_count", outcome="error")
     with new_connections_read_only(house):
-        wait_until(lambda: house.page("/readyz").status_code == 503, "the web was not ready")
+        for part in house.pids():
+            wait_until(partial(is_unready, house, part), f"the {part} was not ready")
+        assert (house.findings(operator) or {}).keys() == {"database"}
         with pytest.raises(AssertionError):
             house.place(1)
         assert house.metrics("web").sum("tillkeeper_database_writable") == 0
@@ -111,6 +148,11 @@ def test_an_old_primary_that_lives_on(full_house: House) -> None:
     house.pay(orders)
     house.wait_until_settled(orders)
     house.assert_paid_and_mailed_once(orders)
+
+
+def is_unready(house: House, part: str) -> bool:
+    """Because of the database."""
+    return "database" in house.unready(part)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

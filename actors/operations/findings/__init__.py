@@ -35,6 +35,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     processes.long_queues,
     processes.dead_letters,
     processes.other_arguments,
+    processes.missing_rights,
     work.waiting_for_a_person,
     work.dispute_deadlines,
     work.mails_given_up,

@@ -16,6 +16,9 @@ from config.hosts import host_of
 MANY_MESSAGES = 1_000
 """Workers handle a nudge in milliseconds; more than this wait only if too few workers run."""
 
+NO_RIGHTS = "ACCESS_REFUSED"
+"""RabbitMQ's first word to a user without the rights."""
+
 LOSS_SHOWN = timedelta(days=1)
 """A lost worker is a finding for this long, so that office hours see it; later only the history has it."""
 
@@ -173,9 +176,19 @@ def dead_letters(seen: Snapshot) -> Iterator[Finding]:
 def other_arguments(seen: Snapshot) -> Iterator[Finding]:
     """Queues that workers of this release cannot declare."""
     for name, refusal in seen.refused_arguments.items():
+        if refusal.startswith(NO_RIGHTS):
+            continue
         problem = _("it exists with other arguments (%(refusal)s)") % {"refusal": refusal}
         advice = _("Let workers of the old release empty it, then delete it: the next start creates it again.")
         yield _of_queue(name, problem, advice)
+
+
+def missing_rights(seen: Snapshot) -> Iterator[Finding]:
+    """One finding for all queues: the broker's user has lost its rights. Deleting the queues would not help."""
+    for refusal in [each for each in seen.refused_arguments.values() if each.startswith(NO_RIGHTS)][:1]:
+        problem = _("its user may not declare our queues (%(refusal)s)") % {"refusal": refusal}
+        advice = _("Import at RabbitMQ what `manage.py rabbitmqconf` prints.")
+        yield Finding(_("broker"), problem, advice, page="console:queues")
 
 
 def _of_queue(

@@ -79,7 +79,7 @@ def expire() -> None:
 
 
 def refused_arguments(patience_s: float | None = None) -> dict[str, str]:
-    """The existing queues with other arguments than ours, and its error: workers of this release cannot start."""
+    """The existing queues that RabbitMQ refuses to declare for us, and why: workers of this release cannot start."""
     return _refusals.latest(patience_s).value or {}
 
 

@@ -1,8 +1,6 @@
-"""Whoever may do everything, and a house with something of everything."""
+"""A house with something of everything."""
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from django.utils import timezone
 
 from billing.limits import breaker
@@ -11,13 +9,6 @@ from commerce.models import OrderStatus
 from tests import reporting
 from tests.consoles import given_up, job, worker
 from tests.shop import Shop
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    """Who may do everything."""
-    client.force_login(User.objects.create(username="boss", is_staff=True, is_superuser=True))
-    return client
 
 
 @pytest.fixture

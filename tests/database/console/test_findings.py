@@ -1,8 +1,6 @@
 """Every finding, made true once: the console's first page and `jobs doctor` both show it, and show the same list."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -21,55 +19,20 @@ from pytest_django.fixtures import Settings
 from actors import pauses
 from actors.models import Pause, Tick, Worker
 from actors.operations.findings import findings_of, take_snapshot
-from actors.operations.queries import cached_query
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.queues import Queues, expire
 from actors.scheduling.table import Entry, entries, table
 from billing.limits import breaker
 from billing.models import AccountState, Attention, Breaker, Payment
-from commerce.mail import limits
+from commerce.mail import limits, sending
 from commerce.models import Notification, OrderStatus
-from config.cli.command import SomethingLeft
 from config.database.in_force import Difference
 from config.due.queue import database_now
 from tests import backstage, reporting
-from tests.consoles import given_up, worker
+from tests.consoles import fired_until, given_up, worker
+from tests.faces import Faces, Found, Told
+from tests.mailing import mail_server
 from tests.shop import Shop
-
-Found = Callable[[], dict[str, str]]
-
-
-@pytest.fixture
-def found(boss: Client, monkeypatch: pytest.MonkeyPatch) -> Found:
-    """What both faces show: problems by subject."""
-    monkeypatch.setattr(cached_query, "PATIENCE_S", 20.0)
-    expire()
-
-    def both() -> dict[str, str]:
-        printed = StringIO()
-        with suppress(SomethingLeft):
-            call_command("jobs", "doctor", "--json", stdout=printed)
-        said = [(each["about"], each["problem"], each["do"]) for each in json.loads(printed.getvalue())]
-        told = boss.get(reverse("console:overview"), {"as": "json"}).json()["findings"]
-        assert [(each["subject"], each["problem"], each["advice"]) for each in told] == said
-        page = boss.get(reverse("console:overview"))
-        assert page.status_code == 200
-        return {subject: problem for subject, problem, _advice in said}
-
-    return both
-
-
-@pytest.fixture
-def calm(shop: Shop) -> None:
-    """A house in which nothing is wrong."""
-    worker(queues=["urgent", "routine"])
-    fired_until(timedelta(0))
-
-
-def fired_until(long_ago: timedelta) -> None:
-    """Every entry was fired on time, until then."""
-    until = database_now() - long_ago
-    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
 
 
 def test_a_calm_house_has_none(calm: None, found: Found, boss: Client) -> None:
@@ -270,6 +233,8 @@ def test_what_only_rabbitmq_tells(calm: None) -> None:
     assert said(queues=Latest(problem="RabbitMQ does not answer")) == ["RabbitMQ does not answer"]
     assert said(queues=Latest([long])) == ["5000 messages wait"]
     assert said(refused_arguments={"routine.DQ": "x-ttl"}) == ["it exists with other arguments (x-ttl)"]
+    no_rights = dict.fromkeys(("routine", "urgent"), "ACCESS_REFUSED - for till")
+    assert said(refused_arguments=no_rights) == ["its user may not declare our queues (ACCESS_REFUSED - for till)"]
     lost = replace(queue, name="urgent", consumers=1, missing=("urgent", "urgent.XQ"))
     assert said(queues=Latest([lost])) == ["missing at the broker: urgent, urgent.XQ"]
 
@@ -335,17 +300,17 @@ def test_a_worker_that_has_just_started_may_find_old_messages(db: None) -> None:
 # --- the database ----------------------------------------------------------------------------------------------------
 
 
-def test_ticks_of_the_future(calm: None, found: Found) -> None:
-    """No scheduler runs that would delete them; without this finding all would seem well."""
+def test_ticks_of_the_future(faces: Faces) -> None:
+    """No scheduler runs that would delete them; without this finding all would seem well. Customers are served."""
     until = database_now() + timedelta(minutes=30)
     Tick.objects.create(schedule="settle_orders", due_at=until, fired_by="the old clock")
 
     problem = f"it counts as fired up to {until:%H:%M:%S} UTC: the database's clock was set back"
-    assert found()["schedule"] == problem
+    assert faces.told() == Told({"schedule": problem}, {"ClockSetBack"})
 
 
 def test_a_database_that_differs(calm: None) -> None:
-    """Only what stops the start is urgent; `tests/database/test_health.py` makes each of them true."""
+    """Only what stops the start is urgent; `tests/system/test_wrong_database.py` makes each of them true."""
     off = Difference("lock_timeout", "it is off in force", "Give it to the role.")
     encoding = Difference("DATABASE_URL", "its encoding is LATIN1", "Create another one.", stops_the_start=True)
     told = findings_of(replace(take_snapshot(), database=[off, encoding]))
@@ -368,14 +333,17 @@ def test_rows_that_wait_for_a_person(calm: None, shop: Shop, found: Found) -> No
     }
 
 
-def test_mails_that_were_given_up(calm: None, found: Found) -> None:
-    """They are for office hours."""
-    mail = given_up(reporting.order(OrderStatus.PAID))
-    assert found()["mails"] == "1 was given up"
-    type(mail).objects.filter(pk=mail.pk).update(
-        given_up_at=database_now(), error="recipient refused 550 5.1.1 unknown"
+def test_mails_that_were_given_up(shop: Shop, faces: Faces, found: Found, settings: Settings) -> None:
+    """They are for office hours; the reason is told for an hour."""
+    with mail_server(settings) as server:
+        server.say_at("RCPT", "550 5.1.1 unknown")
+        shop.paid()
+        sending.send_due(10)
+    assert faces.told() == Told(
+        {"mails": "1 was given up; in the last hour 1 (recipient refused 550 5.1.1)"}, {"MailsGivenUp"}
     )
-    assert found()["mails"] == "1 was given up; in the last hour 1 (recipient refused 550 5.1.1)"
+    Notification.objects.update(given_up_at=database_now() - timedelta(minutes=61))
+    assert found() == {"mails": "1 was given up"}
 
 
 def test_mails_that_the_server_refuses(calm: None, found: Found) -> None:
