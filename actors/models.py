@@ -76,10 +76,6 @@ class Worker(models.Model):
     unrecorded = models.PositiveBigIntegerField(
         default=0, editable=False, help_text="Runs missing in the history since its start."
     )
-    log_lines_dropped = models.PositiveBigIntegerField(
-        default=0, db_default=0, editable=False, help_text="Log lines that no reader or disk took since its start."
-    )
-    log_dropped_at = models.DateTimeField(null=True, editable=False, help_text="When log_lines_dropped last grew.")
     started_at = models.DateTimeField(editable=False)
     seen_at = models.DateTimeField(editable=False, help_text="Its last heartbeat.")
     stopped_at = models.DateTimeField(null=True, editable=False, help_text="Empty if it runs or did not stop properly.")
@@ -89,6 +85,17 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class LossyLog(models.Model):
+    """A process of any kind whose log drops lines: its reader hangs or has gone, or a disk is full."""
+
+    process = models.CharField(max_length=128, unique=True, editable=False, help_text="Its part and name.")
+    lines = models.PositiveBigIntegerField(editable=False, help_text="Lines that were dropped since its start.")
+    dropped_at = models.DateTimeField(editable=False, help_text="When `lines` last grew.")
+
+    def __str__(self) -> str:
+        return self.process
 
 
 class Redelivery(models.Model):

@@ -25,8 +25,10 @@ def on_starting(_server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """In each worker process, after it has loaded the shop; it does not fork, so it may have threads."""
+    from actors.runtime import lossy_log
     from config.health import web
 
+    lossy_log.watch("web")
     if "WEB_NOTIFY_SOCKET" in os.environ:
         os.environ["NOTIFY_SOCKET"] = os.environ["WEB_NOTIFY_SOCKET"]
         web.report(worker.sockets[0])

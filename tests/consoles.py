@@ -37,10 +37,10 @@ def job(**facts: Any) -> Job:
 
 
 def worker(**facts: Any) -> Worker:
-    """One that was seen a moment ago."""
+    """One that lives. Its heartbeats of the next hour are there already: a slow test must not lose it."""
     now = timezone.now()
     usual: dict[str, Any] = {"name": "host:1:abc", "host": "host", "pid": 1, "queues": ["urgent"], "threads": 8}
-    return Worker.objects.create(**{**usual, "started_at": now, "seen_at": now, **facts})
+    return Worker.objects.create(**{**usual, "started_at": now, "seen_at": now + timedelta(hours=1), **facts})
 
 
 def fired_until(long_ago: timedelta) -> None:

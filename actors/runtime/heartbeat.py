@@ -7,17 +7,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
-from django.db.models import Case, F, When
 from django.db.models.functions import Now
 from dramatiq import Broker
 from dramatiq import Worker as Threads
 
 from actors import pauses
 from actors.models import Worker
-from actors.runtime import running
+from actors.runtime import lossy_log, running
 from actors.runtime.recorder import recorder
 from config.due.queue import database_now
-from config.log_outputs import dropped_lines
 from config.messaging.clock import clock
 
 log = logging.getLogger(__name__)
@@ -60,6 +58,7 @@ def _send_heartbeat(broker: Broker, worker: Threads, *, stopped: bool = False) -
     try:
         clock.compare(database_now())
         _write(worker, stopped)
+        lossy_log.tell("worker")
         broker.paused = frozenset(pauses.paused(pauses.QUEUE))  # type: ignore[attr-defined]
     except Error as error:
         log.error("beat.no_database", extra={"error": type(error).__name__})
@@ -76,13 +75,9 @@ def _write(worker: Threads, stopped: bool) -> None:
         "done": running.totals.done,
         "failed": running.totals.failed,
         "unrecorded": recorder.dropped,
-        "log_lines_dropped": dropped_lines(),
         "queues": sorted(name for name in worker.consumers if not name.endswith(".DQ")),
     }
-    more_lines = When(log_lines_dropped__lt=state["log_lines_dropped"], then=Now())
-    log_dropped_at = Case(more_lines, default=F("log_dropped_at"))
-    row = Worker.objects.filter(name=running.worker_name())
-    if not row.update(**state, **now, log_dropped_at=log_dropped_at):
+    if not Worker.objects.filter(name=running.worker_name()).update(**state, **now):
         fixed = {
             "name": running.worker_name(),
             "host": running.host(),
@@ -90,6 +85,5 @@ def _write(worker: Threads, stopped: bool) -> None:
             "release": settings.RELEASE[:64],
             "threads": worker.worker_threads,
             "started_at": Now(),
-            "log_dropped_at": Now() if state["log_lines_dropped"] else None,
         }
         Worker.objects.create(**state, **now, **fixed)

@@ -17,6 +17,7 @@ import periodiq
 from django.conf import settings
 from django.db import Error, close_old_connections
 
+from actors.runtime import lossy_log
 from actors.scheduling import ledger
 from actors.scheduling.table import attach
 from config.due.queue import database_now
@@ -51,6 +52,7 @@ class Scheduler(periodiq.Scheduler):  # type: ignore[misc]
             try:
                 self.schedule()
                 self.heartbeats.beat("ledger")
+                lossy_log.tell("scheduler")
             except Error as error:
                 log.error("scheduler.no_database", extra={"error": type(error).__name__})
 

@@ -17,6 +17,7 @@ from commerce.mail import mime
 from commerce.mail.message import Message
 from config.errors.scrubbing import HIDDEN, MAX_CHARS, scrubbed
 from config.formats import printable
+from config.hosts import is_address
 
 LONGEST_MAIL_S = 6 * settings.EMAIL_TIMEOUT_S
 """On an open connection a mail waits for up to five replies: MAIL, RCPT, DATA, after the final dot, RSET. A connection
@@ -153,7 +154,7 @@ class Client(smtplib.SMTP):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         if settings.EMAIL_HELO_NAME:
-            options["local_hostname"] = settings.EMAIL_HELO_NAME
+            options["local_hostname"] = _in_a_greeting(settings.EMAIL_HELO_NAME)
         super().__init__(*args, **options)
 
     def login(self, user: str, password: str, *, initial_response_ok: bool = True) -> tuple[int, bytes]:
@@ -245,6 +246,13 @@ def _dot_stuffed(mail: bytes) -> bytes:
     """The mail with its end: only the last dot is alone in its line (RFC 5321, 4.5.2)."""
     lines = re.sub(rb"(?m)^\.", b"..", mail)
     return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+
+
+def _in_a_greeting(host: str) -> str:
+    """An IP address as a literal (RFC 5321, 4.1.3): a server would take a bare one for a name that does not exist."""
+    if not is_address(host):
+        return host
+    return f"[IPv6:{host}]" if ":" in host else f"[{host}]"
 
 
 def _in_base64(text: str) -> str:

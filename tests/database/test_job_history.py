@@ -13,11 +13,11 @@ from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
 from actors import pauses
-from actors.models import Job, Worker
+from actors.models import Job, LossyLog, Worker
 from actors.operations import dead_letters
 from actors.operations.dead_letters import DeadLetterFilter
 from actors.operations.queries.job_search import INDEXED, newest
-from actors.runtime import heartbeat, history
+from actors.runtime import heartbeat, history, running
 from actors.runtime.recorder import BATCH, BUFFER, Recorder, recorder
 from billing.models import AskedBy
 from billing.payments.check import CHECK_QUEUE
@@ -269,17 +269,17 @@ def test_the_history_is_searched_by_what_one_knows() -> None:
 
 
 def test_a_log_that_drops_lines_is_told_everywhere(worker: dramatiq.Worker, faces: Faces) -> None:
-    """When it last did, by the database's clock; beats without new losses leave that time as it is. Work goes on."""
+    """When it last did, by the database's clock; beats without new losses leave the row as it is. Work goes on."""
     [console] = [each for each in logging.getLogger().handlers if isinstance(each, Console)]
     before = database_now()
     console.lines.drop(5, "full")
-    lossy = Worker.objects.filter(log_lines_dropped=dropped_lines())
+    lossy = LossyLog.objects.filter(lines=dropped_lines())
     wait_until(lossy.exists, "a heartbeat told")
-    told = lossy.get()
-    assert told.log_dropped_at is not None
-    assert before <= told.log_dropped_at <= told.seen_at
+    told, beat = lossy.get(), Worker.objects.filter(name=running.worker_name())
+    seen_at = database_now()
+    assert before <= told.dropped_at <= seen_at
     problem = f"its log has dropped {dropped_lines()} lines since its start"
-    assert faces.told() == Told({f"worker {told.name}": problem}, {"LogLinesDropped"})
+    assert faces.told() == Told({f"worker {running.worker_name()}": problem}, {"LogLinesDropped"})
 
-    wait_until(lambda: lossy.get().seen_at > told.seen_at, "the next heartbeat came")
-    assert lossy.get().log_dropped_at == told.log_dropped_at
+    wait_until(lambda: beat.get().seen_at > seen_at, "the next heartbeat came")
+    assert lossy.get().dropped_at == told.dropped_at

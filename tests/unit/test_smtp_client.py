@@ -204,13 +204,21 @@ def test_a_login_that_never_ends_is_given_up(server: Server, settings: Settings)
         server.client.login("Änne", "token")
 
 
-def test_the_greeting_has_the_name_of_the_settings(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("name", "greeting"),
+    [
+        ("shop.tillcoffee.example", b"shop.tillcoffee.example"),
+        ("192.0.2.7", b"[192.0.2.7]"),
+        ("2001:db8::7", b"[IPv6:2001:db8::7]"),
+    ],
+)
+def test_the_greeting_has_the_name_of_the_settings(settings: Settings, name: str, greeting: bytes) -> None:
     """Not a container's own name, which no other machine knows."""
-    settings.EMAIL_HELO_NAME = "shop.tillcoffee.example"
+    settings.EMAIL_HELO_NAME = name
     server = Server()
     server.says(b"250 hello", b"250 ok", b"250 ok", b"354 go on", b"250 taken")
 
     send(server)
 
-    assert server.heard().startswith(b"ehlo shop.tillcoffee.example\r\n")
+    assert server.heard().startswith(b"ehlo " + greeting + b"\r\n")
     server.close()

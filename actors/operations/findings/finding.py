@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from actors import pauses
-from actors.models import Pause
+from actors.models import LossyLog, Pause
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.providers import Account, accounts
 from actors.operations.queries.queues import Queue, known_queues, refused_arguments
@@ -61,6 +61,7 @@ class Snapshot:
     queues: Latest[list[Queue]]
     paused_queues: dict[str, Pause]
     refused_arguments: dict[str, str]
+    lossy_logs: list[LossyLog]
     waiting: list[Waiting]
     mails_given_up: int
     given_up_lately: Failures
@@ -88,6 +89,7 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
         queues=queues,
         paused_queues=pauses.paused(pauses.QUEUE),
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
+        lossy_logs=list(LossyLog.objects.order_by("-dropped_at")),
         waiting=waiting_for_a_person(),
         mails_given_up=unsent_mails()[1],
         given_up_lately=given_up_lately(),

@@ -61,11 +61,10 @@ def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
 def lossy_logs(seen: Snapshot) -> Iterator[Finding]:
     """Processes whose log's reader hangs or has gone. Their work goes on."""
     advice = _("Restart what reads its log (journald, supervisord, a pipe), or free the disk of LOG_FILE.")
-    for worker in seen.workers.living:
-        at = worker.row.log_dropped_at
-        if at and at > seen.now - LOSSY_SHOWN:
-            problem = _("its log has dropped %(n)s lines since its start") % {"n": worker.row.log_lines_dropped}
-            yield _of_worker(worker, problem, advice, at)
+    for lossy in seen.lossy_logs:
+        if lossy.dropped_at > seen.now - LOSSY_SHOWN:
+            problem = _("its log has dropped %(n)s lines since its start") % {"n": lossy.lines}
+            yield Finding(lossy.process, problem, advice, lossy.dropped_at, is_urgent=False)
 
 
 def several_releases(seen: Snapshot) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from dramatiq.broker import MessageProxy
 from pytest_django.fixtures import Settings
 
 from actors import pauses
-from actors.models import Pause, Tick, Worker
+from actors.models import LossyLog, Pause, Tick
 from actors.operations.findings import findings_of, take_snapshot
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.queues import Queues, expire
@@ -173,9 +173,10 @@ def test_a_lost_worker(calm: None, found: Found) -> None:
 def test_a_log_that_drops_lines(calm: None, found: Found) -> None:
     """Its work goes on; ten minutes after the last lost line it is history."""
     now = database_now()
-    for minutes, problems in ((9, ["its log has dropped 293 lines since its start"]), (11, [])):
-        Worker.objects.update(log_lines_dropped=293, log_dropped_at=now - timedelta(minutes=minutes))
-        assert list(found().values()) == problems
+    LossyLog.objects.create(process="web host:1:abc", lines=293, dropped_at=now)
+    for minutes, problems in ((9, {"web host:1:abc": "its log has dropped 293 lines since its start"}), (11, {})):
+        LossyLog.objects.update(dropped_at=now - timedelta(minutes=minutes))
+        assert found() == problems
 
 
 def test_runs_that_the_history_lacks(found: Found, db: None) -> None:
