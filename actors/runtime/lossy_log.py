@@ -14,6 +14,7 @@ from config.log_outputs import dropped_lines
 log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
+"""Time between two looks of a web process; the others look at each heartbeat and wake-up."""
 
 KEPT = timedelta(days=1)
 

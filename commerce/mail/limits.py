@@ -27,6 +27,7 @@ ALLOWED_GAUGE = reading(
 )
 
 _reached = threading.Event()
+"""The log has said it."""
 
 
 def left() -> int | None:
@@ -43,13 +44,14 @@ def left() -> int | None:
 
 def are_reached() -> bool:
     """True if no mail may be sent now; the first time with a line in the log."""
-    if left() != 0:
+    reached = left() == 0
+    if not reached:
         _reached.clear()
     elif not _reached.is_set():
         _reached.set()
         limits = {"per_minute": settings.EMAIL_MAX_PER_MINUTE, "per_day": settings.EMAIL_MAX_PER_DAY}
         log.warning("mail.limit_reached", extra=limits)
-    return _reached.is_set()
+    return reached
 
 
 @reader(DATABASE)
