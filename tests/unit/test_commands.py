@@ -97,6 +97,16 @@ def test_words_that_make_no_sense_are_no_answer(tmp_path: Path) -> None:
     assert [said for said, done in wrong.items() if said not in done.stderr] == []
 
 
+def test_a_link_to_a_certificate_stays_a_link(tmp_path: Path) -> None:
+    """certbot turns it at each renewal."""
+    (tmp_path / "live.pem").symlink_to(__file__)
+    words = ("--certificate", str(tmp_path / "live.pem"), "--key", "live.key")
+    site = manage(tmp_path, "nginxconf", *words, SHOP_URL="https://shop.example.com").stdout
+
+    assert f'ssl_certificate     "{tmp_path}/live.pem";' in site
+    assert f'ssl_certificate_key "{settings.BASE_DIR}/live.key";' in site
+
+
 def test_what_is_found_or_left_is_another_status() -> None:
     """So that a script need not read."""
     assert cli_command.SomethingLeft("A person must look at 1.").returncode == 1
