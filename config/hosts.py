@@ -5,6 +5,7 @@
 
 import errno
 import socket
+from http.server import ThreadingHTTPServer
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -77,3 +78,16 @@ def listen(host: str, port: int) -> socket.socket:
         code = error.errno or 0
         reason = _WRONG_HOST.get(code) or _WRONG_PORT.get(code) or error.strerror or "it is refused"
         raise CannotListen(host, port, reason, wrong_host=code in _WRONG_HOST) from error
+
+
+class HttpServer(ThreadingHTTPServer):
+    """Takes its address by `listen`. Python's own takes IPv4 only, and asks DNS for this machine's name, which may take
+    seconds."""
+
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        self.socket.close()
+        host, port = self.server_address[:2]
+        self.socket = listen(str(host), port)
+        self.server_port = self.socket.getsockname()[1]

@@ -58,8 +58,8 @@ def _send_heartbeat(broker: Broker, worker: Threads, *, stopped: bool = False) -
     try:
         clock.compare(database_now())
         _write(worker, stopped)
-        lossy_log.tell("worker")
         broker.paused = frozenset(pauses.paused(pauses.QUEUE))  # type: ignore[attr-defined]
+        lossy_log.tell("worker")
     except Error as error:
         log.error("beat.no_database", extra={"error": type(error).__name__})
         connection.close()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,7 +15,7 @@ from billing.sandbox.fault_responses import Exchange, respond_with
 from billing.sandbox.messages import Refused, Request, Response, json_answer
 from billing.sandbox.sandbox import Sandbox
 from billing.sandbox.storage import Closed
-from config.hosts import listen
+from config.hosts import HttpServer
 
 LONGEST_BODY = 65_536
 LENGTH = re.compile("[0-9]{1,12}")
@@ -142,23 +142,15 @@ class Handler(BaseHTTPRequestHandler):
         """No line per request: a thousand lines a second would measure the terminal. The request log has them all."""
 
 
-class Listener(ThreadingHTTPServer):
+class Listener(HttpServer):
     """One thread per connection. Remembers the open connections, so that `stop` can close them."""
 
-    daemon_threads = True
     block_on_close = False
     request_queue_size = 256  # a benchmark opens all its connections at once
 
     def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
         self._open: set[Any] = set()
         super().__init__(address, handler)
-
-    def server_bind(self) -> None:
-        """Take IPv4 and IPv6 alike, and skip the base class's lookup of the host's full name: it may take seconds."""
-        self.socket.close()
-        host, port = self.server_address[:2]
-        self.socket = listen(str(host), port)
-        self.server_port = self.socket.getsockname()[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)

@@ -6,9 +6,9 @@ It runs beside the work, in daemon threads. It never delays the process or its e
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from config.hosts import listen
+from config.hosts import HttpServer
 
 Response = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -19,7 +19,7 @@ CLIENT_TIMEOUT_S = 5.0
 log = logging.getLogger(__name__)
 
 
-def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) -> ThreadingHTTPServer:
+def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) -> HttpServer:
     """Answer GET for each path in `routes` until the process ends. Raises CannotListen."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,15 +43,7 @@ def serve(host: str, port: int, routes: Mapping[str, Callable[[], Response]]) ->
     return server
 
 
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        """Take IPv4 and IPv6 alike. HTTPServer would ask DNS for this machine's name, and DNS may be slow."""
-        self.socket.close()
-        host, port = self.server_address[:2]
-        self.socket = listen(str(host), port)
-
+class _Quiet(HttpServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """The client has gone before the answer came."""
         log.debug("probe.broken", exc_info=True)
