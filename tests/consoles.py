@@ -46,7 +46,8 @@ def worker(**facts: Any) -> Worker:
 def fired_until(long_ago: timedelta) -> None:
     """Every entry of the schedule was fired on time, until then."""
     until = database_now() - long_ago
-    Tick.objects.bulk_create(Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table())
+    ticks = [Tick(schedule=e.actor, due_at=e.period.latest(until), fired_by="x") for e in table()]
+    Tick.objects.bulk_create(ticks, ignore_conflicts=True)
 
 
 def given_up(order: Order) -> Notification:
