@@ -95,15 +95,21 @@ def _after_payment(payment: Payment | None) -> State:
 
 
 def _of_offer(payment: Payment, is_away: Callable[[str], bool]) -> State:
-    """The customer may still pay, if the provider's page is known.
+    """What an open payment lets its customer do. The first line that fits decides:
 
-    With an attention, or after the customer's return, the money may have come: nobody is asked to pay then, unless it
-    is known that the provider does not answer anyone.
+    | what is known                                  | state     |
+    | ---------------------------------------------- | --------- |
+    | the provider's page is not known               | preparing | nothing can have been paid
+    | the customer came back, and no answer since    | checking  | they may have paid: never asked to pay again
+    | an operator must decide about the answer       | checking  |
+    | the provider is known to be away               | away      |
+    | too many errors in a row                       | checking  |
+    | none of it                                     | pay       |
     """
     if not payment.pay_url:
         return State.PREPARING
-    if payment.attention not in (Attention.NONE, Attention.ERRORS):
+    if payment.returned_at or payment.attention not in (Attention.NONE, Attention.ERRORS):
         return State.CHECKING
     if is_away(payment.account):
         return State.AWAY
-    return State.CHECKING if payment.returned_at or payment.attention else State.PAY
+    return State.CHECKING if payment.attention else State.PAY

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ SITUATIONS: list[tuple[str, dict[str, Any], bool, State]] = [
     ("not offered, many errors", NOT_OFFERED | {"attention": Attention.ERRORS}, False, State.PREPARING),
     ("known there, without a page", {"pay_url": ""}, False, State.PREPARING),
     ("came back", RETURNED, False, State.CHECKING),
-    ("came back, and away", RETURNED, True, State.AWAY),
+    ("came back, and away", RETURNED, True, State.CHECKING),
     ("came back, not offered", NOT_OFFERED | RETURNED, False, State.PREPARING),
     ("authorized", {"status": Status.AUTHORIZED}, False, State.CHECKING),
     ("authorized, and away", {"status": Status.AUTHORIZED}, True, State.CHECKING),
@@ -82,6 +83,60 @@ def test_a_situation_is_one_state(
     if payment.is_open and state not in (State.TRY_AGAIN, State.OUR_FAULT):
         sent = leads_to(client.post(reverse("order-pay", args=[order.public_id])), payment.pay_url)
         assert sent == (state in (State.PAY, State.AWAY))
+
+
+@pytest.mark.parametrize("advice", list(Advice))
+def test_an_offer_in_every_combination_of_facts(shop: Shop, advice: Advice) -> None:
+    """Money that may be there is never asked for again, and no payment page is promised that is not known.
+
+    A decline changes no state: it adds its advice.
+    """
+    order, payment = shop.order()
+    known = payment.pay_url
+    facts = product((known, ""), (None, timezone.now()), (False, True), list(Attention))
+    for payment.pay_url, payment.returned_at, is_away, payment.attention in facts:
+        payment.advice = advice
+        if not payment.pay_url:
+            expected = State.PREPARING
+        elif payment.returned_at or payment.attention not in (Attention.NONE, Attention.ERRORS):
+            expected = State.CHECKING
+        else:
+            expected = State.AWAY if is_away else State.CHECKING if payment.attention else State.PAY
+
+        state = state_of(order, payment, timezone.now(), lambda _account, away=is_away: away)  # type: ignore[misc]
+
+        assert state == expected, (payment.pay_url, payment.returned_at, is_away, payment.attention)
+
+
+def test_only_a_state_for_the_customer_offers_to_pay_or_to_cancel(shop: Shop, client: Client) -> None:
+    """A page that checks asks for nothing: the customer may have paid."""
+    order, _payment = shop.order()
+    page = page_of(client, order)
+
+    for state in State:
+        block = block_of(page, state)
+        assert (reverse("order-pay", args=[order.public_id]) in block) == state.is_for_customer
+        cancel = state.is_for_customer or state == State.PREPARING
+        assert (reverse("order-cancel", args=[order.public_id]) in block) == cancel
+
+
+def test_who_paid_in_an_outage_is_not_asked_again(shop: Shop, client: Client) -> None:
+    """Through all of it: before the breaker opens, while it is open, and until the answer comes."""
+    order, payment = shop.order()
+    shop.sandbox.callbacks(lose_every=1)
+    shop.sandbox.outage("status_500", 600)
+    shop.buyer(payment, "pay")
+    client.get(reverse("order-return", args=[order.public_id]))
+    for _ in range(breaker.ERRORS_TO_OPEN):
+        assert told(client, order) == State.CHECKING
+        shop.look(payment)
+    assert payments.is_away(payment.account)
+    assert told(client, order) == State.CHECKING
+
+    shop.sandbox.end_outage()
+    breaker.close_by_hand("sandbox", "sam", "it answers again")
+    shop.sweep_now(payment)
+    assert told(client, order) == State.PAID
 
 
 def test_a_customer_who_comes_back_without_having_paid_may_still_pay(shop: Shop, client: Client) -> None:
@@ -180,19 +235,22 @@ def test_a_refund_that_came_back_is_not_said_to_be_on_its_way(shop: Shop, client
 
 
 @pytest.mark.parametrize("advice", list(Advice))
-@pytest.mark.parametrize("facts", [{}, FAILED], ids=["pay", "try again"])
+@pytest.mark.parametrize(
+    ("facts", "is_away", "state"),
+    [({}, False, State.PAY), ({}, True, State.AWAY), (FAILED, False, State.TRY_AGAIN)],
+)
 def test_a_declined_customer_reads_what_helps(
-    shop: Shop, client: Client, advice: Advice, facts: dict[str, Any]
+    shop: Shop, client: Client, advice: Advice, facts: dict[str, Any], is_away: bool, state: State
 ) -> None:
     """On the page and, while it is open, by what it asks for."""
     order, payment = shop.order()
-    set_facts(payment, False, {"advice": advice, **facts})
+    set_facts(payment, is_away, {"advice": advice, **facts})
 
     page = page_of(client, order)
 
     told_advice = client.get(reverse("order-state", args=[order.public_id])).json()["advice"]
     assert told_advice == advice
-    block = block_of(page, State.TRY_AGAIN if facts else State.PAY)
+    block = block_of(page, state)
     assert set(re.findall(r'data-advice="(\w+)">', block)) == {advice} - {Advice.NONE}
     assert set(re.findall(r'data-advice="(\w+)" hidden>', block)) == set(ADVICE) - {advice}
 
