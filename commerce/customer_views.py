@@ -28,20 +28,10 @@ def account(request: HttpRequest) -> HttpResponse:
     """The customer's orders, newest first."""
     orders = Order.objects.filter(customer=visitors.customer(request)).order_by("-id")
     page = Paginator(orders, ORDERS_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "commerce/account/account.html", {"orders": page, "in_cart": visitors.in_cart(request)})
+    return render(request, "commerce/account/account.html", {"orders": page})
 
 
-class _ShowsCart:
-    """The page's header shows the number of products in the cart."""
-
-    request: HttpRequest
-
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        more: dict[str, Any] = super().get_context_data(**context)  # type: ignore[misc]
-        return {**more, "in_cart": visitors.in_cart(self.request)}
-
-
-class LogIn(_ShowsCart, LoginView):
+class LogIn(LoginView):
     """The login page. `commerce.visitors` merges the visitor's cart into the customer's."""
 
     template_name = "commerce/account/login.html"
@@ -49,7 +39,7 @@ class LogIn(_ShowsCart, LoginView):
     redirect_authenticated_user = True
 
 
-class SignUp(_ShowsCart, RedirectURLMixin, CreateView):  # type: ignore[type-arg]  # it cannot be subscripted
+class SignUp(RedirectURLMixin, CreateView):  # type: ignore[type-arg]  # it cannot be subscripted
     """Creates an account and logs in."""
 
     template_name = "commerce/account/sign_up.html"

@@ -22,7 +22,7 @@ from commerce.timeline import for_customer
 def order(request: HttpRequest, public_id: str) -> HttpResponse:
     """The order and the state of its payment; the page updates itself."""
     shown, payment = _order(public_id), payments.latest(public_id)
-    page = {"order": shown, "lines": shown.lines.all(), "payment": payment, "in_cart": visitors.in_cart(request)}
+    page = {"order": shown, "lines": shown.lines.all(), "payment": payment}
     state = {"state": state_of(shown, payment, timezone.now()), "states": list(State), "advice": ADVICE.items()}
     return render(request, "commerce/order.html", {**page, **state, "history": for_customer(shown)})
 

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -18,8 +17,7 @@ from commerce import carts, delivery, orders, visitors
 from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder, EmptyCart
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
-from commerce.models import FOR_SALE, Cart, Order, Product
-from commerce.order_state import State, with_states
+from commerce.models import FOR_SALE, Cart, Product
 from commerce.order_views import to_provider
 from commerce.reviews import ratings
 
@@ -30,9 +28,8 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
     pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
-    page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown, "in_cart": visitors.in_cart(request)}
-    more = {"rated": ratings.with_ratings(list(shown)), "open_orders": _open_orders(request)}
-    return render(request, "commerce/catalogue.html", {**page, **more})
+    page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown}
+    return render(request, "commerce/catalogue.html", {**page, "rated": ratings.with_ratings(list(shown))})
 
 
 @require_safe
@@ -40,7 +37,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     """One product with its reviews, in pages."""
     shown = get_object_or_404(Product, FOR_SALE, slug=slug)
     [(_shown, rating)] = ratings.with_ratings([shown])
-    page = {"product": shown, "most": min(shown.stock, carts.MAX_QUANTITY), "in_cart": visitors.in_cart(request)}
+    page = {"product": shown, "most": min(shown.stock, carts.MAX_QUANTITY)}
     reviews = {"rating": rating, "reviews": _page_of(ratings.published(shown), request)}
     return render(request, "commerce/product.html", {**page, **reviews})
 
@@ -66,9 +63,8 @@ def cart(request: HttpRequest) -> HttpResponse:
     items = carts.items(visitors.cart(request))
     total = carts.total(items)
     page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
-    delivery_costs = any(offer.method.price_minor for offer in delivery.offers(items))
-    more = {"delivery_costs": delivery_costs, "open_orders": _open_orders(request)}
-    return render(request, "commerce/cart.html", {**page, **more})
+    page["delivery_costs"] = any(offer.method.price_minor for offer in delivery.offers(items))
+    return render(request, "commerce/cart.html", page)
 
 
 @require_POST
@@ -110,12 +106,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             return to_provider(order, payments.introduce(payment))
     page = {"form": form, "items": items, "total": total, "in_cart": len(items)}
     page["fingerprint"] = delivery.fingerprint(items, None)
-    page["open_orders"] = _open_orders(request)
     return render(request, "commerce/checkout.html", page, status=409 if form.non_field_errors() else 200)
-
-
-def _open_orders(request: HttpRequest) -> list[tuple[Order, State]]:
-    return with_states(visitors.open_orders(request), timezone.now())
 
 
 def _nothing_to_order(request: HttpRequest, visitors_cart: Cart | None) -> HttpResponse:

@@ -1,6 +1,7 @@
 """The visitor of a page, their cart and their open orders."""
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, User
@@ -8,9 +9,11 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.models import Q, QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils import timezone
 
 from commerce import carts
 from commerce.models import Cart, CartItem, Order, OrderStatus
+from commerce.order_state import with_states
 
 T = TypeVar("T")
 
@@ -65,7 +68,15 @@ def remember(request: HttpRequest, order: Order) -> None:
     request.session[ORDERS_SESSION_KEY] = [*others, order.public_id][-ORDERS_REMEMBERED:]
 
 
-def open_orders(request: HttpRequest) -> list[Order]:
+def header(request: HttpRequest) -> dict[str, Callable[[], Any]]:
+    """A context processor: what the top of every page of the shop shows. It asks nothing until a template needs it."""
+    return {
+        "in_cart": cache(partial(in_cart, request)),
+        "open_orders": cache(lambda: with_states(_open_orders(request), timezone.now())),
+    }
+
+
+def _open_orders(request: HttpRequest) -> list[Order]:
     """Orders of this browser and of the customer's account that await payment, newest first."""
     placed_here, buyer = request.session.get(ORDERS_SESSION_KEY, []), customer(request)
     if not placed_here and not buyer:

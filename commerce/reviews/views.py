@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from commerce import visitors
 from commerce.errors import NothingToReview, ReviewPublished
 from commerce.forms import ReviewForm
 from commerce.models import OrderLine, Review
@@ -37,7 +36,7 @@ def review(request: HttpRequest, token: str) -> HttpResponse:
     except links.Forged:
         raise Http404 from None
     except (links.Expired, NothingToReview) as error:
-        page = {"expired": isinstance(error, links.Expired), "in_cart": visitors.in_cart(request)}
+        page = {"expired": isinstance(error, links.Expired)}
         answer = render(request, "commerce/review_over.html", page, status=410)
     for name, value in PRIVATE_HEADERS.items():
         answer[name] = value
@@ -68,4 +67,4 @@ def _page(
     request: HttpRequest, line: OrderLine, written: Review | None, form: ReviewForm, status: int = 200
 ) -> HttpResponse:
     page = {"line": line, "product": line.product, "review": written, "form": form}
-    return render(request, "commerce/review.html", {**page, "in_cart": visitors.in_cart(request)}, status=status)
+    return render(request, "commerce/review.html", page, status=status)

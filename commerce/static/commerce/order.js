@@ -1,4 +1,5 @@
-/* Keeps the order page up to date: polls the state and shows its block. The server decides the state. */
+/* Shows times in the reader's time zone. Keeps the order page up to date: polls the state, which the server decides, and
+   shows its block. */
 "use strict";
 
 (() => {
@@ -9,7 +10,7 @@
 
   showLocalTimes();
   const page = document.querySelector("[data-state-url]");
-  if (!page) return; // a page that only names open orders
+  if (!page) return; // every other page of the shop: only its times are local
 
   const announcement = page.querySelector("[data-announce]");
   const opened = performance.now();
