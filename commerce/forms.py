@@ -57,6 +57,7 @@ class CheckoutForm(forms.Form):
     """Customer, address and delivery. It sets no price: it only says what the customer has seen.
 
     Without a `delivery` value the first offer is used, which is the page's default; a value must be one of the offers.
+    The address is asked for only if that delivery needs one. Browsers enforce it only if every offer does.
     """
 
     email = forms.EmailField(
@@ -89,11 +90,21 @@ class CheckoutForm(forms.Form):
         field = self.fields["delivery"]
         field.choices = [(offer.method.pk, offer.method.title) for offer in offers]  # type: ignore[attr-defined]
         field.required = "delivery" in self.data
+        self.fields["address"].required = all(offer.method.needs_address for offer in offers)
+
+    def clean(self) -> dict[str, Any]:
+        """Requires an address if the chosen delivery needs one, and else drops what an unseen field may have sent."""
+        address = self.fields["address"]
+        if not self._needs_address:
+            self.cleaned_data["address"] = ""
+        elif not (self.cleaned_data.get("address") or self.has_error("address")):
+            self.add_error("address", address.error_messages["required"])
+        return self.cleaned_data
 
     @property
     def contact(self) -> list[forms.BoundField]:
-        """The text fields."""
-        return [self[name] for name in ("email", "name", "address")]
+        """The fields that every customer fills in."""
+        return [self["email"], self["name"]]
 
     @property
     def chosen(self) -> str:
@@ -102,9 +113,14 @@ class CheckoutForm(forms.Form):
         return str(self.data.get("delivery", first))
 
     @property
+    def _needs_address(self) -> bool:
+        needs = {str(offer.method.pk): offer.method.needs_address for offer in self.offers}
+        return needs.get(self.chosen, True)
+
+    @property
     def customer(self) -> dict[str, str]:
         """The customer's data, once the form is valid."""
-        return {field.name: self.cleaned_data[field.name] for field in self.contact}
+        return {name: self.cleaned_data[name] for name in ("email", "name", "address")}
 
     @property
     def wishes(self) -> Wishes:

@@ -63,7 +63,7 @@ class ProductAdmin(OurAdmin):
 class DeliveryMethodAdmin(OurAdmin):
     """Orders keep the name and price they were placed with; a change here does not affect them."""
 
-    list_display = ("name", "price", "position", "active")
+    list_display = ("name", "price", "needs_address", "position", "active")
     list_editable = ("position", "active")
     list_filter = ("active", "currency")
     search_fields = ("name", "name_ru")

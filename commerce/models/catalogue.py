@@ -119,6 +119,9 @@ class DeliveryMethod(Named):
     currency = models.CharField(
         max_length=3, default="EUR", validators=[RegexValidator(r"\A[A-Z]{3}\Z", "Three capital letters, like EUR.")]
     )
+    needs_address = models.BooleanField(
+        default=True, db_default=True, help_text="No: customers pick their order up, and are asked for no address."
+    )
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(
         default=1, help_text="The lowest is the first at the checkout, and the default."

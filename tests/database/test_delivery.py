@@ -579,3 +579,72 @@ def test_the_demonstration_shop_delivers() -> None:
     call_command("demoshop", "--quiet")
 
     assert [each.name for each in DeliveryMethod.objects.all()] == ["Bicycle"]
+
+
+# --- picked up: without an address -----------------------------------------------------------------------------------
+
+
+def pick_up(visitor: Client, counter: DeliveryMethod, **more: str) -> Any:
+    """Order at the counter, and send no address unless it is given."""
+    typed = {name: text for name, text in FORM.items() if name != "address"}
+    return visitor.post(reverse("checkout"), {**typed, **sent_by(checkout(visitor)), "delivery": counter.pk, **more})
+
+
+@pytest.fixture
+def counter(courier: DeliveryMethod) -> DeliveryMethod:
+    """The second choice, and no address is needed for it."""
+    return method("At the counter", 0, needs_address=False)
+
+
+@pytest.mark.parametrize("more", [{}, {"address": ""}, {"address": "left from another choice"}])
+def test_who_picks_up_is_asked_for_no_address(
+    shop: Shop, buyer: Client, counter: DeliveryMethod, more: dict[str, str]
+) -> None:
+    """And none is written, not even one that a hidden field still had; no page and no mail has an empty line for it."""
+    pick_up(buyer, counter, **more)
+
+    assert ordered() == ("At the counter", "0.00 EUR", "4.50 EUR")
+    order, payment = Order.objects.get(), Payment.objects.get()
+    assert order.address == ""
+    shop.buyer(payment, "pay")
+    shop.sweep_now(payment)
+    pages = [buyer.get(reverse(page, args=[order.public_id])).content.decode() for page in ("order", "order-receipt")]
+    mails = list(order.notifications.all())
+    assert {mail.kind for mail in mails} == {"order_confirmation", "seller_notification"}
+    for text in (*pages, *(mail.text for mail in mails), *(mail.html for mail in mails)):
+        assert "At the counter" in text
+        assert "address" not in text.lower()
+
+
+@pytest.mark.usefixtures("counter")
+@pytest.mark.parametrize("address", [None, "", "  \r\n "])
+def test_what_is_brought_needs_an_address(buyer: Client, courier: DeliveryMethod, address: str | None) -> None:
+    """The server decides: the browser could not know which choice is made."""
+    sent = {"delivery": courier.pk, **({} if address is None else {"address": address})}
+    typed = {name: text for name, text in FORM.items() if name != "address"}
+
+    answer = buyer.post(reverse("checkout"), {**typed, **sent_by(checkout(buyer)), **sent})
+
+    assert (answer.status_code, Order.objects.count()) == (200, 0)
+    assert answer.context["form"].errors == {"address": ["This field is required."]}
+
+
+def test_without_a_choice_an_address_is_needed(buyer: Client) -> None:
+    """A shop that offers no method sends what it sells."""
+    answer = buyer.post(reverse("checkout"), {**FORM, "address": ""})
+
+    assert answer.context["form"].errors == {"address": ["This field is required."]}
+
+
+@pytest.mark.parametrize("needs", [True, False])
+def test_a_browser_insists_on_an_address_only_if_every_choice_needs_one(
+    buyer: Client, courier: DeliveryMethod, needs: bool
+) -> None:
+    """A hidden field that is required could not be sent."""
+    method("Other", needs_address=needs)
+
+    page = checkout(buyer)
+
+    [field] = re.findall(r"<textarea[^>]*>", page)
+    assert (" required" in field) == needs
+    assert page.count("data-no-address") == (0 if needs else 1)
