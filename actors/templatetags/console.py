@@ -120,6 +120,12 @@ def outcomes(title: str, slots: Sequence[Slot], **named: str) -> SafeString:
     return charts.bars(title, labels, series, height=140, every=3)
 
 
+@register.filter
+def total(slots: Sequence[Slot], name: str) -> str:
+    """The sum of a named count: a bar of a few failures says only that there are some."""
+    return counted(sum(slot.counts.get(name, 0) for slot in slots))
+
+
 @register.simple_tag
 def parts(title: str, counts: dict[str, int]) -> SafeString:
     """One bar in parts."""

@@ -8,11 +8,15 @@ description for screen readers, and a table with the same numbers beside it.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 TOP, BOTTOM = 14, 22
 """Pixels above the highest bar, and below the bars for the labels."""
+
+LEAST_PX, LEAST_PERCENT = 4, 1.5
+"""The height of the smallest bar and the width of the smallest part: one failure among thousands must be seen."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,14 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], height: in
 
 def stacked(title: str, parts: Sequence[Part], height: int = 28) -> SafeString:
     """One horizontal bar in parts; only its background if all are 0."""
+    shown = [part for part in shares(parts) if part.number]
+    widths = [max(part.percent, LEAST_PERCENT) for part in shown]
     left, drawn = 0.0, []
-    for part in shares(parts):
-        if part.number:
-            drawn.append(_rect(part.css, left, 0, part.percent, height, f"{part.name}: {part.number}"))
-            left += part.percent
-    description = ", ".join(f"{part.name}: {part.number}" for part in parts)
+    for part, wide in zip(shown, widths, strict=True):
+        width = wide / sum(widths) * 100
+        drawn.append(_rect(part.css, left, 0, width, height, f"{part.name}: {_grouped(part.number)}"))
+        left += width
+    description = ", ".join(f"{part.name}: {_grouped(part.number)}" for part in parts)
     return _svg(title, description, height, drawn, "chart whole")
 
 
@@ -74,12 +80,12 @@ def nice_ceiling(highest: float) -> float:
 
 
 def _bars(labels: Sequence[str], series: Sequence[Series], base: int, scale: float) -> Iterator[SafeString]:
-    """Each has at least 2 pixels; a 0 has no bar."""
+    """A 0 has no bar."""
     for number, one in enumerate(series):
         for slot, value in enumerate(one.values):
-            wide, tall = 100 / len(labels), max(value * scale, 2)
+            wide, tall = 100 / len(labels), max(value * scale, LEAST_PX)
             width = wide * 0.8 / len(series)
-            x, hint = wide * (slot + 0.1) + width * number, f"{labels[slot]}: {value:g} {one.name}"
+            x, hint = wide * (slot + 0.1) + width * number, f"{labels[slot]}: {_grouped(value)} {one.name}"
             if value:
                 yield _rect(one.css, x, base - tall, width, tall, hint)
 
@@ -98,7 +104,7 @@ def _grid(ceiling: float, base: int, room: int) -> list[SafeString]:
         y = f"{base - value / ceiling * room + 0.5:.1f}"
         lines.append(format_html('<line class="grid" x1="0" x2="100%" y1="{}" y2="{}"/>', y, y))
         if value and value == int(value):
-            lines.append(format_html('<text class="scale" x="0" y="{}" dy="-3">{}</text>', y, f"{value:g}"))
+            lines.append(format_html('<text class="scale" x="0" y="{}" dy="-3">{}</text>', y, _grouped(value)))
     return lines
 
 
@@ -115,9 +121,14 @@ def _description(labels: Sequence[str], series: Sequence[Series]) -> str:
     sentences = []
     for one in series:
         highest = max(one.values, default=0)
-        peak = f", {labels[list(one.values).index(highest)]}: {highest:g}" if highest else ""
-        sentences.append(f"{one.name}: {sum(one.values):g}{peak}")
+        peak = f", {labels[list(one.values).index(highest)]}: {_grouped(highest)}" if highest else ""
+        sentences.append(f"{one.name}: {_grouped(sum(one.values))}{peak}")
     return "; ".join(sentences)
+
+
+def _grouped(number: float) -> str:
+    """As the reader's language groups its digits."""
+    return number_format(int(number), force_grouping=True)
 
 
 def _svg(title: str, description: str, height: int, drawn: Sequence[SafeString], css: str = "chart") -> SafeString:

@@ -1,6 +1,7 @@
 """The pages of the reports: who may see them, and what they make of what others wrote."""
 
 import csv
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -9,9 +10,13 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from pytest_django import Settings
 
-from commerce.models import DailyReport, OrderStatus
+from commerce.mail.content import render
+from commerce.models import DailyReport, Notification, OrderStatus
+from commerce.models.report_numbers import Hour, Numbers, Sold, Taken
+from commerce.reports import page as report_page
 from commerce.reports import service as reports
 from config import formats
 from tests.reporting import DAY, MORNING, money_comes, order, product
@@ -80,6 +85,56 @@ def test_managers_see_them(manager: Client, address: str) -> None:
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
     assert manager.post(address).status_code == 405
+
+
+WAYS_IN = ("/admin/", "/admin/console/", "/account/")
+
+
+def test_managers_find_the_reports_where_they_look(client: Client) -> None:
+    """On the first page of the admin, in the console and on their own page."""
+    logged_in(client, permission=True)
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="console_read"))
+
+    for address in WAYS_IN:
+        assert '<a href="/reports/">' in text(client, address), address
+
+
+def test_no_one_else_is_led_to_them(client: Client) -> None:
+    """Their pages would refuse both."""
+    logged_in(client)
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="console_read"))
+    for address in WAYS_IN:
+        assert "/reports/" not in text(client, address), address
+
+    User.objects.all().delete()
+    assert "/reports/" not in text(logged_in(client, staff=False, permission=True), "/account/")
+
+
+@pytest.mark.parametrize(("language", "number"), [("en", "1,234,567"), ("ru", "1\u00a0234\u00a0567")])
+def test_large_numbers_are_grouped_as_the_reader_does(
+    manager: Client, report: DailyReport, language: str, number: str
+) -> None:
+    """In the list and on the page, in tables and in charts; a mail has them too."""
+    many = 1_234_567
+    numbers = Numbers(
+        hours=(Hour("09", many, many),), placed_paid=many, placed_canceled=0, placed_expired=0, placed_open=0,
+        revenue=(Taken("EUR", many, many),), delivery=(), late_taken=(), late_waiting=(),
+        products=(Sold("Espresso", many, "EUR", many),), found_by={"callback": many}, median_s=60.0,
+        mails_sent=many, mails_given_up=0, mails_waiting=0,
+    )  # fmt: skip
+    DailyReport.objects.filter(pk=report.pk).update(numbers=numbers.to_json())
+    report.refresh_from_db()
+
+    pages = [
+        manager.get(address, headers={"accept-language": language}).content.decode()
+        for address in ("/reports/", f"/reports/{DAY}/")
+    ]
+    with translation.override(language):
+        mail = render(Notification.Kind.REPORT, language, report_page.page(report))
+
+    for shown in (*pages, mail.text, mail.html):
+        assert number in shown
+        assert not re.search(r"\b1234567\b", shown)
 
 
 @pytest.mark.parametrize("day", ["2026-03-05", "2026-02-30", "0000-00-00", "9999-12-31", "2026-3-2", "today"])

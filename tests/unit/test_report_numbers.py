@@ -195,6 +195,19 @@ def test_the_parts_of_a_whole_fill_it() -> None:
     assert "<rect" not in charts.stacked("t", [Part("a", "c1", 0)])
 
 
+@pytest.mark.parametrize("others", [1, 100, 1_000_000])
+def test_one_failure_among_many_is_seen(others: int) -> None:
+    """As a part of a whole, which it does not burst, and as a bar; the chart says its number."""
+    whole = ElementTree.fromstring(charts.stacked("t", [Part("sent", "c1", others), Part("failed", "c3", 1)]))  # noqa: S314
+    widths = [float(rect.attrib["width"][:-1]) for rect in whole.findall("rect")]
+    drawn = charts.bars("t", ["a"], [Series("sent", "c1", [others]), Series("failed", "c3", [1])])
+    heights = [float(rect.attrib["height"]) for rect in ElementTree.fromstring(drawn).findall("rect")]  # noqa: S314
+
+    assert (min(widths) > 1, sum(widths)) == (True, pytest.approx(100, abs=0.01))
+    assert (len(heights), min(heights) >= 4) == (2, True)
+    assert "failed: 1" in whole.attrib["aria-label"]
+
+
 @pytest.mark.parametrize("numbers", [QUIET, BUSY], ids=["quiet", "busy"])
 def test_every_chart_says_what_it_shows(numbers: Numbers) -> None:
     """To those who cannot see it."""
