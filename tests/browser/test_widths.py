@@ -1,0 +1,165 @@
+"""Every page of the shop, every report and every mail fits its window: nothing is cut off, nothing scrolls sideways."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import resolve
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from commerce.urls import urlpatterns
+from tests.embedded import Embedded
+from tests.stack.mail import MailServer
+from tests.stack.ports import HANG_S
+from tests.stack.programs import find_chromium
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+LANGUAGES = {"en": "en-GB", "ru": "ru-RU"}
+WIDTHS = (320, 390, 1280)
+MAIL_WIDTHS = (320, 600)
+
+NO_PAGES = {
+    "cart-add", "cart-change", "order-state", "order-return", "order-pay", "order-cancel", "order-again", "logout",
+    "report-csv", "reports-csv",
+}  # fmt: skip
+"""URLs that answer with a redirect or with data."""
+
+FILL = Path(__file__).with_name("fill_for_widths.py")
+"""Runs in the shop's shell: long names, large numbers, and one row of everything that a page can show."""
+
+WIDER = """() => {
+    for (const each of document.querySelectorAll("[data-block]")) each.hidden = false;
+    for (const each of document.querySelectorAll("details")) each.open = true;
+    const root = document.documentElement;
+    if (root.scrollWidth <= root.clientWidth) return "";
+    const out = [...document.querySelectorAll("body *")].filter(
+        (each) => each.getBoundingClientRect().right > root.clientWidth + 0.5);
+    return `${root.scrollWidth - root.clientWidth} px: ` + out.map((each) => each.outerHTML.slice(0, 80)).join(" | ");
+}"""
+"""By how much a page is wider than its window, with what sticks out. All states of an order are shown at once."""
+
+CUT_OFF = """() => [...document.querySelectorAll("body *")].filter((each) => {
+    const style = getComputedStyle(each);
+    const cuts = style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && !each.matches(".vh");
+    return cuts && each.scrollWidth > each.clientWidth + 1;
+}).map((each) => `cut off: ${each.outerHTML.slice(0, 80)}`)"""
+"""What hides a part of its content, apart from texts that end in an ellipsis and those for screen readers."""
+
+BROKEN_AMOUNTS = r"""() => {
+    const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode.data.trim();
+        if (!/^[(€]?\d[\d.,\s]*(€|[A-Z]{3})?\)?$/.test(text)) continue;
+        const range = document.createRange();
+        range.selectNodeContents(texts.currentNode);
+        if (range.getClientRects().length > 1) found.push(text);
+    }
+    return found;
+}"""
+"""Texts that are an amount, and stand in two lines."""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """The embedded shop."""
+    with MailServer() as mail:
+        embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port)
+        embedded.prepare()
+        embedded.start()
+        embedded.program.wait_for_output("Operator", 90)  # pages are served before somebody may log in
+        yield embedded
+        embedded.program.kill()
+
+
+@pytest.fixture(scope="module")
+def filled(shop: Embedded) -> dict[str, Any]:
+    """What FILL wrote: the paths of pages, and the mails by kind and language."""
+    with shop.manage("shell", "-v0", "-c", FILL.read_text()) as program:
+        assert program.wait(HANG_S) == 0, program.output()
+        made: dict[str, Any] = json.loads(Path(program.last_lines(1).strip()).read_text())
+    return made
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_page_of_the_shop_is_wider_than_its_window(
+    shop: Embedded, filled: dict[str, Any], chromium: Browser, language: str
+) -> None:
+    """For staff with an open order and a full cart, and for a guest with an empty one."""
+    too_wide: list[str] = []
+    guest = chromium.new_context(locale=LANGUAGES[language]).new_page()
+    staff = chromium.new_context(locale=LANGUAGES[language]).new_page()
+    for path in ("/account/login/", "/account/new/", "/cart/", "/nothing", "/?q=nothing"):
+        guest.goto(shop.url + path)
+        too_wide += trouble_at_each_width(guest, path)
+    log_in(staff, shop)
+    staff.goto(f"{shop.url}/products/enamel-mug/")
+    staff.locator("form.add button").click()
+    for path in filled["pages"]:
+        staff.goto(shop.url + path)
+        too_wide += trouble_at_each_width(staff, path)
+    staff.goto(f"{shop.url}/checkout/")
+    staff.locator("form#checkout").evaluate("form => { form.noValidate = true }")
+    staff.locator("form#checkout [name=email]").fill("a" * 70 + "@")
+    staff.locator("form#checkout button[type=submit]").click()
+    too_wide += trouble_at_each_width(staff, "/checkout/ with errors")
+
+    assert not too_wide, "\n".join(too_wide)
+    for page in (guest, staff):
+        page.context.close()
+
+
+def test_every_page_of_the_shop_is_opened(filled: dict[str, Any]) -> None:
+    """A new page is tried as well."""
+    opened = {resolve(path.partition("?")[0]).url_name for path in filled["pages"]} | {"login", "sign-up"}
+
+    assert opened == {pattern.name for pattern in urlpatterns if getattr(pattern, "name", None)} - NO_PAGES
+
+
+@pytest.mark.parametrize("width", MAIL_WIDTHS)
+def test_no_mail_is_wider_than_its_window_and_no_amount_is_torn(
+    filled: dict[str, Any], chromium: Browser, width: int
+) -> None:
+    """Of every kind, in both languages."""
+    page = chromium.new_page(viewport={"width": width, "height": 600})
+    trouble: list[str] = []
+    for name, html in filled["mails"].items():
+        page.set_content(html)
+        trouble += [f"{name}: {found}" for found in trouble_on(page)]
+
+    assert not trouble, "\n".join(trouble)
+    page.close()
+
+
+def trouble_on(page: Page) -> list[str]:
+    """What does not fit the window of the open page."""
+    found = [page.evaluate(WIDER), *page.evaluate(CUT_OFF), *page.evaluate(BROKEN_AMOUNTS)]
+    return [each for each in found if each]
+
+
+def trouble_at_each_width(page: Page, name: str) -> list[str]:
+    """The same, at each of WIDTHS."""
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        found += [f"{name} at {width}: {each}" for each in trouble_on(page)]
+    return found
+
+
+def log_in(page: Page, shop: Embedded) -> None:
+    """As the operator, who may read the reports and has ordered too."""
+    page.goto(f"{shop.url}/account/login/")
+    page.locator("[name=username]").fill("operator")
+    page.locator("[name=password]").fill((Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip())
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url(f"{shop.url}/account/")
