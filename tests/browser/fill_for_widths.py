@@ -62,7 +62,7 @@ def mails(order: Order, language: str) -> dict[str, str]:
         Kind.REVIEW_REMINDER: links.reminder_facts(lines),
         Kind.MONEY_BACK: {"amount": Money(123_456, "EUR"), "order_stands": True},
     }
-    made = {
+    made: dict[str, content.MailContent] = {
         kind: content.of_order(kind, language, order.name, order, lines, **facts.get(kind, {}))
         for kind in Kind
         if kind != Kind.REPORT
