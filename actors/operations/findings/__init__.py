@@ -38,6 +38,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     processes.missing_rights,
     work.waiting_for_a_person,
     work.dispute_deadlines,
+    work.mail_server_away,
     work.mails_given_up,
     work.mails_refused,
     processes.database_differences,

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from actors import pauses
 from actors.models import LossyLog, Pause
+from actors.operations.queries import mail
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.providers import Account, accounts
 from actors.operations.queries.queues import Queue, known_queues, refused_arguments
@@ -63,6 +64,7 @@ class Snapshot:
     refused_arguments: dict[str, str]
     lossy_logs: list[LossyLog]
     waiting: list[Waiting]
+    mail_outage: mail.Outage | None
     mails_given_up: int
     given_up_lately: Failures
     """Those of the last hour."""
@@ -79,18 +81,19 @@ class Snapshot:
 
 def take_snapshot(patience_s: float | None = None) -> Snapshot:
     """Read everything. The broker gets `patience_s` to answer; a silent one is not asked again."""
-    now, queues = database_now(), known_queues(patience_s)
+    now, queues, processes = database_now(), known_queues(patience_s), workers()
     return Snapshot(
         now=now,
         backlogs=backlogs(),
         accounts=accounts(),
         schedule=schedule(),
-        workers=workers(),
+        workers=processes,
         queues=queues,
         paused_queues=pauses.paused(pauses.QUEUE),
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
         lossy_logs=list(LossyLog.objects.order_by("-dropped_at")),
         waiting=waiting_for_a_person(),
+        mail_outage=mail.outage(processes.living),
         mails_given_up=unsent_mails()[1],
         given_up_lately=given_up_lately(),
         mails_refused=refused(),

@@ -31,6 +31,8 @@ LISTS = {
 def late_work(seen: Snapshot) -> Iterator[Finding]:
     """Kinds of work whose oldest due row has waited for more than LATE_S."""
     for backlog in (late for late in seen.backlogs if late.is_late):
+        if backlog.name == MAIL_QUEUE.noun and seen.mail_outage:  # a finding of its own says more
+            continue
         problem = _("%(due)s due, and no worker has checked them")
         advice = _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker.")
         if backlog.name == MAIL_QUEUE.noun and seen.mails_allowed == 0:
@@ -89,6 +91,20 @@ def refused_creations(seen: Snapshot) -> Iterator[Finding]:
             _("The mistake is ours: compare the key and the named parameter with the provider's documents."),
             state.refused_since,
             page="console:providers",
+        )
+
+
+def mail_server_away(seen: Snapshot) -> Iterator[Finding]:
+    """From the first attempt that failed: mails wait from then on."""
+    if away := seen.mail_outage:
+        due = next(backlog.due for backlog in seen.backlogs if backlog.name == MAIL_QUEUE.noun)
+        values = {"at": f"{away.since:%H:%M}", "why": away.error, "due": counted(due)}
+        yield Finding(
+            _("mails"),
+            _("the mail server does not answer since %(at)s UTC (%(why)s); %(due)s due") % values,
+            _("Bring it back, or name another one in EMAIL_HOST. The mails leave by themselves then."),
+            away.since,
+            page="console:mail",
         )
 
 
