@@ -6,6 +6,7 @@ from dramatiq.common import dq_name, xq_name
 
 from actors import broker, pauses
 from actors.operations.queries.mail import outage
+from actors.operations.queries.runbook import console_url, runbook_url
 from actors.operations.queries.schedule import ahead_s
 from actors.operations.queries.schedule import schedule as entries
 from actors.operations.queries.workers import workers
@@ -38,6 +39,7 @@ DATABASE_DIFFERENCES = reading(
 MAIL_SERVER_AWAY = reading(
     "tillkeeper_mail_server_away", "1 while mails wait and the mail server does not answer the workers, else 0."
 )
+LINKS = reading("tillkeeper_links_info", "1; its labels are the addresses that alerts lead to.", "console", "runbook")
 PAUSED_GAUGE = reading("tillkeeper_schedule_paused", "1 while an operator has paused the entry, else 0.", "schedule")
 QUEUE_PAUSED_GAUGE = reading("tillkeeper_queue_paused", "1 while an operator has paused the queue, else 0.", "queue")
 MESSAGES_GAUGE = reading(
@@ -75,6 +77,12 @@ def database() -> Iterator[Value]:
     yield DATABASE_WRITABLE, (), float(read_only_problem() is None)
     yield DATABASE_DIFFERENCES, (), len(differences())
     yield AHEAD_SECONDS, (), ahead_s(database_now())
+
+
+@reader(DATABASE)
+def links() -> Iterator[Value]:
+    """Rules are a static file: their annotations take the addresses from here."""
+    yield LINKS, (console_url(), runbook_url()), 1.0
 
 
 @reader(DATABASE)

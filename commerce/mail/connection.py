@@ -126,7 +126,7 @@ class Connection:
             self._backend.connection = None  # type: ignore[attr-defined]
 
     def pause(self, error: str = "") -> None:
-        """The server refuses every mail, or breaks every connection with this error: close, and let all threads wait."""
+        """The server refuses every mail, or breaks every connection with this error: close; all threads wait."""
         breaker.trip(error)
         self.close()
 

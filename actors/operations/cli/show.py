@@ -113,7 +113,7 @@ def doctor(options: Options) -> CommandResult:
 def _finding(finding: Finding) -> dict[str, Any]:
     """The first three names are older than the console's."""
     named = {"about": finding.subject, "problem": finding.problem, "do": finding.advice}
-    return named | _picked(finding, "since", "is_urgent", "action", "key")
+    return named | _picked(finding, "since", "is_urgent", "action", "key", "runbook")
 
 
 def _columns(worker: WorkerProcess, *names: str) -> dict[str, Any]:

@@ -54,7 +54,9 @@ def examine(patience_s: float | None = None) -> list[Finding]:
 def database_findings() -> list[Finding]:
     """A database problem hides all other findings: they depend on the database."""
     problem = database_problem()
-    return [Finding("database", problem, _("Nothing else can be checked before that."))] if problem else []
+    return (
+        [Finding("database", problem, _("Nothing else can be checked before that."), "databaseaway")] if problem else []
+    )
 
 
 def findings_of(seen: Snapshot) -> list[Finding]:

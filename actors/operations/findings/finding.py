@@ -1,13 +1,14 @@
 """A finding, and the snapshot that findings are drawn from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from actors import pauses
 from actors.models import LossyLog, Pause
+from actors.operations.findings.sections import SECTIONS
 from actors.operations.queries import mail
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.providers import Account, accounts
@@ -36,8 +37,11 @@ class Finding:
     advice: str
     """What to do."""
 
+    runbook: str
+    """The anchor of its section in deploy/RUNBOOK.md."""
+
     since: datetime | None = None
-    is_urgent: bool = True
+    is_urgent: bool = field(init=False)
     """Customers or money wait. Other findings can wait for office hours."""
 
     page: str = ""
@@ -48,6 +52,9 @@ class Finding:
     """The action that helps, and its key."""
 
     key: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_urgent", SECTIONS[self.runbook])
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,8 @@ def paused(subject: str, pause: Pause, page: str, action: str) -> Finding:
         subject,
         _("it is paused by %(by)s: %(why)s") % told,
         _("Resume it when the reason is gone."),
+        "a-pause",
         pause.paused_at,
-        is_urgent=False,
         page=page,
         action=action,
         key=pause.name,
