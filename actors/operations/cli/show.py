@@ -6,7 +6,7 @@ from typing import Any
 import dramatiq
 
 from actors import broker
-from actors.operations.cli.result import CommandResult, Options, elsewhere
+from actors.operations.cli.result import CommandResult, Options, refuse_to_count_none
 from actors.operations.findings import Finding, examine
 from actors.operations.queries.job_search import INDEXED, newest
 from actors.operations.queries.jobs import statistics
@@ -100,7 +100,8 @@ def past(options: Options) -> CommandResult:
 
 
 def queues(options: Options) -> CommandResult:
-    return CommandResult(plain(broker.queues()), "No queue is declared.", notes=elsewhere())
+    refuse_to_count_none()
+    return CommandResult(plain(broker.queues()), "No queue is declared.")
 
 
 def doctor(options: Options) -> CommandResult:
