@@ -79,6 +79,13 @@ class Worker(models.Model):
     started_at = models.DateTimeField(editable=False)
     seen_at = models.DateTimeField(editable=False, help_text="Its last heartbeat.")
     stopped_at = models.DateTimeField(null=True, editable=False, help_text="Empty if it runs or did not stop properly.")
+    mail_away_since = models.DateTimeField(
+        null=True, editable=False, help_text="Since when the mail server has not answered it; empty if it does."
+    )
+    mail_failed_at = models.DateTimeField(null=True, editable=False, help_text="Its last attempt to reach that server.")
+    mail_error = models.CharField(
+        max_length=200, default="", db_default="", editable=False, help_text="What came of it, in the server's words."
+    )
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["seen_at"], name="worker_seen")]

@@ -26,4 +26,5 @@ def mail_server(settings: Settings, **options: Any) -> Iterator[MailServer]:
 def _forget() -> None:
     """What this process knows about the mail server."""
     breaker.reset()
+    breaker.answered()
     streak.end()

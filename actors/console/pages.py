@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.overview import overview
-from actors.operations.queries import jobs, mail, payments, providers, queues, schedule, work, workers
+from actors.operations.queries import jobs, mail, payments, providers, queues, runbook, schedule, work, workers
 from billing.lookup import number_in
 
 Facts = Callable[..., Any]
@@ -86,4 +86,5 @@ PAGES = (
         ("billing.view_accountstate",),
     ),
     Page("mail", _("Mail"), "mail/", lambda query: mail.mail(), ("commerce.view_notification",)),
+    Page("runbook", _("Runbook"), "runbook", lambda query: runbook.runbook(), tab="overview"),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Tags and filters of the console's templates: times, buttons and charts."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,13 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from actors.operations.findings import Finding
+from actors.operations.queries.runbook import runbook_page
 from actors.operations.queries.timeseries import Slot
 from billing.admin.bases import page_of
 from commerce.reports import charts
@@ -39,11 +41,36 @@ def page(row: Model) -> str:
 
 @register.simple_tag
 def where(finding: Finding) -> str:
-    """The URL that a finding links to; empty if there is none."""
+    """The URL that a finding links to: the page about it, or its section of the runbook; empty if there is neither."""
     if not finding.page:
-        return ""
+        return what_to_do(finding)
     of_one_list = "?person=yes" if finding.page.startswith("admin:") else ""
     return reverse(finding.page, args=finding.page_args) + of_one_list
+
+
+@register.simple_tag
+def what_to_do(finding: Finding) -> str:
+    """The URL of the finding's section in the runbook; empty if no page shows the runbook."""
+    page = runbook_page()
+    return f"{page}#{finding.runbook}" if page else ""
+
+
+@register.filter
+def manual(text: str) -> SafeString:
+    """A section of the runbook: its lines as they are, with bold words, code, and links inside our pages."""
+    shown = escape(text)
+    for pattern, replacement in _MARKUP:
+        shown = re.sub(pattern, replacement, shown)
+    return mark_safe(shown)  # noqa: S308 (escaped, and the file is our own)
+
+
+_MARKUP = (
+    (r"\*\*(.+?)\*\*", r"<strong>\1</strong>"),
+    (r"`([^`]+)`", r"<code>\1</code>"),
+    (r"\[([^\]]+)\]\(([#/][^)]*)\)", r'<a href="\2">\1</a>'),
+    (r"\[([^\]]+)\]\([^)]*\)", r"\1"),
+)
+"""Links to files of the release stay words."""
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """What an operator sees of accounts: whether each may be called, the days that were compared, and the differences."""
 
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
@@ -7,13 +8,15 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OF_DIFFERENCES, OPEN_BREAKER
-from billing.admin.bases import ReadOnlyAdmin, needs_a_person
+from billing.admin.bases import ByAccount, Choices, ReadOnlyAdmin, filter_by, needs_a_person
 from billing.admin.payments import AboutPayment
 from billing.attention import ATTENTIVE
 from billing.limits import permits, rate
 from billing.models import AccountState, Difference, Reconciliation
 from billing.models.reconciliation import STANDING
 from config.actions.admin import ActionAdmin
+from config.actions.pages import MOST_AT_ONCE
+from config.database.counts import COUNTED_AT_MOST
 
 
 @admin.register(AccountState)
@@ -59,16 +62,39 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
         return annotated
 
 
+DAYS_SHOWN = 31
+"""The latest days with differences that stand; more would hide the other filters."""
+
+
+def _days() -> Choices:
+    standing = Difference.objects.filter(state__in=STANDING).order_by().values("reconciliation")[:COUNTED_AT_MOST]
+    days = Reconciliation.objects.filter(pk__in=standing).order_by("-day").values_list("day", flat=True).distinct()
+    return {f"{day}": (f"{day}", Q(reconciliation__day=day)) for day in days[:DAYS_SHOWN]}
+
+
+ByDay = filter_by("day", "day", _days)
+
+
 @admin.register(Difference)
 class DifferenceAdmin(ActionAdmin, AboutPayment):
-    list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "ours", "theirs", "found_at")
-    list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", "account")
+    """Differences with a provider's books. One page is as many as one resolution takes."""
+
+    list_display = (
+        "id", "kind", "state", "account", "day", "about", "provider_ref", "reference", "ours", "theirs", "found_at",
+    )  # fmt: skip
+    list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", ByAccount, ByDay)
+    list_select_related = ("reconciliation",)
+    list_per_page = MOST_AT_ONCE
     fields = (
         "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "ours", "theirs",
         "found_at", "last_found_at", "decided_by", "why", "offers",
     )  # fmt: skip
     readonly_fields = ("about", "found_at", "offers")
     list_actions = page_actions = OF_DIFFERENCES
+
+    @admin.display(description="day")
+    def day(self, difference: Difference) -> date:
+        return difference.reconciliation.day
 
     def named(self, word: str) -> Q:
         """Also those of payments that we do not know."""

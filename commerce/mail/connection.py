@@ -1,4 +1,7 @@
-"""A connection to the mail server for a batch of mails, and a breaker for when the server is unreachable."""
+"""A connection to the mail server for a batch of mails, and a breaker for when the server is unreachable.
+
+The breaker also knows since when the server does not answer, and why. Each worker's heartbeat tells it to the doctor.
+"""
 
 import logging
 import threading
@@ -22,10 +25,20 @@ FAILURES_ALLOWED = 3
 """One mail may break a connection; the next mail gets a new one. This many failures in a row are the server's fault."""
 
 
+@dataclass(frozen=True)
+class Outage:
+    """The server has not answered since `began`; `failed` is the last attempt. Both by the monotonic clock."""
+
+    began: float
+    failed: float
+    error: str
+
+
 @dataclass
 class Breaker:
     """Stops all threads of this process from trying an unreachable server."""
 
+    outage: Outage | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: bool = False
     _quiet_until: float = 0.0
@@ -39,15 +52,23 @@ class Breaker:
                 self._quiet_until = time.monotonic() + settings.EMAIL_TIMEOUT_S + PAUSE_S
             return True
 
-    def trip(self) -> None:
-        """Open the breaker: the server is unreachable."""
+    def trip(self, error: str = "") -> None:
+        """Open the breaker: the server is unreachable, for this reason; without one it answers and refuses mails."""
         with self._lock:
-            self._open, self._quiet_until = True, time.monotonic() + PAUSE_S
+            now = time.monotonic()
+            self._open, self._quiet_until = True, now + PAUSE_S
+            if error:
+                self.outage = Outage(self.outage.began if self.outage else now, now, error)
 
     def reset(self) -> None:
-        """Close the breaker: the server answers."""
+        """Close the breaker: a connection is open, so all threads may try."""
         with self._lock:
             self._open, self._quiet_until = False, 0.0
+
+    def answered(self) -> None:
+        """The server has replied to a mail, so an outage is over. An open connection alone does not say so."""
+        with self._lock:
+            self.outage = None
 
 
 breaker = Breaker()
@@ -76,6 +97,7 @@ class Connection:
         except BaseException as error:
             self._recover(error)
             raise
+        breaker.answered()
         self._failures, self._used = 0, True
 
     def _send(self, message: Message) -> None:
@@ -103,18 +125,19 @@ class Connection:
             # The server is gone; QUIT is not needed.
             self._backend.connection = None  # type: ignore[attr-defined]
 
-    def pause(self) -> None:
-        """The server refuses every mail: close, and let all threads wait."""
-        breaker.trip()
+    def pause(self, error: str = "") -> None:
+        """The server refuses every mail, or breaks every connection with this error: close; all threads wait."""
+        breaker.trip(error)
         self.close()
 
     def _connect(self) -> bool:
         try:
             self._backend.open()
         except OSError as error:
-            breaker.trip()
+            why = smtp.describe(error)
+            breaker.trip(why)
             self.close()
-            log.warning("mail.server_away", extra={"error": smtp.describe(error), "pause_s": PAUSE_S})
+            log.warning("mail.server_away", extra={"error": why, "pause_s": PAUSE_S})
             return False
         breaker.reset()
         self.is_open, self._used = True, False
@@ -123,13 +146,16 @@ class Connection:
     def _recover(self, error: BaseException) -> None:
         """Reset (RSET) after a refused mail, so that the connection can send the next one; close it otherwise."""
         refused = error if isinstance(error, smtp.ABOUT_THE_MAIL) else None
+        broken = ""
         if refused and smtp.code_of(refused) not in smtp.ABOUT_THE_SERVER and self._reset():
+            breaker.answered()
             self._failures = self._failures + 1 if smtp.meaning_of(refused) == Meaning.SERVER else 0
         else:
+            broken = smtp.describe(error) if isinstance(error, OSError) else ""
             self._failures += 1
             self.close()
         if self._failures >= FAILURES_ALLOWED:
-            self.pause()
+            self.pause(broken)
 
     def _reset(self) -> bool:
         client = getattr(self._backend, "connection", None)

@@ -6,6 +6,7 @@ there is no answer: an unknown id, a database or broker that does not answer, wr
 
 import getpass
 import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
@@ -43,7 +44,20 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EXIT_STATUS_HELP, **options)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Django's, with database errors in one sentence. Arguments that no database would take are refused."""
+        """Django's, with one sentence for each error: Django would write the name of its class before it.
+
+        Another program that calls the command gets the exception, and so does `--traceback`.
+        """
+        try:
+            return self._execute(*args, **options)
+        except (SomethingLeft, NoAnswer) as error:
+            if not self._called_from_command_line or options.get("traceback"):
+                raise
+            self.stderr.write(str(error))
+            sys.exit(error.returncode)
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
+        """Database errors are one sentence, and arguments that no database would take are refused."""
         for value in (each for some in options.values() for each in (some if isinstance(some, list) else [some])):
             if isinstance(value, str) and not _is_text(value):
                 raise NoAnswer(f"{value!a} is not text: it has bytes that are no letters in this terminal.")

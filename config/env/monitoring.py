@@ -51,6 +51,20 @@ BROKER_METRICS_URL = env.url(
     wrong="The age of the oldest message is unknown; everything else works.",
     example="http://rabbitmq.internal:15692",
 )  # fmt: skip
+CONSOLE_URL = env.url(
+    "CONSOLE_URL", "", schemes=("http", "https"),
+    otherwise="`SHOP_URL` and the console's path",
+    help="Address of the console as operators reach it. Alerts lead there.",
+    wrong="The links of alerts lead nowhere.",
+    example="https://office.tillcoffee.example/admin/console",
+)  # fmt: skip
+RUNBOOK_URL = env.url(
+    "RUNBOOK_URL", "", schemes=("http", "https"),
+    otherwise="the console's own page with the release's `deploy/RUNBOOK.md`",
+    help="Address of your own runbook, with sections under the same anchors. Alerts and findings lead there.",
+    wrong="*What to do* leads nowhere.",
+    example="https://wiki.tillcoffee.example/tillkeeper-runbook",
+)  # fmt: skip
 JOB_HISTORY_DAYS = env.integer(
     "JOB_HISTORY_DAYS", 14, at_least=1, at_most=3650,
     help="Retention of finished jobs and ended worker processes.",

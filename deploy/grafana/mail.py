@@ -74,4 +74,5 @@ MAIL = Dashboard(
             ],
         ),
     ],
+    console_page="mail/",
 )  # fmt: skip

@@ -3,16 +3,25 @@
 Panels are placed automatically: in rows, from the left; one that does not fit starts the next line.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Any
+
+from deploy.grafana.colors import overrides
 
 SCHEMA_VERSION = 39
 """The schema of Grafana 11's classic model; newer versions read and update it."""
 
 COLUMNS = 24
 """The width of Grafana's grid."""
+
+CONSOLE = {
+    "name": "console", "label": "Console", "type": "query", "hide": 2, "refresh": 1,
+    "datasource": {"type": "prometheus", "uid": "${datasource}"},
+    "query": {"query": "label_values(tillkeeper_links_info, console)", "refId": "console"},
+}  # fmt: skip
+"""A variable that is not shown: the address of the operators' console, as the shop tells it."""
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -43,7 +52,10 @@ class Steps:
 
 @dataclass(frozen=True)
 class Panel:
-    """A number (`stat`) or a line chart (`timeseries`). `unit` is a unit's name in Grafana."""
+    """A number (`stat`), a line chart (`timeseries`) or states over time (`state-timeline`).
+
+    `unit` is a unit's name in Grafana; `words` shows values as these texts, each in its color.
+    """
 
     title: str
     description: str
@@ -54,6 +66,7 @@ class Panel:
     height: int = 8
     steps: Steps | None = None
     stacked: bool = False
+    words: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,9 @@ class Dashboard:
     title: str
     description: str
     rows: Sequence[Row]
+    console_page: str = ""
+    """The page of the operators' console about the same."""
+
     refresh: str = "10s"
     tags: Sequence[str] = field(default=("tillkeeper",))
 
@@ -88,8 +104,8 @@ class Dashboard:
             "schemaVersion": SCHEMA_VERSION,
             "time": {"from": "now-1h", "to": "now"},
             "timezone": "",
-            "templating": {"list": [_datasource_variable()]},
-            "links": [_link_to_the_others()],
+            "templating": {"list": [_datasource_variable(), CONSOLE]},
+            "links": [_link_to_the_others(), _link_to_the_console(self.console_page)],
             "panels": list(self._laid_out()),
         }
 
@@ -123,7 +139,10 @@ def _panel(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
         "description": panel.description,
         "datasource": DATASOURCE,
         "gridPos": {"x": x, "y": y, "w": panel.width, "h": panel.height},
-        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
+        "fieldConfig": {
+            "defaults": _defaults(panel),
+            "overrides": overrides([query.legend for query in panel.queries]),
+        },
         "options": _OPTIONS[panel.kind],
         "targets": [_target(each, letter, panel.kind) for each, letter in zip(panel.queries, letters, strict=True)],
     }
@@ -141,8 +160,13 @@ def _defaults(panel: Panel) -> dict[str, Any]:
     thresholds = (
         panel.steps.as_json() if panel.steps else {"mode": "absolute", "steps": [{"color": "green", "value": None}]}
     )
-    custom = {"custom": lines} if panel.kind == "timeseries" else {}
-    return {"unit": panel.unit, "min": 0, "thresholds": thresholds, **custom}
+    custom = {"timeseries": {"custom": lines}, "state-timeline": {"custom": {"lineWidth": 0, "fillOpacity": 80}}}
+    words = {
+        str(value): {"text": text, "color": color, "index": index}
+        for index, (value, (text, color)) in enumerate(panel.words.items())
+    }
+    mappings = {"mappings": [{"type": "value", "options": words}]} if words else {}
+    return {"unit": panel.unit, "min": 0, "thresholds": thresholds, **mappings, **custom.get(panel.kind, {})}
 
 
 def _target(query: Query, letter: str, kind: str) -> dict[str, Any]:
@@ -164,6 +188,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "textMode": "auto",
     },
+    "state-timeline": {
+        "alignValue": "left",
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "mergeValues": True,
+        "rowHeight": 0.8,
+        "showValue": "always",
+        "tooltip": {"mode": "single", "sort": "none"},
+    },
     "timeseries": {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
         "tooltip": {"mode": "multi", "sort": "desc"},
@@ -179,4 +211,11 @@ def _link_to_the_others() -> dict[str, Any]:
     return {
         "title": "Tillkeeper", "type": "dashboards", "tags": ["tillkeeper"], "asDropdown": False, "keepTime": True,
         "includeVars": True, "targetBlank": False, "icon": "external link", "tooltip": "", "url": "",
+    }  # fmt: skip
+
+
+def _link_to_the_console(page: str) -> dict[str, Any]:
+    return {
+        "title": "Console", "type": "link", "url": f"${{console:raw}}{page}", "icon": "dashboard", "tooltip": "",
+        "tags": [], "asDropdown": False, "keepTime": False, "includeVars": False, "targetBlank": True,
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """The overview: the first page for the person on call."""
 
 from deploy.grafana.model import Dashboard, Query, Row, Steps
-from deploy.grafana.words import MUST_BE_UP, SHOULD_BE_NONE, chart, number, or_zero, per_minute, percentile
+from deploy.grafana.words import MUST_BE_UP, SHOULD_BE_NONE, answers, chart, number, or_zero, per_minute, percentile
 
 OVERVIEW = Dashboard(
     "tillkeeper-overview",
@@ -64,18 +64,8 @@ OVERVIEW = Dashboard(
                 number("Web", "Web processes that answer.", 'sum(up{job="web"})', steps=MUST_BE_UP),
                 number("Workers", "Workers that answer.", 'sum(up{job="worker"})', steps=MUST_BE_UP),
                 number("Schedulers", "Schedulers that answer.", 'sum(up{job="scheduler"})', steps=MUST_BE_UP),
-                number(
-                    "RabbitMQ",
-                    "1 if the scheduler can read the queues.",
-                    'max(tillkeeper_reader_up{reader="queues"})',
-                    steps=MUST_BE_UP,
-                ),
-                number(
-                    "Database",
-                    "1 if the web can read the lag.",
-                    'max(tillkeeper_reader_up{job="web", reader="lag"})',
-                    steps=MUST_BE_UP,
-                ),
+                answers("RabbitMQ", "The scheduler reads the queues.", 'max(tillkeeper_reader_up{reader="queues"})'),
+                answers("Database", "The web reads the lag.", 'max(tillkeeper_reader_up{job="web", reader="lag"})'),
                 number(
                     "Breakers not closed",
                     "Accounts whose provider is not called, because it does not answer or an operator stopped it.",

@@ -105,4 +105,5 @@ PAYMENTS = Dashboard(
             ],
         ),
     ],
+    console_page="payments/",
 )

@@ -1,7 +1,7 @@
 """Providers: their answers, their speed, and the limits on our calls."""
 
 from deploy.grafana.model import Dashboard, Query, Row
-from deploy.grafana.words import EVERY, chart, per_minute, percentile
+from deploy.grafana.words import EVERY, chart, per_minute, percentile, states
 
 CALLS = "tillkeeper_provider_request_seconds"
 
@@ -56,11 +56,15 @@ PROVIDERS = Dashboard(
         Row(
             "Limits",
             [
-                chart(
+                states(
                     "Breakers",
-                    "1 for the state of each breaker: closed (calls pass), open (only a probe), held by hand.",
-                    "short",
-                    Query("max by (account, state) (tillkeeper_breaker_state)", "{{account}} {{state}}"),
+                    "The breaker of each account. Closed: calls pass. Open: only a probe. Held: by an operator.",
+                    Query(
+                        'max by (account) (tillkeeper_breaker_state{state="held"})'
+                        ' + 2 * max by (account) (tillkeeper_breaker_state{state="open"})',
+                        "{{account}}",
+                    ),
+                    {0: ("closed", "green"), 1: ("held", "orange"), 2: ("open", "red")},
                 ),
                 chart(
                     "Errors in a row",
@@ -83,4 +87,5 @@ PROVIDERS = Dashboard(
             ],
         ),
     ],
+    console_page="providers/",
 )

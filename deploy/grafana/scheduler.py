@@ -85,4 +85,5 @@ SCHEDULER = Dashboard(
             ],
         ),
     ],
+    console_page="schedule/",
 )

@@ -1,5 +1,7 @@
 """The expressions and panels that the dashboards share."""
 
+from collections.abc import Mapping
+
 from deploy.grafana.model import Panel, Query, Steps
 
 EVERY = "$__rate_interval"
@@ -23,8 +25,19 @@ def or_zero(expression: str) -> str:
 
 
 def number(title: str, description: str, expression: str, unit: str = "short", steps: Steps | None = None) -> Panel:
-    """One number in a green, yellow or red box."""
-    return Panel(title, description, unit, [Query(expression)], kind="stat", width=4, height=4, steps=steps)
+    """One number in a green, yellow or red box. Its title is its legend."""
+    return Panel(title, description, unit, [Query(expression, title)], kind="stat", width=4, height=4, steps=steps)
+
+
+def answers(title: str, description: str, expression: str) -> Panel:
+    """Does a part answer? 1 if it does, else 0, shown as a word."""
+    words = {0: ("away", "red"), 1: ("answers", "green")}
+    return Panel(title, description, "short", [Query(expression, title)], kind="stat", width=4, height=4, words=words)
+
+
+def states(title: str, description: str, query: Query, words: Mapping[int, tuple[str, str]]) -> Panel:
+    """A band over time for each line, with the state as a word in its color."""
+    return Panel(title, description, "short", [query], kind="state-timeline", words=words)
 
 
 def chart(

@@ -142,4 +142,5 @@ WORK = Dashboard(
             ],
         ),
     ],
+    console_page="work/",
 )

@@ -297,7 +297,7 @@ def _moved_at(shop: Shop, moment: datetime) -> None:
 
 
 def test_an_open_dispute_is_a_finding_with_its_deadline(shop: Shop) -> None:
-    """Urgent when it is near; with the row's page and its resolution on the attention list. Answered, it is none."""
+    """Its alert is a ticket, so it is never urgent. It has the row's page, and its resolution on the attention list."""
     _, payment = shop.paid()
     dispute = disputed(shop, payment, due_in_s=5 * 24 * 3600)
     due = f"{dispute.evidence_due_at:%Y-%m-%d %H:%M}"
@@ -309,7 +309,7 @@ def test_an_open_dispute_is_a_finding_with_its_deadline(shop: Shop) -> None:
     assert item.resolutions == ("Answered",)
 
     Dispute.objects.update(evidence_due_at=F("evidence_due_at") - timedelta(days=3))
-    assert [each.is_urgent for each in findings_of(take_snapshot()) if "dispute" in each.problem] == [True]
+    assert [each.is_urgent for each in findings_of(take_snapshot()) if "dispute" in each.problem] == [False]
 
     disputes.answered(dispute.pk, "olga", "sent the proof of delivery")
     assert not [each for each in findings_of(take_snapshot()) if "dispute" in each.problem]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -152,6 +153,17 @@ def test_on_a_terminal_the_command_has_a_bar(shop: Shop) -> None:
     assert f"\r[{'#' * 15}{'.' * 15}] 100/200  sandbox {yesterday()}" in printed
     assert f"\r[{'#' * 30}] 200/200" in printed
     assert printed.endswith(f"\r\033[K{yesterday()}  sandbox  there 200  here 200\n")
+
+
+def test_on_a_terminal_many_days_are_counted(shop: Shop) -> None:
+    """Each from its start, also a day without a payment of ours: its list may be long."""
+    first = yesterday() - timedelta(days=2)
+
+    _, printed, _ = command("--from", str(first), out=Terminal)
+
+    for number in (1, 2, 3):
+        label = f"sandbox {first + timedelta(days=number - 1)} ({number} of 3)"
+        assert f"\r[{'.' * 30}] 0/1  {label}\033[K" in printed
 
 
 @pytest.mark.parametrize(

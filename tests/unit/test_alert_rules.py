@@ -4,7 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from django.urls import resolve
 
+from actors.operations.findings import sections as findings
+from actors.operations.queries.runbook import runbook
 from tests.monitoring import RUNBOOK, document, is_known, names_in, rules
 
 ALERTS = {rule["alert"]: rule for rule in rules("alerts.yml")}
@@ -41,15 +44,54 @@ def test_every_alert_has_its_section_in_the_runbook_and_no_other_has() -> None:
 
 
 @each_alert
-def test_a_section_says_what_it_means_where_to_look_and_what_to_do(alert: dict[str, Any]) -> None:
+def test_a_section_names_its_page_what_it_means_where_to_look_and_what_to_do(alert: dict[str, Any]) -> None:
     """Each in its own paragraph."""
-    assert re.findall(r"^\*\*(.+?)\.\*\* ", SECTIONS[alert["alert"]], re.M) == ["Meaning", "Look at", "Do"]
+    assert re.findall(r"^\*\*(.+?)\.\*\* ", SECTIONS[alert["alert"]], re.M) == ["Console", "Meaning", "Look at", "Do"]
+
+
+BASE = '{{ with query "tillkeeper:links_info:last1d" }}{{ . | first | label "%s" }}{{ else }}%s{{ end }}'
+"""The shop's own address, or a path while it is unknown."""
 
 
 @each_alert
 def test_an_alert_leads_to_its_section(alert: dict[str, Any]) -> None:
-    """By an address that works where the runbook is read."""
-    assert alert["annotations"]["runbook"] == f"RUNBOOK.md#{alert['alert'].lower()}"
+    """Below the shop's address of the runbook."""
+    base = BASE % ("runbook", "RUNBOOK.md")
+    assert alert["annotations"]["runbook_url"] == f"{base}#{alert['alert'].lower()}"
+
+
+@each_alert
+def test_an_alert_leads_to_a_page_of_the_console_that_its_section_explains(alert: dict[str, Any]) -> None:
+    """A label may choose one of several pages; the section then names the list of them."""
+    path = alert["annotations"]["console_url"].removeprefix(BASE % ("console", "/admin/console/"))
+    page = "/admin/console/" + path.replace("{{ $labels.work }}", "payment").partition("#")[0]
+    assert resolve(page).namespace == "console"
+    named = "/admin/console/" + re.split("{{|#", path)[0]
+    assert f"**Console.** [{named}]({named}): " in SECTIONS[alert["alert"]]
+
+
+def test_every_page_of_the_console_that_the_runbook_links_exists() -> None:
+    """By its path on any shop."""
+    linked = set(re.findall(r"\]\((/[^)]*)\)", RUNBOOK.read_text()))
+    assert len(linked) > 8
+    assert {resolve(page).namespace for page in linked} == {"console"}
+
+
+def test_every_anchor_of_the_runbook_exists() -> None:
+    """Those of its own links, and those of findings."""
+    manual = runbook()
+    assert manual is not None
+    anchors = [section.anchor for section in manual.sections]
+    assert len(set(anchors)) == len(anchors)
+    assert set(re.findall(r"\]\(#([^)]*)\)", RUNBOOK.read_text())) | set(findings.SECTIONS) <= set(anchors)
+
+
+def test_the_console_is_as_urgent_as_the_alert_about_the_same_thing() -> None:
+    """A ticket is not red, and what wakes a person is."""
+    wakes = {name.lower(): rule["labels"]["severity"] == "page" for name, rule in ALERTS.items()}
+    both = wakes.keys() & findings.SECTIONS
+    assert len(both) > 20
+    assert {anchor: findings.SECTIONS[anchor] for anchor in both} == {anchor: wakes[anchor] for anchor in both}
 
 
 @each_alert

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from argparse import ArgumentTypeError
@@ -152,8 +153,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 SHOWN = {
     "backup {var}": 2, "checkmigrations": 0, "checkservices": 1, "consoleroles": 0, "demoshop --stock 3": 0,
-    "jobs active": 0, "jobs dead": 0, "jobs doctor": 1, "jobs history": 0, "jobs pause routine --why ё→–": 0,
-    "jobs queues": 0, "jobs registered": 0, "jobs reserved": 0, "jobs resume routine": 0, "jobs retry none": 2,
+    "jobs active": 0, "jobs dead": 2, "jobs doctor": 1, "jobs history": 0, "jobs pause routine --why ё→–": 0,
+    "jobs queues": 2, "jobs registered": 0, "jobs reserved": 0, "jobs resume routine": 0, "jobs retry none": 2,
     "jobs scheduled": 0, "jobs stats": 0, "metrics --markdown": 0, "nginxconf --certificate {file} --key {file}": 2,
     "payments attention": 1, "payments check 1": 0, "payments check 1 –": 2, "payments list": 0, "payments show one": 0,
     "rabbitmqconf": 2, "reconcile": 2, "report": 0, "restore {var}/нет": 2, "restored --help": 0, "runlocal –": 2,
@@ -168,6 +169,16 @@ def test_no_character_is_too_much_for_a_terminal(shop: dict[str, str], words: st
 
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == SHOWN[words], done.stdout + done.stderr
+    assert not re.search(r"^\w*(Answer|Left|Error): ", done.stderr, re.M)  # a sentence, not the class of an error
+
+
+@pytest.mark.parametrize("words", ["queues", "queues --json", "dead", "dead --all --drop", "retry --all"])
+def test_queues_inside_another_process_are_not_called_empty(shop: dict[str, str], words: str) -> None:
+    """One sentence and no numbers: they would be zeros."""
+    done = forked.manage(shop, "jobs", *words.split())
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "The queues are inside the running process (no BROKER_URL): only its console sees them.\n"
 
 
 def test_every_command_was_tried_on_such_a_terminal() -> None:

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from django.urls import resolve
 
+from billing.errors import ProviderError
+from billing.models import Breaker, Callback
+from billing.states import DisputeStatus, RefundStatus, Status
 from deploy.grafana.build import DASHBOARDS, DIRECTORY, file_of, written
+from deploy.grafana.colors import COLORS, STATE_LABELS
 from deploy.grafana.model import COLUMNS, Dashboard, Panel, Query, Row, Steps
 from tests.monitoring import ROOT, counters_in, document, is_known, labels_in, names_in, resolved
 
@@ -81,7 +86,7 @@ def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
 def test_every_panel_asks_the_prometheus_that_was_chosen(dashboard: Dashboard) -> None:
     """By the variable, never by an address of ours."""
     page = dashboard.as_json()
-    assert [variable["name"] for variable in page["templating"]["list"]] == ["datasource"]
+    assert [variable["name"] for variable in page["templating"]["list"]] == ["datasource", "console"]
     for panel in page["panels"]:
         for asked in [panel, *panel["targets"]] if panel["type"] != "row" else []:
             assert asked["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
@@ -98,6 +103,108 @@ def test_every_panel_explains_itself(dashboard: Dashboard) -> None:
         assert panel.description.endswith("."), panel.title
         assert panel.unit in UNITS, panel.title
         assert panel.queries, panel.title
+
+
+def outcomes_of_calls(error: type[ProviderError] = ProviderError) -> set[str]:
+    """Those of this error and of all that are more special."""
+    return {error.outcome}.union(*(outcomes_of_calls(each) for each in error.__subclasses__()))
+
+
+STATES: dict[str, set[str]] = {
+    "tillkeeper_callbacks_total": {*Callback.Outcome.values, "received", "repeated"},
+    "tillkeeper_mails_total": {"sent", "put_off", "refused_by_server", "given_up", "uncertain"},
+    "tillkeeper_messages_total": {"done", "retried", "failed", "dropped"},
+    "tillkeeper_nudges_total": {"sent", "dropped"},
+    "tillkeeper_open_disputes": set(DisputeStatus.values),
+    "tillkeeper_orders_total": {"placed", "paid", "canceled", "expired", "delivered", "refunded", "attention"},
+    "tillkeeper_outcomes_total": {
+        "snoozed",
+        "left",
+        "put_off",
+        "done",
+        "released",
+        "claim_lost",
+        "failed",
+        "attention",
+    },
+    "tillkeeper_payments_total": set(Status.values),
+    "tillkeeper_provider_request_seconds_count": {*outcomes_of_calls(), "answered"},
+    "tillkeeper_refunds_total": set(RefundStatus.values),
+    "tillkeeper_unsent_mails": {"queued", "given_up"},
+}
+"""Every state that a line of a panel may be, by its series."""
+
+
+@each_dashboard
+def test_every_state_has_a_color_of_its_own_meaning(dashboard: Dashboard) -> None:
+    """The same on each panel, whatever the order of the lines."""
+    for panel, page in zip(panels(dashboard), shown(dashboard), strict=True):
+        for query in panel.queries:
+            if not query.legend.endswith(tuple(f"{{{{{label}}}}}" for label in STATE_LABELS)):
+                continue
+            [series] = names_in(query.expression)
+            for state in STATES[series]:
+                line = re.sub(r"{{\w+}}$", state, query.legend).replace("{{account}}", "stripe")
+                assert color_of(line, page["fieldConfig"]["overrides"]) is not None, (panel.title, line)
+
+
+def test_a_state_has_one_color() -> None:
+    """And what was paid is green, what waits is blue, what failed is red."""
+    words = [word for group in COLORS.values() for word in group]
+    assert len(set(words)) == len(words)
+    assert set(words) == set().union(*STATES.values())
+    [page] = [each for each in DASHBOARDS if each.uid == "tillkeeper-payments"]
+    overrides = next(shown(page))["fieldConfig"]["overrides"]
+    seen = {state: color_of(state, overrides) for state in ("succeeded", "pending", "failed", "canceled")}
+    assert seen == {"succeeded": "green", "pending": "blue", "failed": "red", "canceled": "gray"}
+    assert color_of("unsucceeded", overrides) is None
+
+
+def color_of(line: str, overrides: list[dict[str, Any]]) -> str | None:
+    """The fixed color of a line with this name."""
+    for each in overrides:
+        if re.search(each["matcher"]["options"].strip("/"), line):
+            [change] = each["properties"]
+            assert (change["id"], change["value"]["mode"]) == ("color", "fixed")
+            return str(change["value"]["fixedColor"])
+    return None
+
+
+def shown(dashboard: Dashboard) -> Iterator[dict[str, Any]]:
+    """The panels as Grafana reads them, without the headings."""
+    return (each for each in dashboard.as_json()["panels"] if each["type"] != "row")
+
+
+@each_dashboard
+def test_every_line_has_a_name(dashboard: Dashboard) -> None:
+    """Of its own: a number's is its title."""
+    for panel in shown(dashboard):
+        legends = [target["legendFormat"] for target in panel["targets"]]
+        assert "__auto" not in legends, panel["title"]
+        assert len(set(legends)) == len(legends), panel["title"]
+
+
+def test_what_is_on_or_off_is_a_word() -> None:
+    """Never a line between 0 and 1: breakers, and the parts that answer or do not."""
+    words = {}
+    for panel in (each for dashboard in DASHBOARDS for each in shown(dashboard)):
+        read = {name for target in panel["targets"] for name in names_in(target["expr"])}
+        if read & {"tillkeeper_reader_up", "tillkeeper_breaker_state"} and "not closed" not in panel["title"]:
+            [mapping] = panel["fieldConfig"]["defaults"]["mappings"]
+            words[panel["title"]] = {(each["text"], each["color"]) for each in mapping["options"].values()}
+    part = {("away", "red"), ("answers", "green")}
+    breaker = {("closed", "green"), ("held", "orange"), ("open", "red")}
+    assert words == {"RabbitMQ": part, "Database": part, "Breakers": breaker}
+    assert {text for text, _color in breaker} == set(Breaker.values)
+
+
+@each_dashboard
+def test_a_dashboard_leads_to_its_page_of_the_console(dashboard: Dashboard) -> None:
+    """By the address that the shop tells."""
+    [link] = [each for each in dashboard.as_json()["links"] if each["title"] == "Console"]
+    base, page = link["url"].split("}")
+    assert base == "${console:raw"
+    assert resolve(f"/admin/console/{page}").namespace == "console"
 
 
 @pytest.mark.parametrize("expression", queries())

@@ -8,7 +8,7 @@ from actors import broker, pauses
 from actors.models import Pause
 from actors.operations import actions, dead_letters
 from actors.operations.actions import named
-from actors.operations.cli.result import CommandResult, Options, elsewhere
+from actors.operations.cli.result import CommandResult, Options, refuse_to_count_none
 from actors.operations.queries.job_search import newest
 from actors.operations.serialize import plain
 from config.actions import Subject, do_one
@@ -26,8 +26,10 @@ def dead(options: Options) -> CommandResult:
     letters = dead_letters.find(which, options["limit"])
     if which.key and not letters:
         raise ValueError(_no_dead_letter(which))
+    if not letters:
+        refuse_to_count_none()
     more = [f"There may be more: these are the first {options['limit']}."] if len(letters) == options["limit"] else []
-    return CommandResult(plain(dead_letters.with_errors(letters)), "No dead letters.", notes=more + elsewhere())
+    return CommandResult(plain(dead_letters.with_errors(letters)), "No dead letters.", notes=more)
 
 
 def retry(options: Options) -> CommandResult:
@@ -84,6 +86,8 @@ def _done(count: int, what: str, which: dead_letters.DeadLetterFilter) -> Comman
     """Zero is fine for a filter, but an error for a named dead letter."""
     if which.key and not count:
         raise ValueError(_no_dead_letter(which))
+    if not count:
+        refuse_to_count_none()
     return CommandResult([], f"{count} {what}." if count else "There was no match.", {what: count})
 
 

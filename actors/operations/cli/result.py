@@ -33,7 +33,7 @@ class CommandResult:
         return as_json(plain(list(self.rows) if self.data is None else self.data))
 
 
-def elsewhere() -> list[str]:
-    """A note if this process does not see the shop's queues."""
-    inside = "The queues are inside the running process (no BROKER_URL): only its console sees them."
-    return [inside] if broker.in_this_process() else []
+def refuse_to_count_none() -> None:
+    """This command is a process of its own. Raises ValueError if the shop's queues are inside another one."""
+    if broker.in_this_process():
+        raise ValueError("The queues are inside the running process (no BROKER_URL): only its console sees them.")

@@ -6,7 +6,7 @@ from typing import Any
 import dramatiq
 
 from actors import broker
-from actors.operations.cli.result import CommandResult, Options, elsewhere
+from actors.operations.cli.result import CommandResult, Options, refuse_to_count_none
 from actors.operations.findings import Finding, examine
 from actors.operations.queries.job_search import INDEXED, newest
 from actors.operations.queries.jobs import statistics
@@ -100,7 +100,8 @@ def past(options: Options) -> CommandResult:
 
 
 def queues(options: Options) -> CommandResult:
-    return CommandResult(plain(broker.queues()), "No queue is declared.", notes=elsewhere())
+    refuse_to_count_none()
+    return CommandResult(plain(broker.queues()), "No queue is declared.")
 
 
 def doctor(options: Options) -> CommandResult:
@@ -113,7 +114,7 @@ def doctor(options: Options) -> CommandResult:
 def _finding(finding: Finding) -> dict[str, Any]:
     """The first three names are older than the console's."""
     named = {"about": finding.subject, "problem": finding.problem, "do": finding.advice}
-    return named | _picked(finding, "since", "is_urgent", "action", "key")
+    return named | _picked(finding, "since", "is_urgent", "action", "key", "runbook")
 
 
 def _columns(worker: WorkerProcess, *names: str) -> dict[str, Any]:

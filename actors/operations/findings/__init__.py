@@ -38,6 +38,7 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     processes.missing_rights,
     work.waiting_for_a_person,
     work.dispute_deadlines,
+    work.mail_server_away,
     work.mails_given_up,
     work.mails_refused,
     processes.database_differences,
@@ -53,7 +54,9 @@ def examine(patience_s: float | None = None) -> list[Finding]:
 def database_findings() -> list[Finding]:
     """A database problem hides all other findings: they depend on the database."""
     problem = database_problem()
-    return [Finding("database", problem, _("Nothing else can be checked before that."))] if problem else []
+    return (
+        [Finding("database", problem, _("Nothing else can be checked before that."), "databaseaway")] if problem else []
+    )
 
 
 def findings_of(seen: Snapshot) -> list[Finding]:

@@ -1,13 +1,15 @@
 """A finding, and the snapshot that findings are drawn from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from actors import pauses
 from actors.models import LossyLog, Pause
+from actors.operations.findings.sections import SECTIONS
+from actors.operations.queries import mail
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.providers import Account, accounts
 from actors.operations.queries.queues import Queue, known_queues, refused_arguments
@@ -35,8 +37,11 @@ class Finding:
     advice: str
     """What to do."""
 
+    runbook: str
+    """The anchor of its section in deploy/RUNBOOK.md."""
+
     since: datetime | None = None
-    is_urgent: bool = True
+    is_urgent: bool = field(init=False)
     """Customers or money wait. Other findings can wait for office hours."""
 
     page: str = ""
@@ -47,6 +52,9 @@ class Finding:
     """The action that helps, and its key."""
 
     key: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_urgent", SECTIONS[self.runbook])
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Snapshot:
     refused_arguments: dict[str, str]
     lossy_logs: list[LossyLog]
     waiting: list[Waiting]
+    mail_outage: mail.Outage | None
     mails_given_up: int
     given_up_lately: Failures
     """Those of the last hour."""
@@ -79,18 +88,19 @@ class Snapshot:
 
 def take_snapshot(patience_s: float | None = None) -> Snapshot:
     """Read everything. The broker gets `patience_s` to answer; a silent one is not asked again."""
-    now, queues = database_now(), known_queues(patience_s)
+    now, queues, processes = database_now(), known_queues(patience_s), workers()
     return Snapshot(
         now=now,
         backlogs=backlogs(),
         accounts=accounts(),
         schedule=schedule(),
-        workers=workers(),
+        workers=processes,
         queues=queues,
         paused_queues=pauses.paused(pauses.QUEUE),
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
         lossy_logs=list(LossyLog.objects.order_by("-dropped_at")),
         waiting=waiting_for_a_person(),
+        mail_outage=mail.outage(processes.living),
         mails_given_up=unsent_mails()[1],
         given_up_lately=given_up_lately(),
         mails_refused=refused(),
@@ -108,8 +118,8 @@ def paused(subject: str, pause: Pause, page: str, action: str) -> Finding:
         subject,
         _("it is paused by %(by)s: %(why)s") % told,
         _("Resume it when the reason is gone."),
+        "a-pause",
         pause.paused_at,
-        is_urgent=False,
         page=page,
         action=action,
         key=pause.name,

@@ -34,6 +34,7 @@ def no_workers(seen: Snapshot) -> Iterator[Finding]:
             _("workers"),
             _("no worker sends a heartbeat"),
             _("Start one: `make worker` (or `make run`)."),
+            "workersgone",
             max((worker.row.seen_at for worker in seen.workers.workers), default=None),
             page="console:workers",
         )
@@ -46,7 +47,7 @@ def lost_workers(seen: Snapshot) -> Iterator[Finding]:
         if worker.is_silent and worker.busy and worker.row.seen_at > seen.now - LOSS_SHOWN:
             actors = some_of({job.actor for job in worker.busy})
             problem = _("it died while it ran %(actors)s") % {"actors": actors}
-            yield _of_worker(worker, problem, advice, worker.row.seen_at)
+            yield _of_worker(worker, problem, advice, "a-lost-worker", worker.row.seen_at)
 
 
 def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
@@ -55,7 +56,7 @@ def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
     for worker in seen.workers.living:
         if n := worker.row.unrecorded:
             text = ngettext("%(n)s run is missing in the history", "%(n)s runs are missing in the history", n)
-            yield _of_worker(worker, text % {"n": n}, advice)
+            yield _of_worker(worker, text % {"n": n}, advice, "runs-missing-in-the-history")
 
 
 def lossy_logs(seen: Snapshot) -> Iterator[Finding]:
@@ -64,7 +65,7 @@ def lossy_logs(seen: Snapshot) -> Iterator[Finding]:
     for lossy in seen.lossy_logs:
         if lossy.dropped_at > seen.now - LOSSY_SHOWN:
             problem = _("its log has dropped %(n)s lines since its start") % {"n": lossy.lines}
-            yield Finding(lossy.process, problem, advice, lossy.dropped_at, is_urgent=False)
+            yield Finding(lossy.process, problem, advice, "loglinesdropped", lossy.dropped_at)
 
 
 def several_releases(seen: Snapshot) -> Iterator[Finding]:
@@ -73,12 +74,14 @@ def several_releases(seen: Snapshot) -> Iterator[Finding]:
     if len(releases) > 1:
         problem = _("several releases run side by side: %(releases)s") % {"releases": ", ".join(releases)}
         advice = _("Restart the old ones.")
-        yield Finding(_("workers"), problem, advice, is_urgent=False, page="console:workers")
+        yield Finding(_("workers"), problem, advice, "several-releases", page="console:workers")
 
 
-def _of_worker(worker: WorkerProcess, problem: str, advice: str, since: datetime | None = None) -> Finding:
+def _of_worker(
+    worker: WorkerProcess, problem: str, advice: str, runbook: str, since: datetime | None = None
+) -> Finding:
     subject = _("worker %(name)s") % {"name": worker.row.name}
-    return Finding(subject, problem, advice, since, is_urgent=False, page="console:workers")
+    return Finding(subject, problem, advice, runbook, since, page="console:workers")
 
 
 # --- queues ----------------------------------------------------------------------------------------------------------
@@ -88,7 +91,7 @@ def silent_broker(seen: Snapshot) -> Iterator[Finding]:
     """A silent broker costs time, but no work is lost: sweeps find it."""
     if seen.queues.problem:
         advice = _("Start it, or correct BROKER_URL.")
-        yield Finding(_("broker"), seen.queues.problem, advice, page="console:queues")
+        yield Finding(_("broker"), seen.queues.problem, advice, "brokerunreachable", page="console:queues")
 
 
 def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
@@ -101,7 +104,7 @@ def unattended_queues(seen: Snapshot) -> Iterator[Finding]:
         if name not in seen.paused_queues and (told[name].is_unattended if name in told else lacks_worker):
             needed_by = [a.actor_name for a in dramatiq.get_broker().actors.values() if a.queue_name == name]
             problem = _("no worker takes its messages: %(actors)s") % {"actors": some_of(needed_by)}
-            yield _of_queue(name, problem, _("Start a worker that takes this queue."))
+            yield _of_queue(name, problem, _("Start a worker that takes this queue."), "queueunattended")
 
 
 def missing_queues(seen: Snapshot) -> Iterator[Finding]:
@@ -110,7 +113,7 @@ def missing_queues(seen: Snapshot) -> Iterator[Finding]:
         if queue.missing:
             problem = _("missing at the broker: %(names)s") % {"names": ", ".join(queue.missing)}
             advice = _("A worker that runs makes it within seconds. If none does, its log says why: queue.missing.")
-            yield _of_queue(queue.name, problem, advice)
+            yield _of_queue(queue.name, problem, advice, "queuemissing")
 
 
 def stuck_queues(seen: Snapshot) -> Iterator[Finding]:
@@ -135,10 +138,10 @@ def _stuck(name: str, actors: set[str], since: datetime) -> Finding:
     """`actors`: what keeps all threads busy; empty if some are idle."""
     if actors:
         problem = _("its messages wait, and all threads of its workers are busy: %(actors)s")
-        return _of_queue(name, problem % {"actors": some_of(actors)}, _more_workers(), since)
+        return _of_queue(name, problem % {"actors": some_of(actors)}, _more_workers(), "queuestuck", since)
     problem = _("its messages wait, though its workers have idle threads")
     advice = _("Restart its workers. If that does not help, compare `rabbitmqctl list_consumers` with `jobs stats`.")
-    return _of_queue(name, problem, advice, since)
+    return _of_queue(name, problem, advice, "queuestuck", since)
 
 
 def _longest_wait(queue: str) -> timedelta:
@@ -160,7 +163,8 @@ def long_queues(seen: Snapshot) -> Iterator[Finding]:
     """Queues with MANY_MESSAGES messages or more."""
     for queue in seen.queues.value or ():
         if queue.ready >= MANY_MESSAGES:
-            yield _of_queue(queue.name, _("%(n)s messages wait") % {"n": queue.ready}, _more_workers())
+            problem = _("%(n)s messages wait") % {"n": queue.ready}
+            yield _of_queue(queue.name, problem, _more_workers(), "a-long-queue")
 
 
 def dead_letters(seen: Snapshot) -> Iterator[Finding]:
@@ -169,7 +173,7 @@ def dead_letters(seen: Snapshot) -> Iterator[Finding]:
         if queue.dead:
             text = ngettext("%(n)s dead letter", "%(n)s dead letters", queue.dead) % {"n": queue.dead}
             advice = _("`jobs dead --queue %(name)s`, then `jobs retry` or `jobs dead --drop`.") % {"name": queue.name}
-            yield _of_queue(queue.name, text, advice, is_urgent=False)
+            yield _of_queue(queue.name, text, advice, "deadletters")
 
 
 def other_arguments(seen: Snapshot) -> Iterator[Finding]:
@@ -179,7 +183,7 @@ def other_arguments(seen: Snapshot) -> Iterator[Finding]:
             continue
         problem = _("it exists with other arguments (%(refusal)s)") % {"refusal": refusal}
         advice = _("Let workers of the old release empty it, then delete it: the next start creates it again.")
-        yield _of_queue(name, problem, advice)
+        yield _of_queue(name, problem, advice, "a-queue-with-other-arguments")
 
 
 def missing_rights(seen: Snapshot) -> Iterator[Finding]:
@@ -187,14 +191,12 @@ def missing_rights(seen: Snapshot) -> Iterator[Finding]:
     for refusal in [each for each in seen.refused_arguments.values() if each.startswith(NO_RIGHTS)][:1]:
         problem = _("its user may not declare our queues (%(refusal)s)") % {"refusal": refusal}
         advice = _("Import at RabbitMQ what `manage.py rabbitmqconf` prints.")
-        yield Finding(_("broker"), problem, advice, page="console:queues")
+        yield Finding(_("broker"), problem, advice, "lost-rights-at-the-broker", page="console:queues")
 
 
-def _of_queue(
-    name: str, problem: str, advice: str, since: datetime | None = None, *, is_urgent: bool = True
-) -> Finding:
+def _of_queue(name: str, problem: str, advice: str, runbook: str, since: datetime | None = None) -> Finding:
     subject = _("queue %(name)s") % {"name": name}
-    return Finding(subject, problem, advice, since, is_urgent=is_urgent, page="console:queues")
+    return Finding(subject, problem, advice, runbook, since, page="console:queues")
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -203,17 +205,19 @@ def _of_queue(
 def database_differences(seen: Snapshot) -> Iterator[Finding]:
     """A database that answers, and does not do what our settings ask for."""
     for each in seen.database:
-        yield Finding(each.subject, each.problem, each.advice, is_urgent=each.stops_the_start)
+        yield Finding(each.subject, each.problem, each.advice, "databasediffers")
 
 
 def wrong_settings(seen: Snapshot) -> Iterator[Finding]:
     """Values that let a process start, but do not suit a shop with customers."""
+    unsuited = "settings-that-do-not-suit-customers"
     if settings.PRODUCTION and not settings.EMAIL_HOST:
-        yield Finding("EMAIL_HOST", _("it is not set: mails are written to files"), _("Name the mail server."))
+        problem = _("it is not set: mails are written to files")
+        yield Finding("EMAIL_HOST", problem, _("Name the mail server."), unsuited)
     if settings.PRODUCTION and host_of(settings.SHOP_URL) in ("127.0.0.1", "localhost", "[::1]"):
         problem = _("links in mails lead to the reader's own machine")
-        yield Finding("SHOP_URL", problem, _("Write the shop's public address."))
+        yield Finding("SHOP_URL", problem, _("Write the shop's public address."), unsuited)
     queues = seen.queues.value
     if settings.BROKER_METRICS_URL and queues and all(queue.unacked is None for queue in queues):
         advice = _("Enable rabbitmq_prometheus, or leave it empty.")
-        yield Finding("BROKER_METRICS_URL", _("nothing answers there"), advice, is_urgent=False)
+        yield Finding("BROKER_METRICS_URL", _("nothing answers there"), advice, "broker_metrics_url")

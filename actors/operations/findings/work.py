@@ -15,9 +15,6 @@ from config.database.counts import counted
 
 SCHEDULE = "console:schedule"
 
-SOON = timedelta(days=3)
-"""A deadline that is nearer is urgent: evidence takes a working day or two, and there are weekends."""
-
 LISTS = {
     "payment": "console:payments",
     "refund": "admin:billing_refund_changelist",
@@ -28,9 +25,18 @@ LISTS = {
 """The pages that list the rows waiting for a person."""
 
 
+LATE = {
+    "payment": "customerswait", "callback": "customerswait", "payment_event": "customerswait",
+    "notification": "mailslate",
+}  # fmt: skip
+"""Kinds of work for which customers wait, with their sections in the runbook."""
+
+
 def late_work(seen: Snapshot) -> Iterator[Finding]:
     """Kinds of work whose oldest due row has waited for more than LATE_S."""
     for backlog in (late for late in seen.backlogs if late.is_late):
+        if backlog.name == MAIL_QUEUE.noun and seen.mail_outage:  # a finding of its own says more
+            continue
         problem = _("%(due)s due, and no worker has checked them")
         advice = _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker.")
         if backlog.name == MAIL_QUEUE.noun and seen.mails_allowed == 0:
@@ -40,6 +46,7 @@ def late_work(seen: Snapshot) -> Iterator[Finding]:
             backlog.label,
             problem % {"due": counted(backlog.due)},
             advice,
+            LATE.get(backlog.name, "worklate"),
             seen.now - timedelta(seconds=backlog.lag_s),
             page="console:kind",
             page_args=(backlog.name,),
@@ -62,6 +69,7 @@ def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
                 subjects.get(waiting.noun, waiting.noun),
                 text % {"n": counted(waiting.rows)},
                 _("Decide each of them: `payments attention` lists them and the possible resolutions."),
+                "personmustlook",
                 waiting.since,
                 page=LISTS.get(waiting.noun, ""),
             )
@@ -74,7 +82,7 @@ def dispute_deadlines(seen: Snapshot) -> Iterator[Finding]:
             _("account %(name)s") % {"name": account},
             _("a dispute must be answered by %(at)s UTC") % {"at": f"{due_at:%Y-%m-%d %H:%M}"},
             _("Answer it in the provider's own pages, and say so here. Without an answer its money is lost."),
-            is_urgent=due_at - seen.now < SOON,
+            "disputedeadline",
             page=LISTS["dispute"],
         )
 
@@ -87,8 +95,24 @@ def refused_creations(seen: Snapshot) -> Iterator[Finding]:
             _("account %(name)s") % {"name": state.account},
             _("it refuses to create payments, %(times)s in a row (%(error)s)") % values,
             _("The mistake is ours: compare the key and the named parameter with the provider's documents."),
+            "providerrefuses",
             state.refused_since,
             page="console:providers",
+        )
+
+
+def mail_server_away(seen: Snapshot) -> Iterator[Finding]:
+    """From the first attempt that failed: mails wait from then on."""
+    if away := seen.mail_outage:
+        due = next(backlog.due for backlog in seen.backlogs if backlog.name == MAIL_QUEUE.noun)
+        values = {"at": f"{away.since:%H:%M}", "why": away.error, "due": counted(due)}
+        yield Finding(
+            _("mails"),
+            _("the mail server does not answer since %(at)s UTC (%(why)s); %(due)s due") % values,
+            _("Bring it back, or name another one in EMAIL_HOST. The mails leave by themselves then."),
+            "mailserveraway",
+            away.since,
+            page="console:mail",
         )
 
 
@@ -99,7 +123,7 @@ def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
         if (lately := seen.given_up_lately).mails:
             text += _("; in the last hour %(n)s (%(why)s)") % {"n": counted(lately.mails), "why": lately.reason}
         advice = _("Correct the address or the server, then send them again.")
-        yield Finding(_("mails"), text, advice, is_urgent=False, page="console:mail")
+        yield Finding(_("mails"), text, advice, "mailsgivenup", page="console:mail")
 
 
 def mails_refused(seen: Snapshot) -> Iterator[Finding]:
@@ -107,28 +131,31 @@ def mails_refused(seen: Snapshot) -> Iterator[Finding]:
     if (refused := seen.mails_refused).mails:
         values = {"n": counted(refused.mails), "why": refused.reason}
         advice = _("Ask the mail server's operator. Nothing is lost: the mails are tried until it takes them.")
-        yield Finding(_("mails"), _("the server refuses %(n)s (%(why)s)") % values, advice, page="console:mail")
+        problem = _("the server refuses %(n)s (%(why)s)") % values
+        yield Finding(_("mails"), problem, advice, "mailserveraway", page="console:mail")
 
 
 def closed_accounts(seen: Snapshot) -> Iterator[Finding]:
     """Providers that may not be called."""
     for account in (shut for shut in seen.accounts if not shut.passes):
         state = account.state
-        subject, (problem, advice) = _("account %(name)s") % {"name": state.account}, _why_closed(account)
-        page, action = "console:providers", "close-breaker"
-        yield Finding(subject, problem, advice, state.since, page=page, action=action, key=state.account)
+        subject, page, action = _("account %(name)s") % {"name": state.account}, "console:providers", "close-breaker"
+        yield Finding(subject, *_why_closed(account), state.since, page=page, action=action, key=state.account)
 
 
-def _why_closed(account: Account) -> tuple[str, str]:
+def _why_closed(account: Account) -> tuple[str, str, str]:
+    """Problem, advice, and section of the runbook."""
     state = account.state
     if account.is_held:
         told = {"by": state.changed_by, "why": state.why}
         problem = _("%(by)s opened its breaker by hand, so no call passes (%(why)s)") % told
-        return problem, _("Close the breaker when the reason is gone.")
+        return problem, _("Close the breaker when the reason is gone."), "providerheld"
     if account.is_paused:
-        return _("the provider asked us to stop calls for a while"), _("Wait: calls resume by themselves.")
+        problem = _("the provider asked us to stop calls for a while")
+        return problem, _("Wait: calls resume by themselves."), "a-pause-that-the-provider-asked-for"
     problem = _("its breaker is open, so only single probes pass (%(error)s)") % {"error": state.last_error}
-    return problem, _("If the provider is down, wait: the breaker closes after a probe that is answered.")
+    advice = _("If the provider is down, wait: the breaker closes after a probe that is answered.")
+    return problem, advice, "provideraway"
 
 
 def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
@@ -140,6 +167,7 @@ def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
             _("schedule"),
             _("no entry is fired; missed: %(names)s") % {"names": some_of(missed)},
             _("Start a scheduler: `make scheduler` (or `make run`)."),
+            "schedulersgone",
             min(missed.values()),
             page=SCHEDULE,
         )
@@ -147,7 +175,7 @@ def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
     advice = _("Check the scheduler's log for scheduler.no_database. Until then, run the entry by hand.")
     for actor, missed_at in missed.items():
         problem = _("due at %(at)s UTC, and not fired") % {"at": f"{missed_at:%Y-%m-%d %H:%M:%S}"}
-        yield Finding(_entry(actor), problem, advice, missed_at, page=SCHEDULE, action="run-now", key=actor)
+        yield Finding(_entry(actor), problem, advice, "schedulelate", missed_at, SCHEDULE, action="run-now", key=actor)
 
 
 def ticks_of_the_future(seen: Snapshot) -> Iterator[Finding]:
@@ -158,6 +186,7 @@ def ticks_of_the_future(seen: Snapshot) -> Iterator[Finding]:
             _("schedule"),
             _("it counts as fired up to %(at)s UTC: the database's clock was set back") % {"at": f"{until:%H:%M:%S}"},
             _("Check the clock of the database's host. A running scheduler corrects the ledger by itself: start one."),
+            "clocksetback",
             page=SCHEDULE,
         )
 
@@ -167,7 +196,8 @@ def entries_without_actor(seen: Snapshot) -> Iterator[Finding]:
     for entry in seen.schedule:
         if not _has_actor(entry):
             advice = _("Correct ACTOR_SCHEDULE or ACTOR_MODULES.")
-            yield Finding(_entry(entry.actor), _("no actor has this name"), advice, page=SCHEDULE)
+            problem, runbook = _("no actor has this name"), "an-entry-without-an-actor"
+            yield Finding(_entry(entry.actor), problem, advice, runbook, page=SCHEDULE)
 
 
 def paused_entries(seen: Snapshot) -> Iterator[Finding]:

@@ -1,7 +1,10 @@
-"""Mails that wait, and mails that were given up."""
+"""Mails that wait, mails that were given up, and a mail server that does not answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from actors.operations.queries.workers import WorkerProcess, workers
 from commerce.mail.queue import MAIL_QUEUE, mails_given_up, unsent_mails
 from commerce.models import Notification
 from commerce.models.notification import without_texts
@@ -11,7 +14,17 @@ ROWS = 50
 
 
 @dataclass(frozen=True)
+class Outage:
+    """Mails wait, and the mail server does not answer the workers."""
+
+    since: datetime
+    error: str
+    """What came of the last attempt, in the server's own words."""
+
+
+@dataclass(frozen=True)
 class Mail:
+    outage: Outage | None
     queued: int
     due: int
     lag_s: float
@@ -27,6 +40,7 @@ def mail() -> Mail:
     """The counts, and ROWS of each list."""
     backlog, (queued, given_up) = lag.backlog(MAIL_QUEUE), unsent_mails()
     return Mail(
+        outage=outage(workers().living) if queued else None,
         queued=queued,
         due=backlog.due,
         lag_s=backlog.lag_s,
@@ -34,3 +48,15 @@ def mail() -> Mail:
         waiting=list(without_texts(MAIL_QUEUE.appointments())[:ROWS]),
         lost=list(without_texts(mails_given_up())[:ROWS]),
     )
+
+
+def outage(living: Sequence[WorkerProcess]) -> Outage | None:
+    """From the workers' heartbeats. A worker tries only while mails are due, so a mail that another one has sent, or no
+    mail that waits, ends what it knew."""
+    away = [worker.row for worker in living if worker.row.mail_away_since and worker.row.mail_failed_at]
+    if not away or not MAIL_QUEUE.appointments().exists():
+        return None
+    latest = max(away, key=lambda row: row.mail_failed_at)
+    if Notification.objects.filter(sent_at__gt=latest.mail_failed_at).exists():
+        return None
+    return Outage(min(row.mail_away_since for row in away), latest.mail_error)

@@ -1,12 +1,14 @@
 """`manage.py payments`: list payments, explain one, check it now, and list what needs an operator."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from billing.attention import waiting_for_a_person
 from billing.attention_list import Item, all_items
 from billing.explain.serialize import filter_payments, serialize_payment, serialize_story
 from billing.lookup import payments_named
@@ -18,6 +20,7 @@ from config.cli.arguments import count, length
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer, SomethingLeft
 from config.cli.tables import Row, as_json, cell, moment, table
+from config.database.counts import counted
 from config.due.queue import database_now
 from config.formats import in_words, printable
 
@@ -100,7 +103,7 @@ class Command(Base):
         for item in [] if options["json"] else items:
             self._print_item(item)
         if items:
-            raise SomethingLeft(f"Need an operator: {len(items)}.")
+            raise SomethingLeft(_left(items))
         if not options["json"]:
             self.stdout.write("Nothing needs an operator.")
 
@@ -111,6 +114,15 @@ class Command(Base):
 
     def _print_json(self, value: object) -> None:
         self.stdout.write(as_json(value))
+
+
+def _left(items: Sequence[Item]) -> str:
+    """All that wait are counted, not only those that are listed."""
+    listed = Counter(item.noun for item in items)
+    waiting = {each.noun: each.rows for each in waiting_for_a_person()}
+    left = f"Need an operator: {counted(sum((listed | waiting).values()))}."
+    cut = [f"{n} of {counted(waiting[noun])} {noun}s" for noun, n in listed.items() if n < waiting.get(noun, n)]
+    return f"{left} Shown: the newest {', '.join(cut)}; --limit shows more." if cut else left
 
 
 def _found(word: str) -> Payment:

@@ -34,7 +34,12 @@ class Command(Base):
             yesterday = reconciliation_runs.last_closed(database_now())
             wanted = days(options, yesterday) or [yesterday]
             accounts = [options["account"]] if options["account"] else list(settings.PAYMENT_ACCOUNTS)
-            runs = [self._run(account, day, quiet=options["json"]) for day in wanted for account in accounts]
+            every = [(account, day) for day in wanted for account in accounts]
+            bars = self.stdout.isatty() and not options["json"]
+            labels = [
+                f"{account} {day} ({n} of {len(every)})" if bars else "" for n, (account, day) in enumerate(every, 1)
+            ]
+            runs = [self._run(*each, label, quiet=options["json"]) for each, label in zip(every, labels, strict=True)]
         except CannotReconcile as error:
             raise NoAnswer(str(error)) from error
         left = [each for run in runs for each in run.differences.filter(state__in=STANDING).order_by("pk")]
@@ -47,16 +52,18 @@ class Command(Base):
         if left:
             raise SomethingLeft(f"Open differences: {len(left)}.")
 
-    def _run(self, account: str, day: date, *, quiet: bool) -> Reconciliation:
-        """On a terminal with a bar. Its length is our number of payments: the provider's is not known before."""
-        total = reconciliation_runs.payments_of(account, day) if self.stdout.isatty() and not quiet else 0
-        run = reconciliation_runs.reconcile(account, day, partial(self._show, f"{account} {day}", total))
+    def _run(self, account: str, day: date, label: str, *, quiet: bool) -> Reconciliation:
+        """With a label, under a bar. Its length is our number of payments: the provider's is not known before."""
+        total = max(1, reconciliation_runs.payments_of(account, day)) if label else 0
+        show = partial(self._show, label, total)
+        show(0)
+        run = reconciliation_runs.reconcile(account, day, show)
         if not quiet:
-            self.stdout.write(("\r\033[K" if total else "") + _line(run))
+            self.stdout.write(("\r\033[K" if label else "") + _line(run))
         return run
 
     def _show(self, label: str, total: int, done: int) -> None:
-        if total:
+        if label:
             self.stdout.write(progress_bar(done, total, label), ending="")
             self.stdout.flush()
 

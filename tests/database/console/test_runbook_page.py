@@ -1,0 +1,55 @@
+"""From a finding to what to do: the runbook is a page of the console, unless a setting names another one."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from actors import pauses
+from actors.operations.findings.sections import SECTIONS
+from actors.operations.queries.runbook import console_url, runbook_url
+
+pytestmark = pytest.mark.sqlite_is_enough
+
+
+def test_the_page_has_every_section(boss: Client, db: None) -> None:
+    """With its bold words, its code, and the links that lead into the shop; no Markdown is left of them."""
+    page = boss.get(reverse("console:runbook")).text
+    for anchor in SECTIONS:
+        assert f' id="{anchor}">' in page
+    for text in ("<strong>Console.</strong>", '<a href="/admin/console/mail/">', "<code>manage.py jobs doctor</code>"):
+        assert text in page
+    assert "](" not in page
+
+
+def test_a_finding_leads_to_its_section(calm: None, boss: Client, settings: Settings) -> None:
+    """By "What to do"; one without a page of its own also by its text."""
+    settings.PRODUCTION, settings.EMAIL_HOST = True, ""
+    pauses.pause(pauses.SCHEDULE, "settle_orders", "olga", "a test")
+    unsuited = "#settings-that-do-not-suit-customers"
+    for address in ("", "https://wiki.example/till"):
+        settings.RUNBOOK_URL = address
+        base, page = address or reverse("console:runbook"), boss.get(reverse("console:overview")).text
+        for anchor in ("#a-pause", unsuited):
+            assert f'<a href="{base}{anchor}">What to do</a>' in page
+        assert f'<a href="{base}{unsuited}"><bdi>EMAIL_HOST' in page
+
+
+@pytest.mark.parametrize(
+    ("console", "manual", "told"),
+    [
+        ("", "", ("http://shop.example/admin/console/", "http://shop.example/admin/console/runbook")),
+        (
+            "https://office.example/admin/console", "",
+            ("https://office.example/admin/console/", "https://office.example/admin/console/runbook"),
+        ),
+        ("", "https://wiki.example/till", ("http://shop.example/admin/console/", "https://wiki.example/till")),
+    ],
+)  # fmt: skip
+def test_alerts_learn_the_addresses(
+    boss: Client, settings: Settings, console: str, manual: str, told: tuple[str, str]
+) -> None:
+    """From a series of the web."""
+    settings.SHOP_URL, settings.CONSOLE_URL, settings.RUNBOOK_URL = "http://shop.example", console, manual
+    assert (console_url(), runbook_url()) == told
+    assert f'tillkeeper_links_info{{console="{told[0]}",runbook="{told[1]}"}} 1.0' in boss.get("/metrics").text
