@@ -1,7 +1,6 @@
 """Tags and filters of the console's templates: times, buttons and charts."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django import template
@@ -20,10 +19,13 @@ from billing.admin.bases import page_of
 from commerce.reports import charts
 from config.database.counts import counted
 from config.formats import localized
+from config.templatetags import times
 
 register = template.Library()
 register.filter("span", localized)
 register.filter("counted", counted)
+register.filter("moment", times.moment)
+register.filter("ago", times.ago)
 
 SPARK_PX = 22
 
@@ -44,22 +46,6 @@ def where(finding: Finding) -> str:
         return ""
     of_one_list = "?person=yes" if finding.page.startswith("admin:") else ""
     return reverse(finding.page, args=finding.page_args) + of_one_list
-
-
-@register.filter
-def moment(at: datetime | None) -> SafeString | str:
-    """To the second, in the shop's time zone; the day is shown only if it is not today."""
-    if at is None:
-        return "–"
-    local, today = timezone.localtime(at), timezone.localdate()
-    shown = date_format(local, "H:i:s") if local.date() == today else date_format(local, "Y-m-d H:i:s")
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), shown)
-
-
-@register.filter
-def ago(at: datetime | None) -> str:
-    """Time since then, in whole seconds."""
-    return localized(int((timezone.now() - at).total_seconds()) if at else None)
 
 
 @register.simple_tag(takes_context=True)
