@@ -29,9 +29,20 @@
     const open = [...live.querySelectorAll("details[id][open]")].map((details) => details.id);
     live.innerHTML = html;
     shown = html;
-    showLocalTimes();
+    dress();
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     if (focused) [...live.querySelectorAll("a, button, summary, input")].find((element) => name(element) === focused)?.focus({ preventScroll: true });
+  }
+
+  /* What the server cannot know: the reader's clock, and the row that the address names after its #. */
+  function dress() {
+    showLocalTimes();
+    showTarget();
+  }
+
+  function showTarget() {
+    live.querySelector(".target")?.classList.remove("target");
+    document.getElementById(location.hash.slice(1))?.classList.add("target");
   }
 
   /* Where the reader's clock differs from the shop's, shows the reader's own time and zone; the title keeps the others. */
@@ -90,7 +101,8 @@
     const choose = boxes.some((box) => !box.checked);
     boxes.forEach((box) => (box.checked = choose));
   });
-  showLocalTimes();
+  dress();
+  window.addEventListener("hashchange", showTarget);
   live.classList.add("scripted");
   state.hidden = false;
   showState();
