@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import signature
 from typing import Any
 
@@ -45,7 +45,7 @@ class Jobs:
     range: str
     """The time of the chart: a name in RANGES."""
 
-    ranges: tuple[str, ...] = tuple(RANGES)
+    ranges: dict[str, timedelta]
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def jobs(typed: str, sort: str = "", over: str = "", page: int = 1) -> Jobs:
         order="-ended" if found.descends else "ended",
         slots=[slot for part in found.parts for slot in slots(now, RANGES[over], part)],
         range=over,
+        ranges={name: each.span for name, each in RANGES.items()},
     )
 
 

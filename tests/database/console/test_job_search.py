@@ -90,7 +90,7 @@ def test_the_url_holds_search_range_order_and_page(boss: Client) -> None:
 
     assert "51–60 of 60" in shown
     assert '<a class="chip" href="?range=6h&amp;sort=ended"' in shown
-    assert '<a href="?q=outcome%3Afailed&amp;range=24h&amp;sort=ended">24h</a>' in shown
+    assert '<a href="?q=outcome%3Afailed&amp;range=24h&amp;sort=ended">1 d</a>' in shown
     assert 'aria-sort="ascending"><a href="?q=outcome%3Afailed&amp;range=6h&amp;sort=-ended">' in shown
     facts = boss.get(page, {**address, "as": "json"}).json()
     oldest_first = [row.pk for row in Job.objects.order_by("ended_at")]
