@@ -77,6 +77,6 @@ def addresses() -> dict[str, str]:
 
 
 def do(client: Client, act: str, *keys: str, why: str | None = "because") -> Any:
-    """Press the button, and give a reason."""
-    reason = {"why": why} if why is not None else {}
+    """Press the button, and answer the question: yes, and a reason. `why=None`: only press it."""
+    reason = {"why": why, "confirmed": "yes"} if why is not None else {}
     return client.post(reverse(f"console:{act}"), {"key": list(keys), **reason})

@@ -16,6 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from actors.console.bulk import CHECK_PAYMENTS, RERUN_JOBS
 from actors.kinds import Kind, kind_named
 from actors.operations import actions as of_jobs
 from actors.operations.actions import ACT, CONFIGURE, READ, named
@@ -69,10 +70,10 @@ def _here(*actions: Action, needs: tuple[str, ...] = (READ,)) -> Sequence[Action
 
 ACTIONS: tuple[Action, ...] = (
     *_here(
-        SWEEP_NOW, CHECK_ROW, of_jobs.RERUN_JOB, of_jobs.RESEND_DEAD_LETTER, of_jobs.DROP_DEAD_LETTER, of_jobs.RUN_NOW,
-        of_jobs.PAUSE_QUEUE, of_jobs.RESUME_QUEUE, of_jobs.PAUSE_ENTRY, of_jobs.RESUME_ENTRY,
+        SWEEP_NOW, CHECK_ROW, of_jobs.RERUN_JOB, RERUN_JOBS, of_jobs.RESEND_DEAD_LETTER, of_jobs.DROP_DEAD_LETTER,
+        of_jobs.RUN_NOW, of_jobs.PAUSE_QUEUE, of_jobs.RESUME_QUEUE, of_jobs.PAUSE_ENTRY, of_jobs.RESUME_ENTRY,
     ),
-    *_here(CHECK_PAYMENT, SEND_AGAIN, SEND_ALIKE_AGAIN, needs=(READ, ACT)),
+    *_here(CHECK_PAYMENT, CHECK_PAYMENTS, SEND_AGAIN, SEND_ALIKE_AGAIN, needs=(READ, ACT)),
     *_here(OPEN_BREAKER, CLOSE_BREAKER, needs=(READ, CONFIGURE)),
 )  # fmt: skip
 

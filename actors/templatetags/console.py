@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from django import template
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from actors.console import bulk
 from actors.operations.findings import Finding
 from actors.operations.queries.runbook import runbook_page
 from actors.operations.queries.timeseries import Slot
@@ -22,10 +23,13 @@ from billing.admin.bases import page_of
 from commerce.reports import charts
 from config.database.counts import counted
 from config.formats import localized
+from config.templatetags import times
 
 register = template.Library()
 register.filter("span", localized)
 register.filter("counted", counted)
+register.filter("moment", times.moment)
+register.filter("ago", times.ago)
 
 SPARK_PX = 22
 
@@ -73,20 +77,45 @@ _MARKUP = (
 """Links to files of the release stay words."""
 
 
-@register.filter
-def moment(at: datetime | None) -> SafeString | str:
-    """To the second, in the shop's time zone; the day is shown only if it is not today."""
-    if at is None:
-        return "–"
-    local, today = timezone.localtime(at), timezone.localdate()
-    shown = date_format(local, "H:i:s") if local.date() == today else date_format(local, "Y-m-d H:i:s")
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), shown)
+@register.simple_tag(takes_context=True)
+def query(context: Any, **changes: object) -> str:
+    """The query of this page with these changes; an empty value removes its parameter."""
+    kept = context["request"].GET.copy()
+    for name, value in {"part": "", "as": "", "page": "", **changes}.items():
+        if value:
+            kept[name] = str(value)
+        else:
+            kept.pop(name, None)
+    return f"?{kept.urlencode()}"
 
 
-@register.filter
-def ago(at: datetime | None) -> str:
-    """Time since then, in whole seconds."""
-    return localized(int((timezone.now() - at).total_seconds()) if at else None)
+@register.simple_tag(takes_context=True)
+def chip(context: Any, text: str, *parameters: str) -> SafeString | str:
+    """A filter that is in force, as a link that removes its parameters; empty if the text is."""
+    if not text:
+        return ""
+    address = query(context, **dict.fromkeys(parameters, ""))
+    return format_html(
+        '<a class="chip" href="{}" title="{}"><bdi>{}</bdi></a> ', address, _("Remove this filter"), text
+    )
+
+
+@register.simple_tag(takes_context=True)
+def heading(context: Any, title: str, column: str, css: str = "", sort: str | None = None) -> SafeString:
+    """The heading of a column that sorts. The first click on numbers (class `n`) brings the greatest.
+
+    `sort`: the present order, if the page has one without a choice in the URL.
+    """
+    now = context["request"].GET.get("sort", "") if sort is None else sort
+    descends = now == f"-{column}" if now.removeprefix("-") == column else css != "n"
+    order = {column: "ascending", f"-{column}": "descending"}.get(now)
+    return format_html(
+        '<th scope="col"{}{}><a href="{}">{}</a></th>',
+        format_html(' class="{}"', css) if css else "",
+        format_html(' aria-sort="{}"', order) if order else "",
+        query(context, sort=column if descends else f"-{column}"),
+        title,
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -135,11 +164,20 @@ def act_on_chosen(context: Any, name: str) -> SafeString | str:
     )  # fmt: skip
 
 
+@register.simple_tag(takes_context=True)
+def act_on_all(context: Any, name: str, count: int) -> SafeString | str:
+    """The button for all rows that the page's filter finds; it asks first, with their number."""
+    number = min(count, bulk.MOST[name])
+    found, key = context["may"].get(name), f"{number}:{query(context)[1:]}"
+    return act(context, name, key, f"{found.title} ({number_format(number, force_grouping=True)})…") if found else ""
+
+
 @register.simple_tag
 def outcomes(title: str, slots: Sequence[Slot], **named: str) -> SafeString:
     """Bars over time: one colour for each named count. `good="succeeded"` draws the count `good` of each slot under the
     name `succeeded`."""
-    labels = [date_format(timezone.localtime(slot.begins_at), "H:i") for slot in slots]
+    is_long = bool(slots) and slots[-1].begins_at - slots[0].begins_at > timedelta(days=1)
+    labels = [date_format(timezone.localtime(slot.begins_at), "m-d H:i" if is_long else "H:i") for slot in slots]
     series = [
         charts.Series(name, f"c{number}", [slot.counts.get(key, 0) for slot in slots])
         for number, (key, name) in enumerate(named.items(), start=1)

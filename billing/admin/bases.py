@@ -12,7 +12,7 @@ from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -117,6 +117,15 @@ def page_of(model: type[Model], key: object) -> str:
 def link_to_row(model: type[Model], key: object, text: object) -> SafeString:
     """To the page of one row."""
     return format_html('<a href="{}">{}</a>', page_of(model, key), text)
+
+
+def link_to_console(payment_id: int) -> SafeString | str:
+    """To the payment's page in the console, if the project has one: it says why the payment is where it is."""
+    try:
+        address = reverse("console:payment", args=[payment_id])
+    except NoReverseMatch:
+        return ""
+    return format_html('<a href="{}">payment {} in the console</a>', address, payment_id)
 
 
 def link_to_search(model: type[Model], word: str, text: object) -> SafeString:

@@ -20,6 +20,7 @@ from billing.admin.bases import (
     LargeTable,
     ReadOnlyAdmin,
     ReadOnlyInline,
+    link_to_console,
     link_to_row,
     link_to_search,
     needs_a_person,
@@ -74,12 +75,12 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     search_fields = ("reference", "provider_ref", "provider_ids__ref")
     search_help_text = "In full: the reference, the payment's number, or an id that the provider has for a part of it."
     fields = (
-        "paid_for", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
+        "paid_for", "see_also", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
         "attention_note", "errors", "claims", "account", "provider_ref", "further_ids", "pay_url", "advice",
         "created_at", "window_ends_at", "returned_at", "working_since", "cancel_asked_at", "next_check_at", "ended_at",
         "received", "left", "decided_by", "decided_why", "offers",
     )  # fmt: skip
-    readonly_fields = ("paid_for", "amount", "further_ids", "received", "left", "offers")
+    readonly_fields = ("paid_for", "see_also", "amount", "further_ids", "received", "left", "offers")
     inlines = (EventInline, RefundInline, DisputeInline, CallbackInline)
     list_actions = (CHECK_PAYMENT, REFUND)
     page_actions = OF_PAYMENTS
@@ -91,6 +92,10 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         if name and self.admin_site.is_registered(apps.get_model(name)):
             return link_to_search(apps.get_model(name), payment.reference, payment.reference)
         return payment.reference
+
+    @admin.display(description="see also")
+    def see_also(self, payment: Payment) -> str | SafeString:
+        return link_to_console(payment.pk) or self.get_empty_value_display()
 
     @admin.display(description="further ids there")
     def further_ids(self, payment: Payment) -> str:

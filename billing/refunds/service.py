@@ -67,6 +67,11 @@ def check_now(payment: Payment, asked_by: AskedBy, refs: Collection[str] = ()) -
         nudge("follow_refund", refund_id)
 
 
+def check_many_now(payments: Collection[int], asked_by: AskedBy) -> None:
+    """Request a check of the open refunds of these payments."""
+    REFUND_QUEUE.make_due(Q(payment__in=payments, status__in=OPEN_REFUND_STATES), asked_by)
+
+
 def give_up(refund_id: int, by: str, why: str) -> Refund:
     """An operator has made sure, at the provider, that the refund was not carried out: its money is free again.
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from billing.admin.bases import LargeTable, ReadOnlyInline, link_to_row, link_to_search, needs_a_person
+from billing.admin.bases import LargeTable, ReadOnlyInline, link_to_console, link_to_row, link_to_search, needs_a_person
 from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
@@ -24,6 +24,9 @@ from config.actions.admin import ActionAdmin
 
 MAX_ORDERS_SEARCHED = 100
 """Orders of one mail address whose other rows a search finds."""
+
+PAYMENTS_LINKED = 5
+"""The newest payments of an order, with links to the console."""
 
 
 def orders_named(word: str) -> Q:
@@ -84,6 +87,8 @@ class OrderAdmin(ActionAdmin, LargeTable):
             found.append(link_to_row(get_user_model(), order.customer_id, "customer"))
         if order.cart_id:
             found.append(link_to_row(Cart, order.cart_id, "cart"))
+        payments = Payment.objects.filter(reference=number).values_list("pk", flat=True)[:PAYMENTS_LINKED]
+        found += filter(None, map(link_to_console, payments))
         return format_html_join(" · ", "{}", ((link,) for link in found))
 
     @admin.display(description="history")

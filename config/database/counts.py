@@ -24,6 +24,7 @@ class _Count(Subquery):
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
+    empty_result_set_value = 0
 
 
 def capped(rows: "QuerySet[Any]", column: str) -> Combinable:

@@ -23,6 +23,23 @@ from commerce.models import OrderStatus
 backstage.mail(reporting.order(OrderStatus.PAID), "gone@example.com", "given_up", "550 <b>no such user</b>")
 """
 
+FILL = """
+from datetime import timedelta
+from billing.models import Attention, Payment
+from commerce.models import OrderStatus
+from tests import backstage, reporting
+from tests.consoles import job
+long = "pneumonoultramicroscopicsilicovolcanoconiosis" * 3
+for status in (OrderStatus.PAID, OrderStatus.AWAITING_PAYMENT):
+    order = reporting.order(status)
+    backstage.mail(order, "someone.with.a.long.name@mail.of.a.long.domain.example.com", "given_up", "550 " + long)
+Payment.objects.filter(status="pending").update(attention=Attention.MISMATCH, attention_note=long, errors=3)
+job(outcome="failed", error=f"ValueError: {long}", traceback=f"  File {long}, line 7\\n" * 9, args=f'["{long}"]')
+"""
+"""Something on every page, and words that no line holds."""
+
+WIDTHS = (1280, 1024, 390)
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
@@ -58,10 +75,7 @@ def page(scripts: bool, chromium: Browser, shop: Embedded) -> Iterator[Page]:
     context = chromium.new_context(java_script_enabled=scripts, locale="en-GB", viewport=viewport)  # type: ignore[arg-type]
     opened, complaints = context.new_page(), []
     opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
-    opened.goto(f"{shop.url}/admin/")
-    opened.locator("[name=username]").fill("operator")
-    opened.locator("[name=password]").fill(_password(shop))
-    opened.locator("[type=submit]").click()
+    _log_in(opened, shop)
     opened.get_by_role("link", name="Console").click()
     yield opened
     context.close()
@@ -108,7 +122,8 @@ def test_the_page_refreshes_itself(page: Page, shop: Embedded) -> None:
     page.wait_for_timeout((REFRESH_S + 1.5) * 1000)
     expect(page.get_by_role("checkbox").first).to_be_checked()
     expect(page.get_by_text("gone@example.com")).to_have_count(1)
-    page.get_by_role("checkbox").first.uncheck()
+    for box in page.get_by_role("checkbox").all():
+        box.uncheck()
     expect(page.get_by_text("gone@example.com")).to_have_count(2)
 
     page.get_by_role("button", name="Stop refreshing").click()
@@ -130,10 +145,68 @@ def test_a_page_whose_server_is_gone_says_so(page: Page, shop: Embedded) -> None
     expect(page.get_by_text("No answer; this page is out of date.")).to_have_count(0)
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "ru-RU"])
+def test_no_page_is_wider_than_its_window(chromium: Browser, shop: Embedded, locale: str) -> None:
+    """Nor is a table or a chart wider than the panel it stands in: it would run into the next one."""
+    _run(shop, FILL)
+    context = chromium.new_context(locale=locale, reduced_motion="reduce")
+    page = context.new_page()
+    _log_in(page, shop)
+    wrong = [
+        f"{address} at {width}: {found}"
+        for address in _every_page(page, shop)
+        for width in WIDTHS
+        if (found := _sticks_out(page, address, width))
+    ]
+    context.close()
+    assert wrong == []
+
+
+def _every_page(page: Page, shop: Embedded) -> list[str]:
+    """Those along the tabs, with filters that are open, and those of a row, and a question."""
+    console = f"{shop.url}/admin/console/"
+    page.goto(console)
+    found = [f"{shop.url}{tab.get_attribute('href')}" for tab in page.locator("nav.tabs a").all()]
+    for listed in ("payments/?which=newest&status=pending", "jobs/?q=outcome:failed&range=7d"):
+        page.goto(f"{console}{listed}")
+        row = page.locator(".rows tbody th a").last.get_attribute("href")
+        found += [f"{console}{listed}", f"{shop.url}{row}"]
+    further = ("work/payment/", "act/pause-queue/?key=routine", "act/check-payments/?key=2:which=open")
+    return [*found, *(console + address for address in further)]
+
+
+STICKING_OUT = """() => {
+  const page = document.documentElement;
+  const wider = page.scrollWidth > page.clientWidth ? [`the page by ${page.scrollWidth - page.clientWidth} px`] : [];
+  const inner = [...document.querySelectorAll(".panel > table, .panel > svg, #live > table, .tiles > div")];
+  const right = (one) => one.getBoundingClientRect().right;
+  const out = inner.filter((one) => right(one) > right(one.parentElement) + 1);
+  return [...wider, ...out.map((one) => `${one.tagName} ${one.textContent.slice(0, 40)}`)].join("; ");
+}"""
+
+
+def _sticks_out(page: Page, address: str, width: int) -> str:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address)
+    return str(page.evaluate(STICKING_OUT))
+
+
+def _log_in(page: Page, shop: Embedded) -> None:
+    page.goto(f"{shop.url}/admin/")
+    page.locator("[name=username]").fill("operator")
+    page.locator("[name=password]").fill(_password(shop))
+    page.locator("[type=submit]").click()
+    page.locator(".to-console").wait_for()
+
+
 def _password(shop: Embedded) -> str:
     return (Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip()
 
 
 def _give_up_a_mail(shop: Embedded) -> None:
-    with shop.manage("shell", "-v0", "-c", GIVEN_UP) as program:
+    _run(shop, GIVEN_UP)
+
+
+def _run(shop: Embedded, script: str) -> None:
+    with shop.manage("shell", "-v0", "-c", script) as program:
         assert program.wait(HANG_S) == 0, program.output()

@@ -21,9 +21,13 @@ PASSWORD = "one long sentence"
 PAGES = (
     "", "work/", "work/payment/", "payments/", "payments/?which=due", "payments/?which=open", "payments/?which=newest",
     "payments/?which=newest&account=sandbox", "payments/?q=order-500000", "payments/?q=sb_77", "payments/500000/",
-    "jobs/",    "jobs/?q=outcome:failed", "jobs/?q=actor:settle_orders", "jobs/?q=actor:settle_orders+outcome:failed",
+    "payments/?status=failed", "payments/?status=pending&amount_from=5&currency=EUR", "payments/?created_from=2h",
+    "payments/?account=sandbox&created_to=12h&status=succeeded", "payments/?which=attention&account=sandbox",
+    "payments/?which=newest&page=200", "payments/?which=open&sort=-due&page=200", "payments/?q=ann@example.com",
+    "jobs/", "jobs/?range=7d", "jobs/?q=orders&range=24h", "jobs/?q=no_such_actor&range=7d",
+    "jobs/?q=outcome:failed", "jobs/?q=actor:settle_orders", "jobs/?q=actor:settle_orders+outcome:failed",
     "jobs/?q=outcome:quarantined", "jobs/?q=actor:no_such_actor", "jobs/?q=since:5m", "jobs/?q=error:nothing",
-    "jobs/?q=queue:urgent", "jobs/?before=500000", "jobs/500000/",
+    "jobs/?q=queue:urgent", "jobs/?page=200", "jobs/?sort=ended", "jobs/500000/",
     "queues/", "workers/", "schedule/", "providers/", "mail/",
 )  # fmt: skip
 

@@ -4,18 +4,23 @@ import doctest
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from types import ModuleType
 
 import pytest
+from django.http import QueryDict
 
+from actors.console.sorting import Columns, by_column
 from actors.operations.queries import job_search, schedule
 from actors.operations.queries.cached_query import CachedQuery
-from actors.operations.queries.job_search import matching, parse
-from actors.operations.queries.timeseries import SLOTS, spread
+from actors.operations.queries.job_search import listing, parse
+from actors.operations.queries.paging import Shown
+from actors.operations.queries.timeseries import HOUR, spread
 from config.database import counts
 from tests.stack.ports import HANG_S, wait_until
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+ORDERS = ["expire_orders", "remind_unpaid_orders", "settle_orders"]
 
 
 @pytest.mark.parametrize("module", [schedule, counts], ids=lambda module: module.__name__)
@@ -55,7 +60,6 @@ def test_what_has_none_is_looked_for_among_few(qualifier: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("check_payment", "“check_payment” is not valid"),
         ("colour:red", "“colour:red” is not valid"),
         ("outcome:fine", "“fine” is not an outcome"),
         ("since:yesterday", "“yesterday” is not a time"),
@@ -68,7 +72,25 @@ def test_what_cannot_be_understood_is_said(typed: str, said: str) -> None:
     """Nothing is looked for then: a search that silently forgets a word finds the wrong things."""
     search = parse(typed, NOW)
     assert said in search.problem
-    assert matching(search, None, 50) == []
+    assert listing(search, "").page(1) == ([], Shown(0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [("check_payment", ["check_payment"]), ("REFUND", ["follow_refund", "follow_refunds"]), ("orders settle", [])],
+)
+def test_a_bare_word_is_an_actor_or_a_part_of_its_name(typed: str, names: list[str]) -> None:
+    """The actors that the code declares are looked up; further words must be in the name too."""
+    search = parse(typed, NOW)
+
+    wanted = [("actor__in", names)] if names else [("actor__in", ORDERS), ("actor__in", ["settle_orders"])]
+    assert (search.indexed.children, bool(search.scanned), search.problem) == (wanted, False, "")
+
+
+def test_a_bare_word_that_no_actor_has_is_searched_for_in_old_jobs() -> None:
+    """Actors are renamed, and their jobs stay."""
+    search = parse("long_gone", NOW)
+    assert (bool(search.indexed), search.scanned.children) == (False, [("actor__icontains", "long_gone")])
 
 
 # --- counting and charts ---------------------------------------------------------------------------------------------
@@ -85,7 +107,7 @@ def test_the_last_hour_is_spread_over_its_slots() -> None:
     happened = [(NOW - timedelta(minutes=minutes), "done") for minutes in (0, 1, 7, 59)]
     slots = spread(happened, NOW, limit=100)
 
-    assert [slot.begins_at for slot in slots] == [NOW - timedelta(minutes=5 * n) for n in range(SLOTS, 0, -1)]
+    assert [slot.begins_at for slot in slots] == [NOW - timedelta(minutes=5 * n) for n in range(HOUR.slots, 0, -1)]
     assert [sum(slot.counts.values()) for slot in slots] == [1, *[0] * 9, 1, 2]
 
 
@@ -139,3 +161,26 @@ def test_what_goes_wrong_is_told_and_the_old_answer_kept() -> None:
 
     assert query.latest().value == 7
     assert query.latest().age_s is not None
+
+
+# --- sorting ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("", "bca"),
+        ("lag", "abc"),
+        ("-lag", "bac"),
+        ("nonsense", "bca"),
+        ("-", "bca"),
+        ("name", "abc"),
+        ("-name", "cba"),
+    ],
+)
+def test_rows_are_sorted_by_the_column_in_the_url(sort: str, order: str) -> None:
+    """Rows without a value come last either way; an unknown column changes nothing."""
+    rows = [("b", 7.0), ("c", None), ("a", 2.0)]
+    columns: Columns = {"name": itemgetter(0), "lag": itemgetter(1)}
+
+    assert "".join(name for name, _lag in by_column(rows, QueryDict(f"sort={sort}"), columns)) == order

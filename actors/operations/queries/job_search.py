@@ -1,24 +1,23 @@
-"""Search in the history of jobs: `actor:check_payment outcome:failed since:2h error:timeout`.
+"""Search in the history of jobs: `check_payment outcome:failed since:2h error:timeout`.
 
-Every word has a qualifier, so that an index or a limit makes it cheap: a search must not cost the database more than
-the page does. A word without an index searches only the SCANNED newest jobs that match the other words.
+A word without a qualifier is an actor, or a part of its name. The qualifiers say which index or limit makes a word
+cheap: a search must not cost the database more than the page does. A word without an index searches only the first
+COUNTED_AT_MOST jobs that match the other words.
 """
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import dramatiq
 from django.db.models import Q, QuerySet
-from django.utils.timezone import get_current_timezone, is_naive, make_aware
 from django.utils.translation import gettext as _
 
 from actors.models import Job
-from config.formats import parse_duration
-
-SCANNED = 10_000
+from actors.operations.queries.paging import Listing
+from actors.operations.queries.times import read_time
 
 _WORD = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)')
 
@@ -56,6 +55,10 @@ def parse(typed: str, now: datetime) -> Search:
         try:
             if qualifier in SCANS:
                 scanned &= SCANS[qualifier](word)
+            elif not qualifier and ":" not in word:
+                actors = _actors_named(word)
+                indexed &= Q(actor__in=actors) if actors else Q()
+                scanned &= Q() if actors else Q(actor__icontains=word)
             else:
                 indexed &= _indexed(qualifier, word, now)
         except ValueError as problem:
@@ -63,14 +66,11 @@ def parse(typed: str, now: datetime) -> Search:
     return Search(indexed, scanned)
 
 
-def matching(search: Search, before: Job | None, limit: int) -> list[Job]:
-    """The newest matching jobs, up to `limit`, without tracebacks; only jobs older than `before`."""
-    if search.problem:
-        return []
-    found = newest(search.indexed, _older_than(before) if before else Q())
-    if search.scanned:
-        found = newest(search.scanned, Q(pk__in=found.values("pk")[:SCANNED]))
-    return list(found.defer("traceback")[:limit])
+def listing(search: Search, sort: str) -> Listing[Job]:
+    """The matching jobs, the latest end first, or with `sort="ended"` the earliest; without tracebacks."""
+    parts = [] if search.problem else [Job.objects.filter(search.indexed)]
+    found = Listing(parts, "ended_at", sort != "ended", without=("traceback",))
+    return found.narrowed(search.scanned) if parts and search.scanned else found
 
 
 def newest(*conditions: Q) -> "QuerySet[Job]":
@@ -81,27 +81,14 @@ def newest(*conditions: Q) -> "QuerySet[Job]":
 def _indexed(qualifier: str, word: str, now: datetime) -> Q:
     if qualifier not in INDEXED:
         known = {"word": f"{qualifier}:{word}" if qualifier else word, "qualifiers": ": ".join(QUALIFIERS) + ":"}
-        raise ValueError(_("“%(word)s” is not valid: begin each word with one of %(qualifiers)s") % known)
+        raise ValueError(
+            _("“%(word)s” is not valid: write an actor's name, or begin with one of %(qualifiers)s") % known
+        )
     if qualifier == "outcome" and word.lower() not in Job.Outcome.values:
         known = {"word": word, "outcomes": ", ".join(Job.Outcome.values)}
         raise ValueError(_("“%(word)s” is not an outcome: write one of %(outcomes)s.") % known)
-    return INDEXED[qualifier](_since(word, now) if qualifier == "since" else word)
+    return INDEXED[qualifier](read_time(word, now) if qualifier == "since" else word)
 
 
-def _since(word: str, now: datetime) -> datetime:
-    """`90s`, `15m`, `2h`, `7d`, `2026-03-29`, or `2026-03-29T12:00`, in the shop's time zone."""
-    try:
-        with suppress(ValueError):
-            return now - parse_duration(word)
-        at = datetime.fromisoformat(word)
-    except (ValueError, OverflowError):  # a day that does not exist, or lies before year 1
-        raise ValueError(
-            _("“%(word)s” is not a time: write 15m, 2h, 7d, or a day like 2026-03-29.") % {"word": word}
-        ) from None
-    return make_aware(at, get_current_timezone()) if is_naive(at) else at
-
-
-def _older_than(job: Job) -> Q:
-    """The first condition lets the database use the index."""
-    earlier = Q(ended_at__lt=job.ended_at) | Q(ended_at=job.ended_at, pk__lt=job.pk)
-    return Q(ended_at__lte=job.ended_at) & earlier
+def _actors_named(word: str) -> list[str]:
+    return sorted(name for name in dramatiq.get_broker().actors if word.lower() in name)

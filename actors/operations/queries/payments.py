@@ -3,17 +3,15 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 
-from django.db.models import QuerySet
-
-from actors.operations.queries.timeseries import SPAN, Slot, spread
+from actors.operations.queries.paging import Shown
+from actors.operations.queries.payment_search import WHICH, Chosen, listing
+from actors.operations.queries.timeseries import HOUR, Slot, spread
 from billing import metrics
 from billing.actions import OF_PAYMENTS
-from billing.attention import ATTENTIVE, waiting_for_a_person
+from billing.attention import waiting_for_a_person
 from billing.explain.standing import standing
 from billing.explain.timeline import Entry
-from billing.lookup import payments_named
 from billing.models import AskedBy, Payment, PaymentEvent
 from billing.payments.check import CHECK_QUEUE
 from billing.states import END_STATES, Status
@@ -22,8 +20,6 @@ from commerce.timeline import timeline
 from config.actions.admin import Offer, offers
 from config.due import lag
 from config.due.queue import database_now
-
-ROWS = 50
 
 EVENTS = 2_500
 """The charts show this many of the latest events."""
@@ -41,16 +37,6 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Which payments to list; by default those that wait for a person."""
-
-    which: str = "attention"
-    account: str = ""
-    word: str = ""
-    before: int | None = None
-
-
-@dataclass(frozen=True)
 class Payments:
     tracks: list[Track]
     attention: int
@@ -63,9 +49,17 @@ class Payments:
 
     chosen: Chosen
     accounts: list[str]
+    lists: dict[str, str]
+    statuses: dict[str, str]
+    """The choices of the filters, and their labels."""
+
+    problem: str
+    """A sentence about a filter that is not valid; nothing is listed then."""
+
     rows: list[Payment]
-    more_before: int | None
-    """There are more: those with ids below this one."""
+    shown: Shown
+    is_cut_off: bool
+    """A filter without an index was tried only on the first COUNTED_AT_MOST payments that meet the others."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,12 @@ class OnePayment:
 def payments(chosen: Chosen) -> Payments:
     """The counts, and the chosen list."""
     now = database_now(CHECK_QUEUE.database)
-    rows, tracks = _chosen_rows(chosen, now), open_by_track(now)
+    tracks, problem, rows, shown, is_cut_off = open_by_track(now), "", [], Shown(0, 0, 0), False
+    try:
+        found = listing(chosen, now)
+        (rows, shown), is_cut_off = found.page(chosen.page), found.is_cut_off
+    except ValueError as invalid:
+        problem = str(invalid)
     slots, found_by = _outcomes(now)
     waiting = {each.noun: each.rows for each in waiting_for_a_person()}
     return Payments(
@@ -94,8 +93,12 @@ def payments(chosen: Chosen) -> Payments:
         found_by=found_by,
         chosen=chosen,
         accounts=[track.account for track in tracks],
-        rows=rows[:ROWS],
-        more_before=rows[ROWS - 1].pk if len(rows) > ROWS else None,
+        lists={name: str(title) for name, title in WHICH.items()},
+        statuses={value: str(label) for value, label in Status.choices},
+        problem=problem,
+        rows=rows,
+        shown=shown,
+        is_cut_off=is_cut_off,
     )
 
 
@@ -123,41 +126,13 @@ def open_by_track(now: datetime) -> list[Track]:
     ]
 
 
-# --- the list --------------------------------------------------------------------------------------------------------
-
-
-def _chosen_rows(chosen: Chosen, now: datetime) -> list[Payment]:
-    """Each list has its own index. A search word overrides the other choices."""
-    older = Payment.objects.order_by("-pk")
-    if chosen.before is not None:
-        older = older.filter(pk__lt=chosen.before)
-    if chosen.word:
-        return list(older.filter(payments_named(chosen.word))[: ROWS + 1])
-    if chosen.which == "due":
-        return _of_accounts(chosen, CHECK_QUEUE.due(now), "next_check_at")
-    if chosen.which == "open":
-        return _of_accounts(chosen, Payment.objects.filter(next_check_at__isnull=False), "created_at")
-    if chosen.account:
-        older = older.filter(account=chosen.account)
-    if chosen.which == "attention":
-        older = older.filter(ATTENTIVE["payment"].needs_a_person)
-    return list(older[: ROWS + 1])
-
-
-def _of_accounts(chosen: Chosen, rows: "QuerySet[Payment]", column: str) -> list[Payment]:
-    """The first rows by a column. The index begins with the account, so each account is one query."""
-    accounts = [chosen.account] if chosen.account else metrics.accounts()
-    firsts = [list(rows.filter(account=account).order_by(column)[:ROWS]) for account in accounts]
-    return sorted((row for first in firsts for row in first), key=attrgetter(column))[:ROWS]
-
-
 # --- outcomes --------------------------------------------------------------------------------------------------------
 
 
 def _outcomes(now: datetime) -> tuple[list[Slot], dict[str, int]]:
     """From the latest events, read along the primary key."""
     told = PaymentEvent.objects.filter(refund=None).order_by("-pk").values_list("at", "target", "found_by")[:EVENTS]
-    ended = [(at, target, by) for at, target, by in told if target in END_STATES and at > now - SPAN]
+    ended = [(at, target, by) for at, target, by in told if target in END_STATES and at > now - HOUR.span]
     named = [(at, "succeeded" if target == Status.SUCCEEDED else "ended_unpaid") for at, target, _by in ended]
     found_by = Counter(by for _at, _target, by in ended)
     names = dict(AskedBy.choices)

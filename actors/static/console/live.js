@@ -29,8 +29,36 @@
     const open = [...live.querySelectorAll("details[id][open]")].map((details) => details.id);
     live.innerHTML = html;
     shown = html;
+    dress();
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     if (focused) [...live.querySelectorAll("a, button, summary, input")].find((element) => name(element) === focused)?.focus({ preventScroll: true });
+  }
+
+  /* What the server cannot know: the reader's clock, and the row that the address names after its #. */
+  function dress() {
+    showLocalTimes();
+    showTarget();
+  }
+
+  function showTarget() {
+    live.querySelector(".target")?.classList.remove("target");
+    document.getElementById(location.hash.slice(1))?.classList.add("target");
+  }
+
+  /* Where the reader's clock differs from the shop's, shows the reader's own time and zone; the title keeps the others. */
+  function showLocalTimes() {
+    const two = (number) => String(number).padStart(2, "0");
+    for (const element of document.querySelectorAll("time[data-local]")) {
+      const at = new Date(element.dateTime);
+      const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(element.dateTime);
+      delete element.dataset.local;
+      if (Number(`${sign}1`) * (60 * hours + Number(minutes)) === -at.getTimezoneOffset()) continue;
+      const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+      const parts = new Intl.DateTimeFormat(document.documentElement.lang, { timeZoneName: "short" }).formatToParts(at);
+      const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())} ${parts.find((part) => part.type === "timeZoneName").value}`;
+      element.title += ` · ${time}`;
+      element.textContent = at.toDateString() === new Date().toDateString() ? time : day + time;
+    }
   }
 
   function say(text, lost) {
@@ -73,6 +101,8 @@
     const choose = boxes.some((box) => !box.checked);
     boxes.forEach((box) => (box.checked = choose));
   });
+  dress();
+  window.addEventListener("hashchange", showTarget);
   live.classList.add("scripted");
   state.hidden = false;
   showState();

@@ -16,7 +16,7 @@ from dramatiq.broker import MessageProxy
 from actors import pauses
 from actors.console.actions import ACTIONS
 from actors.operations.dead_letters import find
-from actors.operations.queries import cached_query
+from actors.operations.queries import cached_query, paging
 from actors.operations.queries.queues import expire
 from billing.models import AccountState, Breaker, Payment
 from commerce.models import Notification, Order, OrderStatus
@@ -213,3 +213,82 @@ def test_a_letter_tells_why_it_died(boss: Client, letters: list[str]) -> None:
 
     assert escape("ValueError: <b>no such thing") in page
     assert "it ended its worker 3 times" in page
+
+
+# --- all that a filter finds -----------------------------------------------------------------------------------------
+
+
+def later(*payments: Payment) -> None:
+    """Their next checks are far away."""
+    Payment.objects.filter(pk__in=[payment.pk for payment in payments]).update(
+        next_check_at=timezone.now() + timedelta(hours=1)
+    )
+
+
+def due() -> int:
+    """The payments that are asked about now."""
+    return Payment.objects.filter(next_check_at__lte=timezone.now()).count()
+
+
+def test_all_payments_that_a_filter_finds_are_checked_after_a_question(boss: Client, shop: Shop) -> None:
+    """The question has the number; the history has the filter, once."""
+    later(*(shop.order()[1] for _ in range(3)))
+    address, key = reverse("console:check-payments"), "3:which=open&account=sandbox&sort=-started"
+
+    question = boss.post(address, {"key": key}).content.decode()
+    assert "Check all 3 payments?" in question
+    assert due() == 0
+    page = boss.post(address, {"key": key, "confirmed": "yes"}, follow=True).content.decode()
+
+    assert "Payments the provider is asked about now: 3." in page
+    assert due() == 3
+    entry = LogEntry.objects.get()
+    assert (entry.object_repr, entry.get_change_message()) == (
+        "payments: 3 (Open · sandbox)", "Payments the provider is asked about now (3).",
+    )  # fmt: skip
+
+
+def test_no_more_than_were_shown_are_checked(boss: Client, shop: Shop) -> None:
+    """What the filter finds now; it may find others than a minute ago."""
+    later(*(shop.order()[1] for _ in range(3)))
+    do(boss, "check-payments", "2:which=open", why=None)
+    assert due() == 0  # nothing was confirmed
+
+    boss.post(reverse("console:check-payments"), {"key": "2:which=open", "confirmed": "yes"})
+    assert due() == 2
+
+
+@pytest.mark.parametrize(
+    "key", ["0:which=open", "3", ":which=open", "3:status=fine", "x:which=open", "9" * 30 + ":q=1"]
+)
+def test_a_filter_that_is_not_valid_is_not_acted_on(boss: Client, shop: Shop, key: str) -> None:
+    """Also one without a number that somebody has seen."""
+    shop.order()
+    assert boss.post(reverse("console:check-payments"), {"key": key, "confirmed": "yes"}).status_code == 302
+    assert not LogEntry.objects.exists()
+
+
+def test_all_jobs_that_a_search_finds_are_run_again(boss: Client, house: dict[str, str]) -> None:
+    """Those whose actor is gone are left out; without a search there is nothing to run again."""
+    job(actor="settle_orders", args="[]", outcome="failed"), job(actor="gone", outcome="failed"), job()
+    address = reverse("console:jobs-again")
+    assert "Run all 2 jobs again?" in boss.get(address, {"key": "2:q=outcome:failed"}).content.decode()
+
+    page = boss.post(address, {"key": "2:q=outcome:failed", "confirmed": "yes"}, follow=True).content.decode()
+
+    assert "Jobs that are run again: 1." in page
+    assert LogEntry.objects.get().object_repr == "jobs: 2 (outcome:failed)"
+    assert boss.post(address, {"key": "2:q=", "confirmed": "yes"}).status_code == 302
+    assert LogEntry.objects.count() == 1
+
+
+def test_the_button_for_all_says_how_many(boss: Client, shop: Shop) -> None:
+    """Where the page does not show them all."""
+    later(*(shop.order()[1] for _ in range(2)))
+    page = reverse("console:payments")
+    assert "Check all found" not in boss.get(page, {"which": "open"}).content.decode()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(paging, "ROWS", 1)
+        shown = boss.get(page, {"which": "open"}).content.decode()
+    assert "Check all found (2)…" in shown
+    assert 'value="2:which=open"' in shown

@@ -101,6 +101,19 @@ def test_each_page_is_there_as_json(boss: Client, house: dict[str, str]) -> None
     assert told["job"]["job"]["actor"] == "check_payment"
 
 
+def test_a_table_is_sorted_by_the_heading_that_was_clicked(boss: Client, house: dict[str, str]) -> None:
+    """In each form of the page; the heading says how, and a further click turns it round."""
+    page = reverse("console:work")
+    sorted_by = boss.get(page, {"sort": "-kind"})
+    labels = [backlog["label"] for backlog in boss.get(page, {"sort": "-kind", "as": "json"}).json()["backlogs"]]
+
+    assert labels == sorted(labels, reverse=True)
+    assert labels == [backlog.label for backlog in sorted_by.context["facts"]["backlogs"]]
+    assert '<th scope="col" aria-sort="descending"><a href="?sort=kind">' in sorted_by.content.decode()
+    live = boss.get(page, {"sort": "-kind", "part": "live"}).content.decode()
+    assert live.strip() in sorted_by.content.decode()
+
+
 def test_no_row_costs_a_query(boss: Client, house: dict[str, str]) -> None:
     """Thirty of each cost as many as one."""
 
@@ -110,6 +123,7 @@ def test_no_row_costs_a_query(boss: Client, house: dict[str, str]) -> None:
             assert boss.get(address).status_code == 200
         return len(captured)
 
+    Payment.objects.update(attention=Attention.MISMATCH)
     before = {name: queries(address) for name, address in addresses().items()}
     for number in range(30):
         order = reporting.order(OrderStatus.AWAITING_PAYMENT, timezone.now())

@@ -1,0 +1,88 @@
+"""Long lists, page by page: each query below has an index in the list's order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from heapq import merge
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip, total
+
+ROWS = 50
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which rows a page shows: the 51st to the 100th of 3,018. `count` stops at COUNTED_AT_MOST."""
+
+    first: int
+    last: int
+    count: int
+
+    @property
+    def page(self) -> int:
+        return self.first // ROWS + 1
+
+    @property
+    def previous(self) -> int | None:
+        return self.page - 1 if self.first > ROWS else None
+
+    @property
+    def next(self) -> int | None:
+        return self.page + 1 if self.last < self.count else None
+
+
+@dataclass(frozen=True)
+class Listing(Generic[M]):
+    """The rows of several queries, merged by `column` and id: an index that begins with the account cannot give the
+    order of all accounts.
+    """
+
+    parts: Sequence["QuerySet[M]"]
+    column: str = "pk"
+    descends: bool = True
+    searched: Sequence["QuerySet[M]"] = ()
+    """Where a condition has no index: only the first COUNTED_AT_MOST rows of each of these were searched for it."""
+
+    without: tuple[str, ...] = ()
+    """Large columns that the list does not show."""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Were there more rows to search?"""
+        return bool(self.searched) and self._count(self.searched) >= COUNTED_AT_MOST
+
+    def page(self, number: int) -> tuple[list[M], Shown]:
+        """The rows of a page. After the last page comes the last one again."""
+        count = self._count(self.parts)
+        start = ROWS * max(0, min(number - 1, (count - 1) // ROWS))
+        rows = self.rows(self.keys(start, min(start + ROWS, count)))
+        return rows, Shown(start + 1 if rows else 0, start + len(rows), count)
+
+    def keys(self, start: int, stop: int) -> list[Any]:
+        """The ids of these rows, in the list's order."""
+        parts = [part.values_list(self.column, "pk")[:stop] for part in self._ordered(self.parts)]
+        return [pk for _value, pk in islice(merge(*parts, reverse=self.descends), start, stop)]
+
+    def rows(self, keys: Sequence[Any]) -> list[M]:
+        """The rows with these ids, in this order."""
+        found = self.parts[0].model._default_manager.defer(*self.without).in_bulk(keys) if keys else {}
+        return [found[key] for key in keys if key in found]
+
+    def narrowed(self, condition: Q) -> "Listing[M]":
+        """Those among the first COUNTED_AT_MOST rows of each part that meet a condition without an index."""
+        first = [part.values("pk")[:COUNTED_AT_MOST] for part in self._ordered(self.parts)]
+        parts = [self.parts[0].model._default_manager.filter(condition, pk__in=pks) for pks in first]
+        return replace(self, parts=parts, searched=self.parts)
+
+    def _ordered(self, parts: Sequence["QuerySet[M]"]) -> list["QuerySet[M]"]:
+        sign = "-" if self.descends else ""
+        return [part.order_by(f"{sign}{self.column}", f"{sign}pk") for part in parts]
+
+    def _count(self, parts: Sequence["QuerySet[M]"]) -> int:
+        counts = (capped(part.order_by(), self.column) for part in parts)
+        return total(in_one_round_trip(*counts, using=parts[0].db)) if parts else 0

@@ -1,0 +1,242 @@
+"""Finding payments in the console: by status, account, amount, time, mail address and order, page by page."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from actors.operations.queries.payment_search import SORTS, WHICH, Chosen, listing, named
+from billing.models import AccountState, Attention, Payment
+from billing.states import END_STATES, Status
+from commerce.models import Order
+from config.due.queue import database_now
+from tests.shop import Shop, written_payment
+
+pytestmark = pytest.mark.django_db
+
+COUNT = 120
+
+
+def write(count: int, **facts: Any) -> list[Payment]:
+    """Payments, the first one the oldest; a minute lies between two."""
+    now = database_now()
+    ended = {"next_check_at": None, "ended_at": now} if facts.get("status") in END_STATES else {"next_check_at": now}
+    prefix = Payment.objects.count()
+    rows = [
+        written_payment(now, **{"reference": f"order-{prefix + n}", **ended, **facts}) for n in range(count)
+    ]  # fmt: skip
+    written = Payment.objects.bulk_create(rows)
+    for number, row in enumerate(written):
+        row.created_at = now - timedelta(minutes=count - number)
+    Payment.objects.bulk_update(written, ["created_at"])
+    return written
+
+
+def ids(**chosen: Any) -> list[int]:
+    """Of the payments on the first page."""
+    rows, _shown = listing(Chosen(**{"which": "newest", **chosen}), database_now()).page(1)
+    return [row.pk for row in rows]
+
+
+# --- filters ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def some() -> dict[str, int]:
+    """Payments that differ in everything that can be filtered by; their ids by a name."""
+    facts: dict[str, dict[str, Any]] = {
+        "cheap": {"amount_minor": 450},
+        "dear": {"amount_minor": 12_000, "attention": Attention.MISMATCH},
+        "rubles": {"amount_minor": 450, "currency": "RUB"},
+        "paid": {"status": Status.SUCCEEDED, "amount_minor": 900},
+        "failed": {"status": Status.FAILED, "account": "other", "amount_minor": 900},
+    }
+    found = {name: write(1, **fact)[0].pk for name, fact in facts.items()}
+    Payment.objects.filter(pk=found["dear"]).update(created_at=timezone.now() - timedelta(days=3))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ({}, "cheap dear rubles paid failed"),
+        ({"status": "succeeded"}, "paid"),
+        ({"status": "pending"}, "cheap dear rubles"),
+        ({"account": "sandbox"}, "cheap dear rubles paid"),
+        ({"account": "no such account"}, ""),
+        ({"currency": "RUB"}, "rubles"),
+        ({"amount_from": "4.50", "amount_to": "9", "currency": "EUR"}, "cheap paid failed"),
+        ({"amount_from": "4,51", "currency": "EUR"}, "dear paid failed"),
+        ({"created_to": "2d"}, "dear"),
+        ({"created_from": "2d"}, "cheap rubles paid failed"),
+        ({"created_from": "2d", "status": "succeeded"}, "paid"),
+        ({"created_from": "2d", "account": "sandbox", "amount_from": "5", "currency": "EUR"}, "paid"),
+        ({"which": "open", "created_to": "2d"}, "dear"),
+        ({"which": "open", "sort": "due", "created_to": "2d"}, "dear"),
+        ({"which": "due", "created_to": "2d", "amount_from": "5", "currency": "EUR"}, "dear"),
+        ({"which": "attention", "account": "sandbox", "created_to": "2d"}, "dear"),
+        ({"which": "attention", "account": "other"}, ""),
+        ({"word": "order-3"}, "paid"),
+        ({"word": "order-3", "status": "failed"}, ""),
+    ],
+)
+def test_payments_are_found_by_every_filter(some: dict[str, int], chosen: dict[str, str], names: str) -> None:
+    """Alone and together, in each list, in the order of the list or not."""
+    AccountState.objects.get_or_create(account="other")
+    assert sorted(ids(**chosen)) == sorted(some[name] for name in names.split())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"status": "fine"}, "“fine” is not a status"),
+        ({"amount_from": "5"}, "An amount needs a currency"),
+        ({"amount_to": "much", "currency": "EUR"}, "“much EUR” is not an amount"),
+        ({"amount_to": "1.005", "currency": "EUR"}, "is not an amount"),
+        ({"amount_to": "1", "currency": "€"}, "is not an amount"),
+        ({"created_from": "yesterday"}, "“yesterday” is not a time"),
+        ({"created_to": "9999-12-31"}, "is not a time"),
+        ({"created_to": "2026-02-31"}, "is not a time"),
+    ],
+)
+def test_a_filter_that_is_not_valid_finds_nothing_and_is_named(
+    boss: Client, some: dict[str, int], chosen: dict[str, str], said: str
+) -> None:
+    """A page that forgot it would show the wrong payments."""
+    facts = boss.get(reverse("console:payments"), {**chosen, "as": "json"}).json()
+
+    assert said in facts["problem"]
+    assert facts["rows"] == []
+    assert said in boss.get(reverse("console:payments"), chosen).content.decode()
+
+
+def test_a_day_is_whole_in_the_shops_time_zone(some: dict[str, int]) -> None:
+    """Also the last one of a range; a moment is exact."""
+    Payment.objects.filter(pk=some["cheap"]).update(created_at="2026-03-01T21:30:00Z")
+    with timezone.override("Europe/Moscow"):
+        assert ids(created_from="2026-03-02", created_to="2026-03-02") == [some["cheap"]]
+        assert ids(created_from="2026-03-02 00:30", created_to="2026-03-02T00:31") == [some["cheap"]]
+        assert ids(created_from="2026-03-01", created_to="2026-03-01") == []
+
+
+def test_payments_are_found_by_their_orders_customer(shop: Shop) -> None:
+    """Billing knows no mail addresses and no order numbers: the shop does."""
+    order, payment = shop.order()
+    shop.order()
+    Order.objects.filter(pk=order.pk).update(email="Ann.Other@example.com")
+
+    assert ids(word="ann.other@EXAMPLE.com") == [payment.pk]
+    assert payment.pk in ids(word=str(order.pk))
+    assert ids(word=order.public_id) == [payment.pk]
+    assert ids(word="nobody@example.com") == []
+
+
+def test_a_status_among_too_many_payments_says_so(monkeypatch: pytest.MonkeyPatch, boss: Client) -> None:
+    """It has no index: what was not looked at may hold more."""
+    write(1, status=Status.FAILED)
+    write(4)
+    for module in ("actors.operations.queries.paging", "config.database.counts"):
+        monkeypatch.setattr(f"{module}.COUNTED_AT_MOST", 3)
+    facts = boss.get(reverse("console:payments"), {"status": "failed", "as": "json"}).json()
+
+    assert (facts["is_cut_off"], facts["rows"]) == (True, [])
+    assert "first 10,000 payments" in boss.get(reverse("console:payments"), {"status": "failed"}).content.decode()
+    assert not boss.get(reverse("console:payments"), {"status": "pending", "as": "json"}).json()["problem"]
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sort", "descends"), [("", True), ("-started", True), ("started", False), ("nonsense", True)])
+@pytest.mark.parametrize("chosen", [{}, {"account": "sandbox"}, {"created_from": "1d"}], ids=str)
+def test_every_payment_is_on_one_page(chosen: dict[str, str], sort: str, descends: bool) -> None:
+    """In the order of the list; the page after the last one is the last one."""
+    written = [row.pk for row in write(COUNT)]
+    found = listing(Chosen("newest", sort=sort, **chosen), database_now())
+    pages = [found.page(number) for number in (1, 2, 3, 4, 0)]
+
+    listed = [row.pk for rows, _shown in pages[:3] for row in rows]
+    assert listed == (written[::-1] if descends else written)
+    assert [(shown.first, shown.last, shown.count) for _rows, shown in pages] == [
+        (1, 50, 120), (51, 100, 120), (101, 120, 120), (101, 120, 120), (1, 50, 120),
+    ]  # fmt: skip
+    assert [(shown.previous, shown.next) for _rows, shown in pages[:3]] == [(None, 2), (1, 3), (2, None)]
+
+
+def test_accounts_are_merged_by_the_time_of_their_payments() -> None:
+    """The index begins with the account, the list does not."""
+    AccountState.objects.get_or_create(account="other")
+    rows = [write(30), write(30, account="other")]
+    wanted = [
+        row.pk for row in sorted((row for some in rows for row in some), key=lambda row: (row.created_at, row.pk))
+    ]
+
+    found = listing(Chosen("open"), database_now())
+    assert [row.pk for number in (1, 2) for row in found.page(number)[0]] == wanted
+
+
+def test_the_url_holds_the_filters(boss: Client) -> None:
+    """The page says where it is, leads on and back, and each filter can be taken away."""
+    write(COUNT)
+    address = {"account": "sandbox", "currency": "eur", "sort": "started", "page": "2"}
+    page = boss.get(reverse("console:payments"), address).content.decode()
+
+    assert "51–100 of 120" in page
+    for link in ("page=3", "page=1"):
+        assert f"?account=sandbox&amp;currency=eur&amp;sort=started&amp;{link}" in page
+    assert '<a class="chip" href="?account=sandbox&amp;sort=started"' in page
+    assert '<a class="chip" href="?currency=eur&amp;sort=started"' in page
+    assert 'aria-sort="ascending"' in page
+    facts = boss.get(reverse("console:payments"), {**address, "as": "json"}).json()
+    assert (facts["chosen"]["currency"], facts["shown"]) == ("EUR", {"first": 51, "last": 100, "count": 120})
+
+
+# --- indexes ---------------------------------------------------------------------------------------------------------
+
+FILTERS: list[dict[str, str]] = [
+    {}, {"status": "pending"}, {"status": "failed"}, {"account": "sandbox"}, {"created_from": "10m"},
+    {"amount_from": "1", "currency": "EUR"}, {"account": "sandbox", "created_to": "1h", "status": "succeeded"},
+]  # fmt: skip
+
+
+def test_every_filter_of_every_list_reads_an_index() -> None:
+    """The length of the table does not matter. `pk` needs no index of its own: the table is read along its key."""
+    write(3_000, status=Status.SUCCEEDED)
+    write(300)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        for which in WHICH:
+            for sort in SORTS.get(which, SORTS["attention"]):
+                for chosen in FILTERS:
+                    found = listing(Chosen(which, sort=sort, **chosen), database_now())
+                    for part in found._ordered(found.searched or found.parts):
+                        plan = _plan(cursor, part.values_list(found.column, "pk")[:50])
+                        assert not _reads_all(plan, found.column), (which, sort, chosen, plan)
+
+
+@pytest.mark.parametrize("word", ["order-77", "77", "sb_77", "ann@example.com"])
+def test_a_word_reads_indexes(word: str) -> None:
+    """Each part of the condition has one. SQLite does not combine them where a part is an empty list."""
+    if connection.vendor == "sqlite":
+        pytest.skip("it reads the table")
+    write(3_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        assert not _reads_all(_plan(cursor, Payment.objects.filter(named(word)).order_by().values_list("pk")), "")
+
+
+def _plan(cursor: Any, rows: Any) -> str:
+    sql, params = rows.query.sql_with_params()
+    cursor.execute(f"{'EXPLAIN' if connection.vendor == 'postgresql' else 'EXPLAIN QUERY PLAN'} {sql}", params)
+    return "\n".join(str(line) for line in cursor.fetchall())
+
+
+def _reads_all(plan: str, column: str) -> bool:
+    """PostgreSQL scans sequentially; SQLite scans without an index, or sorts. Along the key it scans in order."""
+    if connection.vendor == "postgresql":
+        return "Seq Scan on billing_payment" in plan
+    return "TEMP B-TREE FOR ORDER" in plan or (column != "pk" and "SCAN billing_payment'" in plan)
