@@ -56,6 +56,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "commerce.mail.pages.link",
             ]
         },
     }
@@ -157,7 +158,7 @@ ATTENTION_SOURCES = ["billing.attention_list.items", "commerce.admin.resolutions
 
 # --- mail ----------------------------------------------------------------------------------------------------------
 
-EMAIL_BACKEND = f"{'commerce.mail.smtp' if EMAIL_HOST else 'django.core.mail.backends.filebased'}.EmailBackend"
+EMAIL_BACKEND = f"commerce.mail.{'smtp' if EMAIL_HOST else 'files'}.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 
 # --- logs ------------------------------------------------------------------------------------------------------------

@@ -241,7 +241,7 @@ def test_without_any_setting_it_is_the_embedded_mode(tmp_path: Path) -> None:
     assert ended.stdout.split() == [
         "django.db.backends.sqlite3",
         "config.messaging.broker.InMemory",
-        "django.core.mail.backends.filebased.EmailBackend",
+        "commerce.mail.files.EmailBackend",
         "False",
     ]
 

@@ -65,7 +65,7 @@ class Command(Base):
     def _welcome(self) -> None:
         """The addresses to open, and the operator's login: one text, which no line of the log divides."""
         server = host_and_port(settings.EMAIL_HOST, settings.EMAIL_PORT)
-        mails = server if settings.EMAIL_HOST else f"{settings.EMAIL_FILE_PATH}/"
+        mails = server if settings.EMAIL_HOST else f"{settings.SHOP_URL}/mails/"
         lines = [
             "",
             f"  Shop      {settings.SHOP_URL}/",
