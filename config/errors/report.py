@@ -11,6 +11,7 @@ from config.errors.scrubbing import ids_of, scrubbed
 from config.logging import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("config", "billing", "commerce", "actors")
 
 NOT_OURS = ("dramatiq", "sentry_sdk", "urllib3.connectionpool")
 """Loggers that are left out: Dramatiq logs every attempt, and we log the last one ourselves."""
@@ -71,8 +72,8 @@ def _place(frames: list[traceback.FrameSummary]) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    path = Path(filename)
-    return path.is_relative_to(ROOT) and "site-packages" not in path.parts
+    """Ours may be installed too, beside the libraries."""
+    return any(Path(filename).is_relative_to(ROOT / name) for name in PACKAGES)
 
 
 def _short(filename: str) -> str:
