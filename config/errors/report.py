@@ -72,8 +72,11 @@ def _place(frames: list[traceback.FrameSummary]) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    """Ours may be installed too, beside the libraries."""
-    return any(Path(filename).is_relative_to(ROOT / name) for name in PACKAGES)
+    """An installed package stands beside the libraries."""
+    path = Path(filename)
+    if ROOT.name == "site-packages":
+        return any(path.is_relative_to(ROOT / name) for name in PACKAGES)
+    return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 
 
 def _short(filename: str) -> str:

@@ -1,7 +1,10 @@
 """The embedded mode: one process, and nothing is lost when it ends."""
 
+import os
+import re
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -159,7 +162,31 @@ def test_an_empty_directory_becomes_a_shop(tmp_path: Path) -> None:
     new.program = new.manage("runlocal", "--prepare")
     new.start()
     assert "Add to cart" in requests.get(new.url, timeout=30).text
+    new.program.wait_for_output("Ctrl-C ends it", HANG_S)
+    told = new.program.output()
     new.program.kill()
+    steps = [
+        (int(number), int(total)) for number, total in re.findall(r"^  (\d+) of (\d+)  \w+\.\d{4}_", told, re.MULTILINE)
+    ]
+    assert steps == [(number, len(steps)) for number in range(1, len(steps) + 1)]
+    assert len(steps) > 20
+    said = ["Preparing the database in", "  1 of ", "Refreshing the demo products", "Starting the shop", "  Shop      "]
+    assert sorted(said, key=told.index) == said
+
+
+@pytest.mark.parametrize("taken", ["url", "sandbox_url"])
+def test_a_taken_address_is_said_before_anything_is_prepared(tmp_path: Path, taken: str) -> None:
+    """With the program that has it, and how to choose another, which is free."""
+    new = Embedded(tmp_path / "var", mail_port=9)
+    host, _, port = getattr(new, taken).removeprefix("http://").partition(":")
+    with socket.create_server((host, int(port))), new.manage("runlocal", "--prepare") as refused:
+        assert refused.wait(HANG_S) == 2
+    told = refused.output()
+    assert f"{host}:{port} cannot be used: process {os.getpid()} (" in told
+    setting = {"url": "SHOP_URL", "sandbox_url": "SANDBOX_URL"}[taken]
+    assert re.search(rf"For example: {setting}=http://{host}:\d+ make run\n$", told)
+    assert "Preparing" not in told
+    assert not (tmp_path / "var/shop.sqlite3").exists()
 
 
 def test_a_terminal_that_hangs_stops_neither_the_shop_nor_its_end(shop: Embedded) -> None:
