@@ -14,6 +14,7 @@ loopback = $(if $(findstring //[::1],$(1)),[::1],127.0.0.1)
 
 .PHONY: run
 run: .venv/runtime ## Run the whole shop in one process, on SQLite: web, workers, scheduler, sandbox provider
+	@echo "Reading the code …"
 	@exec $(MANAGE) runlocal --prepare
 
 .PHONY: demo
@@ -161,16 +162,14 @@ help: ## Show this text
 # --- environments: installed from the hashed locks, anew when a lock changes ---
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-	  || { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	  || { echo "Python 3.11 to 3.14 is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) deploy/requirements/environment.py make .venv
 
 .venv/runtime: .venv/bin/python deploy/requirements/runtime.txt
-	@echo "Installing what the shop needs into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements/runtime.txt
+	@$(BIN)/python deploy/requirements/environment.py install deploy/requirements/runtime.txt
 	@touch $@
 
 .venv/dev: .venv/runtime deploy/requirements/dev.txt
-	@echo "Installing what tests and tools need into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements/dev.txt
+	@$(BIN)/python deploy/requirements/environment.py install deploy/requirements/dev.txt
 	@touch $@

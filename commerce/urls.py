@@ -7,6 +7,8 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from commerce import customer_views, order_views, views
+from commerce.mail import files
+from commerce.mail import pages as mail_pages
 from commerce.reports import views as report_views
 from commerce.reviews import views as review_views
 
@@ -36,7 +38,14 @@ class Signed(StringConverter):
     regex = "[A-Za-z0-9_:-]{1,200}"
 
 
+class MailFile(StringConverter):
+    """The name of a mail that is a file; no path is one."""
+
+    regex = files.NAME
+
+
 register_converter(PublicId, "order")
+register_converter(MailFile, "mail")
 register_converter(Day, "day")
 register_converter(Signed, "signed")
 
@@ -63,5 +72,9 @@ urlpatterns = [
     path("reports/<day:day>/", report_views.report, name="report"),
     path("reports/<day:day>.csv", report_views.report_file, name="report-csv"),
     path("reports.csv", report_views.reports_file, name="reports-csv"),
+    path("mails/", mail_pages.mails, name="mails"),
+    path("mails/<mail:name>/", mail_pages.mail, name="mail"),
+    path("mails/<mail:name>/html/", mail_pages.mail_html, name="mail-html"),
+    path("mails/<mail:name>.eml", mail_pages.mail_file, name="mail-file"),
     path("language/", include("django.conf.urls.i18n")),
 ]

@@ -4,9 +4,12 @@
 """
 
 import errno
+import os
 import socket
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from ipaddress import IPv6Address, ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 _WRONG_HOST = {
@@ -14,10 +17,11 @@ _WRONG_HOST = {
     errno.EAFNOSUPPORT: "this machine has no IPv6",
     errno.EINVAL: "a link-local address needs its network card, as in fe80::1%eth0",
 }
-_WRONG_PORT = {
-    errno.EADDRINUSE: "another program listens there (`ss -ltnp` names it)",
-    errno.EACCES: "this user may not take so low a port",
-}
+_WRONG_PORT = {errno.EACCES: "this user may not take so low a port"}
+
+_PROC = Path("/proc")
+_LISTENS = "0A"
+"""TCP_LISTEN in the tables of the kernel."""
 
 
 class CannotListen(OSError):
@@ -56,6 +60,12 @@ def host_of(url: str) -> str:
     return in_brackets(urlsplit(url).hostname or "")
 
 
+def can_be_public(url: str) -> bool:
+    """Say whether other machines of the Internet may reach the address: not loopback, nor a private network."""
+    host = urlsplit(url).hostname or ""
+    return ip_address(host.partition("%")[0]).is_global if is_address(host) else "." in host
+
+
 def host_and_port(host: str, port: int | str) -> str:
     """Both as one word: `127.0.0.1:5672`, `[::1]:5672`."""
     return f"{in_brackets(host)}:{port}"
@@ -76,8 +86,31 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((address, port, *scope), family=family, dualstack_ipv6=both)
     except OSError as error:
         code = error.errno or 0
-        reason = _WRONG_HOST.get(code) or _WRONG_PORT.get(code) or error.strerror or "it is refused"
+        taken = f"{_program_at(port)} listens there" if code == errno.EADDRINUSE else ""
+        reason = taken or _WRONG_HOST.get(code) or _WRONG_PORT.get(code) or error.strerror or "it is refused"
         raise CannotListen(host, port, reason, wrong_host=code in _WRONG_HOST) from error
+
+
+def _program_at(port: int) -> str:
+    """Name the process that listens at the port, as far as this user may see it (Linux has `/proc`)."""
+    names = {f"socket:[{inode}]" for inode in _listening_sockets(port)}
+    for descriptors in _PROC.glob("[0-9]*/fd"):
+        with suppress(OSError):  # another user's, or it has ended
+            if any(os.readlink(each) in names for each in descriptors.iterdir()):
+                return f"process {descriptors.parent.name} ({(descriptors.parent / 'comm').read_text().strip()})"
+    return f"another program (`sudo ss -ltnp`, or `sudo lsof -nP -i :{port}`, names it)"
+
+
+def _listening_sockets(port: int) -> set[str]:
+    """The inodes of the sockets that listen at the port, on any address."""
+    found = set()
+    for table in ("net/tcp", "net/tcp6"):
+        with suppress(OSError):
+            for line in (_PROC / table).read_text().splitlines()[1:]:
+                _, local, _, state, *_, inode = line.split()[:10]
+                if state == _LISTENS and int(local.rpartition(":")[2], 16) == port:
+                    found.add(inode)
+    return found
 
 
 class HttpServer(ThreadingHTTPServer):

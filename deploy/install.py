@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("config", "billing", "commerce", "actors", "deploy", "manage.py")
+CODE = ("config", "billing", "commerce", "actors", "deploy", "manage.py", "setup.cfg")
 DOCUMENTS = ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "LICENSE")
 
 HIDDEN = ("/root", "/home")
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("destdir", type=Path, help="the root to install under; / for this machine")
     parser.add_argument("release", help="its name, like 1.4.0 or a commit")
-    parser.add_argument("--python", default=sys.executable, help="3.11 to 3.13; the release runs on it")
+    parser.add_argument("--python", default=sys.executable, help="3.11 to 3.14; the release runs on it")
     options = parser.parse_args()
     if not options.release or "/" in options.release or options.release.startswith("."):
         sys.exit(f"The release is called {options.release!r}: write a name like 1.4.0, RELEASE=1.4.0.")
@@ -42,7 +42,7 @@ def usable(python: str) -> str:
     """The interpreter. Exits with a sentence if there is none; warns if the services could not run it."""
     found = shutil.which(python)
     if not found:
-        sys.exit(f"There is no {python}: write PYTHON=/usr/bin/python3, or another of 3.11 to 3.13.")
+        sys.exit(f"There is no {python}: write PYTHON=/usr/bin/python3, or another of 3.11 to 3.14.")
     real = Path(found).resolve()
     if any(real.is_relative_to(home) for home in HIDDEN):
         print(f"{real} is in a home directory, hidden from the units: use PYTHON=/usr/bin/python3.", file=sys.stderr)

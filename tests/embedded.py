@@ -1,9 +1,12 @@
 """The embedded shop as `make run` starts it, on free ports and thrown away; used by browser and system tests."""
 
 import os
+import re
 import sys
 import urllib.request
 from pathlib import Path
+
+import requests
 
 from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
@@ -44,9 +47,32 @@ class Embedded:
         """One of Django's commands, with this shop's settings."""
         return Program(command[0], [sys.executable, "manage.py", *command], self.environment, cwd=ROOT)
 
+    def check_out(self) -> str:
+        """A customer orders the first product; returns the address that the browser is sent to."""
+        visitor = requests.Session()
+        page = visitor.get(self.url, timeout=HANG_S).text
+        product = re.findall(r'name="product" value="(\d+)">\s*<button class="button" type="submit">', page)[0]
+        added = {"product": product, "csrfmiddlewaretoken": token(page)}
+        visitor.post(f"{self.url}/cart/add/", added, timeout=HANG_S).raise_for_status()
+        form = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
+        form["csrfmiddlewaretoken"] = token(visitor.get(f"{self.url}/checkout/", timeout=HANG_S).text)
+        placed = visitor.post(f"{self.url}/checkout/", form, allow_redirects=False, timeout=HANG_S)
+        return placed.headers["Location"]
+
+    def state(self, order: str) -> str:
+        """What the order page shows."""
+        return str(requests.get(f"{self.url}/orders/{order}/state.json", timeout=HANG_S).json()["state"])
+
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+
+def token(page: str) -> str:
+    """The one in the page's form."""
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert found
+    return found.group(1)

@@ -1,5 +1,6 @@
 """The embedded mode: threads of one process, started and stopped in order, and the first operator of its shop."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,10 +13,11 @@ from django.contrib.auth import get_user_model
 from django.core.wsgi import get_wsgi_application
 
 from actors.scheduling import scheduler
+from billing.providers.options import prefix_of
 from billing.sandbox import SandboxServer
 from config.cli.command import NoAnswer
 from config.env.files import kept_secret
-from config.hosts import CannotListen, listen
+from config.hosts import CannotListen, host_and_port, listen
 
 WORKER_THREADS = 8
 WEB_THREADS = 8
@@ -25,45 +27,97 @@ STOP_WITHIN_MS = 3_500
 
 OPERATOR = "operator"
 
+FIRST_PORT, LAST_PORT = 8000, 65_535
+"""The bounds of the ports that we advise."""
+
 PASSWORD_BYTES = 9
 """Random bytes: twelve letters, short enough to type."""
 
 
 @contextmanager
-def everything() -> Iterator[None]:
-    """Provider, web, workers and scheduler, in the order of their needs.
+def addresses() -> Iterator[socket.socket]:
+    """Take every address that the shop needs: the sandbox providers start, and the shop's socket waits for `work_at`.
 
-    Raises NoAnswer for an address that no server can have.
+    A browser that comes meanwhile waits too. Raises NoAnswer for an address that cannot be had.
     """
     with ExitStack() as parts:
-        for setting, part in (("SANDBOX_URL", sandbox), ("SHOP_URL", web)):
-            try:
-                parts.enter_context(part())
-            except CannotListen as error:
-                raise NoAnswer(f"{error}. Set another {setting}.") from error
-        parts.enter_context(workers())
-        parts.enter_context(scheduler.in_background())
+        for account, address in sandboxes().items():
+            with another_if_taken(f"{prefix_of(account)}_URL", address):
+                parts.enter_context(sandbox(account))
+        shop = urlsplit(settings.SHOP_URL)
+        with another_if_taken("SHOP_URL", settings.SHOP_URL):
+            listener = parts.enter_context(listen(shop.hostname or "", shop.port or 80))
+        yield listener
+
+
+@contextmanager
+def another_if_taken(setting: str, url: str) -> Iterator[None]:
+    """Say how to choose another address where a server cannot have this one."""
+    try:
+        yield
+    except CannotListen as error:
+        example = "" if error.wrong_host else f" For example: {setting}={free_neighbour(url)} make run"
+        raise NoAnswer(f"{error}. Set another {setting}.{example}") from error
+
+
+def free_neighbour(url: str) -> str:
+    """The same address with another port that no program has: the next one, as a person would choose."""
+    address = urlsplit(url)
+    host, port = address.hostname or "", address.port or 80
+    free = (each for each in range(port + 1, LAST_PORT) if each >= FIRST_PORT and _is_free(host, each))
+    return f"{address.scheme}://{host_and_port(host, next(free, FIRST_PORT))}"
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        listen(host, port).close()
+    except CannotListen:
+        return False
+    return True
+
+
+def sandboxes() -> dict[str, str]:
+    """The addresses of the sandbox providers, by account. Each has its own books, so each needs its own address.
+
+    Raises NoAnswer if two accounts have one.
+    """
+    urls: dict[str, str] = {}
+    for account, options in settings.PAYMENT_ACCOUNTS.items():
+        if options["provider"] != "sandbox":
+            continue
+        if other := next((name for name, url in urls.items() if url == options["url"]), None):
+            setting, address = f"{prefix_of(account)}_URL", options["url"]
+            raise NoAnswer(
+                f"The accounts {other} and {account} are both at {address}. Set another address for one of them, like "
+                f"{setting}={free_neighbour(address)}."
+            )
+        urls[account] = options["url"]
+    return urls
+
+
+@contextmanager
+def work_at(listener: socket.socket) -> Iterator[None]:
+    """Web, workers and scheduler, in the order of their needs."""
+    with web(listener), workers(), scheduler.in_background():
         yield
 
 
-def sandbox() -> SandboxServer:
-    """The sandbox provider, at the address of the account `sandbox`. It keeps its own books."""
-    options = settings.PAYMENT_ACCOUNTS["sandbox"]
+def sandbox(account: str) -> SandboxServer:
+    """The sandbox provider at the account's address. It keeps its own books."""
+    options = settings.PAYMENT_ACCOUNTS[account]
     address = urlsplit(options["url"])
     return SandboxServer(
         host=address.hostname or "127.0.0.1",
         port=address.port or 80,
-        database=settings.VAR_DIR / "sandbox.sqlite3",
+        database=settings.VAR_DIR / ("sandbox.sqlite3" if account == "sandbox" else f"sandbox-{account}.sqlite3"),
         api_key=options["api_key"],
         callback_secret=options["callback_secret"],
     )
 
 
 @contextmanager
-def web() -> Iterator[None]:
-    """The shop, at the host and port of SHOP_URL."""
-    address = urlsplit(settings.SHOP_URL)
-    listener = listen(address.hostname or "", address.port or 80)
+def web(listener: socket.socket) -> Iterator[None]:
+    """The shop, at this socket."""
     server = waitress.create_server(get_wsgi_application(), sockets=[listener], threads=WEB_THREADS, ident=None)
     thread = threading.Thread(target=server.run, name="web", daemon=True)
     thread.start()

@@ -48,12 +48,17 @@ def describe(registry: Registry) -> None:
 
 def read(account: str, provider: type[Provider]) -> dict[str, str]:
     """Read one account's settings from the environment. Raises WrongSetting."""
-    prefix = account.upper().replace("-", "_")
+    prefix = prefix_of(account)
     return {
         **provider.read_options(prefix),
         "rate_limit_per_s": _rate_limit(prefix, provider.rate_limit_per_s),
         "polling_policy": _polling_policy(prefix),
     }
+
+
+def prefix_of(account: str) -> str:
+    """What the names of the account's settings begin with: `SHOP_EU` for the account `shop-eu`."""
+    return account.upper().replace("-", "_")
 
 
 def api_url(name: str, default: str, schemes: tuple[str, ...] = ("https", "http"), example: str = "") -> str:

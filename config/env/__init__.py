@@ -47,7 +47,7 @@ def text(name: str, default: str | None = None, **about: Unpack[About]) -> str:
 def secret(name: str, default: str | Callable[[], str] | None = None, **about: Unpack[About]) -> str:
     """Return a secret text. Its default is never shown; a function as default makes one where none is set."""
     declare(name, "secret", None if default is None else "***" if default else "", about)
-    return _value(name, "") or default() if callable(default) else _value(name, default)
+    return _value(name, "", about) or default() if callable(default) else _value(name, default, about)
 
 
 def file_of(name: str) -> str:
@@ -188,15 +188,16 @@ def refuse(name: str, value: str | None, instead: str) -> NoReturn:
 def _read(name: str, kind: str, default: str | None, about: About) -> str:
     """Declare a setting and return its value, or the default."""
     declare(name, kind, default, about)
-    return _value(name, default)
+    return _value(name, default, about)
 
 
-def _value(name: str, default: str | None) -> str:
+def _value(name: str, default: str | None, about: About) -> str:
     value = None if only_described() else _raw(name)
     if value is not None:
         return value
     if default is None and not only_described():
-        refuse(name, None, "it has no default; write a value")
+        like = f" like {about['example']}" if about.get("example") else ""
+        refuse(name, None, f"it has no default; write a value{like}. {about.get('help', '')}".rstrip(". "))
     return default or ""
 
 

@@ -12,11 +12,14 @@ from config.env.reference import section
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
+_HOME = BASE_DIR if (BASE_DIR / "manage.py").exists() else Path.cwd()
+"""An installed package has no place for data beside its code."""
+
 section("Files")
 
 VAR_DIR = Path(env.text(
-    "VAR_DIR", str(BASE_DIR / "var"),
-    otherwise="`var` beside the code",
+    "VAR_DIR", str(_HOME / "var"),
+    otherwise="`var` beside the code; in the current directory where the package is installed",
     help="Directory for files: static files for the proxy, generated secrets, and the SQLite database and mails of a "
     "trial.",
     wrong="Other users can read it: they see secrets. It cannot be written: the start stops.",

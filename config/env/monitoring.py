@@ -7,6 +7,7 @@ from ipaddress import ip_network
 
 from config import env
 from config.env.reference import section
+from config.version import version
 
 section("Monitoring")
 
@@ -74,7 +75,8 @@ JOB_HISTORY_DAYS = env.integer(
 section("Error reports")
 
 RELEASE = env.text(
-    "RELEASE", "",
+    "RELEASE", version(),
+    otherwise="the version of `setup.cfg`",
     help="The running version, for example a commit. Workers and error reports name it.",
     wrong="Old and new workers look the same.",
     example="1.4.2",

@@ -25,6 +25,8 @@ for _word in env.words(
     if not re.fullmatch("[a-z][a-z0-9-]{0,31}", _name):
         env.refuse("PAYMENT_ACCOUNTS", _word, "write accounts like stripe or name:stripe, in small letters")
     PAYMENT_ACCOUNTS[_name] = {"provider": _provider or _name}
+if not PAYMENT_ACCOUNTS:
+    env.refuse("PAYMENT_ACCOUNTS", ",", "name at least one account, like stripe; empty means sandbox")
 
 PAYMENT_ACCOUNT = env.choice(
     "PAYMENT_ACCOUNT", next(iter(PAYMENT_ACCOUNTS), ""), tuple(PAYMENT_ACCOUNTS),

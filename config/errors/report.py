@@ -11,6 +11,7 @@ from config.errors.scrubbing import ids_of, scrubbed
 from config.logging import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("config", "billing", "commerce", "actors")
 
 NOT_OURS = ("dramatiq", "sentry_sdk", "urllib3.connectionpool")
 """Loggers that are left out: Dramatiq logs every attempt, and we log the last one ourselves."""
@@ -71,7 +72,10 @@ def _place(frames: list[traceback.FrameSummary]) -> str:
 
 
 def _is_ours(filename: str) -> bool:
+    """An installed package stands beside the libraries."""
     path = Path(filename)
+    if ROOT.name == "site-packages":
+        return any(path.is_relative_to(ROOT / name) for name in PACKAGES)
     return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 
 

@@ -99,14 +99,19 @@ def database_problem() -> str | None:
     try:
         if read_only := read_only_problem():
             return read_only
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = missing_migrations()
     except Error as error:
         where = f"see DATABASE_URL, now {database_address()}"
         return f"The database does not answer ({type(error).__name__}); {where}. It says: {first_line(error)}"
     if missing:
         return f"{len(missing)} migrations are missing; run `make migrate`."
     return None
+
+
+def missing_migrations() -> list[str]:
+    """The names of the migrations that the database lacks, in their order. Raises django.db.Error."""
+    executor = MigrationExecutor(connection)
+    return [str(each) for each, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
 
 
 def database_address() -> str:

@@ -58,6 +58,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "commerce.visitors.header",
+                "commerce.mail.pages.link",
             ]
         },
     }
@@ -159,7 +160,7 @@ ATTENTION_SOURCES = ["billing.attention_list.items", "commerce.admin.resolutions
 
 # --- mail ----------------------------------------------------------------------------------------------------------
 
-EMAIL_BACKEND = f"{'commerce.mail.smtp' if EMAIL_HOST else 'django.core.mail.backends.filebased'}.EmailBackend"
+EMAIL_BACKEND = f"commerce.mail.{'smtp' if EMAIL_HOST else 'files'}.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 
 # --- logs ------------------------------------------------------------------------------------------------------------

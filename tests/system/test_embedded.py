@@ -1,8 +1,10 @@
 """The embedded mode: one process, and nothing is lost when it ends."""
 
+import os
 import re
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -27,14 +29,6 @@ def mail() -> Iterator[MailServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a shop before its first start; each test has a copy."""
-    var = tmp_path_factory.mktemp("prepared")
-    Embedded(var, mail_port=9).prepare()
-    return var
-
-
 @pytest.fixture
 def shop(prepared: Path, mail: MailServer, tmp_path: Path) -> Iterator[Embedded]:
     """The shop, running."""
@@ -47,25 +41,14 @@ def shop(prepared: Path, mail: MailServer, tmp_path: Path) -> Iterator[Embedded]
 
 def place_order(shop: Embedded) -> tuple[str, str]:
     """A customer goes as far as the provider's page; returns the order's id and the address of that page."""
-    visitor = requests.Session()
-    page = visitor.get(shop.url).text
-    product = re.findall(r'name="product" value="(\d+)">\s*<button class="button" type="submit">', page)[0]
-    visitor.post(f"{shop.url}/cart/add/", {"product": product, "csrfmiddlewaretoken": _token(page)}).raise_for_status()
-    form = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
-    page = visitor.get(f"{shop.url}/checkout/").text
-    placed = visitor.post(f"{shop.url}/checkout/", {**form, "csrfmiddlewaretoken": _token(page)}, allow_redirects=False)
+    pay_url = shop.check_out()
     payment = requests.get(f"{shop.sandbox_url}/control/payments", timeout=30).json()["payments"][-1]
-    return payment["reference"], placed.headers["Location"]
-
-
-def state(shop: Embedded, order: str) -> str:
-    """What the order page shows."""
-    return str(requests.get(f"{shop.url}/orders/{order}/state.json", timeout=30).json()["state"])
+    return payment["reference"], pay_url
 
 
 def is_paid(shop: Embedded, order: str) -> bool:
     """Does the order page say so?"""
-    return state(shop, order) == "paid"
+    return shop.state(order) == "paid"
 
 
 def is_hanging(shop: Embedded) -> bool:
@@ -95,7 +78,7 @@ def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Emb
     shop.start()
     pay(pay_url)
 
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid")
+    wait_until(lambda: shop.state(order) == "paid", "the order was paid")
     wait_until(lambda: confirmations(mail) == 1, "the confirmation came")
     assert_quick(ended_s, 5, "the end")
 
@@ -138,7 +121,7 @@ def test_a_crash_is_followed_by_business_as_usual(shop: Embedded, mail: MailServ
 
     shop.start()
 
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid")
+    wait_until(lambda: shop.state(order) == "paid", "the order was paid")
     wait_until(lambda: confirmations(mail) >= 1, "the confirmation came")
     time.sleep(1)
     assert confirmations(mail) == 1
@@ -179,13 +162,31 @@ def test_an_empty_directory_becomes_a_shop(tmp_path: Path) -> None:
     new.program = new.manage("runlocal", "--prepare")
     new.start()
     assert "Add to cart" in requests.get(new.url, timeout=30).text
+    new.program.wait_for_output("Ctrl-C ends it", HANG_S)
+    told = new.program.output()
     new.program.kill()
+    steps = [
+        (int(number), int(total)) for number, total in re.findall(r"^  (\d+) of (\d+)  \w+\.\d{4}_", told, re.MULTILINE)
+    ]
+    assert steps == [(number, len(steps)) for number in range(1, len(steps) + 1)]
+    assert len(steps) > 20
+    said = ["Preparing the database in", "  1 of ", "Refreshing the demo products", "Starting the shop", "  Shop      "]
+    assert sorted(said, key=told.index) == said
 
 
-def _token(page: str) -> str:
-    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-    assert found
-    return found.group(1)
+@pytest.mark.parametrize("taken", ["url", "sandbox_url"])
+def test_a_taken_address_is_said_before_anything_is_prepared(tmp_path: Path, taken: str) -> None:
+    """With the program that has it, and how to choose another, which is free."""
+    new = Embedded(tmp_path / "var", mail_port=9)
+    host, _, port = getattr(new, taken).removeprefix("http://").partition(":")
+    with socket.create_server((host, int(port))), new.manage("runlocal", "--prepare") as refused:
+        assert refused.wait(HANG_S) == 2
+    told = refused.output()
+    assert f"{host}:{port} cannot be used: process {os.getpid()} (" in told
+    setting = {"url": "SHOP_URL", "sandbox_url": "SANDBOX_URL"}[taken]
+    assert re.search(rf"For example: {setting}=http://{host}:\d+ make run\n$", told)
+    assert "Preparing" not in told
+    assert not (tmp_path / "var/shop.sqlite3").exists()
 
 
 def test_a_terminal_that_hangs_stops_neither_the_shop_nor_its_end(shop: Embedded) -> None:
@@ -195,7 +196,7 @@ def test_a_terminal_that_hangs_stops_neither_the_shop_nor_its_end(shop: Embedded
     shop.start()
     order, pay_url = place_order(shop)
     pay(pay_url)
-    wait_until(lambda: state(shop, order) == "paid", "the order was paid")
+    wait_until(lambda: shop.state(order) == "paid", "the order was paid")
 
     shop.program.send(signal.SIGINT)
     assert shop.program.wait(HANG_S) == 0

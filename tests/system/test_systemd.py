@@ -156,7 +156,7 @@ def test_without_its_python_nothing_is_laid_out(release: Installed) -> None:
     """One sentence, and no half of a release."""
     done = release.lay_out("1.0-nothing", python="/nowhere/python3")
     assert done.returncode != 0
-    assert done.stderr == "There is no /nowhere/python3: write PYTHON=/usr/bin/python3, or another of 3.11 to 3.13.\n"
+    assert done.stderr == "There is no /nowhere/python3: write PYTHON=/usr/bin/python3, or another of 3.11 to 3.14.\n"
 
     broken = release.root / "broken-python"
     broken.write_text("#!/bin/sh\nexit 1\n")

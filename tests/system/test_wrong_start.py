@@ -1,7 +1,9 @@
 """Starts that cannot go well."""
 
+import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,17 +64,28 @@ STARTS: dict[str, tuple[str, Changes, str]] = {
     "local on a taken address": (
         "runlocal",
         {"BROKER_URL": None, "SHOP_URL": "http://{silent}", "SANDBOX_URL": "http://{nobody}"},
-        "{silent} cannot be used: another program listens there (`ss -ltnp` names it). Set another SHOP_URL.",
+        "{silent} cannot be used: process {pid} ({name}) listens there. Set another SHOP_URL. For example: SHOP_URL=http://127.0.0.1:",
     ),
     "local with a taken sandbox": (
         "runlocal",
         {"BROKER_URL": None, "SHOP_URL": "http://{nobody}", "SANDBOX_URL": "http://{silent}"},
-        "{silent} cannot be used: another program listens there (`ss -ltnp` names it). Set another SANDBOX_URL.",
+        "{silent} cannot be used: process {pid} ({name}) listens there. Set another SANDBOX_URL. For example: SANDBOX_URL=http://127.0.0.1:",
     ),
     "local at a name that nobody knows": (
         "runlocal",
         {"BROKER_URL": None, "SHOP_URL": "http://nobody.invalid:8000", "SANDBOX_URL": "http://{nobody}"},
         "nobody.invalid:8000 cannot be used: the name does not resolve here. Set another SHOP_URL.",
+    ),
+    "local with two sandboxes at one address": (
+        "runlocal",
+        {
+            "BROKER_URL": None,
+            "PAYMENT_ACCOUNTS": "sandbox,eu:sandbox",
+            "SANDBOX_URL": "http://{nobody}",
+            "EU_URL": "http://{nobody}",
+        },
+        "The accounts sandbox and eu are both at http://{nobody}. Set another address for one of them, like "
+        "EU_URL=http://127.0.0.1:",
     ),
     "local with a wrong setting": (
         "runlocal",
@@ -86,7 +99,13 @@ STARTS: dict[str, tuple[str, Changes, str]] = {
 def test_wrong_start(house: House, silent: str, kind: str) -> None:
     """What is missing or wrong ends the start with one sentence that says what to do, and not with a traceback."""
     command, changes, sentence = STARTS[kind]
-    known = {"silent": silent, "nobody": f"{LOOPBACK}:{free_port()}", "postgres": house.postgres.url}
+    known = {
+        "pid": str(os.getpid()),
+        "name": Path("/proc/self/comm").read_text().strip(),
+        "silent": silent,
+        "nobody": f"{LOOPBACK}:{free_port()}",
+        "postgres": house.postgres.url,
+    }
 
     done = house.manage(command, changes={name: value and value.format(**known) for name, value in changes.items()})
 

@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from config.errors import report
 from config.errors.report import ErrorReport, Group, error_in, report_of
 from config.errors.scrubbing import ids_of, scrubbed, secrets_in
 from config.errors.throttle import GROUPS, OTHERS, WINDOW_S, Notice, Throttle
@@ -165,3 +168,27 @@ def test_more_kinds_than_a_person_reads_are_one() -> None:
     assert len(notices) == GROUPS + 1
     [others] = throttle.ready(WINDOW_S)
     assert (others.group, others.left_out) == (OTHERS, 48)
+
+
+SITE = Path("/venv/lib/python3.12/site-packages")
+
+
+@pytest.mark.parametrize(
+    ("root", "library"),
+    [
+        (SITE, SITE / "requests/api.py"),
+        (Path("/shop"), Path("/shop/.venv/lib/python3.12/site-packages/requests/api.py")),
+    ],
+)
+def test_the_place_is_ours_also_where_we_are_installed_beside_the_libraries(
+    monkeypatch: pytest.MonkeyPatch, root: Path, library: Path
+) -> None:
+    """An error in a library is named by our line that called it."""
+    monkeypatch.setattr(report, "ROOT", root)
+    names: dict[str, Any] = {}
+    exec(compile("def fail():\n    raise KeyError", str(library), "exec"), names)  # noqa: S102 (the test's own code)
+    exec(compile("def call():\n    fail()", str(root / "billing/x.py"), "exec"), names)  # noqa: S102
+    with pytest.raises(KeyError) as caught:
+        names["call"]()
+    record = logging.LogRecord("x", logging.ERROR, "", 0, "x", (), None)
+    assert report_of(record, caught.value).group.place == "billing/x.py:2"

@@ -3,13 +3,15 @@
 import doctest
 import errno
 import socket
+from os import getpid
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
 from actors.runtime.probes import open_port
 from config import hosts
-from config.hosts import CannotListen, host_and_port, host_of, listen
+from config.hosts import CannotListen, can_be_public, host_and_port, host_of, listen
 from config.mail_address import NotADomain, host_in_ascii
 from tests.stack.ports import LOOPBACK
 
@@ -108,8 +110,33 @@ def test_a_taken_port_is_told_from_a_wrong_host(host: str, other: str) -> None:
     with listen(other, 0) as listener, pytest.raises(CannotListen) as caught:
         listen(host, port := listener.getsockname()[1])
     assert not caught.value.wrong_host
-    taken = "cannot be used: another program listens there (`ss -ltnp` names it)"
-    assert str(caught.value) == f"{host_and_port(host, port)} {taken}"
+    name = Path("/proc/self/comm").read_text().strip()
+    assert str(caught.value) == f"{host_and_port(host, port)} cannot be used: process {getpid()} ({name}) listens there"
+
+
+def test_a_program_that_cannot_be_seen_has_a_command_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The tests may run as root, who sees every process, so an empty directory stands in for what others see."""
+    monkeypatch.setattr(hosts, "_PROC", tmp_path)
+    with listen(LOOPBACK, 0) as listener, pytest.raises(CannotListen) as caught:
+        listen(LOOPBACK, port := listener.getsockname()[1])
+    named = f"another program (`sudo ss -ltnp`, or `sudo lsof -nP -i :{port}`, names it) listens there"
+    assert str(caught.value) == f"{LOOPBACK}:{port} cannot be used: {named}"
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("http://127.0.0.1:8000", False), ("http://localhost:8000", False), ("http://[::1]:8000", False),
+        ("http://192.168.1.7", False), ("http://10.0.0.1", False), ("http://[fe80::1%25eth0]", False),
+        ("http://shop", False), ("https://shop.example.com", True), ("http://8.8.8.8", True),
+        ("http://[2606:4700::1111]", True),
+    ],
+)  # fmt: skip
+def test_a_provider_reaches_only_public_addresses(url: str, public: bool) -> None:
+    """A name with a dot may be one."""
+    assert can_be_public(url) is public
 
 
 def test_a_port_that_only_root_may_take(monkeypatch: pytest.MonkeyPatch) -> None:

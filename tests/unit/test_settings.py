@@ -45,6 +45,7 @@ def read_settings(var: Path, code: str = "import django; django.setup()", **envi
         ("DATABASE_URL", "postgres://till:pa/ss@db/shop", "its port is not a number; write"),
         ("DATABASE_LOCK_TIMEOUT_S", "nan", "write a number of seconds from 1"),
         ("BROKER_URL", "redis://127.0.0.1", "write an address like amqp://host"),
+        ("PAYMENT_ACCOUNTS", ",", "name at least one account, like stripe"),
         ("PAYMENT_ACCOUNTS", "piggybank", "write accounts like stripe or name:stripe; the providers are sandbox"),
         ("PAYMENT_ACCOUNTS", "Sandbox:sandbox", "write accounts like"),
         ("PAYMENT_ACCOUNT", "stripe", "write one of sandbox"),
@@ -115,21 +116,29 @@ def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "given", "missing"),
+    ("account", "given", "missing", "like"),
     [
-        ("yookassa", {}, "YOOKASSA_SHOP_ID"),
-        ("yookassa", {"YOOKASSA_SHOP_ID": "100500"}, "YOOKASSA_SECRET_KEY"),
-        ("stripe", {"STRIPE_SECRET_KEY": "sk"}, "STRIPE_CALLBACK_SECRET"),
-        ("stripe-eu:stripe", {"STRIPE_SECRET_KEY": "sk", "STRIPE_CALLBACK_SECRET": "wh"}, "STRIPE_EU_SECRET_KEY"),
-        ("paypal", {"PAYPAL_CLIENT_ID": "id"}, "PAYPAL_CLIENT_SECRET"),
+        ("yookassa", {}, "YOOKASSA_SHOP_ID", "100500. The shop's number at YooKassa"),
+        ("yookassa", {"YOOKASSA_SHOP_ID": "1"}, "YOOKASSA_SECRET_KEY", "live_…. The shop's key at YooKassa"),
+        (
+            "stripe", {"STRIPE_SECRET_KEY": "sk"}, "STRIPE_CALLBACK_SECRET",
+            "whsec_…. Signing secret of the webhook endpoint",
+        ),
+        (
+            "stripe-eu:stripe", {"STRIPE_SECRET_KEY": "sk", "STRIPE_CALLBACK_SECRET": "wh"}, "STRIPE_EU_SECRET_KEY",
+            "sk_live_…. The account's key, secret or restricted",
+        ),
+        ("paypal", {"PAYPAL_CLIENT_ID": "id"}, "PAYPAL_CLIENT_SECRET", "EGnHDxD_…. The application's secret at PayPal"),
     ],
-)
-def test_an_account_needs_its_keys(tmp_path: Path, account: str, given: dict[str, str], missing: str) -> None:
-    """And those of another account are not taken for them."""
+)  # fmt: skip
+def test_an_account_needs_its_keys(
+    tmp_path: Path, account: str, given: dict[str, str], missing: str, like: str
+) -> None:
+    """The sentence says what to write. Keys of another account are not taken for them."""
     ended = read_settings(tmp_path, PAYMENT_ACCOUNTS=account, **given)
 
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"The setting {missing} is not set: it has no default; write a value.\n"
+    assert ended.stderr == f"The setting {missing} is not set: it has no default; write a value like {like}.\n"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +241,7 @@ def test_without_any_setting_it_is_the_embedded_mode(tmp_path: Path) -> None:
     assert ended.stdout.split() == [
         "django.db.backends.sqlite3",
         "config.messaging.broker.InMemory",
-        "django.core.mail.backends.filebased.EmailBackend",
+        "commerce.mail.files.EmailBackend",
         "False",
     ]
 

@@ -1,0 +1,41 @@
+"""The environment that `make` builds: it says at each moment what it does."""
+
+import sys
+from pathlib import Path
+
+from deploy.requirements.environment import Packages, Steps, run
+
+LOCK = "asgiref==3 \\\n    --hash=sha256:00\nbabel==2 \\\n    --hash=sha256:01\ntzdata==1 ; sys_platform == 'win32'\n"
+TALK = """
+for line in ("Ignoring tzdata: markers do not match", "Collecting asgiref==3", "Collecting babel==2"):
+    print(line, flush=True)
+"""
+
+
+def python(code: str) -> list[str]:
+    """A program with this code, in the place of pip."""
+    return [sys.executable, "-c", code]
+
+
+def test_a_program_that_is_silent_does_not_leave_the_terminal_silent() -> None:
+    """The time shows that it lives."""
+    shown: list[str] = []
+    assert run(python("import time; time.sleep(0.5)"), Steps("Creating it"), 0.05, shown.append) == 0
+    assert shown[0] == "Creating it …"
+    assert len(shown) > 3
+    assert shown[-1].startswith("Creating it, ")
+
+
+def test_packages_are_counted(tmp_path: Path) -> None:
+    """Those that this Python does not need are not waited for."""
+    lock = tmp_path / "runtime.txt"
+    lock.write_text(LOCK)
+    shown: list[str] = []
+    run(python(TALK), Packages(lock), 5, shown.append)
+    assert shown[0] == "Installing 3 packages of runtime.txt (a minute or two the first time): 0 of 3 are there …"
+    assert ": 2 of 2 are there, " in shown[-1]
+
+
+def test_the_end_of_the_program_is_the_end_of_make() -> None:
+    """Its status stops `make`, which would go on with half an environment."""
+    assert run(python("raise SystemExit(3)"), Steps(""), 5, lambda _: None) == 3
