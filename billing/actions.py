@@ -1,10 +1,15 @@
 """What an operator can do: what moves no money, and what decides about money that waits for a person."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.db.models import Q
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing import disputes
@@ -27,8 +32,8 @@ from billing.payments import service as payments
 from billing.reconciliation import differences, runs
 from billing.refunds import service as refunds
 from billing.refunds.follow import REFUND_QUEUE
-from billing.states import DisputeStatus, Status
-from config.actions import Action, Reason, row_of
+from billing.states import DisputeStatus, RefundStatus, Status
+from config.actions import Action, Reason, Subject, row_of
 from config.messaging.nudges import nudge
 
 
@@ -85,46 +90,92 @@ class MoneyForm(Reason):
     key = forms.CharField(widget=forms.HiddenInput, initial=lambda: uuid4().hex, max_length=32, min_length=32)
 
 
-def _amount(value: str, currency: str) -> Money:
-    """Raises ValidationError for what is no amount in this currency."""
-    try:
-        return Money.parse(value, currency)
-    except ValueError as error:
-        raise forms.ValidationError(str(error)) from None
+_GROUPED = re.compile(r"\d{1,3}([ \u00a0\u2009\u202f]\d{3})+(?=[.,]|$)", re.ASCII)
+"""Digits in groups of three, as people write thousands."""
+
+
+class AmountInput(forms.TextInput):
+    """The currency stands beside the field."""
+
+    currency = ""
+
+    def render(self, *args: Any, **options: Any) -> SafeString:
+        return format_html("{} {}", super().render(*args, **options), self.currency)
+
+
+class AmountField(forms.CharField):
+    """An amount above 0 in one currency, as people write it: `4.50`, `4,50`, `1 234,50`."""
+
+    widget = AmountInput
+
+    def __init__(self, currency: str = "", **options: Any) -> None:
+        super().__init__(max_length=20, label=_("Amount"), **options)
+        self.currency = self.widget.currency = currency
+        self.widget.attrs["inputmode"] = "decimal"
+
+    def clean(self, value: Any) -> Money:
+        """Raises ValidationError for what is no amount in the currency."""
+        written = super().clean(value)
+        if grouped := _GROUPED.match(written):
+            written = re.sub(r"\s", "", grouped[0]) + written[grouped.end() :]
+        try:
+            amount = Money.parse(written.replace(",", "."), self.currency)
+        except ValueError:
+            example = {"currency": self.currency, "example": Money(1250, self.currency).value}
+            raise forms.ValidationError(
+                gettext("Please write an amount in %(currency)s, like %(example)s.") % example
+            ) from None
+        if amount.minor <= 0:
+            raise forms.ValidationError(_("An amount above 0."))
+        return amount
 
 
 class RefundForm(MoneyForm):
-    """How much; nothing means all that is left."""
+    """How much of what is left."""
 
-    amount = forms.CharField(
-        max_length=20, required=False, label=_("Amount"), help_text=_("Like 12.50; empty: all that is left.")
-    )
+    amount = AmountField()
     field_order = ("amount", "why")
 
-    def clean_amount(self) -> Money | None:
-        """In the currency that came."""
-        payment = self.subjects[0].row
-        value, left = self.cleaned_data["amount"], payment.left if isinstance(payment, Payment) else None
-        return _amount(value, left.currency) if value and left else None
+    def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(subjects, data)
+        payment = self.payment_of(subjects[0].row)
+        left = payment.left or Money(0, payment.currency)
+        text = gettext("Left: %(left)s") % {"left": left}
+        self.fields["amount"] = AmountField(left.currency, initial=left.value, help_text=text)
+
+    def payment_of(self, row: Any) -> Payment:
+        """The payment whose money goes back."""
+        return row  # type: ignore[no-any-return]
 
 
 class CameForm(Reason):
     """How much came, as the provider's own pages say."""
 
-    came = forms.CharField(max_length=20, label=_("Amount"), help_text=_("Like 12.50, in the payment's currency."))
+    came = AmountField()
     field_order = ("came", "why")
 
-    def clean_came(self) -> Money:
-        """More than nothing."""
-        payment: Any = self.subjects[0].row
-        came = _amount(self.cleaned_data["came"], payment.currency)
-        if came.minor <= 0:
-            raise forms.ValidationError(_("An amount above 0."))
-        return came
+    def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(subjects, data)
+        payment: Any = subjects[0].row
+        self.fields["came"] = AmountField(payment.currency)
 
 
-def _refund(payment_id: int, by: str, why: str, key: str, amount: Money | None) -> Refund:
+def refund(payment_id: int, by: str, why: str, key: str, amount: Money) -> Refund:
+    """An operator gives this amount back. Raises CannotRefund."""
     return refunds.start(payment_id, amount, wanted_by=by, why=why, key=key)
+
+
+def _refund_told(_about: Subject, started: Refund) -> str:
+    """The provider answers later; a second click may find the end."""
+    what = gettext("The refund of %(amount)s is done.")
+    if started.status != RefundStatus.SUCCEEDED:
+        what = gettext("A refund of %(amount)s has started. Its outcome appears here.")
+    return what % {"amount": started.amount}
+
+
+def _answer_told(_about: Subject, dispute: Dispute) -> str:
+    text = gettext("The dispute about %(amount)s is marked as answered. The provider's decision appears here.")
+    return text % {"amount": dispute.amount}
 
 
 def _waits_for_decision(payment: Payment) -> bool:
@@ -146,8 +197,8 @@ def _can_go_back(payment: Payment) -> bool:
 REFUND = Action(
     "refund", _("Refund"),
     _("The money goes back to the customer, all of it or a part; the seller decides what becomes of the goods."),
-    ("billing.add_refund",), row_of(Payment), _refund, _("Refunds begun"), form=RefundForm, one_by_one=True,
-    offered=lambda payment: payment.status == Status.SUCCEEDED and _can_go_back(payment),
+    ("billing.add_refund",), row_of(Payment), refund, _("Refunds begun"), form=RefundForm, one_by_one=True,
+    told=_refund_told, offered=lambda payment: payment.status == Status.SUCCEEDED and _can_go_back(payment),
 )  # fmt: skip
 OF_PAYMENTS = (
     CHECK_PAYMENT,
@@ -214,6 +265,7 @@ OF_DISPUTES = (
           "provider decides; its decision appears here."),
         ("billing.change_dispute",), row_of(Dispute), disputes.answered, _("Disputes answered"),
         form=Reason, offered=lambda dispute: dispute.status == DisputeStatus.OPEN and not dispute.answered_by,
+        told=_answer_told,
     ),
 )  # fmt: skip
 OF_DIFFERENCES = (

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from billing.actions import OF_DIFFERENCES, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS
 from billing.admin.bases import page_of
 from billing.attention import ATTENTIVE
+from billing.models import Payment
 from config.actions import Action
 from config.actions.admin import offers
 from config.cli.tables import moment
@@ -22,6 +23,9 @@ class Item:
 
     noun: str
     key: int
+    name: str
+    """What was paid for, as people call it."""
+
     reference: str
     begun_at: datetime
     what: str
@@ -41,32 +45,40 @@ def items(limit: int) -> list[Item]:
     return [*_of_payments(limit), *_of_refunds(limit), *_of_disputes(limit), *_of_differences(limit)]
 
 
-def item(row: Model, actions: Sequence[Action], reference: str, begun_at: datetime, what: str, note: str) -> Item:
-    """The row with what can be done about it, as the row's page offers it."""
+def item(
+    row: Model, actions: Sequence[Action], paid_for: tuple[str, str], begun_at: datetime, what: str, note: str
+) -> Item:
+    """The row with what can be done about it, as the row's page offers it. `paid_for` is a name and a reference."""
     titles = tuple(offer.title for offer in offers(actions, row))
     page = settings.SHOP_URL + page_of(type(row), row.pk)
-    return Item(row._meta.model_name or "", row.pk, reference, begun_at, what, note, titles, page)
+    return Item(row._meta.model_name or "", row.pk, *paid_for, begun_at, what, note, titles, page)
 
 
 def _of_payments(limit: int) -> Iterator[Item]:
     for row in ATTENTIVE["payment"].rows()[:limit]:
-        yield item(row, OF_PAYMENTS, row.reference, row.created_at, row.get_attention_display(), row.attention_note)
+        paid_for, what = _paid_for(row), row.get_attention_display()
+        yield item(row, OF_PAYMENTS, paid_for, row.created_at, what, row.attention_note)
 
 
 def _of_refunds(limit: int) -> Iterator[Item]:
     for row in ATTENTIVE["refund"].rows().select_related("payment")[:limit]:
-        reference, what = row.payment.reference, row.get_attention_display()
-        yield item(row, OF_REFUNDS, reference, row.created_at, what, row.attention_note)
+        paid_for, what = _paid_for(row.payment), row.get_attention_display()
+        yield item(row, OF_REFUNDS, paid_for, row.created_at, what, row.attention_note)
 
 
 def _of_disputes(limit: int) -> Iterator[Item]:
     for row in ATTENTIVE["dispute"].rows().select_related("payment")[:limit]:
         what = f"a dispute about {row.amount}, {row.reason}"
         due = f"to be answered by {moment(row.evidence_due_at)} UTC" if row.evidence_due_at else "to be answered"
-        yield item(row, OF_DISPUTES, row.payment.reference, row.opened_at, what, due)
+        yield item(row, OF_DISPUTES, _paid_for(row.payment), row.opened_at, what, due)
 
 
 def _of_differences(limit: int) -> Iterator[Item]:
-    for row in ATTENTIVE["difference"].rows()[:limit]:
-        reference = row.reference or row.provider_ref
-        yield item(row, OF_DIFFERENCES, reference, row.found_at, row.get_kind_display(), row.sides)
+    for row in ATTENTIVE["difference"].rows().select_related("payment")[:limit]:
+        theirs = row.reference or row.provider_ref
+        paid_for = (row.payment.description if row.payment else theirs, theirs)
+        yield item(row, OF_DIFFERENCES, paid_for, row.found_at, row.get_kind_display(), row.sides)
+
+
+def _paid_for(payment: Payment) -> tuple[str, str]:
+    return payment.description, payment.reference

@@ -1,9 +1,10 @@
-"""Find payments by a word: the number of a row, the shop's reference, or an id of the provider."""
+"""Find payments by a word: the number of a row, the shop's reference or name for it, or an id of the provider."""
 
 from collections.abc import Iterable
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils.module_loading import import_string
 
 from billing.models import Payment, ProviderId
 
@@ -21,7 +22,7 @@ def payments_named(word: str) -> Q:
     if "\0" in word:
         return Q(pk=None)
     accounts = sorted(settings.PAYMENT_ACCOUNTS)
-    return Q(pk=number_in(word)) | Q(reference=word) | _at_provider(accounts, [word])
+    return Q(pk=number_in(word)) | Q(reference__in=_references(word)) | _at_provider(accounts, [word])
 
 
 def at_provider(account: str, refs: Iterable[str], reference: str) -> Payment | None:
@@ -36,6 +37,13 @@ def remember(payment: Payment, refs: Iterable[str]) -> None:
     """Keep further ids of the payment and of its parts: its charge, a refund, a dispute."""
     further = [ProviderId(account=payment.account, ref=ref, payment=payment) for ref in refs if ref]
     ProviderId.objects.bulk_create(further, ignore_conflicts=True)
+
+
+def _references(word: str) -> list[str]:
+    """The word itself, and what the shop's customers mean by it."""
+    name = settings.PAYMENT_REFERENCE_READER
+    meant = import_string(name)(word) if name else None
+    return [word, meant] if meant else [word]
 
 
 def _at_provider(accounts: list[str], refs: list[str]) -> Q:

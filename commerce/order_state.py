@@ -25,6 +25,7 @@ class State(TextChoices):
     TRY_AGAIN = "try_again", _("The payment did not go through")
     CANCELING = "canceling", _("Your order is being cancelled")
     PAID = "paid", _("Paid, thank you")
+    SENT = "sent", _("On its way to you")
     DELIVERED = "delivered", _("Delivered, enjoy")
     CANCELED = "canceled", _("The order was cancelled")
     EXPIRED = "expired", _("The time to pay is over")
@@ -43,7 +44,7 @@ class State(TextChoices):
             return "calls"
         if self in (State.PREPARING, State.CHECKING, State.WORKING, State.CANCELING):
             return "waits"
-        return "good" if self in (State.PAID, State.DELIVERED) else "over"
+        return "good" if self in (State.PAID, State.SENT, State.DELIVERED) else "over"
 
     @property
     def template(self) -> str:
@@ -63,8 +64,7 @@ def state_of(
 ) -> State:
     """The state of the order; `payment` is its newest."""
     if not order.awaits_payment:
-        came_back = order.status == OrderStatus.REFUNDED and order.refund_came_back
-        return State.SENT_BACK if came_back else State(order.status)
+        return _after_the_end(order)
     if payment is None or not payment.is_open:
         return _after_payment(payment)
     if payment.working_since:
@@ -81,6 +81,13 @@ def with_states(orders: Sequence[Order], now: datetime) -> list[tuple[Order, Sta
     found = Payment.objects.filter(reference__in=[order.public_id for order in orders]).order_by("pk")
     newest, is_away = {payment.reference: payment for payment in found}, cache(payments.is_away)
     return [(order, state_of(order, newest.get(order.public_id), now, is_away)) for order in orders]
+
+
+def _after_the_end(order: Order) -> State:
+    if order.status == OrderStatus.PAID and order.sent_at:
+        return State.SENT
+    came_back = order.status == OrderStatus.REFUNDED and order.refund_came_back
+    return State.SENT_BACK if came_back else State(order.status)
 
 
 def _after_payment(payment: Payment | None) -> State:

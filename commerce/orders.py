@@ -1,4 +1,4 @@
-"""Places, pays, cancels, expires and delivers orders."""
+"""Places, pays, cancels, expires, sends and delivers orders."""
 
 import logging
 from dataclasses import dataclass
@@ -9,18 +9,21 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from billing.attention import ATTENTIVE, Attentive
 from billing.errors import AmountNotAccepted
-from billing.models import Payment
+from billing.models import Payment, Refund
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
+from billing.refunds import service as refunds
 from commerce import carts, delivery, stock
 from commerce.errors import AmountNotTaken, CartChanged, EmptyCart, NothingToPay, SeveralCurrencies, TooMuch
 from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
 from commerce.models.order import ORDER_ARROWS
+from config.actions import ActionRefused
 from config.due.queue import Due, database_now
 
 log = logging.getLogger(__name__)
@@ -138,6 +141,19 @@ def cancel_on_behalf(order_id: int, by: str, why: str) -> bool:
         return cancel(order.public_id, by, why)
 
 
+def cancel_paid(order_id: int, by: str, why: str, key: str) -> Refund:
+    """A staff user cancels a paid order: all the money that is left goes back. The refund's end ends the order.
+
+    The same key gives the same refund. Raises ActionRefused if it is not paid, or delivered already, and CannotRefund.
+    """
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order_id)
+        is_known = Refund.objects.filter(idempotency_key=key).exists()
+        if order.paid_with_id is None or (order.status != OrderStatus.PAID and not is_known):
+            raise ActionRefused(gettext("This order is not paid, or it is delivered or refunded already."))
+        return refunds.start(order.paid_with_id, None, wanted_by=by, why=why, key=key)
+
+
 def clear_attention(order_id: int, by: str, why: str) -> bool:
     """A staff user has resolved the order's attention, and says how; False if it needs none."""
     with transaction.atomic():
@@ -149,6 +165,19 @@ def clear_attention(order_id: int, by: str, why: str) -> bool:
         details = {"by": by, "at": database_now()}
         OrderEvent.objects.update_or_create(order=order, kind=OrderEvent.Kind.LOOKED_AT, note=why, defaults=details)
     log.info("order.looked_at", extra={"order": order.public_id, "by": by})
+    return True
+
+
+def mark_sent(order_id: int, by: str) -> bool:
+    """A staff user has sent the goods; False unless the order is paid, and neither sent nor delivered yet."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order_id)
+        if order.status != OrderStatus.PAID or not order.goods_are_here:
+            return False
+        order.sent_at = database_now()
+        order.save(update_fields=["sent_at"])
+        OrderEvent.objects.create(order=order, kind=OrderEvent.Kind.SENT, by=by, at=order.sent_at)
+    log.info("order.sent", extra={"order": order.public_id, "by": by})
     return True
 
 
@@ -259,7 +288,7 @@ def _start_payment(order: Order) -> Payment:
         return payments.start(
             reference=order.public_id,
             amount=order.total,
-            description=f"Order {order.public_id}",
+            description=f"Order {order.number}",
             return_url=settings.SHOP_URL + reverse("order-return", args=[order.public_id]),
             window_ends_at=order.pay_before,
             account=settings.PAYMENT_ACCOUNT,

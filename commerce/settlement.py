@@ -81,13 +81,13 @@ def _take_refund(refund: Refund, order: Order) -> None:
 def _count_refunds(payment: Payment, order: Order) -> None:
     """Store the refunded part of the order's money; a full refund ends the order.
 
-    Then the stock is returned and the sellers get a mail not to send. Not if the goods were delivered: a person must
-    see whether they come back in a state to be sold.
+    Then the stock is returned and the sellers get a mail not to send. Not if the goods were sent or delivered: a person
+    must see whether they come back in a state to be sold.
     """
     done = Refund.objects.filter(payment=payment, status=RefundStatus.SUCCEEDED)
     order.refunded_minor = done.aggregate(minor=Sum("amount_minor"))["minor"] or 0
     if order.is_paid and payment.received and order.refunded_minor >= payment.received.minor:
-        if order.delivered_at is None:
+        if order.goods_are_here:
             stock.give_back(order)
             queue_stop_packing(order)
         order.refund(database_now())

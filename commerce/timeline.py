@@ -19,11 +19,13 @@ FOR_CUSTOMER: dict[str, object] = {
     Kind.CANCEL_ASKED: gettext_lazy("Cancellation was requested."),
     Kind.CANCELED: gettext_lazy("The order was cancelled; the goods are back on the shelf."),
     Kind.EXPIRED: gettext_lazy("The order was not paid in time; the goods are back on the shelf."),
+    Kind.SENT: gettext_lazy("The order is on its way."),
     Kind.DELIVERED: gettext_lazy("The order was delivered."),
     Kind.MONEY_NOT_TAKEN: gettext_lazy("A payment came that we did not expect; it is being refunded."),
 }
 FOR_STAFF: dict[str, object] = {
     Kind.CANCEL_ASKED: gettext_lazy("%(who)s cancelled it for the customer: %(note)s"),
+    Kind.SENT: gettext_lazy("%(who)s marked it as sent."),
     Kind.DELIVERED: gettext_lazy("%(who)s marked it delivered."),
     Kind.DECIDED: gettext_lazy("%(who)s decided: %(what)s."),
     Kind.ATTENTION: gettext_lazy("A person must look: %(note)s."),

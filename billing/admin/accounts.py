@@ -87,9 +87,9 @@ class DifferenceAdmin(ActionAdmin, AboutPayment):
     list_per_page = MOST_AT_ONCE
     fields = (
         "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "ours", "theirs",
-        "found_at", "last_found_at", "decided_by", "why", "offers",
+        "found_at", "last_found_at", "decided_by", "why",
     )  # fmt: skip
-    readonly_fields = ("about", "found_at", "offers")
+    readonly_fields = ("about", "found_at")
     list_actions = page_actions = OF_DIFFERENCES
 
     @admin.display(description="day")

@@ -87,8 +87,8 @@ class ReadOnlyInline(NothingByHand, AnyInline):
 class LargeTable(OurAdmin):
     """A list that opens at once, also over a million rows.
 
-    So counts have a limit, the newest row comes first and no column sorts, filters have no counts, and the search looks
-    whole words up in an index: see `named`.
+    So counts have a limit, the newest row comes first and no column sorts, filters have no counts, and the search reads
+    an index: see `named`.
     """
 
     paginator = FirstPages
@@ -100,12 +100,15 @@ class LargeTable(OurAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        for word in search_term.split():
-            queryset = queryset.filter(self.named(word))
-        return queryset, False
+        """The rows that the whole text names, and those that each of its words names."""
+        words = search_term.split()
+        found = Q(*map(self.named, words)) if words else Q()
+        if len(words) > 1:
+            found |= self.named(" ".join(words))
+        return queryset.filter(found), False
 
     def named(self, word: str) -> Q:
-        """The rows that an operator may mean by this word; each part of the condition has an index."""
+        """The rows that an operator may mean by this; each part of the condition has an index."""
         return Q(pk=number_in(word))
 
 

@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from billing.actions import CHECK_PAYMENT, CHECK_REFUND, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS, REFUND, REPLAY
 from billing.admin.bases import (
@@ -73,25 +74,27 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         ByAccount,
     )
     search_fields = ("reference", "provider_ref", "provider_ids__ref")
-    search_help_text = "In full: the reference, the payment's number, or an id that the provider has for a part of it."
+    search_help_text = _(
+        "In full: the order's number, the reference, the payment's number, or the provider's id of any part of it."
+    )
     fields = (
-        "paid_for", "see_also", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
+        "paid_for", "see_also", "amount", "reference", "status", "raw_status", "reason", "found_by", "attention",
         "attention_note", "errors", "claims", "account", "provider_ref", "further_ids", "pay_url", "advice",
         "created_at", "window_ends_at", "returned_at", "working_since", "cancel_asked_at", "next_check_at", "ended_at",
-        "received", "left", "decided_by", "decided_why", "offers",
+        "received", "left", "decided_by", "decided_why",
     )  # fmt: skip
-    readonly_fields = ("paid_for", "see_also", "amount", "further_ids", "received", "left", "offers")
+    readonly_fields = ("paid_for", "see_also", "amount", "further_ids", "received", "left")
     inlines = (EventInline, RefundInline, DisputeInline, CallbackInline)
     list_actions = (CHECK_PAYMENT, REFUND)
     page_actions = OF_PAYMENTS
 
-    @admin.display(description="reference")
+    @admin.display(description="paid for")
     def paid_for(self, payment: Payment) -> str | SafeString:
-        """The reference, as a link if PAYMENT_REFERENCE_MODEL names the list to search."""
+        """The description, as a link if PAYMENT_REFERENCE_MODEL names the list to search by the reference."""
         name = settings.PAYMENT_REFERENCE_MODEL
         if name and self.admin_site.is_registered(apps.get_model(name)):
-            return link_to_search(apps.get_model(name), payment.reference, payment.reference)
-        return payment.reference
+            return link_to_search(apps.get_model(name), payment.reference, payment.description)
+        return payment.description
 
     @admin.display(description="see also")
     def see_also(self, payment: Payment) -> str | SafeString:
@@ -128,9 +131,9 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
     @admin.display(description="payment")
     def about(self, row: PaymentEvent | Callback | Refund | Dispute | Difference) -> str | SafeString:
         """A link to the payment; empty for a callback about an unknown payment."""
-        if row.payment_id is None:
+        if row.payment is None:
             return self.get_empty_value_display()
-        return link_to_row(Payment, row.payment_id, f"payment {row.payment_id}")
+        return link_to_row(Payment, row.payment_id, row.payment.description)
 
 
 @admin.register(Refund)
@@ -142,9 +145,9 @@ class RefundAdmin(ActionAdmin, AboutPayment):
     list_select_related = ("payment",)
     fields = (
         "about", "amount", "status", "raw_status", "reason", "attention", "attention_note", "wanted_by", "why",
-        "provider_ref", "errors", "claims", "created_at", "sent_at", "next_check_at", "ended_at", "offers",
+        "provider_ref", "errors", "claims", "created_at", "sent_at", "next_check_at", "ended_at",
     )  # fmt: skip
-    readonly_fields = ("about", "amount", "offers")
+    readonly_fields = ("about", "amount")
     list_actions = (CHECK_REFUND,)
     page_actions = OF_REFUNDS
 
@@ -158,16 +161,16 @@ class DisputeAdmin(ActionAdmin, AboutPayment):
     list_select_related = ("payment",)
     fields = (
         "about", "amount", "fee", "status", "raw_status", "is_inquiry", "reason", "account", "provider_ref",
-        "evidence_due_at", "opened_at", "noticed_at", "ended_at", "answered_by", "answered_why", "offers",
+        "evidence_due_at", "opened_at", "noticed_at", "ended_at", "answered_by", "answered_why",
     )  # fmt: skip
-    readonly_fields = ("about", "amount", "fee", "noticed_at", "offers")
+    readonly_fields = ("about", "amount", "fee", "noticed_at")
     list_actions = page_actions = OF_DISPUTES
 
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(AboutPayment):
     list_display = ("id", "about", "refund", "source", "target", "raw_status", "found_by", "at", "settle_after")
-    list_select_related = ("refund__payment",)  # a refund is named with its currency
+    list_select_related = ("payment", "refund__payment")  # a refund is named with its currency
     list_filter = ("target", "found_by", "at")
     fields = ("about", "refund", "source", "target", "raw_status", "found_by", "at", "settle_after", "errors", "claims")
     readonly_fields = ("about",)
@@ -177,6 +180,7 @@ class PaymentEventAdmin(AboutPayment):
 class CallbackAdmin(ActionAdmin, AboutPayment):
     list_display = ("id", "account", "event", "outcome", "about", "repeats", "received_at")
     list_filter = ("outcome", "received_at", ByAccount)
+    list_select_related = ("payment",)
     fields = (
         "account", "event", "outcome", "about", "repeats", "sender", "received_at", "process_after", "replayed_at",
         "replayed_by", "digest", "posted",

@@ -8,14 +8,16 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bases import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
-from commerce.admin.orders import MAX_ORDERS_SEARCHED, NotificationInline, orders_named
+from commerce.admin.orders import MAX_ORDERS_SEARCHED, NotificationInline
 from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order
 from commerce.models.notification import without_texts
-from config.actions import Action, Reason, row_of
+from commerce.order_search import orders_named
+from config.actions import Action, Reason, Subject, row_of
 from config.actions.admin import ActionAdmin
 
 
@@ -25,12 +27,17 @@ def _named(mail: Any) -> str:
     return f"{mail.title} → {mail.recipient}: {mail.error or mail.get_status_display()}{twice}"
 
 
+def _sent_again(about: Subject, _mails: int) -> str:
+    mail: Any = about.row
+    return gettext("The mail to %(recipient)s is being sent again.") % {"recipient": mail.recipient}
+
+
 SEND_AGAIN = Action(
     "send-mail-again", _("Send again"),
     _("The same mail is tried again. One that may have been sent already may arrive twice."),
     ("commerce.change_notification",), row_of(Notification, "text", "html"),
     lambda mail_id, by, why: queue.send_again(mail_id),
-    _("Mails that are sent again"), _("Mails that were not given up"), Reason, named=_named,
+    _("Mails that are sent again"), _("Mails that were not given up"), Reason, named=_named, told=_sent_again,
     offered=lambda mail: mail.status == Notification.Status.GIVEN_UP,
 )  # fmt: skip
 SEND_ALIKE_AGAIN = Action(
@@ -52,18 +59,18 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     list_display = ("id", "about", "kind", "recipient", "status", "error", "queued_at", "sent_at")
     list_filter = (needs_a_person(Q(status=Notification.Status.GIVEN_UP)), "status", "kind", "queued_at")
     search_fields = ("recipient", "order__public_id")
-    search_help_text = "Exact match: the mail address, or the number of the order."
+    search_help_text = _("The mail address, the order's number, or a part of its customer's name or mail address.")
     fields = (
         "about", "kind", "recipient", "recipient_name", "status", "error", "errors", "claims", "queued_at",
-        "send_after", "refused_since", "sent_at", "message_id", "offers", "subject", "text",
+        "send_after", "refused_since", "sent_at", "message_id", "subject", "text",
     )  # fmt: skip
-    readonly_fields = ("about", "queued_at", "offers")
+    readonly_fields = ("about", "queued_at")
     list_actions = page_actions = (SEND_AGAIN, SEND_ALIKE_AGAIN)
 
     def about(self, mail: Notification) -> SafeString:
         """The order, or the day's report."""
         if mail.order:
-            return link_to_row(Order, mail.order.pk, mail.order.public_id)
+            return link_to_row(Order, mail.order.pk, mail.order.number)
         return link_to_row(DailyReport, mail.report_id, mail.title)
 
     def named(self, word: str) -> Q:

@@ -10,14 +10,15 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bases import LargeTable, ReadOnlyInline, link_to_console, link_to_row, link_to_search, needs_a_person
-from billing.lookup import number_in
 from billing.models import Callback, Payment, PaymentEvent, Refund
-from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, OF_ORDERS
+from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, MARK_SENT, OF_ORDERS
 from commerce.forms import LineField, ParagraphsField
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.models.notification import without_texts
+from commerce.order_search import orders_named
 from commerce.orders import ATTENTIVE_ORDERS
 from commerce.timeline import timeline
 from config.actions.admin import ActionAdmin
@@ -27,11 +28,6 @@ MAX_ORDERS_SEARCHED = 100
 
 PAYMENTS_LINKED = 5
 """The newest payments of an order, with links to the console."""
-
-
-def orders_named(word: str) -> Q:
-    """Orders by number, public id or mail address; each condition has an index."""
-    return Q(pk=number_in(word)) | Q(public_id=word) | Q(email__iexact=word)
 
 
 class LineInline(ReadOnlyInline):
@@ -53,20 +49,24 @@ class NotificationInline(ReadOnlyInline):
 class OrderAdmin(ActionAdmin, LargeTable):
     """An order with its lines, mails, links and history."""
 
-    list_display = ("public_id", "status", "total", "name", "email", "placed_at", "attention_note")
+    list_display = ("number", "status", "total", "name", "email", "placed_at", "attention_note")
     list_filter = (needs_a_person(ATTENTIVE_ORDERS.needs_a_person), "status", "placed_at")
-    search_fields = ("public_id", "email")
-    search_help_text = "Exact match: the number of the order, or the customer's mail address."
+    search_fields = ("public_id", "name", "email")
+    search_help_text = _("The number, or three letters or more of the customer's name or mail address.")
     inlines = (LineInline, NotificationInline)
-    list_actions = (MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
+    list_actions = (MARK_SENT, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
     page_actions = OF_ORDERS
     fields = (
-        "public_id", "status", "total", "refunded", "links", "offers", "attention_note", "email", "name", "address",
-        "delivery", "language", "placed_at", "pay_before", "expires_at", "ended_at", "delivered_at", "refunded_at",
-        "history",
+        "number", "status", "total", "refunded", "links", "attention_note", "email", "name", "address",
+        "delivery", "language", "placed_at", "pay_before", "expires_at", "ended_at", "sent_at", "delivered_at",
+        "refunded_at", "history",
     )  # fmt: skip
     readonly_fields = tuple(field for field in fields if field not in {"name", "address"})
     formfield_overrides: ClassVar = {CharField: {"form_class": LineField}, TextField: {"form_class": ParagraphsField}}
+
+    @admin.display(description=_("number"))
+    def number(self, order: Order) -> str:
+        return order.number
 
     @admin.display(description="given back")
     def refunded(self, order: Order) -> str:

@@ -1,16 +1,23 @@
-"""Actions of staff on orders: delivery, cancellation, attention and late payments; the list of those for a person."""
+"""Actions of staff on orders: refund, delivery, cancellation, mails, attention and late payments; the list of those for
+a person.
+"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.actions import MoneyForm
+from billing.actions import REFUND, MoneyForm, RefundForm, refund
 from billing.attention_list import Item, item
+from billing.models import Payment, Refund
+from billing.money import Money
+from billing.states import RefundStatus
 from commerce import late_payments, orders
-from commerce.models import Order, OrderEvent, OrderStatus
-from config.actions import Action, Question, Reason, Subject, row_of
+from commerce.mail import queue
+from commerce.models import Notification, Order, OrderEvent, OrderStatus
+from config.actions import Action, ActionRefused, Question, Reason, Subject, row_of
 
 
 class LatePaymentForm(MoneyForm):
@@ -29,6 +36,34 @@ class LatePaymentForm(MoneyForm):
         self.fields["payment"] = forms.TypedChoiceField(coerce=int, label=_("Payment"), choices=choices or known)
 
 
+class OrderRefundForm(RefundForm):
+    """How much of what is left of the payment that paid the order."""
+
+    def payment_of(self, row: Any) -> Payment:
+        return row.paid_with  # type: ignore[no-any-return]
+
+
+class MailForm(Reason):
+    """Chooses one of the order's mails, the first one by default: that is the confirmation."""
+
+    mail = forms.TypedChoiceField(coerce=int, label=_("Which mail?"))
+    field_order = ("mail", "why")
+
+    def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(subjects, data)
+        order: Any = subjects[0].row
+        mails = queue.repeatable(order).defer("text", "html", "attachment")
+        choices = [(mail.pk, f"{mail.subject} → {mail.recipient}") for mail in mails]
+        self.fields["mail"] = forms.TypedChoiceField(coerce=int, label=_("Which mail?"), choices=choices)
+
+
+# --- which make sense now --------------------------------------------------------------------------------------------
+
+
+def _has_money_left(order: Order) -> bool:
+    return order.paid_with is not None and REFUND.offered(order.paid_with)
+
+
 def _has_late_payment(order: Order) -> bool:
     return bool(late_payments.waiting(order))
 
@@ -38,8 +73,61 @@ def _can_be_cancelled(order: Order) -> bool:
     return order.status == OrderStatus.AWAITING_PAYMENT and not asked.exists()
 
 
+# --- sentences -------------------------------------------------------------------------------------------------------
+
+
 def _named(order: Any) -> str:
-    return f"{order.public_id}: {order.get_status_display()}, {order.name}, {order.total}"
+    return f"{order.number}: {order.get_status_display()}, {order.name}, {order.total}"
+
+
+def _about_order(text: Any) -> Callable[[Subject, Any], str]:
+    """A sentence with the order's number and the customer's name."""
+
+    def told(about: Subject, _result: Any) -> str:
+        order: Any = about.row
+        return str(text) % {"number": order.number, "name": order.name}
+
+    return told
+
+
+def _refund_told(about: Subject, started: Refund) -> str:
+    """The provider answers later; a second click may find the end."""
+    order: Any = about.row
+    facts = {"amount": started.amount, "name": order.name}
+    if started.status == RefundStatus.SUCCEEDED:
+        return gettext("%(amount)s went back to %(name)s.") % facts
+    return gettext("A refund of %(amount)s to %(name)s has started. A mail tells the customer when it is done.") % facts
+
+
+def _cancellation_told(about: Subject, _canceled: bool) -> str:
+    order = Order.objects.get(pk=about.row.pk)
+    text = gettext("Order %(number)s of %(name)s is being cancelled: its payment is cancelled at the provider first.")
+    if not order.awaits_payment:
+        text = gettext("Order %(number)s of %(name)s is cancelled, and its goods are back in stock.")
+    return text % {"number": order.number, "name": order.name}
+
+
+def _reopening_told(_about: Subject, order: Order) -> str:
+    text = gettext("Order %(number)s of %(name)s is paid. The customer gets the confirmation.")
+    return text % {"number": order.number, "name": order.name}
+
+
+def _mail_told(_about: Subject, mail: Notification) -> str:
+    return gettext("The mail to %(recipient)s is being sent again.") % {"recipient": mail.recipient}
+
+
+# --- what they do ----------------------------------------------------------------------------------------------------
+
+
+def _refund(order_id: int, by: str, why: str, key: str, amount: Money) -> Refund:
+    payment_id = Order.objects.values_list("paid_with_id", flat=True).get(pk=order_id)
+    if payment_id is None:
+        raise ActionRefused(gettext("This order is not paid."))
+    return refund(payment_id, by, why, key, amount)
+
+
+def _write_again(order_id: int, by: str, why: str, mail: int) -> Notification | bool:
+    return queue.repeat(order_id, mail) or False
 
 
 ACCEPT, GIVE_BACK, LEAVE = (
@@ -48,7 +136,7 @@ ACCEPT, GIVE_BACK, LEAVE = (
         _("The payment is accepted, and the order is paid. Its goods are reserved, if they are still in stock."),
         ("commerce.change_order",), row_of(Order),
         lambda order, by, why, key, payment: late_payments.accept(order, payment, by, why),
-        _("Orders reopened"), form=LatePaymentForm,
+        _("Orders reopened"), form=LatePaymentForm, told=_reopening_told,
         offered=lambda order: not order.was_paid and _has_late_payment(order), named=_named,
     ),
     Action(
@@ -56,7 +144,7 @@ ACCEPT, GIVE_BACK, LEAVE = (
         _("The whole payment is refunded; the order does not change."),
         ("billing.add_refund",), row_of(Order),
         lambda order, by, why, key, payment: late_payments.give_back(order, payment, by, why, key),
-        _("Late payments given back"), form=LatePaymentForm,
+        _("Late payments given back"), form=LatePaymentForm, told=_refund_told,
         offered=_has_late_payment, named=_named,
     ),
     Action(
@@ -65,14 +153,38 @@ ACCEPT, GIVE_BACK, LEAVE = (
         ("commerce.change_order",), row_of(Order),
         lambda order, by, why, key, payment: late_payments.keep_parked(order, payment, by, why),
         _("Late payments left waiting"), form=LatePaymentForm,
+        told=_about_order(_("The payment still waits, and order %(number)s of %(name)s still needs a person.")),
         offered=_has_late_payment, named=_named,
     ),
+)  # fmt: skip
+REFUND_ORDER = Action(
+    "refund", REFUND.title, REFUND.explanation, REFUND.permissions, row_of(Order), _refund, REFUND.done,
+    form=OrderRefundForm, one_by_one=True, named=_named, offered=_has_money_left, told=_refund_told,
+)  # fmt: skip
+CANCEL_PAID = Action(
+    "cancel-paid", _("Cancel and refund"),
+    _("All the money that is left goes back to the customer. When the provider has paid it out, the order ends; goods "
+      "that were not sent are back in stock then, and the sellers get a mail not to pack them. This cannot be undone."),
+    ("commerce.change_order", *REFUND.permissions), row_of(Order), orders.cancel_paid,
+    _("Paid orders cancelled"), form=MoneyForm,
+    one_by_one=True, named=lambda order: f"{_named(order)} → {order.paid_with.left if order.paid_with else '–'}",
+    offered=lambda order: order.status == OrderStatus.PAID and _has_money_left(order), told=_refund_told,
+)  # fmt: skip
+MARK_SENT = Action(
+    "mark-sent", _("Mark as sent"),
+    _("Are these orders on their way? The customer's page says so then. A later refund leaves their goods out of stock "
+      "until a person puts them back. This cannot be undone."),
+    ("commerce.change_order",), row_of(Order), orders.mark_sent, _("Orders marked as sent"),
+    _("Orders that are not paid, or sent or delivered already"), Question, named=_named,
+    told=_about_order(_("Order %(number)s of %(name)s is marked as sent; the customer's page says so.")),
+    offered=lambda order: order.status == OrderStatus.PAID and order.goods_are_here,
 )  # fmt: skip
 MARK_DELIVERED = Action(
     "mark-delivered", _("Mark delivered"),
     _("Have these orders reached their customers? This cannot be undone."),
     ("commerce.change_order",), row_of(Order), orders.mark_delivered, _("Orders marked delivered"),
     _("Orders that are not paid, or delivered already"), Question, named=_named,
+    told=_about_order(_("Order %(number)s of %(name)s is marked delivered.")),
     offered=lambda order: order.status == OrderStatus.PAID,
 )  # fmt: skip
 CANCEL = Action(
@@ -81,7 +193,14 @@ CANCEL = Action(
       "who has paid meanwhile still gets the order. This cannot be undone."),
     ("commerce.change_order",), row_of(Order), orders.cancel_on_behalf, _("Orders cancelled for the customer"),
     _("Orders that no longer await payment, whose money has arrived, or that are being cancelled already"),
-    Reason, named=_named, offered=_can_be_cancelled,
+    Reason, named=_named, offered=_can_be_cancelled, told=_cancellation_told,
+)  # fmt: skip
+WRITE_AGAIN = Action(
+    "write-again", _("Write again"),
+    _("One mail of this order is sent once more, as it was. For a customer or a seller who did not get it."),
+    ("commerce.change_notification",), row_of(Order), _write_again, _("Mails sent once more"),
+    _("Orders without such a mail"), MailForm, one_by_one=True, named=_named, told=_mail_told,
+    offered=lambda order: queue.repeatable(order).exists(),
 )  # fmt: skip
 CLEAR_ATTENTION = Action(
     "clear-attention", _("It has been looked at"),
@@ -90,7 +209,10 @@ CLEAR_ATTENTION = Action(
     _("Orders that need no attention"), Reason, named=_named, offered=lambda order: bool(order.attention_note),
 )  # fmt: skip
 
-OF_ORDERS = (ACCEPT, GIVE_BACK, LEAVE, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
+OF_ORDERS = (
+    ACCEPT, GIVE_BACK, LEAVE, MARK_SENT, MARK_DELIVERED, REFUND_ORDER, CANCEL_PAID, CANCEL, WRITE_AGAIN,
+    CLEAR_ATTENTION,
+)  # fmt: skip
 
 # --- attention, beside that of billing's rows ------------------------------------------------------------------------
 
@@ -98,6 +220,9 @@ OF_ORDERS = (ACCEPT, GIVE_BACK, LEAVE, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
 def attention_list(limit: int) -> list[Item]:
     """The newest orders with an attention note."""
     return [
-        item(row, OF_ORDERS, row.public_id, row.placed_at, f"order {row.get_status_display()}", row.attention_note)
+        item(
+            row, OF_ORDERS, (row.number, row.public_id), row.placed_at, f"order {row.get_status_display()}",
+            row.attention_note,
+        )
         for row in orders.ATTENTIVE_ORDERS.rows()[:limit]
-    ]
+    ]  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
@@ -14,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bases import ReadOnlyAdmin, link_to_row
 from commerce.models import Order, Review
+from commerce.order_number import pk_of
 from commerce.reviews import service as reviews
 from config.actions import Action, Question, Subject, Text, row_of
 from config.actions.admin import ActionAdmin
@@ -81,10 +84,16 @@ class ReviewAdmin(ActionAdmin, ReadOnlyAdmin):
     )  # fmt: skip
     readonly_fields = ("its_order", "created_at")
 
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+        """Also by the number of the order."""
+        if key := pk_of(search_term):
+            return queryset.filter(order=key), False
+        return super().get_search_results(request, queryset, search_term)
+
     @admin.display(description="text")
     def excerpt(self, review: Review) -> str:
         return truncatechars(review.text, 80)
 
     @admin.display(description="order", ordering="order_id")
     def its_order(self, review: Review) -> SafeString:
-        return link_to_row(Order, review.order_id, review.order.public_id)
+        return link_to_row(Order, review.order_id, review.order.number)

@@ -18,7 +18,7 @@ from billing.models import Refund
 from commerce.mail import content, smtp
 from commerce.mail.content import MailContent
 from commerce.mail.refusals import REFUSED_FOR
-from commerce.models import DailyReport, Notification, Order, OrderLine
+from commerce.models import DailyReport, Notification, Order, OrderLine, OrderStatus
 from commerce.models.notification import UNCERTAIN_PREFIX
 from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 from config.due.queue import Due, database_now
@@ -30,6 +30,14 @@ log = logging.getLogger(__name__)
 
 Kind = Notification.Kind
 Status = Notification.Status
+
+STILL_TRUE = {
+    OrderStatus.AWAITING_PAYMENT: {Kind.PAYMENT_LINK},
+    OrderStatus.PAID: {Kind.ORDER_CONFIRMATION, Kind.SELLER_NOTIFICATION, Kind.MONEY_BACK},
+    OrderStatus.DELIVERED: {Kind.ORDER_CONFIRMATION, Kind.MONEY_BACK},
+    OrderStatus.REFUNDED: {Kind.MONEY_BACK, Kind.STOP_PACKING},
+}
+"""The mails whose text is true in this state of the order; in other states only that money went back."""
 
 AGAIN_AT_MOST = 5_000
 """Mails that one action of an operator sends again."""
@@ -122,6 +130,21 @@ def send_alike_again(notification_id: int) -> int:
     similar = mails_given_up().filter(error__startswith=mail.reason).only("error")[:AGAIN_AT_MOST]
     alike = [each.pk for each in similar if each.reason == mail.reason]
     return _requeue(mails_given_up().filter(pk__in=alike), refused_since=None)
+
+
+def repeatable(order: Order) -> QuerySet[Notification]:
+    """The order's mails that are sent or given up, and whose text is still true: they may be sent once more."""
+    ended = order.notifications.exclude(status=Status.QUEUED)
+    return ended.filter(kind__in=STILL_TRUE.get(OrderStatus(order.status), {Kind.MONEY_BACK})).order_by("pk")
+
+
+def repeat(order_id: int, notification_id: int) -> Notification | None:
+    """Send a mail once more, because a person asked for it; None if it is not `repeatable`.
+
+    It is the same mail with the same Message-ID, so a mail program that has both shows one.
+    """
+    mails = repeatable(Order.objects.get(pk=order_id)).filter(pk=notification_id)
+    return Notification.objects.get(pk=notification_id) if _requeue(mails, refused_since=None) else None
 
 
 def take_back(notification_ids: Sequence[int]) -> int:

@@ -24,6 +24,7 @@ from billing.models import Attention, Payment
 from billing.money import Money
 from commerce.models.cart import Cart
 from commerce.models.catalogue import Product
+from commerce.order_number import number_of
 from config.due.queue import DueRow
 
 
@@ -89,6 +90,7 @@ class Order(DueRow):
     pay_before = models.DateTimeField(help_text="The deadline that the customer sees.")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when it expires.")
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was paid, cancelled or expired.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When it was marked as sent; it stays paid.")
     delivered_at = models.DateTimeField(null=True, blank=True, help_text="When it was marked delivered.")
     reviews_asked_at = models.DateTimeField(
         null=True, blank=True, help_text="When the customer was asked for reviews, or there was nothing to review."
@@ -140,10 +142,16 @@ class Order(DueRow):
             # The admin: orders that need a person, and orders of one customer.
             models.Index(fields=["-id"], condition=~Q(attention_note=""), name="order_needs_a_person"),
             models.Index(Upper("email"), name="order_by_email"),
+            # Parts of name and mail address: migration 0008 has `order_name_parts` and `order_email_parts`.
         ]
 
     def __str__(self) -> str:
-        return f"order {self.public_id} ({self.status})"
+        return f"order {self.number} ({self.status})"
+
+    @property
+    def number(self) -> str:
+        """The order as people say and write it: `commerce.order_number`. It gives no access; `public_id` does."""
+        return number_of(self.pk)
 
     @property
     def total(self) -> Money:
@@ -182,6 +190,11 @@ class Order(DueRow):
             return False
         returned = self.paid_with.refunds.filter(attention=Attention.RETURNED)
         return self.refunded_minor < self.paid_with.received.minor and returned.exists()
+
+    @property
+    def goods_are_here(self) -> bool:
+        """True until its goods were marked as sent or delivered."""
+        return self.sent_at is None and self.delivered_at is None
 
     def end(self, status: OrderStatus, now: datetime) -> None:
         """End the wait for payment, in memory. Raises ForbiddenArrow."""
@@ -238,6 +251,7 @@ class OrderEvent(models.Model):
         CANCEL_ASKED = "cancel_asked", "the customer wanted to cancel"
         CANCELED = "canceled", "cancelled before the payment came"
         EXPIRED = "expired", "expired before the payment came"
+        SENT = "sent", "marked as sent"
         DELIVERED = "delivered", "marked delivered"
         ATTENTION = "attention", "a person must look"
         LOOKED_AT = "looked_at", "a person has looked"

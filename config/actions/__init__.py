@@ -104,7 +104,7 @@ class Action:
     the number of things done; any other result means done. Raises ActionRefused."""
 
     done: Text
-    """The message afterwards, and the sentence in the history."""
+    """The sentence in the history, and the message afterwards about several subjects."""
 
     left_alone: Text = NOTHING_TO_DO
     form: type[Question] | None = None
@@ -112,6 +112,9 @@ class Action:
 
     offered: Callable[[Any], bool] = lambda row: True
     """Does it make sense for this row now? The row may change before the click, so `do` checks again."""
+
+    told: Callable[[Subject, Any], Text] | None = None
+    """The message about one subject, with the facts: called with the subject and the result of `do`. None: `done`."""
 
     named: Callable[[Any], str] = str
     one_by_one: bool = False
@@ -146,6 +149,8 @@ class Outcome:
     """The results for several subjects."""
 
     done: int = 0
+    told: str = ""
+    """The sentence of `Action.told`, if there was one subject and it was done."""
     left_alone: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
 
@@ -155,14 +160,17 @@ def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mappi
     outcome = Outcome()
     for subject in subjects:
         try:
-            times = _times(do_one(action, subject, who, **answers))
+            result = do_one(action, subject, who, **answers)
         except ActionRefused as refusal:
             outcome.refusals[str(refusal)] += 1
             if isinstance(refusal, RefusedForAll):
                 break
         else:
+            times = _times(result)
             outcome.done += times
             outcome.left_alone += not times
+            if action.told and times and len(subjects) == 1:
+                outcome.told = str(action.told(subject, result))
     return outcome
 
 

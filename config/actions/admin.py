@@ -1,4 +1,4 @@
-"""Actions in Django's admin: in the box above a list, and as links on a row's page."""
+"""Actions in Django's admin: in the box above a list, and as buttons at the top of a row's page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -46,6 +44,7 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
 
     list_actions: ClassVar[tuple[Action, ...]] = ()
     page_actions: ClassVar[tuple[Action, ...]] = ()
+    change_form_template = "actions/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act_on_row)
@@ -60,11 +59,11 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
         }
         return super().get_actions(request) | ({} if IS_POPUP_VAR in request.GET else own)
 
-    @admin.display(description="what you can do")
-    def offers(self, row: Any) -> SafeString | str:
-        """Links to the actions that make sense now."""
-        links = [(offer.address, offer.title) for offer in offers(self.page_actions, row)]
-        return format_html_join(" · ", '<a href="{}">{}…</a>', links) or "–"
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        """With the actions that make sense now and that the user may take."""
+        row = options.get("obj")
+        allowed = [action for action in self.page_actions if row and action.allows(request.user)]
+        return super().render_change_form(request, context | {"offers": offers(allowed, row)}, **options)
 
     def act_on_row(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """One action on one row. A row or an action that does not exist is a 404."""

@@ -70,7 +70,7 @@ def _ask(
 
 def _say(request: HttpRequest, action: Action, outcome: Outcome) -> None:
     if outcome.done:
-        messages.success(request, f"{action.done}: {outcome.done}.")
+        messages.success(request, outcome.told or f"{action.done}: {outcome.done}.")
     if outcome.left_alone:
         messages.warning(request, f"{action.left_alone}: {outcome.left_alone}.")
     for refusal, times in outcome.refusals.items():

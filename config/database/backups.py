@@ -69,7 +69,9 @@ def restore(path: Path, database: str | None = None) -> None:
     name = database or str(_database()["NAME"])
     if tables := _ask(name, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"):
         raise NoAnswer(f"The database {name} has {tables} tables already; restore into an empty one.")
-    _run("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"--dbname={name}", str(path))
+    # A comment on an extension may be written only by its owner, who may be a superuser: pg_trgm has one.
+    quiet = ("--no-owner", "--no-comments")
+    _run("pg_restore", "--exit-on-error", "--single-transaction", *quiet, f"--dbname={name}", str(path))
 
 
 def drill(path: Path) -> str:

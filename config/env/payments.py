@@ -54,6 +54,10 @@ PAYMENT_REFERENCE_MODEL = ""
 """The shop's model that a payment's `reference` names, like "commerce.Order". The admin links each payment to its list,
 where the search must find it by the reference. Empty: no link."""
 
+PAYMENT_REFERENCE_READER = ""
+"""The shop's function that reads what customers call the thing they paid for, like an order number, and returns its
+`reference`; None for other words. Payments are found by it too. Empty: by the reference only."""
+
 ATTENTION_SOURCES = ["billing.attention_list.items"]
 """Functions that list what needs a person, each up to a limit that the caller gives. The shop adds its own."""
 

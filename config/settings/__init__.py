@@ -155,6 +155,7 @@ ACTOR_SCHEDULE = "actors.scheduling.table.entries"
 
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
+PAYMENT_REFERENCE_READER = "commerce.order_search.reference_of"
 ATTENTION_SOURCES = ["billing.attention_list.items", "commerce.admin.resolutions.attention_list"]
 
 

@@ -58,7 +58,11 @@ DECLARED = {
     "order accept": "commerce.change_order",
     "order give-back": "billing.add_refund",
     "order leave": "commerce.change_order",
+    "order refund": "billing.add_refund",
+    "order cancel-paid": "commerce.change_order billing.add_refund",
+    "order mark-sent": "commerce.change_order",
     "order mark-delivered": "commerce.change_order",
+    "order write-again": "commerce.change_notification",
     "order cancel": "commerce.change_order",
     "order clear-attention": "commerce.change_order",
     "payment check-payment": "billing.change_payment",
@@ -124,6 +128,9 @@ class Face:
             answers["seen"] = f"{key}@{row.row.changed_at.isoformat()}"
         if isinstance(row.row, Order):
             answers["payment"] = str(Payment.objects.get(reference=row.row.public_id).pk)
+            answers["mail"] = str(row.row.notifications.values_list("pk", flat=True).first())
+        if self.action.name == "refund":
+            answers["amount"] = "1.00"
         if self.where == "list":
             return client.post(self._list(), {"action": self.action.name, "_selected_action": [key], **answers})
         return client.post(self._page(key), answers)
@@ -228,7 +235,11 @@ SUBJECTS: dict[str, Callable[[], str]] = {
     "order accept": _late_money,
     "order give-back": _late_money,
     "order leave": _late_money,
+    "order refund": lambda: _row(Order),
+    "order cancel-paid": lambda: _row(Order),
+    "order mark-sent": lambda: _row(Order),
     "order mark-delivered": lambda: _row(Order),
+    "order write-again": lambda: str(mail(reporting.order()).order_id),
     "order cancel": lambda: str(reporting.order(OrderStatus.AWAITING_PAYMENT).pk),
     "order clear-attention": lambda: _row(Order, attention_note="paid twice"),
     "payment check-payment": _open_payment,

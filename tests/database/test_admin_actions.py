@@ -63,7 +63,7 @@ def test_an_order_is_cancelled_for_the_customer(shop: Shop, sam: Client) -> None
     (order, _), paid = shop.order(), reporting.order(of=shop.product("mug"))
 
     page = act(sam, "cancel", order, paid).content.decode()
-    assert order.public_id in page
+    assert order.number in page
     assert "These are left alone" in page
     assert recorded() == []
 
@@ -87,7 +87,7 @@ def test_nothing_is_decided_without_a_reason(shop: Shop, sam: Client, why: str) 
     page = act(sam, "cancel", order, confirmed="yes", why=why).content.decode()
 
     assert "errorlist" in page
-    assert order.public_id in page
+    assert order.number in page
     assert not order.events.exists()
     assert recorded() == []
 

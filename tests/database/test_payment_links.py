@@ -68,7 +68,10 @@ def test_who_has_not_paid_gets_one_mail_with_the_link_and_the_deadline(
             "If you have paid already",
         ):
             assert words in part, words
-    assert (mail.recipient, mail.subject) == (order.email, "Till Coffee: your order waits for your payment, 9.00 EUR")
+    assert (mail.recipient, mail.subject) == (
+        order.email,
+        f"Till Coffee: your order {order.number} waits for your payment, 9.00 EUR",
+    )
     assert Notification.Kind.PAYMENT_LINK.held_if_uncertain is False
     assert payment_links.remind_due() == 0
     wait(order, 60)

@@ -222,7 +222,7 @@ def test_marking_asks_once_more(shop: Shop, sam: Client) -> None:
     page = mark(sam, paid, waiting).content.decode()
 
     assert "This cannot be undone" in page
-    assert paid.public_id in page
+    assert paid.number in page
     assert f"{waiting.public_id}: awaiting payment" in page
     assert shop.fresh(paid).status == OrderStatus.PAID
 

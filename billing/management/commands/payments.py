@@ -108,7 +108,7 @@ class Command(Base):
             self.stdout.write("Nothing needs an operator.")
 
     def _print_item(self, item: Item) -> None:
-        self.stdout.write(printable(f"{item.noun} {item.key}  {item.reference}  {item.what}"))
+        self.stdout.write(printable(f"{item.noun} {item.key}  {item.name}  {item.what}"))
         for line in (cell(item.note, WIDE), f"resolutions: {'; '.join(item.resolutions) or '–'}", item.page):
             self.stdout.write(f"    {line}")
 
