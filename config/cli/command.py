@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import Error
+from django.utils import translation
 
 from config.formats import first_line
 from config.health.liveness import database_problem
@@ -43,12 +44,16 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EXIT_STATUS_HELP, **options)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Django's, with database errors in one sentence. Arguments that no database would take are refused."""
+        """Django's, in no reader's language, and with database errors in one sentence.
+
+        Arguments that no database would take are refused.
+        """
         for value in (each for some in options.values() for each in (some if isinstance(some, list) else [some])):
             if isinstance(value, str) and not _is_text(value):
                 raise NoAnswer(f"{value!a} is not text: it has bytes that are no letters in this terminal.")
         try:
-            return super().execute(*args, **options)
+            with translation.override(None):
+                return super().execute(*args, **options)
         except SystemCheckError as error:
             error.returncode = NO_ANSWER
             raise
