@@ -3,10 +3,19 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
+
+from babel import Locale
+from babel.numbers import NumberPattern, parse_pattern
+from django.utils.translation import get_language
+
+from config.formats import locale_of
 
 # Short enough that Decimal's 28 digits are never rounded.
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_CODE_AND_DIGIT = re.compile(r"(?<=[A-Z])(?=[0-9])")
+"""CLDR has a space between a currency's letters and its number, which Babel leaves out."""
 
 LARGEST_MINOR = 10**15 - 1
 """A larger amount could not be read back from a provider's answer; providers have limits of their own."""
@@ -55,7 +64,21 @@ class Money:
         return Money(self.minor * quantity, self.currency)
 
     def __str__(self) -> str:
+        """For programs, logs and books: "12.50 EUR", in every language."""
         return f"{self.value} {self.currency}"
+
+    def localized(self) -> str:
+        """For pages and mails, in the reader's language: "€12.50", "12,50\N{NO-BREAK SPACE}€".
+
+        A command has no reader's language, and writes what `str` does.
+        """
+        language = get_language()
+        if not language:
+            return str(self)
+        locale = locale_of(language)
+        pattern = _pattern(locale, decimals(self.currency))
+        written = pattern.apply(Decimal(self.value), locale, currency=self.currency, currency_digits=False)
+        return _CODE_AND_DIGIT.sub("\N{NO-BREAK SPACE}", written)
 
 
 def decimals(currency: str) -> int:
@@ -63,3 +86,11 @@ def decimals(currency: str) -> int:
     if currency in _WITHOUT_DECIMALS:
         return 0
     return 3 if currency in _THREE_DECIMALS else 2
+
+
+@cache
+def _pattern(locale: Locale, places: int) -> NumberPattern:
+    """With the decimals of ISO 4217: CLDR leaves out those that people do not use, and a rounded amount is wrong."""
+    pattern = parse_pattern(locale.currency_formats["standard"].pattern)
+    pattern.frac_prec = (places, places)
+    return pattern

@@ -56,7 +56,8 @@ class AmountNotTaken(CannotOrder):
     def __init__(self, total: Money, smallest: Money | None) -> None:
         too_small = _("The smallest total that can be paid is %(smallest)s. Please add something to your order.")
         never = _("A total of %(total)s cannot be paid here. Please write to us.")
-        super().__init__(too_small % {"smallest": smallest} if smallest else never % {"total": total})
+        values = {"smallest": smallest and smallest.localized(), "total": total.localized()}
+        super().__init__((too_small if smallest else never) % values)
 
 
 class DeliveryNotOffered(CannotOrder):
@@ -76,7 +77,7 @@ class CartChanged(CannotOrder):
             "The cart or its prices have changed since you opened this page: the total is %(total)s now. Nothing has "
             "been ordered yet. Please look at your order again."
         )
-        super().__init__(changed % {"total": total})
+        super().__init__(changed % {"total": total.localized()})
 
 
 class NothingToReview(Exception):

@@ -267,7 +267,8 @@ def _write_order(cart: Cart, customer: Customer, goods: Money, method: DeliveryM
         name=customer.name,
         address=customer.address,
         language=customer.language,
-        delivery_name=method.title_in(customer.language) if method else "",
+        delivery_name=method.name if method else "",
+        delivery_name_ru=method.name_ru if method else "",
         delivery_price_minor=method.price_minor if method else 0,
         total_minor=total.minor,
         currency=total.currency,
@@ -279,8 +280,8 @@ def _write_order(cart: Cart, customer: Customer, goods: Money, method: DeliveryM
 def _line(order: Order, item: CartItem) -> OrderLine:
     product = item.product
     price = {"price_minor": product.price_minor, "currency": product.currency}
-    name = product.title_in(order.language)
-    return OrderLine(order=order, product=product, name=name, quantity=item.quantity, **price)
+    names = {"name": product.name, "name_ru": product.name_ru}
+    return OrderLine(order=order, product=product, quantity=item.quantity, **names, **price)
 
 
 def _start_payment(order: Order) -> Payment:

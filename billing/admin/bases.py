@@ -112,6 +112,16 @@ class LargeTable(OurAdmin):
         return Q(pk=number_in(word))
 
 
+def money(name: str, ordering: str | None = None) -> Callable[[Any, Model], str]:
+    """A column, or a line of a page, with this amount as the reader's language writes it."""
+
+    @admin.display(description=name, ordering=ordering)
+    def shown(_admin: Any, row: Model) -> str:
+        return str(getattr(row, name).localized())
+
+    return shown
+
+
 def page_of(model: type[Model], key: object) -> str:
     """The path of the page of one row."""
     return reverse(_address(model, "change"), args=[key])

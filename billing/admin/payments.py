@@ -24,6 +24,7 @@ from billing.admin.bases import (
     link_to_console,
     link_to_row,
     link_to_search,
+    money,
     needs_a_person,
 )
 from billing.attention import ATTENTIVE
@@ -55,11 +56,13 @@ class CallbackInline(ReadOnlyInline):
 class RefundInline(ReadOnlyInline):
     model = Refund
     fields = ("amount", "status", "wanted_by", "why", "created_at", "ended_at")
+    amount = money("amount")
 
 
 class DisputeInline(ReadOnlyInline):
     model = Dispute
     fields = ("amount", "status", "reason", "evidence_due_at", "answered_by", "ended_at")
+    amount = money("amount")
 
 
 @admin.register(Payment)
@@ -87,6 +90,7 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     inlines = (EventInline, RefundInline, DisputeInline, CallbackInline)
     list_actions = (CHECK_PAYMENT, REFUND)
     page_actions = OF_PAYMENTS
+    amount = money("amount")
 
     @admin.display(description="paid for")
     def paid_for(self, payment: Payment) -> str | SafeString:
@@ -107,11 +111,11 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
 
     @admin.display(description="received")
     def received(self, payment: Payment) -> str:
-        return str(payment.received or "nothing")
+        return payment.received.localized() if payment.received else "nothing"
 
     @admin.display(description="left")
     def left(self, payment: Payment) -> str:
-        return str(payment.left or "nothing")
+        return payment.left.localized() if payment.left else "nothing"
 
     def named(self, word: str) -> Q:
         return payments_named(word)
@@ -150,6 +154,7 @@ class RefundAdmin(ActionAdmin, AboutPayment):
     readonly_fields = ("about", "amount")
     list_actions = (CHECK_REFUND,)
     page_actions = OF_REFUNDS
+    amount = money("amount")
 
 
 @admin.register(Dispute)
@@ -165,6 +170,7 @@ class DisputeAdmin(ActionAdmin, AboutPayment):
     )  # fmt: skip
     readonly_fields = ("about", "amount", "fee", "noticed_at")
     list_actions = page_actions = OF_DISPUTES
+    amount, fee = money("amount"), money("fee")
 
 
 @admin.register(PaymentEvent)

@@ -33,7 +33,7 @@ def _of_ended(payment: Payment, now: datetime) -> Iterator[str]:
     if payment.reason:
         yield _("The provider's reason: %(reason)s.") % {"reason": payment.reason}
     for dispute in payment.disputes.filter(ended_at=None):
-        values = {"amount": dispute.amount, "reason": dispute.reason, "due": _by(dispute.evidence_due_at)}
+        values = {"amount": dispute.amount.localized(), "reason": dispute.reason, "due": _by(dispute.evidence_due_at)}
         yield _("The customer disputes %(amount)s (%(reason)s)%(due)s.") % values
     if payment.decided_by:
         values = {"by": payment.decided_by, "why": payment.decided_why}
@@ -90,7 +90,7 @@ def _of_account(state: AccountState, now: datetime) -> Iterator[str]:
 def _of_its_money(payment: Payment, now: datetime) -> Iterator[str]:
     """Has the customer paid? If another sum came, the payment window does not matter any more."""
     if payment.received:
-        values = {"received": payment.received, "amount": payment.amount}
+        values = {"received": payment.received.localized(), "amount": payment.amount.localized()}
         yield _("%(received)s came instead of %(amount)s: it stays open until an operator has decided.") % values
     else:
         yield _where(payment)

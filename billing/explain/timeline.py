@@ -48,7 +48,8 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
 def of_payments(history: History) -> Iterator[Entry]:
     """The entries for all payments of one reference."""
     for payment in history.payments:
-        yield Entry(payment.created_at, _("A payment of %(amount)s was begun.") % {"amount": payment.amount})
+        amount = payment.amount.localized()
+        yield Entry(payment.created_at, _("A payment of %(amount)s was begun.") % {"amount": amount})
         if payment.attention:
             since = payment.window_ends_at if payment.attention == Attention.WINDOW_OVER else payment.created_at
             at = max([since, *(event.at for event in history.events if event.payment_id == payment.pk)])
@@ -77,9 +78,10 @@ def of_outcomes(events: Iterable[PaymentEvent]) -> Iterator[Entry]:
 
 
 def _decision(payment: Payment) -> str:
-    what = {"who": payment.decided_by, "why": payment.decided_why, "received": payment.received}
+    who = {"who": payment.decided_by, "why": payment.decided_why}
     if payment.received is None:
-        return _("%(who)s made sure that no money had come: %(why)s.") % what
+        return _("%(who)s made sure that no money had come: %(why)s.") % who
+    what = {**who, "received": payment.received.localized()}
     if payment.status == Status.SUCCEEDED:
         return _("%(who)s accepted the received %(received)s: %(why)s.") % what
     return _("%(who)s refunded the received %(received)s: %(why)s.") % what
@@ -87,7 +89,7 @@ def _decision(payment: Payment) -> str:
 
 def _of_refund(refund: Refund) -> Iterator[Entry]:
     """Two moments: when it was requested, and when its outcome was known."""
-    about = {"amount": refund.amount, "who": refund.wanted_by, "why": refund.why}
+    about = {"amount": refund.amount.localized(), "who": refund.wanted_by, "why": refund.why}
     yield Entry(refund.created_at, _("%(who)s requested a refund of %(amount)s: %(why)s.") % about)
     if refund.attention:
         note = refund.attention_note or refund.get_attention_display()
@@ -101,7 +103,7 @@ def _of_refund(refund: Refund) -> Iterator[Entry]:
 
 def _of_dispute(dispute: Dispute) -> Iterator[Entry]:
     about = {
-        "amount": dispute.amount,
+        "amount": dispute.amount.localized(),
         "reason": dispute.reason,
         "who": dispute.answered_by,
         "why": dispute.answered_why,

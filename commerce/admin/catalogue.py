@@ -7,8 +7,9 @@ from django.db.models import F
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
 
-from billing.admin.bases import OurAdmin
+from billing.admin.bases import OurAdmin, money
 from commerce.models import DeliveryMethod, Product, Seller
+from commerce.models.catalogue import Named
 
 
 @admin.register(Seller)
@@ -20,20 +21,25 @@ class SellerAdmin(OurAdmin):
     search_fields = ("name", "email")
 
 
+class NamedAdmin(OurAdmin):
+    """A list of names in the reader's language."""
+
+    @admin.display(description="name", ordering="name")
+    def title(self, row: Named) -> str:
+        return row.title
+
+
 @admin.register(Product)
-class ProductAdmin(OurAdmin):
+class ProductAdmin(NamedAdmin):
     """A new stock is applied as the difference to the stock on the page, because sales continue meanwhile."""
 
-    list_display = ("name", "seller", "price", "stock", "active")
+    list_display = ("title", "seller", "price", "stock", "active")
     list_editable = ("stock", "active")
     list_filter = ("active", "seller")
     list_select_related = ("seller",)
     search_fields = ("name", "name_ru", "slug")
     prepopulated_fields = {"slug": ("name",)}
-
-    @admin.display(ordering="price_minor")
-    def price(self, product: Product) -> str:
-        return str(product.price)
+    price = money("price", "price_minor")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Field | None:
         """The page sends the stock that it showed, for comparison."""
@@ -54,23 +60,20 @@ class ProductAdmin(OurAdmin):
         """Change the stock in the database, never below 0."""
         rows = Product.objects.filter(pk=product.pk, stock__gte=-difference)
         if not rows.update(stock=F("stock") + difference):
-            problem = f"The stock of {product.name} was not changed: too many were sold meanwhile."
+            problem = f"The stock of {product.title} was not changed: too many were sold meanwhile."
             self.message_user(request, problem, messages.ERROR)
         product.refresh_from_db(fields=["stock"])
 
 
 @admin.register(DeliveryMethod)
-class DeliveryMethodAdmin(OurAdmin):
+class DeliveryMethodAdmin(NamedAdmin):
     """Orders keep the name and price they were placed with; a change here does not affect them."""
 
-    list_display = ("name", "price", "needs_address", "position", "active")
+    list_display = ("title", "price", "needs_address", "position", "active")
     list_editable = ("position", "active")
     list_filter = ("active", "currency")
     search_fields = ("name", "name_ru")
-
-    @admin.display(ordering="price_minor")
-    def price(self, method: DeliveryMethod) -> str:
-        return str(method.price)
+    price = money("price", "price_minor")
 
 
 def _shown_stock(form: "ModelForm[Any]") -> int:

@@ -12,7 +12,15 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bases import LargeTable, ReadOnlyInline, link_to_console, link_to_row, link_to_search, needs_a_person
+from billing.admin.bases import (
+    LargeTable,
+    ReadOnlyInline,
+    link_to_console,
+    link_to_row,
+    link_to_search,
+    money,
+    needs_a_person,
+)
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, MARK_SENT, OF_ORDERS
 from commerce.forms import LineField, ParagraphsField
@@ -32,8 +40,9 @@ PAYMENTS_LINKED = 5
 
 class LineInline(ReadOnlyInline):
     model = OrderLine
-    fields = ("name", "quantity", "total")
+    fields = ("title", "quantity", "total")
     show_change_link = False
+    total = money("total")
 
 
 class NotificationInline(ReadOnlyInline):
@@ -56,6 +65,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     inlines = (LineInline, NotificationInline)
     list_actions = (MARK_SENT, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
     page_actions = OF_ORDERS
+    total = money("total")
     fields = (
         "number", "status", "total", "refunded", "links", "attention_note", "email", "name", "address",
         "delivery", "language", "placed_at", "pay_before", "expires_at", "ended_at", "sent_at", "delivered_at",
@@ -70,11 +80,11 @@ class OrderAdmin(ActionAdmin, LargeTable):
 
     @admin.display(description="given back")
     def refunded(self, order: Order) -> str:
-        return str(order.refunded or "nothing")
+        return order.refunded.localized() if order.refunded else "nothing"
 
     def delivery(self, order: Order) -> str:
         """The delivery method, and its part of the total."""
-        return f"{order.delivery_name}, {order.delivery_price}" if order.delivery_name else "–"
+        return f"{order.delivery_title}, {order.delivery_price.localized()}" if order.delivery_name else "–"
 
     @admin.display(description="see also")
     def links(self, order: Order) -> SafeString:

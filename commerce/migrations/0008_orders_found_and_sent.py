@@ -44,6 +44,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # First, because it can fail and be run again: a column that exists already could not be added.
+        migrations.RunPython(add_indexes, drop_indexes),
         migrations.AddField(
             model_name='order',
             name='sent_at',
@@ -54,5 +56,4 @@ class Migration(migrations.Migration):
             name='kind',
             field=models.CharField(choices=[('cancel_asked', 'the customer wanted to cancel'), ('canceled', 'cancelled before the payment came'), ('expired', 'expired before the payment came'), ('sent', 'marked as sent'), ('delivered', 'marked delivered'), ('attention', 'a person must look'), ('looked_at', 'a person has looked'), ('money_not_taken', 'a payment that is not accepted, and is refunded'), ('decided', 'a person has decided about a late payment')], max_length=16),
         ),
-        migrations.RunPython(add_indexes, drop_indexes),
     ]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('commerce', '0007_mail_limits'),
+        ('commerce', '0008_orders_found_and_sent'),
     ]
 
     operations = [

@@ -17,6 +17,11 @@ FOR_SALE = Q(active=True, seller__active=True)
 """Products that can be ordered while stock lasts."""
 
 
+def for_reader(english: str, russian: str) -> str:
+    """The text in the language of the page or mail; the English one where there is no Russian one."""
+    return (russian if get_language() == "ru" else "") or english
+
+
 class Named(models.Model):
     """Customers read its name. English is required; without a Russian name, Russian readers see the English one."""
 
@@ -27,16 +32,12 @@ class Named(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        return self.name
+        return self.title
 
     @property
     def title(self) -> str:
-        """The name, in the language of the page."""
-        return self.title_in(get_language())
-
-    def title_in(self, language: str | None) -> str:
-        """The name, in a language of the shop."""
-        return (self.name_ru if language == "ru" else "") or self.name
+        """The name, in the reader's language."""
+        return for_reader(self.name, self.name_ru)
 
 
 class Seller(models.Model):
@@ -96,8 +97,8 @@ class Product(Named):
 
     @property
     def about(self) -> str:
-        """The description, in the language of the page."""
-        return (self.description_ru if get_language() == "ru" else "") or self.description
+        """The description, in the reader's language."""
+        return for_reader(self.description, self.description_ru)
 
     @property
     def price(self) -> Money:

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import Attention, Payment
 from billing.money import Money
 from commerce.models.cart import Cart
-from commerce.models.catalogue import Product
+from commerce.models.catalogue import Named, Product, for_reader
 from commerce.order_number import number_of
 from config.due.queue import DueRow
 
@@ -81,6 +81,7 @@ class Order(DueRow):
     delivery_name = models.CharField(
         "delivery", max_length=100, blank=True, default="", db_default="", help_text="Empty: there was no choice."
     )
+    delivery_name_ru = models.CharField("delivery in Russian", max_length=100, blank=True, default="", db_default="")
     delivery_price_minor = models.BigIntegerField("delivery price in minor units", default=0, db_default=0)
     total_minor = models.BigIntegerField("total in minor units", help_text="Goods and delivery.")
     currency = models.CharField(max_length=3)
@@ -164,6 +165,11 @@ class Order(DueRow):
         return Money(self.delivery_price_minor, self.currency)
 
     @property
+    def delivery_title(self) -> str:
+        """The delivery method, in the reader's language; empty: there was no choice."""
+        return for_reader(self.delivery_name, self.delivery_name_ru)
+
+    @property
     def refunded(self) -> Money | None:
         """The refunded part of the payment it was paid with; None: nothing."""
         return Money(self.refunded_minor, self.currency) if self.refunded_minor else None
@@ -217,12 +223,14 @@ class Order(DueRow):
         self.status = status
 
 
-class OrderLine(models.Model):
-    """A product and its quantity, at the name and price when the order was placed."""
+class OrderLine(Named):
+    """A product and its quantity, at the names and price when the order was placed.
+
+    Lines from before both names were stored have one, in the customer's language.
+    """
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, models.PROTECT, related_name="+")
-    name = models.CharField(max_length=100)
     price_minor = models.BigIntegerField("price in minor units")
     currency = models.CharField(max_length=3)
     quantity = models.PositiveIntegerField()
@@ -231,7 +239,7 @@ class OrderLine(models.Model):
         ordering: ClassVar = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.quantity} × {self.name}"
+        return f"{self.quantity} × {self.title}"
 
     @property
     def price(self) -> Money:

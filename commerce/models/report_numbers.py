@@ -32,6 +32,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from billing.money import Money
+from commerce.models.catalogue import for_reader
 
 
 class Amount:
@@ -65,12 +66,19 @@ class Returned(Amount):
 
 @dataclass(frozen=True)
 class Sold(Amount):
-    """The quantity of one product sold in one currency, under the name it had, and the sum of its prices."""
+    """The quantity of one product sold in one currency, under the names it had, and the sum of its prices."""
 
     name: str
     quantity: int
     currency: str
     minor: int
+    name_ru: str = ""
+    """Empty also in reports from before both names were stored."""
+
+    @property
+    def title(self) -> str:
+        """The name, in the reader's language."""
+        return for_reader(self.name, self.name_ru)
 
 
 @dataclass(frozen=True)

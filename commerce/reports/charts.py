@@ -12,6 +12,8 @@ from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from config.formats import percent
+
 TOP, BOTTOM = 14, 22
 """Pixels above the highest bar, and below the bars for the labels."""
 
@@ -36,6 +38,11 @@ class Part:
     css: str
     number: int
     percent: float = 0.0
+
+    @property
+    def share(self) -> str:
+        """The percent as the reader's language writes it."""
+        return percent(self.percent / 100)
 
 
 def shares(parts: Sequence[Part]) -> list[Part]:

@@ -16,7 +16,7 @@ from commerce.models.notification import without_texts
 from commerce.models.report_numbers import Numbers
 from commerce.reports import charts, csv_files
 from commerce.reports.charts import Part, Series, shares
-from config.formats import localized
+from config.formats import localized, percent
 
 
 def page(report: DailyReport) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def page(report: DailyReport) -> dict[str, Any]:
     return {
         "report": report,
         "numbers": numbers,
-        "conversion": None if numbers.conversion is None else numbers.conversion * 100,
+        "conversion": "–" if numbers.conversion is None else percent(numbers.conversion),
         "median": localized(numbers.median_s),
         "outcomes": shares(outcomes(numbers)),
         "found_by": shares(found_by(numbers)),
@@ -36,9 +36,9 @@ def page(report: DailyReport) -> dict[str, Any]:
 
 def write_mail(report: DailyReport) -> MailContent:
     """The numbers as text, as HTML with bars that every mail program can draw, and as CSV."""
-    with translation.override(settings.LANGUAGE_CODE):
+    with translation.override(settings.REPORT_LANGUAGE):
         context = page(report)
-    return render(Notification.Kind.REPORT, settings.LANGUAGE_CODE, context, csv_files.of_day(report))
+    return render(Notification.Kind.REPORT, settings.REPORT_LANGUAGE, context, csv_files.of_day(report))
 
 
 def day_charts(numbers: Numbers) -> dict[str, Any]:

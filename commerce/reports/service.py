@@ -220,10 +220,13 @@ def _returned(refunds: QuerySet[Refund]) -> tuple[Returned, ...]:
 def _products(paid: QuerySet[Order]) -> tuple[Sold, ...]:
     lines = OrderLine.objects.filter(order__in=paid.order_by().values("pk")).order_by()
     sold = lines.values("product_id", "currency").annotate(
-        label=Max("name"), pieces=Sum("quantity"), minor=Sum(F("price_minor") * F("quantity"))
+        label=Max("name"),
+        label_ru=Max("name_ru"),
+        pieces=Sum("quantity"),
+        minor=Sum(F("price_minor") * F("quantity")),
     )
     best = sold.order_by("-pieces", "label", "currency")[:TOP_PRODUCTS]
-    return tuple(Sold(row["label"], row["pieces"], row["currency"], row["minor"]) for row in best)
+    return tuple(Sold(row["label"], row["pieces"], row["currency"], row["minor"], row["label_ru"]) for row in best)
 
 
 def _median_s(paid: QuerySet[Order]) -> float | None:

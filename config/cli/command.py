@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import Error
+from django.utils import translation
 
 from config.formats import first_line
 from config.health.liveness import database_problem
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EXIT_STATUS_HELP, **options)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Django's, with one sentence for each error: Django would write the name of its class before it.
+        """Django's, in no reader's language, and with one sentence for each error, without the name of its class.
 
         Another program that calls the command gets the exception, and so does `--traceback`.
         """
@@ -62,7 +63,8 @@ class Command(BaseCommand):
             if isinstance(value, str) and not _is_text(value):
                 raise NoAnswer(f"{value!a} is not text: it has bytes that are no letters in this terminal.")
         try:
-            return super().execute(*args, **options)
+            with translation.override(None):
+                return super().execute(*args, **options)
         except SystemCheckError as error:
             error.returncode = NO_ANSWER
             raise

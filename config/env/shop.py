@@ -148,3 +148,9 @@ REPORT_RECIPIENTS = env.addresses(
     wrong="Strangers read the shop's revenue.",
     example="owner@tillcoffee.example",
 )  # fmt: skip
+REPORT_LANGUAGE = env.choice(
+    "REPORT_LANGUAGE", "en", ("en", "ru"),
+    help="The language of the mails to these managers.",
+    wrong="Managers get reports that they cannot read.",
+    example="ru",
+)  # fmt: skip

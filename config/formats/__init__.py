@@ -1,12 +1,17 @@
-"""Values as people write and read them: durations, days, and text from outside.
+"""Values as people write and read them: durations, shares, days, and text from outside.
 
 `en` and `ru` are formats for Django (FORMAT_MODULE_PATH).
 """
 
 import re
 from datetime import date, timedelta
+from functools import cache
 
-from django.utils.translation import pgettext
+from babel import Locale
+from babel.localedata import locale_identifiers
+from babel.numbers import format_percent
+from django.utils.formats import get_format
+from django.utils.translation import get_language, pgettext, to_locale
 
 DAY = timedelta(days=1)
 
@@ -42,10 +47,11 @@ def in_words(length: timedelta | float) -> str:
 
 
 def localized(length: timedelta | float | None) -> str:
-    """As `in_words`, with the units of the reader's language; a dash for None."""
+    """As `in_words`, with the units and the decimal point of the reader's language; a dash for None."""
     if length is None:
         return "–"
-    return re.sub(r"[a-z]+", lambda unit: pgettext("length of time", unit[0]), in_words(length))
+    words = in_words(length).replace(".", get_format("DECIMAL_SEPARATOR"))
+    return re.sub(r"[a-z]+", lambda unit: pgettext("length of time", unit[0]), words)
 
 
 def _in_two_units(left: int) -> str:
@@ -55,6 +61,17 @@ def _in_two_units(left: int) -> str:
         numbers.append((number, unit))
     first = next((at for at, (number, _) in enumerate(numbers) if number), len(numbers))
     return " ".join(f"{number} {unit}" for number, unit in numbers[first : first + 2] if number) or "0 s"
+
+
+def percent(share: float) -> str:
+    """Of 0 to 1, without decimals, in the reader's language: "85%", "85\N{NO-BREAK SPACE}%"."""
+    return format_percent(share, locale=locale_of(get_language() or "en"))
+
+
+@cache
+def locale_of(language: str) -> Locale | None:
+    """CLDR's rules for a language of Django; those for English if CLDR does not know it."""
+    return Locale.negotiate([to_locale(language), "en"], locale_identifiers())
 
 
 def span(first: date, last: date) -> list[date]:

@@ -153,7 +153,7 @@ def test_a_product_is_bought_with_the_keyboard_alone(page: Page, address: str) -
     tab_to(page, page.get_by_label("Quantity"))
     page.keyboard.type("2")  # a field that is tabbed to is selected
     page.keyboard.press("Enter")
-    expect(page.get_by_text("116.00 EUR").first).to_be_visible()
+    expect(page.get_by_text("€116.00").first).to_be_visible()
     tab_to(page, page.get_by_role("link", name="Go to checkout"))
     page.keyboard.press("Enter")
     for label, text in (("E-mail", "key@example.com"), ("Name", "Kay"), ("Delivery address", "1 Main Street")):
@@ -172,8 +172,8 @@ def test_another_delivery_is_chosen_with_the_keyboard(page: Page, address: str) 
     for label, text in (("E-mail", "del@example.com"), ("Name", "Del")):
         page.get_by_label(label).fill(text)
     group = page.get_by_role("group", name="Delivery")
-    courier = group.get_by_role("radio", name="Courier 4.90 EUR Total 18.90 EUR")
-    pickup = group.get_by_role("radio", name="Pick up in the shop free Total 14.00 EUR")
+    courier = group.get_by_role("radio", name="Courier €4.90 Total €18.90")
+    pickup = group.get_by_role("radio", name="Pick up in the shop free Total €14.00")
     expect(courier).to_be_checked()
     expect(page.get_by_label("Delivery address")).to_be_visible()
 
@@ -184,8 +184,8 @@ def test_another_delivery_is_chosen_with_the_keyboard(page: Page, address: str) 
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible()
-    expect(page.get_by_text("14.00 EUR").first).to_be_visible()
-    expect(page.get_by_text("18.90 EUR")).to_have_count(0)
+    expect(page.get_by_text("€14.00").first).to_be_visible()
+    expect(page.get_by_text("€18.90")).to_have_count(0)
 
 
 def tab_to(page: Page, target: Locator) -> None:

@@ -168,7 +168,7 @@ def test_a_customer_who_left_the_providers_page_finds_the_order(shop: Shop, buye
     assert content.index(reverse("order", args=[second.public_id])) < content.index(
         reverse("order", args=[first.public_id])
     )
-    assert "Your order of 9.00 EUR waits for your payment until" in content
+    assert "Your order of €9.00 waits for your payment until" in content
     assert f'datetime="{first.pay_before.isoformat(timespec="seconds")[:16]}' in content
 
     payment = Payment.objects.get(reference=first.public_id)
@@ -219,7 +219,7 @@ def test_an_order_that_is_not_to_be_paid_now_is_not_said_to_wait(shop: Shop, buy
     content = buyer.get(reverse("catalogue"), headers={"accept-language": language}).content.decode()
 
     assert reverse("order", args=[order.public_id]) in content
-    assert {"en": "We are working on your order of 4.50 EUR.", "ru": "Ваш заказ на 4.50 EUR обрабатывается."}[
+    assert {"en": "We are working on your order of €4.50.", "ru": "Ваш заказ на 4,50\xa0€ обрабатывается."}[
         language
     ] in content
     assert "until" not in content
@@ -471,8 +471,8 @@ class Particular(Sandbox):
 @pytest.mark.parametrize(
     ("currency", "sentences"),
     [
-        ("EUR", {"en": "The smallest total that can be paid is 0.50 EUR.", "ru": "можно оплатить: 0.50 EUR."}),
-        ("RUB", {"en": "A total of 0.49 RUB cannot be paid here.", "ru": "Сумму 0.49 RUB здесь оплатить нельзя."}),
+        ("EUR", {"en": "The smallest total that can be paid is €0.50.", "ru": "можно оплатить: 0,50\xa0€."}),
+        ("RUB", {"en": "A total of RUB\xa00.49 cannot be paid here.", "ru": "Сумму 0,49\xa0₽ здесь оплатить нельзя."}),
     ],
 )
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -70,7 +70,7 @@ def test_a_product_is_put_into_the_cart(client: Client, espresso: Product) -> No
         assert leads_to(client.post(reverse("cart-add"), {"product": espresso.pk}), reverse("cart"))
 
     assert cart_of(client) == [(espresso.pk, 2)]
-    assert "9.00 EUR" in client.get(reverse("cart")).content.decode()
+    assert "€9.00" in client.get(reverse("cart")).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -576,7 +576,7 @@ def test_what_was_paid_has_a_receipt(shop: Shop, client: Client, delivered: bool
     page = client.get(address, headers={"accept-language": language})
 
     assert "no-store" in page["Cache-Control"]
-    for word in (order.public_id, "Espresso", "4.50 EUR", "9.00 EUR", payment.provider_ref, "1 Main Street"):
+    for word in (order.public_id, "Espresso", "€4.50", "€9.00", payment.provider_ref, "1 Main Street"):
         assert word in page.content.decode(), word
     assert ("Квитанция" in page.content.decode()) == (language == "ru")
 

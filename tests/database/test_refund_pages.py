@@ -46,7 +46,7 @@ def test_a_part_that_went_back_is_shown(shop: Shop, client: Client) -> None:
 
     shown = page(client, "order", order)
     assert 'data-status="paid"' in shown
-    assert "1.00 EUR was refunded." in shown
+    assert "€1.00 was refunded." in shown
     assert "olga" not in shown, "who wanted it, and why, is the shop's business"
     assert "cold coffee" not in shown
 
@@ -75,9 +75,9 @@ def test_the_story_tells_the_shop_everything(shop: Shop) -> None:
 
     story = timeline(shop.fresh(order))
     texts = [entry.text for entry in story]
-    assert "olga requested a refund of 1.00 EUR: cold coffee." in texts
-    assert "1.00 EUR was refunded." in texts
-    assert next(entry.text for entry in story if entry.trouble).startswith("2.00 EUR could not be refunded")
+    assert "olga requested a refund of €1.00: cold coffee." in texts
+    assert "€1.00 was refunded." in texts
+    assert next(entry.text for entry in story if entry.trouble).startswith("€2.00 could not be refunded")
     assert texts.count("The money has arrived. (Seen when the shop's staff checked it.)") == 1
 
 

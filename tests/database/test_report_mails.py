@@ -128,10 +128,10 @@ def test_the_mail_says_the_same_three_times(mail: MailServer, due: DailyReport) 
     message = next(sent.message for sent in mail.messages if sent.recipients == (ANN,))
     assert message["To"] == ANN
     assert message["Date"] is not None
-    assert "1 order paid, 12.34 EUR" in str(message["Subject"])
+    assert "1 order paid, €12.34" in str(message["Subject"])
     text, html = part(message, "plain"), part(message, "html")
-    assert "Revenue: 12.34 EUR" in text
-    assert "1 × <b>Beans & =1+1</b>, 12.34 EUR" in text
+    assert "Revenue: €12.34" in text
+    assert "1 × <b>Beans & =1+1</b>, €12.34" in text
     assert "&lt;b&gt;Beans &amp; =1+1&lt;/b&gt;" in html
     assert re.search(r"width:100%;height:12px;background:#2a47b8", html)
     assert f"/reports/{due.day}/" in html

@@ -79,7 +79,7 @@ def test_an_operator_gives_a_part_back(shop: Shop) -> None:
     refund = Refund.objects.get()
     assert (refund.amount_minor, refund.wanted_by, refund.why) == (150, "olga", "she asked for it")
     assert LogEntry.objects.get().get_change_message() == "Refunds begun: she asked for it"
-    assert "1.50 EUR" in page_of(olga, payment)
+    assert "€1.50" in page_of(olga, payment)
 
 
 def test_a_difference_that_was_cleared_up_is_noted(shop: Shop) -> None:

@@ -63,7 +63,7 @@ def test_the_story_of_an_order_that_went_well(shop: Shop) -> None:
 
     assert story(order) == [
         "The order was placed, and its goods were reserved.",
-        "A payment of 4.50 EUR was begun.",
+        "A payment of €4.50 was begun.",
         "The payment provider is ready for the customer to pay.",
         "The provider called us about the payment. (It said so 2 times.)",
         "The money has arrived. (Seen after the provider called us.)",

@@ -1,6 +1,11 @@
 """Money: exact, in whole minor units."""
 
+import re
+from unittest.mock import ANY
+
 import pytest
+from babel.numbers import list_currencies
+from django.utils import translation
 
 from billing.money import Money, decimals
 
@@ -89,6 +94,38 @@ def test_a_currency_is_three_capital_letters(currency: object) -> None:
 def test_an_amount_is_written_with_all_its_digits(money: Money, text: str) -> None:
     """Never with an exponent, never shortened."""
     assert str(money) == text
+
+
+@pytest.mark.parametrize(
+    ("money", "english", "russian"),
+    [
+        (Money(940, "EUR"), "€9.40", "9,40_€"),
+        (Money(0, "EUR"), "€0.00", "0,00_€"),
+        (Money(-940, "EUR"), "-€9.40", "-9,40_€"),
+        (Money(123_450, "EUR"), "€1,234.50", "1_234,50_€"),
+        (Money(940, "RUB"), "RUB_9.40", "9,40_₽"),
+        (Money(1_250, "JPY"), "¥1,250", "1_250_¥"),
+        (Money(1_250, "KWD"), "KWD_1.250", "1,250_KWD"),
+        (Money(1_250, "HUF"), "HUF_12.50", "12,50_HUF"),
+        (Money(10**15 - 1, "USD"), "$9,999,999,999,999.99", "9_999_999_999_999,99_$"),
+    ],
+)
+def test_an_amount_is_written_as_the_readers_language_does(money: Money, english: str, russian: str) -> None:
+    """No line breaks inside it. In no language, as for a command, it is written as for programs."""
+    written = {}
+    for language in ("en", "en-gb", "ru", "udm", None):
+        with translation.override(language):
+            written[language] = money.localized().replace("\N{NO-BREAK SPACE}", "_")
+
+    assert written == {"en": english, "en-gb": ANY, "ru": russian, "udm": english, None: str(money)}
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_no_language_rounds_an_amount(language: str) -> None:
+    """CLDR drops the decimals of some currencies: every digit stays here, in any of them."""
+    with translation.override(language):
+        for money in (Money(1_234_567, currency) for currency in list_currencies()):
+            assert re.sub("[^0-9]", "", money.localized()) == "1234567", money
 
 
 @pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])

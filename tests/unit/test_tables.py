@@ -108,7 +108,7 @@ def test_a_length_of_time_is_read(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "english", "russian"),
-    [(None, "–", "–"), (0, "0 s", "0 с"), (0.25, "250 ms", "250 мс"), (4.25, "4.2 s", "4.2 с"),
+    [(None, "–", "–"), (0, "0 s", "0 с"), (0.25, "250 ms", "250 мс"), (4.25, "4.2 s", "4,2 с"),
      (750.0, "12 min 30 s", "12 мин 30 с"), (11_100.0, "3 h 5 min", "3 ч 5 мин"), (200_000, "2 d 7 h", "2 д 7 ч")],
 )  # fmt: skip
 def test_a_length_of_time_is_written_in_the_readers_language(seconds: float | None, english: str, russian: str) -> None:
@@ -117,6 +117,16 @@ def test_a_length_of_time_is_written_in_the_readers_language(seconds: float | No
         assert formats.localized(seconds) == english
     with translation.override("ru"):
         assert formats.localized(seconds) == russian
+
+
+def test_a_share_is_written_in_the_readers_language() -> None:
+    """Without decimals."""
+    written = {}
+    for language in ("en", "ru", None):
+        with translation.override(language):
+            written[language] = formats.percent(0.846)
+
+    assert written == {"en": "85%", "ru": "85\N{NO-BREAK SPACE}%", None: "85%"}
 
 
 @pytest.mark.parametrize("text", ["", "15", "m", "-1h", "1.5h", "1w", "1h ", "1h 5m", "999999d", "١s"])

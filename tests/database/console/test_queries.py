@@ -132,7 +132,7 @@ def test_whoever_paid_something_else_has_paid(shop: Shop) -> None:
 
     told = standing(payment)
 
-    assert "4.00 EUR came instead of 4.50 EUR: it stays open until an operator has decided." in told
+    assert "€4.00 came instead of €4.50: it stays open until an operator has decided." in told
     assert "the customer has not paid yet" not in told
 
 
