@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OF_DIFFERENCES, OPEN_BREAKER
 from billing.admin.bases import ReadOnlyAdmin, needs_a_person
@@ -33,9 +35,9 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
         permits.ensure_states()
         return super().get_queryset(request)
 
-    @admin.display(description="limit, calls/s")
+    @admin.display(description=_("limit, calls/s"))
     def limit(self, state: AccountState) -> str:
-        return f"{rate.limit_per_s(state.account):g}" if rate.limit_per_s(state.account) else "none"
+        return f"{rate.limit_per_s(state.account):g}" if rate.limit_per_s(state.account) else pgettext("limit", "none")
 
 
 @admin.register(Reconciliation)
@@ -49,7 +51,7 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
     show_full_result_count = False
     list_actions = (COMPARE_AGAIN,)
 
-    @admin.display(description="differences that stand")
+    @admin.display(description=_("differences that stand"))
     def standing(self, run: Reconciliation) -> int:
         return int(run.standing)  # type: ignore[attr-defined]
 

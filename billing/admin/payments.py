@@ -12,6 +12,9 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing.actions import CHECK_PAYMENT, CHECK_REFUND, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS, REFUND, REPLAY
 from billing.admin.bases import (
@@ -23,6 +26,7 @@ from billing.admin.bases import (
     link_to_row,
     link_to_search,
     needs_a_person,
+    sentence,
 )
 from billing.attention import ATTENTIVE
 from billing.lookup import number_in, payments_named
@@ -41,7 +45,7 @@ class EventInline(ReadOnlyInline):
 class CallbackInline(ReadOnlyInline):
     model = Callback
     fields = ("received_at", "event", "outcome", "repeats", "process_after")
-    verbose_name_plural = f"callbacks (the newest {NEWEST})"
+    verbose_name_plural = format_lazy(_("callbacks (the newest {newest})"), newest=NEWEST)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The newest callbacks, without their bodies of up to 64 KiB."""
@@ -52,7 +56,8 @@ class CallbackInline(ReadOnlyInline):
 
 class RefundInline(ReadOnlyInline):
     model = Refund
-    fields = ("amount", "status", "wanted_by", "why", "created_at", "ended_at")
+    fields = ("amount", "status", "wanted", "its_reason", "created_at", "ended_at")
+    wanted, its_reason = sentence("wanted_by"), sentence("why")
 
 
 class DisputeInline(ReadOnlyInline):
@@ -72,19 +77,22 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         ByAccount,
     )
     search_fields = ("reference", "provider_ref", "provider_ids__ref")
-    search_help_text = "In full: the reference, the payment's number, or an id that the provider has for a part of it."
+    search_help_text = _(
+        "In full: the reference, the payment's number, or an id that the provider has for a part of it."
+    )
     fields = (
-        "paid_for", "amount", "description", "status", "raw_status", "reason", "found_by", "attention",
-        "attention_note", "errors", "claims", "account", "provider_ref", "further_ids", "pay_url", "advice",
+        "paid_for", "amount", "description", "status", "raw_status", "why_so", "found_by", "attention",
+        "note", "errors", "claims", "account", "provider_ref", "further_ids", "pay_url", "advice",
         "created_at", "window_ends_at", "returned_at", "working_since", "cancel_asked_at", "next_check_at", "ended_at",
         "received", "left", "decided_by", "decided_why", "offers",
     )  # fmt: skip
-    readonly_fields = ("paid_for", "amount", "further_ids", "received", "left", "offers")
+    readonly_fields = ("paid_for", "amount", "why_so", "note", "further_ids", "received", "left", "offers")
     inlines = (EventInline, RefundInline, DisputeInline, CallbackInline)
     list_actions = (CHECK_PAYMENT, REFUND)
     page_actions = OF_PAYMENTS
+    why_so, note = sentence("reason"), sentence("attention_note")
 
-    @admin.display(description="reference")
+    @admin.display(description=pgettext_lazy("name", "reference"))
     def paid_for(self, payment: Payment) -> str | SafeString:
         """The reference, as a link if PAYMENT_REFERENCE_MODEL names the list to search."""
         name = settings.PAYMENT_REFERENCE_MODEL
@@ -92,18 +100,18 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
             return link_to_search(apps.get_model(name), payment.reference, payment.reference)
         return payment.reference
 
-    @admin.display(description="further ids there")
+    @admin.display(description=_("further ids there"))
     def further_ids(self, payment: Payment) -> str:
         """To find it in the provider's own pages: its charge, its refunds, its disputes."""
         return ", ".join(row.ref for row in payment.provider_ids.all()) or self.get_empty_value_display()
 
-    @admin.display(description="received")
+    @admin.display(description=_("received"))
     def received(self, payment: Payment) -> str:
-        return str(payment.received or "nothing")
+        return str(payment.received or pgettext("money", "nothing"))
 
-    @admin.display(description="left")
+    @admin.display(description=_("left"))
     def left(self, payment: Payment) -> str:
-        return str(payment.left or "nothing")
+        return str(payment.left or pgettext("money", "nothing"))
 
     def named(self, word: str) -> Q:
         return payments_named(word)
@@ -120,28 +128,29 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
         payments = Payment.objects.filter(payments_named(word)).values_list("pk", flat=True)
         return Q(payment_id__in=list(payments[:NEWEST]))
 
-    @admin.display(description="payment")
+    @admin.display(description=pgettext_lazy("name", "payment"))
     def about(self, row: PaymentEvent | Callback | Refund | Dispute | Difference) -> str | SafeString:
         """A link to the payment; empty for a callback about an unknown payment."""
         if row.payment_id is None:
             return self.get_empty_value_display()
-        return link_to_row(Payment, row.payment_id, f"payment {row.payment_id}")
+        return link_to_row(Payment, row.payment_id, gettext("payment %(pk)s") % {"pk": row.payment_id})
 
 
 @admin.register(Refund)
 class RefundAdmin(ActionAdmin, AboutPayment):
     """Refunds. A refund is started on the page of its payment."""
 
-    list_display = ("id", "about", "amount", "status", "attention", "wanted_by", "next_check_at", "created_at")
+    list_display = ("id", "about", "amount", "status", "attention", "wanted", "next_check_at", "created_at")
     list_filter = (needs_a_person(ATTENTIVE["refund"].needs_a_person), "status", "attention", "created_at")
     list_select_related = ("payment",)
     fields = (
-        "about", "amount", "status", "raw_status", "reason", "attention", "attention_note", "wanted_by", "why",
+        "about", "amount", "status", "raw_status", "why_so", "attention", "note", "wanted", "its_reason",
         "provider_ref", "errors", "claims", "created_at", "sent_at", "next_check_at", "ended_at", "offers",
     )  # fmt: skip
-    readonly_fields = ("about", "amount", "offers")
+    readonly_fields = ("about", "amount", "why_so", "note", "wanted", "its_reason", "offers")
     list_actions = (CHECK_REFUND,)
     page_actions = OF_REFUNDS
+    why_so, note, wanted, its_reason = map(sentence, ("reason", "attention_note", "wanted_by", "why"))
 
 
 @admin.register(Dispute)
@@ -179,7 +188,7 @@ class CallbackAdmin(ActionAdmin, AboutPayment):
     readonly_fields = ("about", "posted")
     list_actions = (REPLAY,)
 
-    @admin.display(description="body")
+    @admin.display(description=_("body"))
     def posted(self, callback: Callback) -> str:
         """The body as received; the page escapes it."""
         return bytes(callback.body).decode(errors="backslashreplace")
