@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from actors.operations.findings import Finding
 from actors.operations.queries.timeseries import Slot
 from billing.admin.bases import page_of
+from billing.models import AskedBy
 from commerce.reports import charts
 from config.database.counts import counted
 from config.formats import localized
@@ -24,6 +25,13 @@ from config.formats import localized
 register = template.Library()
 register.filter("span", localized)
 register.filter("counted", counted)
+
+
+@register.filter
+def asker(word: str) -> str:
+    """Who asked for an attempt, by the word on the row."""
+    return str(dict(AskedBy.choices).get(word, word))
+
 
 SPARK_PX = 22
 

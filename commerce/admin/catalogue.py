@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import F
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bases import OurAdmin
 from commerce.models import DeliveryMethod, Product, Seller
@@ -31,7 +32,7 @@ class ProductAdmin(OurAdmin):
     search_fields = ("name", "name_ru", "slug")
     prepopulated_fields = {"slug": ("name",)}
 
-    @admin.display(ordering="price_minor")
+    @admin.display(description=_("price"), ordering="price_minor")
     def price(self, product: Product) -> str:
         return str(product.price)
 
@@ -54,8 +55,8 @@ class ProductAdmin(OurAdmin):
         """Change the stock in the database, never below 0."""
         rows = Product.objects.filter(pk=product.pk, stock__gte=-difference)
         if not rows.update(stock=F("stock") + difference):
-            problem = f"The stock of {product.name} was not changed: too many were sold meanwhile."
-            self.message_user(request, problem, messages.ERROR)
+            problem = _("The stock of %(product)s was not changed: too many were sold meanwhile.")
+            self.message_user(request, problem % {"product": product.title}, messages.ERROR)
         product.refresh_from_db(fields=["stock"])
 
 
@@ -68,7 +69,7 @@ class DeliveryMethodAdmin(OurAdmin):
     list_filter = ("active", "currency")
     search_fields = ("name", "name_ru")
 
-    @admin.display(ordering="price_minor")
+    @admin.display(description=_("price"), ordering="price_minor")
     def price(self, method: DeliveryMethod) -> str:
         return str(method.price)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.actions import MoneyForm
@@ -98,6 +99,13 @@ OF_ORDERS = (ACCEPT, GIVE_BACK, LEAVE, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
 def attention_list(limit: int) -> list[Item]:
     """The newest orders with an attention note."""
     return [
-        item(row, OF_ORDERS, row.public_id, row.placed_at, f"order {row.get_status_display()}", row.attention_note)
+        item(
+            row,
+            OF_ORDERS,
+            row.public_id,
+            row.placed_at,
+            gettext("order %(status)s") % {"status": row.get_status_display()},
+            row.attention_note,
+        )
         for row in orders.ATTENTIVE_ORDERS.rows()[:limit]
     ]

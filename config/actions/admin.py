@@ -16,6 +16,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.actions import Action, pages
 from config.actions.pages import Place, perform, too_many
@@ -60,7 +61,7 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
         }
         return super().get_actions(request) | ({} if IS_POPUP_VAR in request.GET else own)
 
-    @admin.display(description="what you can do")
+    @admin.display(description=gettext_lazy("what you can do"))
     def offers(self, row: Any) -> SafeString | str:
         """Links to the actions that make sense now."""
         links = [(offer.address, offer.title) for offer in offers(self.page_actions, row)]
