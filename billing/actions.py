@@ -21,7 +21,7 @@ from billing.models import (
     Reconciliation,
     Refund,
 )
-from billing.money import Money
+from billing.money import Money, decimals
 from billing.payments import mismatches
 from billing.payments import service as payments
 from billing.reconciliation import differences, runs
@@ -89,8 +89,11 @@ def _amount(value: str, currency: str) -> Money:
     """Raises ValidationError for what is no amount in this currency."""
     try:
         return Money.parse(value, currency)
-    except ValueError as error:
-        raise forms.ValidationError(str(error)) from None
+    except ValueError:
+        raise forms.ValidationError(
+            _("Write an amount like 12.50, in %(currency)s: with a point and at most %(decimals)s decimals.")
+            % {"currency": currency, "decimals": decimals(currency)}
+        ) from None
 
 
 class RefundForm(MoneyForm):

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OF_DIFFERENCES, OPEN_BREAKER
 from billing.admin.bases import ReadOnlyAdmin, needs_a_person
@@ -14,7 +14,7 @@ from billing.admin.payments import AboutPayment
 from billing.attention import ATTENTIVE
 from billing.limits import permits, rate
 from billing.models import AccountState, Difference, Reconciliation
-from billing.models.reconciliation import STANDING
+from billing.models.reconciliation import STANDING, in_words
 from config.actions.admin import ActionAdmin
 
 
@@ -63,14 +63,22 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Difference)
 class DifferenceAdmin(ActionAdmin, AboutPayment):
-    list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "ours", "theirs", "found_at")
+    list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "our_side", "their_side", "found_at")
     list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", "account")
     fields = (
-        "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "ours", "theirs",
+        "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "our_side", "their_side",
         "found_at", "last_found_at", "decided_by", "why", "offers",
     )  # fmt: skip
-    readonly_fields = ("about", "found_at", "offers")
+    readonly_fields = ("about", "our_side", "their_side", "found_at", "offers")
     list_actions = page_actions = OF_DIFFERENCES
+
+    @admin.display(description=pgettext_lazy("name", "what we have"))
+    def our_side(self, found: Difference) -> str:
+        return in_words(found.ours) or str(self.get_empty_value_display())
+
+    @admin.display(description=pgettext_lazy("name", "what they have"))
+    def their_side(self, found: Difference) -> str:
+        return in_words(found.theirs) or str(self.get_empty_value_display())
 
     def named(self, word: str) -> Q:
         """Also those of payments that we do not know."""

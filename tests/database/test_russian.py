@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -41,7 +42,7 @@ RAW = re.compile(r"`[^`]*`|\S*[\w]*[_.@/\d:=-][\w]*\S*|\b[A-Z][A-Z0-9]+\b")
 NAMES = re.compile(r"\b(Ann|Till Coffee|Django|Tillkeeper|English|Mac)\b")
 
 OF_DJANGO = re.compile(
-    r"\b(Search|True|False|Control|Command|(Group-permission|User-group) relationship: \S+ object)\b"
+    r"\b(Search|True|False|Control|Command|Single|(Group-permission|User-group) relationship: \S+ object)\b"
 )
 """What Django's own Russian leaves out: labels of pictures and keys, and tables without a class."""
 
@@ -214,6 +215,20 @@ def test_the_story_of_an_order_is_not_english(boss: Client) -> None:
 
     pages = address(Order, "change", order.pk), reverse("console:payment", args=[payment.pk])
     assert read(boss, *pages) == {}
+
+
+def test_no_refusal_is_english(boss: Client) -> None:
+    """What a form and a rule say of wrong answers."""
+    payment, unpaid = backstage.make(Payment, 1), reporting.order(OrderStatus.EXPIRED)
+    Payment.objects.filter(pk=payment.pk).update(provider_ref="pay")
+    for amount, why in (("x", "because"), ("1.234", ""), ("999", "because")):
+        answers = {"amount": amount, "why": why, "key": uuid4().hex}
+        answer = boss.post(address(Payment, "action", payment.pk, "refund"), answers)
+        assert answer.status_code == 409
+        assert english(answer.content.decode()) == []
+    never = Payment.objects.get(reference=unpaid.public_id)
+    chosen = {"action": "refund", ACTION_CHECKBOX_NAME: [payment.pk, never.pk]}
+    assert english(boss.post(address(Payment, "changelist"), chosen, follow=True).content.decode()) == []
 
 
 # --- the console -----------------------------------------------------------------------------------------------------
