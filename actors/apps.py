@@ -6,6 +6,9 @@ import dramatiq
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from config.database.names import translate_names
 
 SERIES = (
     "config.due.lag",
@@ -19,10 +22,11 @@ SERIES = (
 class ActorsConfig(AppConfig):
     name = "actors"
     default_auto_field = "django.db.models.BigAutoField"  # as in the migrations, with any project setting
-    verbose_name = "Background work"
+    verbose_name = _("Background work")
 
     def ready(self) -> None:
         """Declare every actor in every process: a process that nudges an actor must know its queue."""
+        translate_names(self)
         for module in (*settings.ACTOR_MODULES, *SERIES):
             import_module(module)
         if settings.PAYMENT_SETTLING_ACTOR not in dramatiq.get_broker().get_declared_actors():

@@ -17,12 +17,14 @@ import dramatiq
 import pika
 import requests
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from dramatiq.common import dq_name, xq_name
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Queue
 
 from config.actions import RefusedForAll
+from config.formats.sentences import stored
 from config.hosts import host_and_port
 from config.messaging.broker import InMemory, Rabbitmq
 
@@ -42,6 +44,9 @@ METRICS_BYTES = 4_000_000
 _SAMPLE = re.compile(r'^rabbitmq_detailed_queue_(\w+)\{vhost="([^"]*)",queue="([^"]*)"\} (\S+)$', re.MULTILINE)
 
 Message = dramatiq.Message[Any]
+
+
+SILENT = stored(gettext_noop("RabbitMQ at %(where)s does not answer (%(error)s); see BROKER_URL."))
 
 
 class BrokerSilent(RefusedForAll):
@@ -224,4 +229,4 @@ def _with_limits(url: str) -> str:
 def _silent(error: Exception) -> BrokerSilent:
     address = urlsplit(settings.BROKER_URL)
     where = host_and_port(address.hostname or "", address.port or 5672)
-    return BrokerSilent(f"RabbitMQ at {where} does not answer ({type(error).__name__}); see BROKER_URL.")
+    return BrokerSilent(SILENT % {"where": where, "error": type(error).__name__})

@@ -4,17 +4,19 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Job(models.Model):
     """One run of an actor that did something, failed, or was refused. A run that found nothing leaves no row."""
 
     class Outcome(models.TextChoices):
-        DONE = "done"
-        RETRIED = "retried", "failed, will run again"
-        FAILED = "failed", "failed for the last time: a dead letter"
-        QUARANTINED = "quarantined", "not run: it ended its worker three times"
-        DROPPED = "dropped", "not run: too old"
+        DONE = "done", pgettext_lazy("job", "Done")
+        RETRIED = "retried", _("failed, will run again")
+        FAILED = "failed", _("failed for the last time: a dead letter")
+        QUARANTINED = "quarantined", _("not run: it ended its worker three times")
+        DROPPED = "dropped", _("not run: too old")
 
     GIVEN_UP = (Outcome.FAILED, Outcome.QUARANTINED)
     """Outcomes after which the message is a dead letter."""
@@ -22,17 +24,17 @@ class Job(models.Model):
     message_id = models.CharField(max_length=64, editable=False)
     actor = models.CharField(max_length=64, editable=False)
     queue = models.CharField(max_length=64, editable=False)
-    args = models.TextField(editable=False, help_text="JSON: a list of positional and a mapping of named arguments.")
-    attempt = models.PositiveIntegerField(editable=False, help_text="1 for the first run of the message.")
+    args = models.TextField(editable=False, help_text=_("JSON: a list of positional and a mapping of named arguments."))
+    attempt = models.PositiveIntegerField(editable=False, help_text=_("1 for the first run of the message."))
     outcome = models.CharField(max_length=16, choices=Outcome, editable=False)
-    error = models.CharField(max_length=300, blank=True, editable=False, help_text="Its class and message.")
-    traceback = models.TextField(blank=True, editable=False, help_text="The end of the traceback.")
+    error = models.CharField(max_length=300, blank=True, editable=False, help_text=_("Its class and message."))
+    traceback = models.TextField(blank=True, editable=False, help_text=_("The end of the traceback."))
     began_at = models.DateTimeField(editable=False)
     ended_at = models.DateTimeField(editable=False)
     waited_s = models.FloatField(
-        editable=False, help_text="From sending to the start; for a later attempt, from the failure before it."
+        editable=False, help_text=_("From sending to the start; for a later attempt, from the failure before it.")
     )
-    worker = models.CharField(max_length=96, editable=False, help_text="The name of the worker process.")
+    worker = models.CharField(max_length=96, editable=False, help_text=_("The name of the worker process."))
 
     class Meta:
         indexes: ClassVar = [
@@ -60,31 +62,41 @@ class Job(models.Model):
 class Worker(models.Model):
     """One worker process. Each heartbeat writes this row, every `heartbeat.BEAT_S` seconds."""
 
-    name = models.CharField(max_length=96, unique=True, editable=False, help_text="Host, process id, random part.")
+    name = models.CharField(max_length=96, unique=True, editable=False, help_text=_("Host, process id, random part."))
     host = models.CharField(max_length=64, editable=False)
     pid = models.PositiveIntegerField(editable=False)
-    release = models.CharField(max_length=64, blank=True, editable=False, help_text="RELEASE of that process.")
-    queues = models.JSONField(default=list, editable=False, help_text="The names of the queues it consumes.")
+    release = models.CharField(max_length=64, blank=True, editable=False, help_text=_("RELEASE of that process."))
+    queues = models.JSONField(default=list, editable=False, help_text=_("The names of the queues it consumes."))
     threads = models.PositiveSmallIntegerField(editable=False)
     busy = models.JSONField(
-        default=list, editable=False, help_text="What runs: a list of actor, message_id, args and since (ISO, UTC)."
+        default=list, editable=False, help_text=_("What runs: a list of actor, message_id, args and since (ISO, UTC).")
     )
-    fetched = models.PositiveIntegerField(default=0, editable=False, help_text="Messages in memory, not started yet.")
-    delayed = models.PositiveIntegerField(default=0, editable=False, help_text="Retries in memory, not due yet.")
-    done = models.PositiveBigIntegerField(default=0, editable=False, help_text="Successful runs since its start.")
-    failed = models.PositiveBigIntegerField(default=0, editable=False, help_text="Failed runs since its start.")
+    fetched = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_("Messages in memory, not started yet.")
+    )
+    delayed = models.PositiveIntegerField(default=0, editable=False, help_text=_("Retries in memory, not due yet."))
+    done = models.PositiveBigIntegerField(default=0, editable=False, help_text=_("Successful runs since its start."))
+    failed = models.PositiveBigIntegerField(default=0, editable=False, help_text=_("Failed runs since its start."))
     unrecorded = models.PositiveBigIntegerField(
-        default=0, editable=False, help_text="Runs missing in the history since its start."
+        default=0, editable=False, help_text=_("Runs missing in the history since its start.")
     )
     started_at = models.DateTimeField(editable=False)
-    seen_at = models.DateTimeField(editable=False, help_text="Its last heartbeat.")
-    stopped_at = models.DateTimeField(null=True, editable=False, help_text="Empty if it runs or did not stop properly.")
-    mail_away_since = models.DateTimeField(
-        null=True, editable=False, help_text="Since when the mail server has not answered it; empty if it does."
+    seen_at = models.DateTimeField(editable=False, help_text=_("Its last heartbeat."))
+    stopped_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("Empty if it runs or did not stop properly.")
     )
-    mail_failed_at = models.DateTimeField(null=True, editable=False, help_text="Its last attempt to reach that server.")
+    mail_away_since = models.DateTimeField(
+        null=True, editable=False, help_text=_("Since when the mail server has not answered it; empty if it does.")
+    )
+    mail_failed_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("Its last attempt to reach that server.")
+    )
     mail_error = models.CharField(
-        max_length=200, default="", db_default="", editable=False, help_text="What came of it, in the server's words."
+        max_length=200,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=_("What came of it, in the server's words."),
     )
 
     class Meta:
@@ -97,9 +109,9 @@ class Worker(models.Model):
 class LossyLog(models.Model):
     """A process of any kind whose log drops lines: its reader hangs or has gone, or a disk is full."""
 
-    process = models.CharField(max_length=128, unique=True, editable=False, help_text="Its part and name.")
-    lines = models.PositiveBigIntegerField(editable=False, help_text="Lines that were dropped since its start.")
-    dropped_at = models.DateTimeField(editable=False, help_text="When `lines` last grew.")
+    process = models.CharField(max_length=128, unique=True, editable=False, help_text=_("Its part and name."))
+    lines = models.PositiveBigIntegerField(editable=False, help_text=_("Lines that were dropped since its start."))
+    dropped_at = models.DateTimeField(editable=False, help_text=_("When `lines` last grew."))
 
     def __str__(self) -> str:
         return self.process
@@ -112,7 +124,7 @@ class Redelivery(models.Model):
     """
 
     message_id = models.CharField(max_length=64, editable=False)
-    worker = models.CharField(max_length=96, editable=False, help_text="The name of the worker that started it.")
+    worker = models.CharField(max_length=96, editable=False, help_text=_("The name of the worker that started it."))
     started_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -131,9 +143,9 @@ class Tick(models.Model):
     schedule = models.CharField(max_length=64)
     due_at = models.DateTimeField()
     fired_at = models.DateTimeField(db_default=Now(), editable=False)
-    fired_by = models.CharField(max_length=32, editable=False, help_text="The scheduler that fired it.")
+    fired_by = models.CharField(max_length=32, editable=False, help_text=_("The scheduler that fired it."))
     paused = models.BooleanField(
-        db_default=False, default=False, editable=False, help_text="The entry was paused: no nudge was sent."
+        db_default=False, default=False, editable=False, help_text=_("The entry was paused: no nudge was sent.")
     )
 
     class Meta:
@@ -149,8 +161,8 @@ class Pause(models.Model):
     """A queue that workers do not read, or a schedule entry that is not fired. Deleting the row resumes it."""
 
     class Kind(models.TextChoices):
-        QUEUE = "queue"
-        SCHEDULE = "schedule"
+        QUEUE = "queue", pgettext_lazy("name", "Queue")
+        SCHEDULE = "schedule", pgettext_lazy("name", "Schedule")
 
     kind = models.CharField(max_length=16, choices=Kind)
     name = models.CharField(max_length=64)

@@ -3,12 +3,15 @@
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from config.database.names import translate_names
 
 
 class BillingConfig(AppConfig):
     name = "billing"
     default_auto_field = "django.db.models.BigAutoField"  # as in the migrations; the project may use another default
-    verbose_name = "Billing"
+    verbose_name = _("Billing")
     backup_tables = ("billing_payment",)
     backup_summary = "SELECT count(*) || ' payments, ' || count(next_check_at) || ' of them open' FROM billing_payment"
 
@@ -17,6 +20,7 @@ class BillingConfig(AppConfig):
         from billing import metrics  # noqa: F401
         from billing.providers import REGISTRY, options
 
+        translate_names(self)
         options.describe(REGISTRY)
         options.complete(settings.PAYMENT_ACCOUNTS, REGISTRY)
         name = settings.PAYMENT_REFERENCE_MODEL

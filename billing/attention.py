@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db.models import Min, Model, Q, QuerySet
+from django.utils.translation import gettext_noop
 
 from billing import polling
 from billing.errors import ProviderError, Refused, is_definite_no
@@ -17,10 +18,14 @@ from billing.states import DisputeStatus, Status
 from config.database.counts import capped, first, in_one_round_trip
 from config.due.metrics import count_outcome
 from config.due.queue import Due, database_now
+from config.formats.sentences import stored
 
 F = TypeVar("F", bound=Followed)
 
 log = logging.getLogger(__name__)
+
+UNKNOWN_STATUS = stored(gettext_noop("the provider says %(status)s"))
+LOST_WORKERS = stored(gettext_noop("%(workers)s workers were lost"))
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,6 @@ def _apply_error(row: Followed, error: ProviderError, unsent: bool) -> None:
 def park(queue: Due[F], row: F) -> None:
     """Put the row off by ATTENTION_INTERVAL_S. Its claims stay counted: only an answer clears them."""
     with queue.holding(row) as held:
-        require_attention(held, Attention.WORKERS_LOST, f"{held.claims - 1} workers were lost")
+        require_attention(held, Attention.WORKERS_LOST, LOST_WORKERS % {"workers": held.claims - 1})
         held.next_check_at = database_now(queue.database) + timedelta(seconds=settings.ATTENTION_INTERVAL_S)
         held.save(update_fields=["attention", "attention_note", "next_check_at"])

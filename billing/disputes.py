@@ -10,6 +10,8 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import lookup
 from billing.attention import require_attention
@@ -19,8 +21,11 @@ from billing.providers.base import DisputeSnapshot
 from billing.states import UNDECIDED_DISPUTES, DisputeStatus
 from config.actions import ActionRefused
 from config.due.queue import database_now
+from config.formats.sentences import stored
 
 log = logging.getLogger(__name__)
+
+LOST_ELSEWHERE = stored(gettext_noop("a dispute about %(amount)s was lost"))
 
 
 class CannotAnswer(ActionRefused):
@@ -47,7 +52,7 @@ def answered(dispute_id: int, by: str, why: str) -> Dispute:
     with transaction.atomic():
         row = Dispute.objects.select_for_update().get(pk=dispute_id)
         if row.status != DisputeStatus.OPEN:
-            raise CannotAnswer("The provider does not wait for an answer about it.")
+            raise CannotAnswer(_("The provider does not wait for an answer about it."))
         row.answered_by, row.answered_why = by[:150], why[:200]
         row.save(update_fields=["answered_by", "answered_why"])
     log.info("dispute.answered", extra={"dispute": dispute_id, "by": by})
@@ -90,5 +95,5 @@ def _count_lost(payment: Payment) -> None:
     payment.lost_minor = ours.aggregate(minor=Sum("amount_minor"))["minor"] or 0
     other = lost.exclude(pk__in=ours.values("pk")).first()
     if other:
-        require_attention(payment, Attention.REFUNDS_DIFFER, f"a dispute about {other.amount} was lost")
+        require_attention(payment, Attention.REFUNDS_DIFFER, LOST_ELSEWHERE % {"amount": other.amount})
     payment.save(update_fields=["lost_minor", "attention", "attention_note"])

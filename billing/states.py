@@ -16,16 +16,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Status(TextChoices):
-    CREATED = "created", "created"  # known here only: the provider has not confirmed the payment
-    PENDING = "pending", "pending"  # the customer has not paid yet
-    AUTHORIZED = "authorized", "authorized"  # the money is held, not taken
-    SUCCEEDED = "succeeded", "succeeded"  # the money is ours
-    CANCELED = "canceled", "canceled"  # by the customer or the shop
-    EXPIRED = "expired", "expired"  # not paid in time
-    FAILED = "failed", "failed"  # refused: by the bank, or by the provider when it was created
+    CREATED = (
+        "created",
+        pgettext_lazy("state", "created"),
+    )  # known here only: the provider has not confirmed the payment
+    PENDING = "pending", pgettext_lazy("payment", "pending")  # the customer has not paid yet
+    AUTHORIZED = "authorized", pgettext_lazy("state", "authorized")  # the money is held, not taken
+    SUCCEEDED = "succeeded", pgettext_lazy("payment", "succeeded")  # the money is ours
+    CANCELED = "canceled", pgettext_lazy("state", "canceled")  # by the customer or the shop
+    EXPIRED = "expired", pgettext_lazy("payment", "expired")  # not paid in time
+    FAILED = "failed", pgettext_lazy("state", "failed")  # refused: by the bank, or by the provider when it was created
 
 
 OPEN_STATES = frozenset({Status.CREATED, Status.PENDING, Status.AUTHORIZED})
@@ -50,11 +55,11 @@ class RefundStatus(TextChoices):
     A bank may return a refund days later: then one that succeeded has failed.
     """
 
-    CREATED = "created", "created"  # known here only: the provider has not confirmed the refund
-    PENDING = "pending", "pending"  # on its way
-    SUCCEEDED = "succeeded", "succeeded"  # the customer has the money
-    CANCELED = "canceled", "canceled"  # the provider did not carry it out
-    FAILED = "failed", "failed"  # refused, or sent back by the customer's bank
+    CREATED = "created", pgettext_lazy("state", "created")  # known here only: the provider has not confirmed the refund
+    PENDING = "pending", pgettext_lazy("refund", "pending")  # on its way
+    SUCCEEDED = "succeeded", pgettext_lazy("refund", "succeeded")  # the customer has the money
+    CANCELED = "canceled", pgettext_lazy("state", "canceled")  # the provider did not carry it out
+    FAILED = "failed", pgettext_lazy("state", "failed")  # refused, or sent back by the customer's bank
 
 
 OPEN_REFUND_STATES = frozenset({RefundStatus.CREATED, RefundStatus.PENDING})
@@ -74,10 +79,10 @@ class DisputeStatus(TextChoices):
     provider decides, and a lost dispute may be opened again.
     """
 
-    OPEN = "open", "open: the shop must answer"
-    REVIEW = "review", "answered: the bank decides"
-    WON = "won", "won: the shop keeps the money"
-    LOST = "lost", "lost: the customer has the money"
+    OPEN = "open", _("open: the shop must answer")
+    REVIEW = "review", _("answered: the bank decides")
+    WON = "won", _("won: the shop keeps the money")
+    LOST = "lost", _("lost: the customer has the money")
 
 
 UNDECIDED_DISPUTES = frozenset({DisputeStatus.OPEN, DisputeStatus.REVIEW})

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import disputes
 from billing.models import Payment, Refund
@@ -19,11 +21,29 @@ from billing.states import Status
 from commerce import orders, stock
 from commerce.models import Order, OrderEvent
 from config.actions import ActionRefused
+from config.formats.sentences import stored
 
 PARK, REFUND = "park", "refund"
 
 KEY_RULE = "late money"
 """Part of the refunds' idempotency keys. Another word would refund a payment a second time after an upgrade."""
+
+
+# Stored as the note of an order, of its events, or as the reason of a refund.
+PAID_TWICE = stored(gettext_noop("paid twice: payment %(payment)s came after %(first)s"))
+DISPUTED = stored(gettext_noop("late payment: payment %(payment)s succeeded, and its money is disputed"))
+LATE = stored(gettext_noop("late payment: payment %(payment)s succeeded after the order had ended"))
+SOLD = stored(gettext_noop("late payment: payment %(payment)s succeeded after the stock was sold"))
+NOT_REFUNDED = stored(gettext_noop("%(note)s; %(refusal)s"))
+CAME = stored(gettext_noop("payment %(payment)s: %(why)s"))
+AFTER_ANOTHER = stored(gettext_noop("it came after another payment"))
+AFTER_THE_END = stored(gettext_noop("it came after the order had ended"))
+ACCEPTED = stored(gettext_noop("payment %(payment)s accepted: %(why)s"))
+GIVEN_BACK = stored(gettext_noop("payment %(payment)s given back: %(why)s"))
+LEFT = stored(gettext_noop("payment %(payment)s left waiting: %(why)s"))
+WAITS = stored(gettext_noop("payment %(payment)s waits: %(why)s"))
+UNDECIDED = stored(gettext_noop("payment %(payment)s waits for a decision"))
+BY_RULE = stored(gettext_noop("late payment"))
 
 
 class CannotDecide(ActionRefused):
@@ -38,15 +58,15 @@ def decide(payment: Payment, order: Order) -> None:
     if settings.LATE_MONEY_POLICY == REFUND:
         _send_back(payment, order)
     elif order.was_paid:
-        orders.require_attention(order, f"paid twice: payment {payment.pk} came after {order.paid_with_id}")
+        orders.require_attention(order, PAID_TWICE % {"payment": payment.pk, "first": order.paid_with_id})
     elif disputes.undecided(payment) or payment.left != payment.received:
-        orders.require_attention(order, f"late payment: payment {payment.pk} succeeded, and its money is disputed")
+        orders.require_attention(order, DISPUTED % {"payment": payment.pk})
     elif settings.LATE_MONEY_POLICY == PARK:
-        orders.require_attention(order, f"late payment: payment {payment.pk} succeeded after the order had ended")
+        orders.require_attention(order, LATE % {"payment": payment.pk})
     elif stock.take_again(order):
         orders.mark_paid(order, payment)
     else:
-        orders.require_attention(order, f"late payment: payment {payment.pk} succeeded after the stock was sold")
+        orders.require_attention(order, SOLD % {"payment": payment.pk})
 
 
 def _send_back(payment: Payment, order: Order) -> None:
@@ -54,13 +74,13 @@ def _send_back(payment: Payment, order: Order) -> None:
 
     A disputed payment cannot be refunded: a person must decide.
     """
-    why = "it came after another payment" if order.was_paid else "it came after the order had ended"
+    why = AFTER_ANOTHER if order.was_paid else AFTER_THE_END
     key = refunds.key_for(payment, KEY_RULE)
-    note = f"payment {payment.pk}: {why}"
+    note = CAME % {"payment": payment.pk, "why": why}
     try:
-        refunds.start(payment.pk, None, wanted_by="late payment", why=why, key=key)
+        refunds.start(payment.pk, None, wanted_by=BY_RULE, why=why, key=key)
     except CannotRefund as refusal:
-        return orders.require_attention(order, f"{note}; {refusal}")
+        return orders.require_attention(order, NOT_REFUNDED % {"note": note, "refusal": refusal})
     OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.MONEY_NOT_TAKEN, note=note)
     return None
 
@@ -76,11 +96,11 @@ def waiting(order: Order) -> list[Payment]:
 
 def accept(order_id: int, payment_id: int, by: str, why: str) -> Order:
     """Reopen the order as paid with this payment. Raises CannotDecide if it is paid already, or the stock is gone."""
-    with _deciding(order_id, payment_id, by, f"accepted: {why}") as (order, payment):
+    with _deciding(order_id, payment_id, by, ACCEPTED, why) as (order, payment):
         if order.was_paid:
-            raise CannotDecide("This order is paid already; this payment can only be given back.")
+            raise CannotDecide(_("This order is paid already; this payment can only be given back."))
         if not order.awaits_payment and not stock.take_again(order):
-            raise CannotDecide("Some of its goods are sold out or no longer for sale.")
+            raise CannotDecide(_("Some of its goods are sold out or no longer for sale."))
         orders.mark_paid(order, payment)
     return order
 
@@ -92,20 +112,20 @@ def give_back(order_id: int, payment_id: int, by: str, why: str, key: str) -> Re
         known = Refund.objects.filter(idempotency_key=key, payment_id=payment_id).first()
         if known is not None:
             return known
-        with _deciding(order_id, payment_id, by, f"given back: {why}"):
+        with _deciding(order_id, payment_id, by, GIVEN_BACK, why):
             return refunds.start(payment_id, None, wanted_by=by, why=why, key=key)
 
 
 def keep_parked(order_id: int, payment_id: int, by: str, why: str) -> Order:
     """Leave the payment waiting; the order still requires attention, with the reason."""
-    with _deciding(order_id, payment_id, by, f"left waiting: {why}") as (order, payment):
-        order.attention_note = f"payment {payment.pk} waits: {why}"[:200]
+    with _deciding(order_id, payment_id, by, LEFT, why) as (order, payment):
+        order.attention_note = (WAITS % {"payment": payment.pk, "why": why})[:200]
         order.save(update_fields=["attention_note"])
     return order
 
 
 @contextmanager
-def _deciding(order_id: int, payment_id: int, by: str, note: str) -> Iterator[tuple[Order, Payment]]:
+def _deciding(order_id: int, payment_id: int, by: str, decision: str, why: str) -> Iterator[tuple[Order, Payment]]:
     """Lock order and payment, in this order, and record who decided what. The order needs no attention any more, unless
     another late payment waits.
     """
@@ -114,11 +134,10 @@ def _deciding(order_id: int, payment_id: int, by: str, note: str) -> Iterator[tu
         payment = Payment.objects.select_for_update().get(pk=payment_id)
         undecided = waiting(order)
         if payment not in undecided:
-            raise CannotDecide("This payment has been decided on already.")
+            raise CannotDecide(_("This payment has been decided on already."))
         others = [each.pk for each in undecided if each != payment]
-        order.attention_note = f"payment {others[0]} waits for a decision" if others else ""
+        order.attention_note = UNDECIDED % {"payment": others[0]} if others else ""
         order.save(update_fields=["attention_note"])
-        OrderEvent.objects.get_or_create(
-            order=order, kind=OrderEvent.Kind.DECIDED, note=f"payment {payment.pk} {note}"[:200], defaults={"by": by}
-        )
+        note = (decision % {"payment": payment.pk, "why": why})[:200]
+        OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.DECIDED, note=note, defaults={"by": by})
         yield order, payment

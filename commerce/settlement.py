@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext_noop
 
 from billing.models import Payment, PaymentEvent, Refund
 from billing.payments import service as payments
@@ -18,11 +19,14 @@ from commerce.mail.queue import queue_money_back, queue_stop_packing
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Order, OrderStatus
 from config.due.queue import Due, database_now
+from config.formats.sentences import stored
 
 log = logging.getLogger(__name__)
 
 SETTLEMENT_QUEUE = Due(PaymentEvent, "settle_after", lease=timedelta(seconds=30))
 BATCH = 50
+
+REFUND_FAILED = stored(gettext_noop("refund %(refund)s of %(amount)s did not go through: %(reason)s"))
 
 
 def settle_due() -> int:
@@ -75,7 +79,9 @@ def _take_refund(refund: Refund, order: Order) -> None:
         queue_money_back(order, refund)
     elif not refund.is_open:
         reason = refund.reason or refund.raw_status
-        orders.require_attention(order, f"refund {refund.pk} of {refund.amount} did not go through: {reason}")
+        orders.require_attention(
+            order, REFUND_FAILED % {"refund": refund.pk, "amount": refund.amount, "reason": reason}
+        )
 
 
 def _count_refunds(payment: Payment, order: Order) -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from billing.explain.timeline import Entry, in_order, of_outcomes, of_payments
 from billing.payments import service as payments
 from commerce.models import Notification, Order, OrderEvent
+from config.formats.sentences import shown
 
 Kind = OrderEvent.Kind
 
@@ -66,7 +67,7 @@ def _of_events(order: Order) -> Iterator[Entry]:
         if to_customer:
             yield Entry(event.at, str(to_customer), for_customer=True)
         if to_staff and (event.by or not to_customer):
-            text = str(to_staff) % {"who": event.by, "what": event.note, "note": event.note}
+            text = str(to_staff) % {"who": event.by, "what": shown(event.note), "note": shown(event.note)}
             yield Entry(event.at, text, trouble=event.kind == Kind.ATTENTION)
 
 
@@ -80,5 +81,5 @@ def _of_mails(order: Order) -> Iterator[Entry]:
         if mail.sent_at:
             yield Entry(mail.sent_at, _("The mail to %(recipient)s was sent.") % to, for_customer=to_customer)
         elif mail.status == Notification.Status.GIVEN_UP:
-            text = _("The mail to %(recipient)s could not be sent: %(error)s.") % {**to, "error": mail.error}
+            text = _("The mail to %(recipient)s could not be sent: %(error)s.") % {**to, "error": shown(mail.error)}
             yield Entry(mail.queued_at, text, trouble=True)

@@ -109,6 +109,7 @@ def _difference(_: int) -> Difference:
     return Difference.objects.create(
         reconciliation=_reconciliation(0), account="sandbox", kind=Difference.Kind.STATUS, provider_ref=str(uuid4()),
         payment=_payment(0), state=Difference.State.PARKED, last_found_at=reporting.MORNING,
+        ours="succeeded, 4.50 EUR", theirs="canceled, 4.50 EUR",
     )  # fmt: skip
 
 

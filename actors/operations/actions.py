@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from actors import pauses
@@ -33,7 +34,7 @@ def known(kind: Pause.Kind) -> set[str]:
 
 
 def _queue(key: str) -> Subject | None:
-    return named(key, f"queue {key}") if key in known(pauses.QUEUE) else None
+    return named(key, gettext("queue %(name)s") % {"name": key}) if key in known(pauses.QUEUE) else None
 
 
 def _entry(key: str) -> Subject | None:
@@ -47,8 +48,13 @@ def _dead_letter(key: str) -> Subject | None:
     kind, _colon, name = key.partition(":")
     several = {"queue:": DeadLetterFilter(queue=name), "actor:": DeadLetterFilter(actor=name)}
     if which := several.get(kind + _colon):
-        return named(key, f"all dead letters of {kind} {name}", which)
-    return named(key, f"dead letter {key}", DeadLetterFilter(key=key))
+        all_of = (
+            gettext("all dead letters of queue %(name)s")
+            if which.queue
+            else gettext("all dead letters of actor %(name)s")
+        )
+        return named(key, all_of % {"name": name}, which)
+    return named(key, gettext("dead letter %(key)s") % {"key": key}, DeadLetterFilter(key=key))
 
 
 RERUN_JOB = Action(

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import dramatiq
+from django.utils.translation import gettext_noop
 from dramatiq.common import xq_name
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
@@ -23,6 +24,7 @@ from pika.exceptions import ChannelClosedByBroker
 from actors.broker import Message, channel, publish, queue_names
 from actors.models import Job
 from config.formats import printable
+from config.formats.sentences import stored
 from config.messaging.broker import InMemory
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,10 @@ SHOWN_CHARS = 300
 
 FIND_LIMIT = 1_000
 """Dead letters read at once for a list."""
+
+
+NO_ACTOR = stored(gettext_noop("no such actor"))
+UNREADABLE = stored(gettext_noop("it cannot be read: %(error)s"))
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ def read(body: bytes, queue: str, died_at: datetime | None) -> DeadLetter:
         message = dramatiq.get_encoder().decode(body)
     except Exception as error:
         shown = _short(body[: 4 * SHOWN_CHARS].decode("utf-8", "backslashreplace"))
-        return DeadLetter(unknown, queue, "", shown, 0, None, died_at, _short(f"it cannot be read: {error}"))
+        return DeadLetter(unknown, queue, "", shown, 0, None, died_at, _short(UNREADABLE % {"error": error}))
     named = [message["kwargs"]] if message["kwargs"] else []
     return DeadLetter(
         key=_short(message["message_id"]) or unknown,
@@ -203,7 +209,7 @@ def read(body: bytes, queue: str, died_at: datetime | None) -> DeadLetter:
         attempts=message["options"].get("retries", 0),
         sent_at=_moment(message["message_timestamp"]),
         died_at=died_at,
-        problem="" if message["actor_name"] in dramatiq.get_broker().actors else "no such actor",
+        problem="" if message["actor_name"] in dramatiq.get_broker().actors else NO_ACTOR,
     )
 
 

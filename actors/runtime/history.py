@@ -12,6 +12,7 @@ from typing import Any
 
 import dramatiq
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from actors.broker import send
 from actors.models import Job, Redelivery, Worker
@@ -62,7 +63,12 @@ def run_again(job: Job) -> str:
     args = json.loads(job.args)
     if actor is None or not isinstance(args, list):
         raise ActionRefused(
-            f"{job.actor} cannot be run again: " + ("its arguments are gone" if actor else "no such actor")
+            (
+                _("%(actor)s cannot be run again: its arguments are gone")
+                if actor
+                else _("%(actor)s cannot be run again: no such actor")
+            )
+            % {"actor": job.actor}
         )
     kwargs = args.pop() if args and isinstance(args[-1], dict) else {}
     message = actor.message(*args, **kwargs)

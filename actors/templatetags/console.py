@@ -20,6 +20,7 @@ from actors.operations.findings import Finding
 from actors.operations.queries.runbook import runbook_page
 from actors.operations.queries.timeseries import Slot
 from billing.admin.bases import page_of
+from billing.models import AskedBy
 from commerce.reports import charts
 from config.database.counts import counted
 from config.formats import localized
@@ -30,6 +31,13 @@ register.filter("span", localized)
 register.filter("counted", counted)
 register.filter("moment", times.moment)
 register.filter("ago", times.ago)
+
+
+@register.filter
+def asker(word: str) -> str:
+    """Who asked for an attempt, by the word on the row."""
+    return str(dict(AskedBy.choices).get(word, word))
+
 
 SPARK_PX = 22
 

@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from billing.actions import CLOSE_BREAKER, COMPARE_AGAIN, OF_DIFFERENCES, OPEN_BREAKER
 from billing.admin.bases import ByAccount, Choices, ReadOnlyAdmin, filter_by, needs_a_person
@@ -13,7 +15,7 @@ from billing.admin.payments import AboutPayment
 from billing.attention import ATTENTIVE
 from billing.limits import permits, rate
 from billing.models import AccountState, Difference, Reconciliation
-from billing.models.reconciliation import STANDING
+from billing.models.reconciliation import STANDING, in_words
 from config.actions.admin import ActionAdmin
 from config.actions.pages import MOST_AT_ONCE
 from config.database.counts import COUNTED_AT_MOST
@@ -36,9 +38,9 @@ class AccountStateAdmin(ActionAdmin, ReadOnlyAdmin):
         permits.ensure_states()
         return super().get_queryset(request)
 
-    @admin.display(description="limit, calls/s")
+    @admin.display(description=_("limit, calls/s"))
     def limit(self, state: AccountState) -> str:
-        return f"{rate.limit_per_s(state.account):g}" if rate.limit_per_s(state.account) else "none"
+        return f"{rate.limit_per_s(state.account):g}" if rate.limit_per_s(state.account) else pgettext("limit", "none")
 
 
 @admin.register(Reconciliation)
@@ -52,7 +54,7 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
     show_full_result_count = False
     list_actions = (COMPARE_AGAIN,)
 
-    @admin.display(description="differences that stand")
+    @admin.display(description=_("differences that stand"))
     def standing(self, run: Reconciliation) -> int:
         return int(run.standing)  # type: ignore[attr-defined]
 
@@ -80,21 +82,30 @@ class DifferenceAdmin(ActionAdmin, AboutPayment):
     """Differences with a provider's books. One page is as many as one resolution takes."""
 
     list_display = (
-        "id", "kind", "state", "account", "day", "about", "provider_ref", "reference", "ours", "theirs", "found_at",
+        "id", "kind", "state", "account", "day", "about", "provider_ref", "reference", "our_side", "their_side",
+        "found_at",
     )  # fmt: skip
     list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", ByAccount, ByDay)
-    list_select_related = ("reconciliation",)
+    list_select_related = ("reconciliation", "payment")
     list_per_page = MOST_AT_ONCE
     fields = (
-        "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "ours", "theirs",
+        "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "our_side", "their_side",
         "found_at", "last_found_at", "decided_by", "why",
     )  # fmt: skip
-    readonly_fields = ("about", "found_at")
+    readonly_fields = ("about", "our_side", "their_side", "found_at")
     list_actions = page_actions = OF_DIFFERENCES
 
-    @admin.display(description="day")
+    @admin.display(description=pgettext_lazy("name", "day"))
     def day(self, difference: Difference) -> date:
         return difference.reconciliation.day
+
+    @admin.display(description=pgettext_lazy("name", "what we have"))
+    def our_side(self, found: Difference) -> str:
+        return in_words(found.ours) or str(self.get_empty_value_display())
+
+    @admin.display(description=pgettext_lazy("name", "what they have"))
+    def their_side(self, found: Difference) -> str:
+        return in_words(found.theirs) or str(self.get_empty_value_display())
 
     def named(self, word: str) -> Q:
         """Also those of payments that we do not know."""

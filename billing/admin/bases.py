@@ -16,9 +16,13 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.lookup import number_in
+from config.actions import Text
 from config.database.counts import FirstPages
+from config.formats.sentences import shown
 
 if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]
@@ -115,11 +119,21 @@ class LargeTable(OurAdmin):
 def money(name: str, ordering: str | None = None) -> Callable[[Any, Model], str]:
     """A column, or a line of a page, with this amount as the reader's language writes it."""
 
-    @admin.display(description=name, ordering=ordering)
+    @admin.display(description=pgettext_lazy("name", name), ordering=ordering)
     def shown(_admin: Any, row: Model) -> str:
         return str(getattr(row, name).localized())
 
     return shown
+
+
+def sentence(column: str) -> Any:
+    """A column of stored sentences, for `fields` and `list_display`: in the reader's language."""
+
+    @admin.display(description=pgettext_lazy("name", column.replace("_", " ")))
+    def in_words(self: Any, row: Model) -> str:
+        return shown(getattr(row, column)) or str(self.get_empty_value_display())
+
+    return in_words
 
 
 def page_of(model: type[Model], key: object) -> str:
@@ -153,11 +167,11 @@ def _address(model: type[Model], page: str) -> str:
 
 # --- filters: each choice has its own condition; none asks the table which values it has ---
 
-Choices = Mapping[str, tuple[str, Q]]
+Choices = Mapping[str, tuple[Text, Q]]
 """By the word in the address: the label, and the condition."""
 
 
-def filter_by(heading: str, parameter: str, choices: Callable[[], Choices]) -> type[admin.SimpleListFilter]:
+def filter_by(heading: Text, parameter: str, choices: Callable[[], Choices]) -> type[admin.SimpleListFilter]:
     """A filter with these choices; an unknown word in the address filters nothing."""
 
     class Filter(admin.SimpleListFilter):
@@ -165,7 +179,7 @@ def filter_by(heading: str, parameter: str, choices: Callable[[], Choices]) -> t
         parameter_name = parameter
 
         def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-            return [(word, label) for word, (label, _condition) in choices().items()]
+            return [(word, str(label)) for word, (label, _condition) in choices().items()]
 
         def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
             _label, condition = choices().get(self.value() or "", ("", Q()))
@@ -176,20 +190,22 @@ def filter_by(heading: str, parameter: str, choices: Callable[[], Choices]) -> t
 
 def needs_a_person(trouble: Q) -> type[admin.SimpleListFilter]:
     """The rows that wait for a person; the condition has a partial index."""
-    return filter_by("who is to look", "person", lambda: {"yes": ("A person must look", trouble)})
+    return filter_by(_("who is to look"), "person", lambda: {"yes": (_("A person must look"), trouble)})
 
 
 ByAccount = filter_by(
-    "account", "account", lambda: {name: (name, Q(account=name)) for name in sorted(settings.PAYMENT_ACCOUNTS)}
+    pgettext_lazy("name", "account"),
+    "account",
+    lambda: {name: (name, Q(account=name)) for name in sorted(settings.PAYMENT_ACCOUNTS)},
 )
 
 _SAME_CURRENCY = Q(received_currency=F("currency"))
 
 CAME: Choices = {
-    "less": ("less than asked for", _SAME_CURRENCY & Q(received_minor__lt=F("amount_minor"))),
-    "more": ("more than asked for", _SAME_CURRENCY & Q(received_minor__gt=F("amount_minor"))),
-    "other": ("another currency", Q(received_minor__isnull=False) & ~_SAME_CURRENCY),
+    "less": (_("less than asked for"), _SAME_CURRENCY & Q(received_minor__lt=F("amount_minor"))),
+    "more": (_("more than asked for"), _SAME_CURRENCY & Q(received_minor__gt=F("amount_minor"))),
+    "other": (_("another currency"), Q(received_minor__isnull=False) & ~_SAME_CURRENCY),
 }
 
-ByWhatCame = filter_by("received", "came", lambda: CAME)
+ByWhatCame = filter_by(_("received"), "came", lambda: CAME)
 """Payments for which the amount that came differs from the amount that was asked for."""

@@ -12,7 +12,9 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from billing.actions import CHECK_PAYMENT, CHECK_REFUND, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS, REFUND, REPLAY
 from billing.admin.bases import (
@@ -26,6 +28,7 @@ from billing.admin.bases import (
     link_to_search,
     money,
     needs_a_person,
+    sentence,
 )
 from billing.attention import ATTENTIVE
 from billing.lookup import number_in, payments_named
@@ -44,7 +47,7 @@ class EventInline(ReadOnlyInline):
 class CallbackInline(ReadOnlyInline):
     model = Callback
     fields = ("received_at", "event", "outcome", "repeats", "process_after")
-    verbose_name_plural = f"callbacks (the newest {NEWEST})"
+    verbose_name_plural = format_lazy(_("callbacks (the newest {newest})"), newest=NEWEST)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The newest callbacks, without their bodies of up to 64 KiB."""
@@ -55,8 +58,8 @@ class CallbackInline(ReadOnlyInline):
 
 class RefundInline(ReadOnlyInline):
     model = Refund
-    fields = ("amount", "status", "wanted_by", "why", "created_at", "ended_at")
-    amount = money("amount")
+    fields = ("amount", "status", "wanted", "its_reason", "created_at", "ended_at")
+    amount, wanted, its_reason = money("amount"), sentence("wanted_by"), sentence("why")
 
 
 class DisputeInline(ReadOnlyInline):
@@ -81,18 +84,18 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
         "In full: the order's number, the reference, the payment's number, or the provider's id of any part of it."
     )
     fields = (
-        "paid_for", "see_also", "amount", "reference", "status", "raw_status", "reason", "found_by", "attention",
-        "attention_note", "errors", "claims", "account", "provider_ref", "further_ids", "pay_url", "advice",
+        "paid_for", "see_also", "amount", "reference", "status", "raw_status", "why_so", "found_by", "attention",
+        "note", "errors", "claims", "account", "provider_ref", "further_ids", "pay_url", "advice",
         "created_at", "window_ends_at", "returned_at", "working_since", "cancel_asked_at", "next_check_at", "ended_at",
         "received", "left", "decided_by", "decided_why",
     )  # fmt: skip
-    readonly_fields = ("paid_for", "see_also", "amount", "further_ids", "received", "left")
+    readonly_fields = ("paid_for", "see_also", "amount", "why_so", "note", "further_ids", "received", "left")
     inlines = (EventInline, RefundInline, DisputeInline, CallbackInline)
     list_actions = (CHECK_PAYMENT, REFUND)
     page_actions = OF_PAYMENTS
-    amount = money("amount")
+    amount, why_so, note = money("amount"), sentence("reason"), sentence("attention_note")
 
-    @admin.display(description="paid for")
+    @admin.display(description=_("paid for"))
     def paid_for(self, payment: Payment) -> str | SafeString:
         """The description, as a link if PAYMENT_REFERENCE_MODEL names the list to search by the reference."""
         name = settings.PAYMENT_REFERENCE_MODEL
@@ -104,18 +107,18 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     def see_also(self, payment: Payment) -> str | SafeString:
         return link_to_console(payment.pk) or self.get_empty_value_display()
 
-    @admin.display(description="further ids there")
+    @admin.display(description=_("further ids there"))
     def further_ids(self, payment: Payment) -> str:
         """To find it in the provider's own pages: its charge, its refunds, its disputes."""
         return ", ".join(row.ref for row in payment.provider_ids.all()) or self.get_empty_value_display()
 
-    @admin.display(description="received")
+    @admin.display(description=_("received"))
     def received(self, payment: Payment) -> str:
-        return payment.received.localized() if payment.received else "nothing"
+        return payment.received.localized() if payment.received else pgettext("money", "nothing")
 
-    @admin.display(description="left")
+    @admin.display(description=_("left"))
     def left(self, payment: Payment) -> str:
-        return payment.left.localized() if payment.left else "nothing"
+        return payment.left.localized() if payment.left else pgettext("money", "nothing")
 
     def named(self, word: str) -> Q:
         return payments_named(word)
@@ -132,7 +135,7 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
         payments = Payment.objects.filter(payments_named(word)).values_list("pk", flat=True)
         return Q(payment_id__in=list(payments[:NEWEST]))
 
-    @admin.display(description="payment")
+    @admin.display(description=pgettext_lazy("name", "payment"))
     def about(self, row: PaymentEvent | Callback | Refund | Dispute | Difference) -> str | SafeString:
         """A link to the payment; empty for a callback about an unknown payment."""
         if row.payment is None:
@@ -144,17 +147,18 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
 class RefundAdmin(ActionAdmin, AboutPayment):
     """Refunds. A refund is started on the page of its payment."""
 
-    list_display = ("id", "about", "amount", "status", "attention", "wanted_by", "next_check_at", "created_at")
+    list_display = ("id", "about", "amount", "status", "attention", "wanted", "next_check_at", "created_at")
     list_filter = (needs_a_person(ATTENTIVE["refund"].needs_a_person), "status", "attention", "created_at")
     list_select_related = ("payment",)
     fields = (
-        "about", "amount", "status", "raw_status", "reason", "attention", "attention_note", "wanted_by", "why",
+        "about", "amount", "status", "raw_status", "why_so", "attention", "note", "wanted", "its_reason",
         "provider_ref", "errors", "claims", "created_at", "sent_at", "next_check_at", "ended_at",
     )  # fmt: skip
-    readonly_fields = ("about", "amount")
+    readonly_fields = ("about", "amount", "why_so", "note", "wanted", "its_reason")
     list_actions = (CHECK_REFUND,)
     page_actions = OF_REFUNDS
     amount = money("amount")
+    why_so, note, wanted, its_reason = map(sentence, ("reason", "attention_note", "wanted_by", "why"))
 
 
 @admin.register(Dispute)
@@ -194,7 +198,7 @@ class CallbackAdmin(ActionAdmin, AboutPayment):
     readonly_fields = ("about", "posted")
     list_actions = (REPLAY,)
 
-    @admin.display(description="body")
+    @admin.display(description=_("body"))
     def posted(self, callback: Callback) -> str:
         """The body as received; the page escapes it."""
         return bytes(callback.body).decode(errors="backslashreplace")

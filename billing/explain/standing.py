@@ -11,6 +11,7 @@ from billing.models import AccountState, Attention, Breaker, Payment
 from billing.states import Status
 from config.due.queue import database_now
 from config.formats import localized
+from config.formats.sentences import shown
 
 WHERE = {
     Status.CREATED: gettext_lazy("It is recorded here; the provider has not confirmed it yet."),
@@ -31,7 +32,7 @@ def _of_ended(payment: Payment, now: datetime) -> Iterator[str]:
     if payment.attention:
         yield _attention(payment)
     if payment.reason:
-        yield _("The provider's reason: %(reason)s.") % {"reason": payment.reason}
+        yield _("The provider's reason: %(reason)s.") % {"reason": shown(payment.reason)}
     for dispute in payment.disputes.filter(ended_at=None):
         values = {"amount": dispute.amount.localized(), "reason": dispute.reason, "due": _by(dispute.evidence_due_at)}
         yield _("The customer disputes %(amount)s (%(reason)s)%(due)s.") % values
@@ -71,7 +72,9 @@ def _of_open(payment: Payment, now: datetime) -> Iterator[str]:
 
 
 def _attention(payment: Payment) -> str:
-    return _("An operator must act: %(note)s.") % {"note": payment.attention_note or payment.get_attention_display()}
+    return _("An operator must act: %(note)s.") % {
+        "note": shown(payment.attention_note) or payment.get_attention_display()
+    }
 
 
 def _of_account(state: AccountState, now: datetime) -> Iterator[str]:

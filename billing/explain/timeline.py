@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from billing.models import AskedBy, Attention, Callback, Dispute, Payment, PaymentEvent, Refund
 from billing.payments.service import History
 from billing.states import DisputeStatus, RefundStatus, Status
+from config.formats.sentences import shown
 
 REACHED: dict[str, object] = {
     Status.PENDING: gettext_lazy("The payment provider is ready for the customer to pay."),
@@ -53,7 +54,7 @@ def of_payments(history: History) -> Iterator[Entry]:
         if payment.attention:
             since = payment.window_ends_at if payment.attention == Attention.WINDOW_OVER else payment.created_at
             at = max([since, *(event.at for event in history.events if event.payment_id == payment.pk)])
-            note = payment.attention_note or payment.get_attention_display()
+            note = shown(payment.attention_note) or payment.get_attention_display()
             yield Entry(at, _("The payment needs an operator: %(note)s.") % {"note": note}, trouble=True)
         if payment.decided_by and payment.ended_at:
             yield Entry(payment.ended_at, _decision(payment))
@@ -89,15 +90,15 @@ def _decision(payment: Payment) -> str:
 
 def _of_refund(refund: Refund) -> Iterator[Entry]:
     """Two moments: when it was requested, and when its outcome was known."""
-    about = {"amount": refund.amount.localized(), "who": refund.wanted_by, "why": refund.why}
+    about = {"amount": refund.amount.localized(), "who": shown(refund.wanted_by), "why": shown(refund.why)}
     yield Entry(refund.created_at, _("%(who)s requested a refund of %(amount)s: %(why)s.") % about)
     if refund.attention:
-        note = refund.attention_note or refund.get_attention_display()
+        note = shown(refund.attention_note) or refund.get_attention_display()
         yield Entry(refund.created_at, _("The refund needs an operator: %(note)s.") % {"note": note}, trouble=True)
     if refund.ended_at and refund.status == RefundStatus.SUCCEEDED:
         yield Entry(refund.ended_at, _("%(amount)s was refunded.") % about, for_customer=True)
     elif refund.ended_at:
-        text = _("%(amount)s could not be refunded: %(reason)s.") % {**about, "reason": refund.reason}
+        text = _("%(amount)s could not be refunded: %(reason)s.") % {**about, "reason": shown(refund.reason)}
         yield Entry(refund.ended_at, text, trouble=True)
 
 

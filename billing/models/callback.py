@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing.models.payment import Payment
 from config.due.queue import DueRow
@@ -14,25 +16,25 @@ class Callback(DueRow):
     """A provider's callback, stored before it is read. It is a reason to check the payment, never a fact."""
 
     class Outcome(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        LOOKED = "looked", "the payment was made due"
-        UNKNOWN_PAYMENT = "unknown_payment", "no such payment"
-        MALFORMED = "malformed", "it cannot be read"
-        FORGED = "forged", "it is not the provider's"
-        GIVEN_UP = "given_up", "workers were lost while they processed it"
+        WAITING = "waiting", pgettext_lazy("callback", "waiting")
+        LOOKED = "looked", _("the payment was made due")
+        UNKNOWN_PAYMENT = "unknown_payment", _("no such payment")
+        MALFORMED = "malformed", _("it cannot be read")
+        FORGED = "forged", _("it is not the provider's")
+        GIVEN_UP = "given_up", _("workers were lost while they processed it")
 
     account = models.CharField(max_length=32)
     body = models.BinaryField(max_length=65_536)
-    sender = models.GenericIPAddressField(null=True, blank=True, help_text="As reported by our own proxies.")
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the body: a repeat is the same callback.")
+    sender = models.GenericIPAddressField(null=True, blank=True, help_text=_("As reported by our own proxies."))
+    digest = models.CharField(max_length=64, help_text=_("SHA-256 of the body: a repeat is the same callback."))
     repeats = models.PositiveIntegerField(default=0)
     event = models.CharField(max_length=200, blank=True)
     outcome = models.CharField(max_length=16, choices=Outcome.choices, default=Outcome.WAITING)
     payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="callbacks")
     received_at = models.DateTimeField(db_default=Now(), editable=False)
-    replayed_at = models.DateTimeField(null=True, blank=True, help_text="When an operator had it processed again.")
+    replayed_at = models.DateTimeField(null=True, blank=True, help_text=_("When an operator had it processed again."))
     replayed_by = models.CharField(max_length=150, default="", db_default="", blank=True)
-    process_after = models.DateTimeField(null=True, blank=True, help_text="The due column.")
+    process_after = models.DateTimeField(null=True, blank=True, help_text=_("The due column."))
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -52,4 +54,5 @@ class Callback(DueRow):
         ]
 
     def __str__(self) -> str:
-        return f"callback {self.pk} for {self.account}: {self.event or self.outcome}"
+        values = {"pk": self.pk, "account": self.account, "event": self.event or self.get_outcome_display()}
+        return gettext("callback %(pk)s for %(account)s: %(event)s") % values

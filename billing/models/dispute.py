@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.models.payment import Payment
 from billing.money import Money
@@ -23,16 +25,20 @@ class Dispute(models.Model):
     provider_ref = models.CharField(max_length=200)
     status = models.CharField(max_length=8, choices=DisputeStatus.choices)
     raw_status = models.CharField(max_length=200)
-    is_inquiry = models.BooleanField(default=False, help_text="A question only: no money was taken, a refund ends it.")
+    is_inquiry = models.BooleanField(
+        default=False, help_text=_("A question only: no money was taken, a refund ends it.")
+    )
     amount_minor = models.BigIntegerField("amount in minor units")
-    fee_minor = models.BigIntegerField("fee in minor units", default=0, help_text="What the provider charges for it.")
+    fee_minor = models.BigIntegerField(
+        "fee in minor units", default=0, help_text=_("What the provider charges for it.")
+    )
     currency = models.CharField(max_length=3)
     reason = models.CharField(max_length=200, blank=True)
-    evidence_due_at = models.DateTimeField(null=True, blank=True, help_text="The shop must have answered by then.")
-    opened_at = models.DateTimeField(help_text="When it was opened, by the provider.")
+    evidence_due_at = models.DateTimeField(null=True, blank=True, help_text=_("The shop must have answered by then."))
+    opened_at = models.DateTimeField(help_text=_("When it was opened, by the provider."))
     noticed_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
-    answered_by = models.CharField(max_length=150, blank=True, help_text="Who has dealt with it at the provider.")
+    answered_by = models.CharField(max_length=150, blank=True, help_text=_("Who has dealt with it at the provider."))
     answered_why = models.CharField(max_length=200, blank=True)
 
     class Meta:
@@ -54,7 +60,8 @@ class Dispute(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"dispute {self.pk} of {self.amount} ({self.status})"
+        values = {"pk": self.pk, "amount": self.amount, "status": self.get_status_display()}
+        return gettext("dispute %(pk)s of %(amount)s (%(status)s)") % values
 
     @property
     def amount(self) -> Money:

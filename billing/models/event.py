@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.models.payment import AskedBy, Payment
 from billing.models.refund import Refund
@@ -26,14 +28,16 @@ class PaymentEvent(DueRow):
         null=True,
         blank=True,
         related_name="events",
-        help_text="Empty for an event of the payment itself.",
+        help_text=_("Empty for an event of the payment itself."),
     )
     source = models.CharField(max_length=12, choices=Status.choices)
     target = models.CharField(max_length=12, choices=Status.choices)
     raw_status = models.CharField(max_length=200, blank=True)
     found_by = models.CharField(max_length=16, choices=AskedBy.choices)
     at = models.DateTimeField(db_default=Now(), editable=False)
-    settle_after = models.DateTimeField(null=True, blank=True, help_text="The due column: when the shop processes it.")
+    settle_after = models.DateTimeField(
+        null=True, blank=True, help_text=_("The due column: when the shop processes it.")
+    )
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -49,5 +53,12 @@ class PaymentEvent(DueRow):
         ]
 
     def __str__(self) -> str:
-        noun = f"refund {self.refund_id} of payment" if self.refund_id else "payment"
-        return f"{noun} {self.payment_id}: {self.source} → {self.target}"
+        values = {
+            "refund": self.refund_id,
+            "payment": self.payment_id,
+            "source": self.get_source_display(),
+            "target": self.get_target_display(),
+        }
+        if self.refund_id:
+            return gettext("refund %(refund)s of payment %(payment)s: %(source)s → %(target)s") % values
+        return gettext("payment %(payment)s: %(source)s → %(target)s") % values

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing.money import Money
 from billing.states import END_STATES, OPEN_STATES, PAYMENT_ARROWS, Status, check_arrow
@@ -15,38 +17,38 @@ from config.due.queue import DueRow
 
 
 class AskedBy(models.TextChoices):
-    SCHEDULE = "schedule", "schedule"
-    CHECKOUT = "checkout", "checkout"
-    CALLBACK = "callback", "callback"
-    RETURN = "return", "customer's return"
-    OPERATOR = "operator", "operator"
-    CUSTOMER = "customer", "customer, who canceled it"
-    RECONCILIATION = "reconciliation", "reconciliation"
+    SCHEDULE = "schedule", pgettext_lazy("asked by", "schedule")
+    CHECKOUT = "checkout", pgettext_lazy("asked by", "checkout")
+    CALLBACK = "callback", pgettext_lazy("asked by", "callback")
+    RETURN = "return", _("customer's return")
+    OPERATOR = "operator", pgettext_lazy("asked by", "operator")
+    CUSTOMER = "customer", _("customer, who canceled it")
+    RECONCILIATION = "reconciliation", pgettext_lazy("asked by", "reconciliation")
 
 
 class Attention(models.TextChoices):
     """Why an operator must act. The payment is still checked, rarely; attention is not the same as failed."""
 
-    NONE = "", "none"
-    ERRORS = "errors", "too many checks in a row without a usable answer"
-    REFUSED = "refused", "the provider refuses to answer"
-    MISMATCH = "mismatch", "amount, currency or reference do not match ours"
-    UNKNOWN_STATUS = "unknown_status", "the provider uses an unknown status"
-    WINDOW_OVER = "window_over", "it should be canceled, but the provider keeps it open"
-    WORKERS_LOST = "workers_lost", "workers were lost while they checked it"
-    KEY_FORGOTTEN = "key_forgotten", "it was sent too long ago to repeat it safely"
-    REFUNDS_DIFFER = "refunds_differ", "the provider refunded another sum than we know of"
-    BANK_SLOW = "bank_slow", "the bank has worked on it for longer than such payments take"
-    RETURNED = "returned", "the customer's bank sent the money back"
+    NONE = "", pgettext_lazy("attention", "none")
+    ERRORS = "errors", _("too many checks in a row without a usable answer")
+    REFUSED = "refused", _("the provider refuses to answer")
+    MISMATCH = "mismatch", _("amount, currency or reference do not match ours")
+    UNKNOWN_STATUS = "unknown_status", _("the provider uses an unknown status")
+    WINDOW_OVER = "window_over", _("it should be canceled, but the provider keeps it open")
+    WORKERS_LOST = "workers_lost", _("workers were lost while they checked it")
+    KEY_FORGOTTEN = "key_forgotten", _("it was sent too long ago to repeat it safely")
+    REFUNDS_DIFFER = "refunds_differ", _("the provider refunded another sum than we know of")
+    BANK_SLOW = "bank_slow", _("the bank has worked on it for longer than such payments take")
+    RETURNED = "returned", _("the customer's bank sent the money back")
 
 
 class Advice(models.TextChoices):
     """What helps a customer whose payment was declined."""
 
-    NONE = "", "none"
-    AGAIN = "again", "try again: the reason may pass"
-    OTHER = "other", "pay with another card, or in another way"
-    BANK = "bank", "ask the bank, or pay in another way"
+    NONE = "", pgettext_lazy("advice", "none")
+    AGAIN = "again", _("try again: the reason may pass")
+    OTHER = "other", _("pay with another card, or in another way")
+    BANK = "bank", _("ask the bank, or pay in another way")
 
 
 def new_idempotency_key() -> str:
@@ -62,16 +64,18 @@ class Followed(DueRow):
 
     ARROWS: ClassVar[Mapping[Any, frozenset[Any]]]
 
-    provider_ref = models.CharField(max_length=200, blank=True, help_text="The provider's id; empty until it is known.")
+    provider_ref = models.CharField(
+        max_length=200, blank=True, help_text=_("The provider's id; empty until it is known.")
+    )
     idempotency_key = models.CharField(max_length=64, unique=True, default=new_idempotency_key, editable=False)
     amount_minor = models.BigIntegerField("amount in minor units")
     status = models.CharField(max_length=12)
-    raw_status = models.CharField(max_length=200, blank=True, help_text="The provider's own status.")
-    reason = models.CharField(max_length=200, blank=True, help_text="The provider's reason for it.")
+    raw_status = models.CharField(max_length=200, blank=True, help_text=_("The provider's own status."))
+    reason = models.CharField(max_length=200, blank=True, help_text=_("The provider's reason for it."))
     attention = models.CharField(max_length=16, choices=Attention.choices, default=Attention.NONE, blank=True)
     attention_note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    next_check_at = models.DateTimeField(null=True, blank=True, help_text="The due column: the next check.")
+    next_check_at = models.DateTimeField(null=True, blank=True, help_text=_("The due column: the next check."))
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -97,7 +101,7 @@ class Payment(Followed):
 
     OPEN, ARROWS = OPEN_STATES, PAYMENT_ARROWS
 
-    account = models.CharField(max_length=32, help_text="Our contract with a provider: a name in PAYMENT_ACCOUNTS.")
+    account = models.CharField(max_length=32, help_text=_("Our contract with a provider: a name in PAYMENT_ACCOUNTS."))
     reference = models.CharField(max_length=64, db_index=True)
     currency = models.CharField(max_length=3)
     description = models.CharField(max_length=128)
@@ -106,27 +110,30 @@ class Payment(Followed):
         "received in minor units",
         null=True,
         blank=True,
-        help_text="The received sum, if an operator must decide, or decided, on it.",
+        help_text=_("The received sum, if an operator must decide, or decided, on it."),
     )
     received_currency = models.CharField(max_length=3, default="", db_default="", blank=True)
     refunds_minor = models.BigIntegerField(
-        "refunds in minor units", default=0, db_default=0, editable=False, help_text="Refunded, or being refunded."
+        "refunds in minor units", default=0, db_default=0, editable=False, help_text=_("Refunded, or being refunded.")
     )
     lost_minor = models.BigIntegerField(
-        "lost in minor units", default=0, db_default=0, editable=False, help_text="Taken back by lost disputes."
+        "lost in minor units", default=0, db_default=0, editable=False, help_text=_("Taken back by lost disputes.")
     )
-    pay_url = models.URLField(max_length=500, blank=True, help_text="Where the customer pays; from the provider.")
+    pay_url = models.URLField(max_length=500, blank=True, help_text=_("Where the customer pays; from the provider."))
 
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.CREATED)
     found_by = models.CharField(
-        max_length=16, choices=AskedBy.choices, blank=True, help_text="What asked for the check that found the outcome."
+        max_length=16,
+        choices=AskedBy.choices,
+        blank=True,
+        help_text=_("What asked for the check that found the outcome."),
     )
     decided_by = models.CharField(
         max_length=150,
         default="",
         db_default="",
         blank=True,
-        help_text="Who decided on money that did not match the amount.",
+        help_text=_("Who decided on money that did not match the amount."),
     )
     decided_why = models.CharField(max_length=200, default="", db_default="", blank=True)
 
@@ -136,7 +143,7 @@ class Payment(Followed):
         default=Advice.NONE,
         db_default="",
         blank=True,
-        help_text="What helps after a decline.",
+        help_text=_("What helps after a decline."),
     )
     declined_approval = models.CharField(
         max_length=64,
@@ -144,22 +151,22 @@ class Payment(Followed):
         db_default="",
         blank=True,
         editable=False,
-        help_text="The customer's approval whose capture was declined: it is not tried again.",
+        help_text=_("The customer's approval whose capture was declined: it is not tried again."),
     )
-    window_ends_at = models.DateTimeField(help_text="The customer may pay until then.")
+    window_ends_at = models.DateTimeField(help_text=_("The customer may pay until then."))
     returned_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When the customer came back from the provider; empty once the provider has answered since.",
+        help_text=_("When the customer came back from the provider; empty once the provider has answered since."),
     )
     working_since = models.DateTimeField(
-        null=True, blank=True, help_text="The customer has paid, and the bank is working on it since then."
+        null=True, blank=True, help_text=_("The customer has paid, and the bank is working on it since then.")
     )
     cancel_asked_at = models.DateTimeField(
         null=True,
         blank=True,
         db_column="call_off_asked_at",  # a renamed column would stop the code of the release before
-        help_text="When the customer canceled it; since then every check tries to cancel it at the provider.",
+        help_text=_("When the customer canceled it; since then every check tries to cancel it at the provider."),
     )
 
     class Meta:
@@ -210,7 +217,8 @@ class Payment(Followed):
         ]
 
     def __str__(self) -> str:
-        return f"payment {self.pk} of {self.amount} ({self.status})"
+        values = {"pk": self.pk, "amount": self.amount, "status": self.get_status_display()}
+        return gettext("payment %(pk)s of %(amount)s (%(status)s)") % values
 
     @property
     def amount(self) -> Money:

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.models.payment import Followed, Payment
 from billing.money import Money
@@ -18,9 +20,9 @@ class Refund(Followed):
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
     status = models.CharField(max_length=12, choices=RefundStatus.choices, default=RefundStatus.CREATED)
-    wanted_by = models.CharField(max_length=150, help_text="The operator or the rule that requested it.")
+    wanted_by = models.CharField(max_length=150, help_text=_("The operator or the rule that requested it."))
     why = models.CharField(max_length=200)
-    sent_at = models.DateTimeField(null=True, blank=True, help_text="Just before it was first sent to the provider.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text=_("Just before it was first sent to the provider."))
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -40,7 +42,8 @@ class Refund(Followed):
         ]
 
     def __str__(self) -> str:
-        return f"refund {self.pk} of {self.amount} ({self.status})"
+        values = {"pk": self.pk, "amount": self.amount, "status": self.get_status_display()}
+        return gettext("refund %(pk)s of %(amount)s (%(status)s)") % values
 
     @property
     def amount(self) -> Money:

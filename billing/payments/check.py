@@ -12,9 +12,10 @@ from functools import partial
 from hashlib import sha256
 
 from django.db import DatabaseError, transaction
+from django.utils.translation import gettext_noop
 
 from billing import disputes, lookup, polling
-from billing.attention import note_error, require_attention
+from billing.attention import UNKNOWN_STATUS, note_error, require_attention
 from billing.errors import NotFound, ProviderError, Refused
 from billing.limits import breaker, refusals
 from billing.limits.rate import longest_request_s
@@ -26,9 +27,19 @@ from billing.providers.base import Capturing, Disputing, PaymentSnapshot, Provid
 from billing.refunds import service as refunds
 from billing.states import OPEN_STATES, PAYMENT_ARROWS, UNPAID_END_STATES, Status
 from config.due.queue import Due, database_now
+from config.formats.sentences import stored
 from config.logging import log_context
 
 log = logging.getLogger(__name__)
+
+# Stored as the reason of a payment, or as the note for the operator.
+CANCELED = stored(gettext_noop("the customer canceled it, but the provider keeps it open"))
+NOT_IN_TIME = stored(gettext_noop("it was not paid in time, but the provider keeps it open"))
+BANK_SINCE = stored(gettext_noop("since %(day)s"))
+FORGOTTEN = stored(gettext_noop("the provider no longer knows it"))
+OTHER_AMOUNT = stored(gettext_noop("the provider has %(theirs)s, we asked for %(ours)s"))
+OTHER_REFERENCE = stored(gettext_noop("the provider has another reference"))
+OTHER_PAYMENT = stored(gettext_noop("the provider answered for another payment"))
 
 MAX_REQUESTS = 5
 """The most requests that one check makes. The lease covers them and the write.
@@ -198,7 +209,7 @@ def _apply(payment: Payment, result: CheckResult) -> None:
         else:
             CHECK_QUEUE.snooze(payment, polling.next_check(payment, result.payment.due_since, asked_at, now) - now)
     elif _is_forgotten(payment, result.outcome, asked_at):
-        payment.reason = "the provider no longer knows it"
+        payment.reason = FORGOTTEN
         payment.move(Status.EXPIRED)
         _leave_ended(payment)
     else:
@@ -245,17 +256,20 @@ def _apply_answer(payment: Payment, answer: PaymentSnapshot, asked_at: datetime,
     payment.pay_url, payment.advice = answer.pay_url or payment.pay_url, answer.advice
     payment.declined_approval = answer.declined_approval or payment.declined_approval
     if answer.status is None:
-        return require_attention(payment, Attention.UNKNOWN_STATUS, f"the provider says {answer.raw_status!r}")
+        return require_attention(
+            payment, Attention.UNKNOWN_STATUS, UNKNOWN_STATUS % {"status": repr(answer.raw_status)}
+        )
     if answer.status in PAYMENT_ARROWS[Status(payment.status)]:
         payment.move(answer.status)
     elif payment.status == Status.SUCCEEDED and answer.status != Status.SUCCEEDED:
         log.error("payment.contradiction", extra={"payment": payment.pk, "theirs": answer.status.value})
     payment.working_since = (payment.working_since or asked_at) if payment.is_open and answer.is_working else None
     if payment.is_open and should_have_ended and not payment.working_since:
-        why = "the customer canceled it" if payment.cancel_asked_at else "it was not paid in time"
-        return require_attention(payment, Attention.WINDOW_OVER, f"{why}, but the provider keeps it open")
+        return require_attention(payment, Attention.WINDOW_OVER, CANCELED if payment.cancel_asked_at else NOT_IN_TIME)
     if payment.is_open and _is_bank_slow(payment, asked_at):
-        return require_attention(payment, Attention.BANK_SLOW, f"since {payment.working_since:%Y-%m-%d}")
+        return require_attention(
+            payment, Attention.BANK_SLOW, BANK_SINCE % {"day": f"{payment.working_since:%Y-%m-%d}"}
+        )
     if payment.attention not in (Attention.NONE, Attention.REFUNDS_DIFFER):
         payment.attention, payment.attention_note = Attention.NONE, ""
     return None
@@ -304,9 +318,9 @@ def _note_mismatch(payment: Payment, answer: PaymentSnapshot, problem: str) -> N
 def _mismatch(payment: Payment, answer: PaymentSnapshot) -> str | None:
     """How the provider's payment differs from ours, if it does. One that ended unpaid holds no money to compare."""
     if answer.amount != payment.amount and answer.status not in UNPAID_END_STATES:
-        return f"the provider has {answer.amount}, we asked for {payment.amount}"
+        return OTHER_AMOUNT % {"theirs": answer.amount, "ours": payment.amount}
     if answer.reference != payment.reference:
-        return "the provider has another reference"
+        return OTHER_REFERENCE
     if payment.provider_ref and answer.provider_ref != payment.provider_ref:
-        return "the provider answered for another payment"
+        return OTHER_PAYMENT
     return None

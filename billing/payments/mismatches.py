@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
@@ -19,6 +21,9 @@ from billing.refunds import service as refunds
 from billing.states import Status
 from config.actions import ActionRefused
 from config.due.queue import database_now
+from config.formats.sentences import stored
+
+GIVEN_BACK = stored(gettext_noop("not what we asked for: given back"))
 
 
 class CannotDecide(ActionRefused):
@@ -33,9 +38,9 @@ def accept(payment_id: int, by: str, why: str) -> Payment:
     with _deciding(payment_id, by, why) as payment:
         received = _undecided(payment)
         if received.currency != payment.currency:
-            raise CannotDecide(f"We received {received}; only {payment.currency} can count as {payment.amount}.")
+            raise _wrong_currency(payment, received)
         if payment.refunds_minor:
-            raise CannotDecide("A part of it has been refunded already.")
+            raise CannotDecide(_("A part of it has been refunded already."))
         payment.move(Status.SUCCEEDED)
     return payment
 
@@ -51,7 +56,7 @@ def give_back(payment_id: int, by: str, why: str, key: str) -> Refund:
             with _deciding(payment_id, by, why) as payment:
                 _undecided(payment)
                 if payment.is_open:
-                    payment.reason = "not what we asked for: given back"
+                    payment.reason = GIVEN_BACK
                     payment.move(Status.FAILED)
         return refunds.start(payment_id, None, wanted_by=by, why=why, key=key)
 
@@ -77,7 +82,7 @@ def confirm(payment_id: int, by: str, why: str, came: Money) -> Payment:
     with _deciding(payment_id, by, why) as payment:
         _waits_without_money(payment)
         if came.currency != payment.currency:
-            raise CannotDecide(f"Only {payment.currency} can count as {payment.amount}.")
+            raise _wrong_currency(payment, came)
         if came != payment.amount:
             payment.received_minor, payment.received_currency = came.minor, came.currency
         payment.move(Status.SUCCEEDED)
@@ -92,7 +97,7 @@ def note_difference(payment_id: int, by: str, why: str) -> Payment:
     """
     with _deciding(payment_id, by, why) as payment:
         if payment.is_open or payment.attention != Attention.REFUNDS_DIFFER:
-            raise CannotDecide("Its refunds do not differ from the provider's, or it is still being followed.")
+            raise CannotDecide(_("Its refunds do not differ from the provider's, or it is still being followed."))
         noted = payment.attention_note
     Payment.objects.filter(pk=payment_id, attention=Attention.NONE).update(attention_note=noted)
     return payment
@@ -115,13 +120,18 @@ def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
             record_event(payment, source, AskedBy.OPERATOR, now)
 
 
+def _wrong_currency(payment: Payment, received: Money) -> CannotDecide:
+    values = {"received": received, "currency": payment.currency, "amount": payment.amount}
+    return CannotDecide(_("This is %(received)s; only %(currency)s can count as %(amount)s.") % values)
+
+
 def _waits_without_money(payment: Payment) -> None:
     if not payment.is_open or not payment.attention or payment.received is not None:
-        raise CannotDecide("There is money to decide on, or it is still being followed.")
+        raise CannotDecide(_("There is money to decide on, or it is still being followed."))
 
 
 def _undecided(payment: Payment) -> Money:
     received = payment.received
     if received is None or payment.status == Status.SUCCEEDED:
-        raise CannotDecide("No money has come that needs a decision.")
+        raise CannotDecide(_("No money has come that needs a decision."))
     return received

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from django.conf import settings
 from django.db.models import Min, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing.errors import CannotReconcile, ProviderError
 from billing.models import Difference, Payment, Reconciliation
@@ -20,8 +22,13 @@ from billing.reconciliation.day import RECONCILIATION_QUEUE, Ending, Progress, R
 from config.due import backoff
 from config.due.queue import database_now
 from config.formats import DAY, span
+from config.formats.sentences import stored
 
 log = logging.getLogger(__name__)
+
+# Stored: why the comparison was not finished.
+LOST_WORKERS = stored(gettext_noop("%(workers)s workers were lost while they compared it"))
+UNNAMED = stored(gettext_noop("PAYMENT_ACCOUNTS does not name the account any more"))
 
 DELAY = timedelta(hours=1)
 """Time from the end of a day in UTC to its comparison: providers list payments late."""
@@ -73,14 +80,16 @@ def reconcile(account: str, day: date, progress: Progress = lambda _: None) -> R
     run = compare_again(account, day)
     claimed = RECONCILIATION_QUEUE.claim_one(run.pk)
     if claimed is None:
-        raise CannotReconcile(f"{run} is being compared by another process, which will then start again.")
+        raise CannotReconcile(
+            _("%(run)s is being compared by another process, which will then start again.") % {"run": run}
+        )
     try:
         worked = RECONCILIATION_QUEUE.work_on(claimed, lambda row: _work(row, progress))
     except KeyboardInterrupt:
         RECONCILIATION_QUEUE.release([claimed])
         raise
     if not worked:
-        raise CannotReconcile(f"{run} could not be compared; the log says why.")
+        raise CannotReconcile(_("%(run)s could not be compared; the log says why.") % {"run": run})
     run.refresh_from_db()
     return run
 
@@ -90,10 +99,15 @@ def compare_again(account: str, day: date) -> Reconciliation:
     now = database_now()
     if account not in settings.PAYMENT_ACCOUNTS:
         known = ", ".join(settings.PAYMENT_ACCOUNTS)
-        raise CannotReconcile(f"{account!r} is not an account: write one of {known}.")
+        raise CannotReconcile(
+            _("%(account)s is not an account: write one of %(known)s.") % {"account": repr(account), "known": known}
+        )
     if day > last_closed(now):
-        raise CannotReconcile(f"{day} is not over yet in UTC; the last day that is over is {last_closed(now)}.")
-    run, _ = Reconciliation.objects.get_or_create(account=account, day=day, defaults={"reconcile_after": now})
+        raise CannotReconcile(
+            _("%(day)s is not over yet in UTC; the last day that is over is %(last)s.")
+            % {"day": day, "last": last_closed(now)}
+        )
+    run, _new = Reconciliation.objects.get_or_create(account=account, day=day, defaults={"reconcile_after": now})
     Reconciliation.objects.filter(pk=run.pk, reconcile_after=None).update(reconcile_after=Now())
     RECONCILIATION_QUEUE.make_due(Q(pk=run.pk), "operator")
     return run
@@ -113,9 +127,9 @@ def _work(run: Reconciliation, progress: Progress = lambda _: None) -> None:
     """Compare, mend, and write the result."""
     try:
         if run.died_too_often:
-            raise CannotReconcile(f"{run.claims - 1} workers were lost while they compared it")
+            raise CannotReconcile(LOST_WORKERS % {"workers": run.claims - 1})
         if run.account not in settings.PAYMENT_ACCOUNTS:
-            raise CannotReconcile("PAYMENT_ACCOUNTS does not name the account any more")
+            raise CannotReconcile(UNNAMED)
         day = ReconciledDay(run, progress)
         day.compare()
         day.mend()

@@ -9,9 +9,10 @@ from functools import partial
 from django.conf import settings
 from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from billing import lookup, polling
-from billing.attention import note_error, park, require_attention, withdraw_attention
+from billing.attention import UNKNOWN_STATUS, note_error, park, require_attention, withdraw_attention
 from billing.errors import NotNow, ProviderError
 from billing.limits import breaker, permits
 from billing.limits.rate import longest_request_s
@@ -21,9 +22,15 @@ from billing.providers import outcome_of, provider_of
 from billing.providers.base import RefundSnapshot
 from billing.states import REFUND_ARROWS, RefundStatus
 from config.due.queue import Due, database_now
+from config.formats.sentences import stored
 from config.logging import log_context
 
 log = logging.getLogger(__name__)
+
+# Notes for the operator.
+MAY_BE_DONE = stored(gettext_noop("it is not known whether it was carried out: compare with the provider's own list"))
+OTHER_REFUND = stored(gettext_noop("the provider answered for another refund"))
+OTHER_AMOUNT = stored(gettext_noop("the provider has %(theirs)s, we sent %(ours)s"))
 
 PERMIT_WAIT_S = 1.0
 """How long a refund waits for its slot at the account; then it is put off."""
@@ -126,7 +133,7 @@ def _apply_answer(refund: Refund, answer: RefundSnapshot) -> None:
         return require_attention(refund, Attention.MISMATCH, problem)
     refund.raw_status, refund.reason = answer.raw_status, answer.reason
     if answer.status is None:
-        return require_attention(refund, Attention.UNKNOWN_STATUS, f"the provider says {answer.raw_status!r}")
+        return require_attention(refund, Attention.UNKNOWN_STATUS, UNKNOWN_STATUS % {"status": repr(answer.raw_status)})
     if refund.attention != Attention.RETURNED:
         refund.attention, refund.attention_note = Attention.NONE, ""
     if answer.status in REFUND_ARROWS[RefundStatus(refund.status)]:
@@ -143,13 +150,13 @@ def _note_returned(refund: Refund, source: RefundStatus) -> None:
 
 def _stop_repeating(refund: Refund) -> None:
     with REFUND_QUEUE.holding(refund) as held:
-        note = "it is not known whether it was carried out: compare with the provider's own list"
-        require_attention(held, Attention.KEY_FORGOTTEN, note)
+        require_attention(held, Attention.KEY_FORGOTTEN, MAY_BE_DONE)
         REFUND_QUEUE.snooze(held, timedelta(seconds=settings.ATTENTION_INTERVAL_S))
         held.save()
 
 
 def _mismatch(refund: Refund, answer: RefundSnapshot) -> str | None:
     if refund.provider_ref and answer.provider_ref != refund.provider_ref:
-        return "the provider answered for another refund"
-    return f"the provider has {answer.amount}, we sent {refund.amount}" if answer.amount != refund.amount else None
+        return OTHER_REFUND
+    differ = answer.amount != refund.amount
+    return OTHER_AMOUNT % {"theirs": answer.amount, "ours": refund.amount} if differ else None

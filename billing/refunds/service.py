@@ -11,6 +11,8 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import disputes
 from billing.attention import require_attention, withdraw_attention
@@ -21,12 +23,21 @@ from billing.refunds.follow import REFUND_QUEUE, end
 from billing.states import OPEN_REFUND_STATES, RefundStatus
 from config.actions import ActionRefused
 from config.due.queue import database_now
+from config.formats.sentences import stored
 from config.messaging.nudges import nudge
 
 log = logging.getLogger(__name__)
 
-BY_PROVIDER = "provider"
+BY_PROVIDER = stored(gettext_noop("provider"))
 """`wanted_by` of a refund that was made in the provider's own pages; here it is only recorded."""
+
+
+# Stored as the reason of a refund, or as the note of a payment.
+GIVEN_UP = stored(gettext_noop("given up by %(by)s: %(why)s"))
+CONFIRMED = stored(gettext_noop("confirmed by %(by)s: %(why)s"))
+SEEN_TO = stored(gettext_noop("seen to by %(by)s: %(why)s"))
+DIFFER = stored(gettext_noop("the provider refunded %(theirs)s, we know of %(ours)s"))
+IN_THEIR_BOOKS = stored(gettext_noop("found in the provider's books"))
 
 
 class CannotRefund(ActionRefused):
@@ -77,12 +88,12 @@ def give_up(refund_id: int, by: str, why: str) -> Refund:
 
     Raises CannotRefund unless the refund is open and needs an operator.
     """
-    return _decide(refund_id, RefundStatus.FAILED, by, f"given up by {by}: {why}")
+    return _decide(refund_id, RefundStatus.FAILED, by, GIVEN_UP % {"by": by, "why": why})
 
 
 def confirm(refund_id: int, by: str, why: str) -> Refund:
     """An operator has made sure, at the provider, that the refund was carried out. Raises CannotRefund as `give_up`."""
-    return _decide(refund_id, RefundStatus.SUCCEEDED, by, f"confirmed by {by}: {why}")
+    return _decide(refund_id, RefundStatus.SUCCEEDED, by, CONFIRMED % {"by": by, "why": why})
 
 
 def note_returned(refund_id: int, by: str, why: str) -> Refund:
@@ -90,8 +101,8 @@ def note_returned(refund_id: int, by: str, why: str) -> Refund:
     with transaction.atomic(using=REFUND_QUEUE.database):
         refund = Refund.objects.select_for_update().get(pk=refund_id)
         if refund.attention != Attention.RETURNED:
-            raise CannotRefund("No bank has returned its money, or it has been seen to already.")
-        refund.attention, refund.attention_note = Attention.NONE, f"seen to by {by}: {why}"[:200]
+            raise CannotRefund(_("No bank has returned its money, or it has been seen to already."))
+        refund.attention, refund.attention_note = Attention.NONE, (SEEN_TO % {"by": by, "why": why})[:200]
         refund.save(update_fields=["attention", "attention_note"])
     return refund
 
@@ -110,7 +121,7 @@ def _decide(refund_id: int, status: RefundStatus, by: str, reason: str) -> Refun
     with transaction.atomic(using=REFUND_QUEUE.database):
         refund = Refund.objects.select_for_update().get(pk=refund_id)
         if not refund.attention or not refund.is_open:
-            raise CannotRefund("It is still being followed, or it has ended: there is nothing to decide.")
+            raise CannotRefund(_("It is still being followed, or it has ended: there is nothing to decide."))
         source = RefundStatus(refund.status)
         refund.reason = reason[:200]
         refund.move(status)
@@ -124,24 +135,26 @@ def _decide(refund_id: int, status: RefundStatus, by: str, reason: str) -> Refun
 def _checked(payment: Payment, amount: Money | None) -> Money:
     left = payment.left
     if payment.is_open or left is None:
-        raise CannotRefund("No money has come with this payment, or it is not decided yet whether it is accepted.")
+        raise CannotRefund(_("No money has come with this payment, or it is not decided yet whether it is accepted."))
     if not payment.provider_ref:
         raise CannotRefund(
-            "The provider's id of this payment is not known: give the money back in the provider's pages."
+            _("The provider's id of this payment is not known: give the money back in the provider's pages.")
         )
     if disputes.undecided(payment):
-        raise CannotRefund("The customer's bank holds this money because of a dispute: a refund would pay it twice.")
+        raise CannotRefund(_("The customer's bank holds this money because of a dispute: a refund would pay it twice."))
     wanted = amount or left
     if wanted.currency != left.currency:
-        raise CannotRefund(f"The payment was received in {left.currency}; only that can be refunded.")
+        raise CannotRefund(
+            _("The payment was received in %(currency)s; only that can be refunded.") % {"currency": left.currency}
+        )
     if not 0 < wanted.minor <= left.minor:
-        raise CannotRefund(f"At most {left} can be refunded, not {wanted}.")
+        raise CannotRefund(_("At most %(left)s can be refunded, not %(wanted)s.") % {"left": left, "wanted": wanted})
     return wanted
 
 
 def _same(known: Refund, payment: Payment, amount: Money | None) -> Refund:
     if known.payment_id != payment.pk or amount not in (None, known.amount):
-        raise CannotRefund("This form was already used for another refund. Please open it again.")
+        raise CannotRefund(_("This form was already used for another refund. Please open it again."))
     return known
 
 
@@ -181,7 +194,7 @@ def _succeeded_minor(payment: Payment) -> int:
 
 def _books_differ(payment: Payment, theirs: int, ours: int) -> None:
     currency = payment.received_currency or payment.currency
-    note = f"the provider refunded {Money(theirs, currency)}, we know of {Money(ours, currency)}"
+    note = DIFFER % {"theirs": Money(theirs, currency), "ours": Money(ours, currency)}
     if payment.attention_note == note:
         return  # it is known, and an operator may have noted it
     require_attention(payment, Attention.REFUNDS_DIFFER, note)
@@ -199,6 +212,6 @@ def _check_later(payment: Payment, refs: Collection[str]) -> None:
 def _note_external(payment: Payment, amount: Money) -> Refund:
     now = database_now(REFUND_QUEUE.database)
     ended = {"status": RefundStatus.SUCCEEDED, "next_check_at": None, "ended_at": now}
-    refund = hold(payment, amount, BY_PROVIDER, "found in the provider's books", **ended)
+    refund = hold(payment, amount, BY_PROVIDER, IN_THEIR_BOOKS, **ended)
     record_event(refund, RefundStatus.CREATED, AskedBy.SCHEDULE, now)
     return refund

@@ -7,6 +7,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.admin.bases import LargeTable, ReadOnlyAdmin, ReadOnlyInline, link_to_row
 from commerce.models import Cart, CartItem
@@ -29,12 +31,12 @@ class CartAdmin(LargeTable, ReadOnlyAdmin):
     list_filter = ("changed_at",)
     list_select_related = ("customer",)
     search_fields = ("id", "customer__username")
-    search_help_text = "Exact match: the number of the cart, or the customer's user name."
+    search_help_text = _("Exact match: the number of the cart, or the customer's user name.")
     fields = ("owner", "created_at", "changed_at")
     readonly_fields = fields
     inlines = (ItemInline,)
 
-    @admin.display(description="customer")
+    @admin.display(description=pgettext_lazy("name", "customer"))
     def owner(self, cart: Cart) -> str | SafeString:
         """Empty: a guest."""
         if cart.customer is None:

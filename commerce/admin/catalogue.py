@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import F
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bases import OurAdmin, money
 from commerce.models import DeliveryMethod, Product, Seller
@@ -60,8 +61,8 @@ class ProductAdmin(NamedAdmin):
         """Change the stock in the database, never below 0."""
         rows = Product.objects.filter(pk=product.pk, stock__gte=-difference)
         if not rows.update(stock=F("stock") + difference):
-            problem = f"The stock of {product.title} was not changed: too many were sold meanwhile."
-            self.message_user(request, problem, messages.ERROR)
+            problem = _("The stock of %(product)s was not changed: too many were sold meanwhile.")
+            self.message_user(request, problem % {"product": product.title}, messages.ERROR)
         product.refresh_from_db(fields=["stock"])
 
 

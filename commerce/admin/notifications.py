@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bases import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person
+from billing.admin.bases import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person, sentence
 from commerce.admin.orders import MAX_ORDERS_SEARCHED, NotificationInline
 from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order
@@ -19,12 +19,13 @@ from commerce.models.notification import without_texts
 from commerce.order_search import orders_named
 from config.actions import Action, Reason, Subject, row_of
 from config.actions.admin import ActionAdmin
+from config.formats.sentences import shown
 
 
 def _named(mail: Any) -> str:
     """With a warning for a mail that may have been sent already."""
-    twice = "; a second copy may arrive" if mail.is_uncertain else ""
-    return f"{mail.title} → {mail.recipient}: {mail.error or mail.get_status_display()}{twice}"
+    twice = gettext("; a second copy may arrive") if mail.is_uncertain else ""
+    return f"{mail.title} → {mail.recipient}: {shown(mail.error) or mail.get_status_display()}{twice}"
 
 
 def _sent_again(about: Subject, _mails: int) -> str:
@@ -56,17 +57,19 @@ SEND_ALIKE_AGAIN = Action(
 class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     """Mails are read-only; those that were given up can be sent again."""
 
-    list_display = ("id", "about", "kind", "recipient", "status", "error", "queued_at", "sent_at")
+    list_display = ("id", "about", "kind", "recipient", "status", "trouble", "queued_at", "sent_at")
     list_filter = (needs_a_person(Q(status=Notification.Status.GIVEN_UP)), "status", "kind", "queued_at")
     search_fields = ("recipient", "order__public_id")
     search_help_text = _("The mail address, the order's number, or a part of its customer's name or mail address.")
     fields = (
-        "about", "kind", "recipient", "recipient_name", "status", "error", "errors", "claims", "queued_at",
+        "about", "kind", "recipient", "recipient_name", "status", "trouble", "errors", "claims", "queued_at",
         "send_after", "refused_since", "sent_at", "message_id", "subject", "text",
     )  # fmt: skip
-    readonly_fields = ("about", "queued_at")
+    readonly_fields = ("about", "trouble", "queued_at")
+    trouble = sentence("error")
     list_actions = page_actions = (SEND_AGAIN, SEND_ALIKE_AGAIN)
 
+    @admin.display(description=_("about"))
     def about(self, mail: Notification) -> SafeString:
         """The order, or the day's report."""
         if mail.order:
@@ -94,6 +97,7 @@ class DailyReportAdmin(ReadOnlyAdmin):
     readonly_fields = ("page",)
     inlines = (NotificationInline,)
 
+    @admin.display(description=_("page"))
     def page(self, report: DailyReport) -> SafeString:
         """The link to the report's page."""
-        return format_html('<a href="{}">Report</a>', reverse("report", args=[report.day]))
+        return format_html('<a href="{}">{}</a>', reverse("report", args=[report.day]), _("Report"))

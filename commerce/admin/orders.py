@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from billing.admin.bases import (
     LargeTable,
@@ -20,6 +21,7 @@ from billing.admin.bases import (
     link_to_search,
     money,
     needs_a_person,
+    sentence,
 )
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, MARK_SENT, OF_ORDERS
@@ -58,7 +60,7 @@ class NotificationInline(ReadOnlyInline):
 class OrderAdmin(ActionAdmin, LargeTable):
     """An order with its lines, mails, links and history."""
 
-    list_display = ("number", "status", "total", "name", "email", "placed_at", "attention_note")
+    list_display = ("number", "status", "total", "name", "email", "placed_at", "note")
     list_filter = (needs_a_person(ATTENTIVE_ORDERS.needs_a_person), "status", "placed_at")
     search_fields = ("public_id", "name", "email")
     search_help_text = _("The number, or three letters or more of the customer's name or mail address.")
@@ -67,41 +69,44 @@ class OrderAdmin(ActionAdmin, LargeTable):
     page_actions = OF_ORDERS
     total = money("total")
     fields = (
-        "number", "status", "total", "refunded", "links", "attention_note", "email", "name", "address",
+        "number", "status", "total", "refunded", "links", "note", "email", "name", "address",
         "delivery", "language", "placed_at", "pay_before", "expires_at", "ended_at", "sent_at", "delivered_at",
         "refunded_at", "history",
     )  # fmt: skip
     readonly_fields = tuple(field for field in fields if field not in {"name", "address"})
     formfield_overrides: ClassVar = {CharField: {"form_class": LineField}, TextField: {"form_class": ParagraphsField}}
 
+    note = sentence("attention_note")
+
     @admin.display(description=_("number"))
     def number(self, order: Order) -> str:
         return order.number
 
-    @admin.display(description="given back")
+    @admin.display(description=_("given back"))
     def refunded(self, order: Order) -> str:
-        return order.refunded.localized() if order.refunded else "nothing"
+        return order.refunded.localized() if order.refunded else pgettext("money", "nothing")
 
+    @admin.display(description=_("delivery"))
     def delivery(self, order: Order) -> str:
         """The delivery method, and its part of the total."""
         return f"{order.delivery_title}, {order.delivery_price.localized()}" if order.delivery_name else "–"
 
-    @admin.display(description="see also")
+    @admin.display(description=_("see also"))
     def links(self, order: Order) -> SafeString:
         """Links to the order's rows in other tables."""
         number = order.public_id
         models = (Payment, Refund, PaymentEvent, Callback, Notification)
         found = [link_to_search(model, number, model._meta.verbose_name_plural) for model in models]
-        found.append(format_html('<a href="{}">the customer\'s page</a>', reverse("order", args=[number])))
+        found.append(format_html('<a href="{}">{}</a>', reverse("order", args=[number]), _("the customer's page")))
         if order.customer_id:
-            found.append(link_to_row(get_user_model(), order.customer_id, "customer"))
+            found.append(link_to_row(get_user_model(), order.customer_id, pgettext("name", "customer")))
         if order.cart_id:
-            found.append(link_to_row(Cart, order.cart_id, "cart"))
+            found.append(link_to_row(Cart, order.cart_id, pgettext("name", "cart")))
         payments = Payment.objects.filter(reference=number).values_list("pk", flat=True)[:PAYMENTS_LINKED]
         found += filter(None, map(link_to_console, payments))
         return format_html_join(" · ", "{}", ((link,) for link in found))
 
-    @admin.display(description="history")
+    @admin.display(description=_("history"))
     def history(self, order: Order) -> SafeString:
         """For support on the phone."""
         return render_to_string("commerce/admin/timeline.html", {"entries": timeline(order)})

@@ -221,7 +221,11 @@ def attention_list(limit: int) -> list[Item]:
     """The newest orders with an attention note."""
     return [
         item(
-            row, OF_ORDERS, (row.number, row.public_id), row.placed_at, f"order {row.get_status_display()}",
+            row,
+            OF_ORDERS,
+            (row.number, row.public_id),
+            row.placed_at,
+            gettext("order %(status)s") % {"status": row.get_status_display()},
             row.attention_note,
         )
         for row in orders.ATTENTIVE_ORDERS.rows()[:limit]

@@ -13,6 +13,7 @@ from django.template.defaultfilters import truncatechars
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.admin.bases import ReadOnlyAdmin, link_to_row
 from commerce.models import Order, Review
@@ -90,10 +91,10 @@ class ReviewAdmin(ActionAdmin, ReadOnlyAdmin):
             return queryset.filter(order=key), False
         return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description="text")
+    @admin.display(description=pgettext_lazy("name", "text"))
     def excerpt(self, review: Review) -> str:
         return truncatechars(review.text, 80)
 
-    @admin.display(description="order", ordering="order_id")
+    @admin.display(description=pgettext_lazy("name", "order"), ordering="order_id")
     def its_order(self, review: Review) -> SafeString:
         return link_to_row(Order, review.order_id, review.order.number)

@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing.money import Money
 from commerce.models.catalogue import Product
@@ -13,10 +15,10 @@ from commerce.models.catalogue import Product
 class Obstacle(models.TextChoices):
     """Why a line of a cart cannot be ordered as it is."""
 
-    NONE = "", "none"
-    NOT_SOLD = "not_sold", "no longer sold"
-    SOLD_OUT = "sold_out", "sold out"
-    TOO_FEW = "too_few", "fewer left than wanted"
+    NONE = "", pgettext_lazy("obstacle", "none")
+    NOT_SOLD = "not_sold", _("no longer sold")
+    SOLD_OUT = "sold_out", _("sold out")
+    TOO_FEW = "too_few", _("fewer left than wanted")
 
 
 class Cart(models.Model):
@@ -26,7 +28,7 @@ class Cart(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+", db_index=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True, help_text="The last time its content changed.")
+    changed_at = models.DateTimeField(auto_now=True, help_text=_("The last time its content changed."))
 
     class Meta:
         constraints: ClassVar = [
@@ -40,7 +42,7 @@ class Cart(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"cart {self.pk}"
+        return gettext("cart %(pk)s") % {"pk": self.pk}
 
 
 class CartItem(models.Model):

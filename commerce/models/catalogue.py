@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from billing.money import LARGEST_MINOR, Money
 from commerce.models.validators import validate_mail_domain
@@ -68,8 +69,8 @@ class Product(Named):
     slug = models.SlugField(unique=True)
     description = models.TextField("description in English", blank=True)
     description_ru = models.TextField("description in Russian", blank=True, default="", db_default="")
-    search_text = models.TextField(editable=False, default="", db_default="", help_text="TEXTS, folded, by save().")
-    picture = models.CharField(max_length=100, blank=True, help_text="Path of a static file.")
+    search_text = models.TextField(editable=False, default="", db_default="", help_text=_("TEXTS, folded, by save()."))
+    picture = models.CharField(max_length=100, blank=True, help_text=_("Path of a static file."))
     price_minor = models.BigIntegerField("price in minor units")
     currency = models.CharField(max_length=3, default="EUR")
     stock = models.PositiveIntegerField(default=0)
@@ -116,16 +117,16 @@ class DeliveryMethod(Named):
     price it was placed with.
     """
 
-    price_minor = models.BigIntegerField("price in minor units", help_text="0: free.")
+    price_minor = models.BigIntegerField("price in minor units", help_text=_("0: free."))
     currency = models.CharField(
-        max_length=3, default="EUR", validators=[RegexValidator(r"\A[A-Z]{3}\Z", "Three capital letters, like EUR.")]
+        max_length=3, default="EUR", validators=[RegexValidator(r"\A[A-Z]{3}\Z", _("Three capital letters, like EUR."))]
     )
     needs_address = models.BooleanField(
         default=True, db_default=True, help_text="No: customers pick their order up, and are asked for no address."
     )
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(
-        default=1, help_text="The lowest is the first at the checkout, and the default."
+        default=1, help_text=_("The lowest is the first at the checkout, and the default.")
     )
 
     class Meta:
@@ -134,7 +135,7 @@ class DeliveryMethod(Named):
             models.CheckConstraint(
                 condition=Q(price_minor__gte=0, price_minor__lte=LARGEST_MINOR),
                 name="delivery_method_price_is_an_amount",
-                violation_error_message="The price is negative or too large.",
+                violation_error_message=_("The price is negative or too large."),
             ),
         ]
 

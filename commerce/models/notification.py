@@ -6,15 +6,21 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from commerce.models.order import Order
 from commerce.models.report_numbers import DailyReport
 from config.due.queue import DueRow
+from config.formats.sentences import stored
 
 _REASON = re.compile(r"\D*\b\d{3}\b(?: \d\.\d{1,3}\.\d{1,3}(?!\S))?")
 
 UNCERTAIN_PREFIX = "it may have been sent"
 """The error of an uncertain mail begins with this: it was given up, and it may have arrived."""
+
+
+stored(gettext_noop("it may have been sent: %(why)s"))
 
 
 class Notification(DueRow):
@@ -26,13 +32,13 @@ class Notification(DueRow):
     """
 
     class Kind(models.TextChoices):
-        ORDER_CONFIRMATION = "order_confirmation", "order confirmation"
-        SELLER_NOTIFICATION = "seller_notification", "seller notification"
-        REVIEW_REMINDER = "review_reminder", "review reminder"
-        MONEY_BACK = "money_back", "money back"
-        STOP_PACKING = "stop_packing", "stop packing"
-        REPORT = "report", "report"
-        PAYMENT_LINK = "payment_link", "payment link"
+        ORDER_CONFIRMATION = "order_confirmation", _("order confirmation")
+        SELLER_NOTIFICATION = "seller_notification", _("seller notification")
+        REVIEW_REMINDER = "review_reminder", _("review reminder")
+        MONEY_BACK = "money_back", _("money back")
+        STOP_PACKING = "stop_packing", _("stop packing")
+        REPORT = "report", pgettext_lazy("mail", "report")
+        PAYMENT_LINK = "payment_link", _("payment link")
 
         @property
         def held_if_uncertain(self) -> bool:
@@ -45,9 +51,9 @@ class Notification(DueRow):
             return self in (Notification.Kind.REVIEW_REMINDER, Notification.Kind.REPORT)
 
     class Status(models.TextChoices):
-        QUEUED = "queued", "queued"
-        SENT = "sent", "sent"
-        GIVEN_UP = "given_up", "given up"
+        QUEUED = "queued", pgettext_lazy("mail", "queued")
+        SENT = "sent", pgettext_lazy("mail", "sent")
+        GIVEN_UP = "given_up", pgettext_lazy("mail", "given up")
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="notifications", null=True, blank=True)
     report = models.ForeignKey(
@@ -56,26 +62,32 @@ class Notification(DueRow):
     """Has no index of its own: `notification_once_per_report` begins with this column."""
     kind = models.CharField(max_length=32, choices=Kind.choices)
     occasion = models.CharField(
-        max_length=32, default="", db_default="", blank=True, help_text="For kinds that an order may have several of."
+        max_length=32,
+        default="",
+        db_default="",
+        blank=True,
+        help_text=_("For kinds that an order may have several of."),
     )
     recipient = models.EmailField()
     recipient_name = models.CharField(max_length=100, blank=True)
     subject = models.CharField(max_length=200)
     text = models.TextField()
-    html = models.TextField(blank=True, help_text="The same text as HTML.")
-    attachment = models.TextField(default="", db_default="", blank=True, help_text="A report's numbers as CSV.")
+    html = models.TextField(blank=True, help_text=_("The same text as HTML."))
+    attachment = models.TextField(default="", db_default="", blank=True, help_text=_("A report's numbers as CSV."))
     message_id = models.CharField(max_length=100, unique=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    error = models.CharField(max_length=200, blank=True, help_text="The last error.")
+    error = models.CharField(max_length=200, blank=True, help_text=_("The last error."))
     queued_at = models.DateTimeField(auto_now_add=True)
-    send_after = models.DateTimeField(null=True, blank=True, help_text="The due column.")
+    send_after = models.DateTimeField(null=True, blank=True, help_text=_("The due column."))
     sending_since = models.DateTimeField(null=True, blank=True, editable=False)
     """For kinds that are held if uncertain: written before the mail is handed to the server, cleared by the outcome. If
     a claim finds it set, the last worker died while sending."""
     sent_at = models.DateTimeField(null=True, blank=True)
     given_up_at = models.DateTimeField(null=True, blank=True, editable=False)
     refused_since = models.DateTimeField(
-        null=True, blank=True, help_text="Since when the server refuses it for good, though perhaps not because of it."
+        null=True,
+        blank=True,
+        help_text=_("Since when the server refuses it for good, though perhaps not because of it."),
     )
     """Cleared when it is sent, and when an operator sends it again."""
 
@@ -108,7 +120,7 @@ class Notification(DueRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title} → {self.recipient} ({self.status})"
+        return f"{self.title} → {self.recipient} ({self.get_status_display()})"
 
     @property
     def title(self) -> str:

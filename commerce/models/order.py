@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Attention, Payment
@@ -68,10 +69,15 @@ class Order(DueRow):
 
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     customer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", help_text="Empty: a guest."
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Empty: a guest."),
     )
     cart = models.ForeignKey(
-        Cart, models.SET_NULL, null=True, blank=True, related_name="+", help_text="The cart it was placed from."
+        Cart, models.SET_NULL, null=True, blank=True, related_name="+", help_text=_("The cart it was placed from.")
     )
     email = models.EmailField()
     name = models.CharField(max_length=100)
@@ -79,27 +85,27 @@ class Order(DueRow):
     language = models.CharField(max_length=8, default="en")
     status = models.CharField(max_length=20, choices=OrderStatus.choices, default=OrderStatus.AWAITING_PAYMENT)
     delivery_name = models.CharField(
-        "delivery", max_length=100, blank=True, default="", db_default="", help_text="Empty: there was no choice."
+        "delivery", max_length=100, blank=True, default="", db_default="", help_text=_("Empty: there was no choice.")
     )
     delivery_name_ru = models.CharField("delivery in Russian", max_length=100, blank=True, default="", db_default="")
     delivery_price_minor = models.BigIntegerField("delivery price in minor units", default=0, db_default=0)
-    total_minor = models.BigIntegerField("total in minor units", help_text="Goods and delivery.")
+    total_minor = models.BigIntegerField("total in minor units", help_text=_("Goods and delivery."))
     currency = models.CharField(max_length=3)
     paid_with = models.OneToOneField(Payment, models.PROTECT, null=True, blank=True, related_name="+")
-    attention_note = models.CharField(max_length=200, blank=True, help_text="Why a person must look at this order.")
+    attention_note = models.CharField(max_length=200, blank=True, help_text=_("Why a person must look at this order."))
     placed_at = models.DateTimeField(db_default=Now(), editable=False)
-    pay_before = models.DateTimeField(help_text="The deadline that the customer sees.")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="The due column: when it expires.")
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was paid, cancelled or expired.")
-    sent_at = models.DateTimeField(null=True, blank=True, help_text="When it was marked as sent; it stays paid.")
-    delivered_at = models.DateTimeField(null=True, blank=True, help_text="When it was marked delivered.")
+    pay_before = models.DateTimeField(help_text=_("The deadline that the customer sees."))
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=_("The due column: when it expires."))
+    ended_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was paid, cancelled or expired."))
+    sent_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was marked as sent; it stays paid."))
+    delivered_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was marked delivered."))
     reviews_asked_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the customer was asked for reviews, or there was nothing to review."
+        null=True, blank=True, help_text=_("When the customer was asked for reviews, or there was nothing to review.")
     )
     refunded_minor = models.BigIntegerField(
-        "refunded in minor units", default=0, db_default=0, editable=False, help_text="The refunded amount."
+        "refunded in minor units", default=0, db_default=0, editable=False, help_text=_("The refunded amount.")
     )
-    refunded_at = models.DateTimeField(null=True, blank=True, help_text="When all of its money was refunded.")
+    refunded_at = models.DateTimeField(null=True, blank=True, help_text=_("When all of its money was refunded."))
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -147,7 +153,8 @@ class Order(DueRow):
         ]
 
     def __str__(self) -> str:
-        return f"order {self.number} ({self.status})"
+        values = {"number": self.number, "status": self.get_status_display()}
+        return gettext("order %(number)s (%(status)s)") % values
 
     @property
     def number(self) -> str:
@@ -256,19 +263,19 @@ class OrderEvent(models.Model):
     """An event that no other row records. `commerce.timeline` merges it with those of payments and mails."""
 
     class Kind(models.TextChoices):
-        CANCEL_ASKED = "cancel_asked", "the customer wanted to cancel"
-        CANCELED = "canceled", "cancelled before the payment came"
-        EXPIRED = "expired", "expired before the payment came"
-        SENT = "sent", "marked as sent"
-        DELIVERED = "delivered", "marked delivered"
-        ATTENTION = "attention", "a person must look"
-        LOOKED_AT = "looked_at", "a person has looked"
-        MONEY_NOT_TAKEN = "money_not_taken", "a payment that is not accepted, and is refunded"
-        DECIDED = "decided", "a person has decided about a late payment"
+        CANCEL_ASKED = "cancel_asked", _("the customer wanted to cancel")
+        CANCELED = "canceled", _("cancelled before the payment came")
+        EXPIRED = "expired", _("expired before the payment came")
+        SENT = "sent", _("marked as sent")
+        DELIVERED = "delivered", _("marked delivered")
+        ATTENTION = "attention", _("a person must look")
+        LOOKED_AT = "looked_at", _("a person has looked")
+        MONEY_NOT_TAKEN = "money_not_taken", _("a payment that is not accepted, and is refunded")
+        DECIDED = "decided", _("a person has decided about a late payment")
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="events")
     kind = models.CharField(max_length=16, choices=Kind.choices)
-    by = models.CharField(max_length=150, blank=True, help_text="The user, if staff did it.")
+    by = models.CharField(max_length=150, blank=True, help_text=_("The user, if staff did it."))
     note = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -279,4 +286,4 @@ class OrderEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of order {self.order_id}"
+        return gettext("%(kind)s, order %(order)s") % {"kind": self.get_kind_display(), "order": self.order_id}

@@ -30,6 +30,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from billing.money import Money
 from commerce.models.catalogue import for_reader
@@ -194,15 +196,15 @@ def _minor(refunds: tuple[Returned, ...]) -> dict[str, int]:
 class DailyReport(models.Model):
     """The numbers of one closed day. The mails about it are rows of `Notification`."""
 
-    day = models.DateField(unique=True, help_text="From midnight to midnight in the shop's time zone.")
-    numbers = models.JSONField(help_text="As commerce/models/report_numbers.py describes them.")
-    built_at = models.DateTimeField(help_text="When they were counted, by the database's clock.")
+    day = models.DateField(unique=True, help_text=_("From midnight to midnight in the shop's time zone."))
+    numbers = models.JSONField(help_text=_("As commerce/models/report_numbers.py describes them."))
+    built_at = models.DateTimeField(help_text=_("When they were counted, by the database's clock."))
 
     class Meta:
         ordering: ClassVar = ["-day"]
 
     def __str__(self) -> str:
-        return f"report of {self.day}"
+        return gettext("report of %(day)s") % {"day": self.day}
 
     @property
     def figures(self) -> Numbers:

@@ -15,6 +15,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from commerce.models.catalogue import Product
 from commerce.models.order import Order
@@ -29,21 +31,21 @@ class Review(models.Model):
     """
 
     class Status(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        PUBLISHED = "published", "published"
-        REJECTED = "rejected", "rejected"
+        WAITING = "waiting", pgettext_lazy("review", "waiting")
+        PUBLISHED = "published", pgettext_lazy("review", "published")
+        REJECTED = "rejected", pgettext_lazy("review", "rejected")
 
     # The unique pair below is an index that begins with the order.
     order = models.ForeignKey(Order, models.CASCADE, related_name="reviews", db_index=False)
     product = models.ForeignKey(Product, models.PROTECT, related_name="reviews", db_index=False)
     rating = models.PositiveSmallIntegerField(validators=[MinValueValidator(WORST), MaxValueValidator(BEST)])
     text = models.TextField(blank=True)
-    name = models.CharField(max_length=100, help_text="The name to show.")
+    name = models.CharField(max_length=100, help_text=_("The name to show."))
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    changed_at = models.DateTimeField(help_text="When the customer last wrote it.")
+    changed_at = models.DateTimeField(help_text=_("When the customer last wrote it."))
     moderated_at = models.DateTimeField(null=True, blank=True)
-    moderated_by = models.CharField(max_length=150, blank=True, help_text="The user who decided.")
+    moderated_by = models.CharField(max_length=150, blank=True, help_text=_("The user who decided."))
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -62,7 +64,7 @@ class Review(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"review {self.pk} ({self.status})"
+        return gettext("review %(pk)s (%(status)s)") % {"pk": self.pk, "status": self.get_status_display()}
 
     @property
     def is_published(self) -> bool:

@@ -94,7 +94,7 @@ def test_another_currency_does_not_count(shop: Shop, came: Money) -> None:
     _, payment = shop.order()
     stuck(payment, Status.PENDING, Attention.REFUSED)
 
-    with pytest.raises(mismatches.CannotDecide, match="Only EUR"):
+    with pytest.raises(mismatches.CannotDecide, match="only EUR"):
         mismatches.confirm(payment.pk, "olga", "seen there", came)
 
     assert shop.fresh(payment).is_open

@@ -407,5 +407,5 @@ def test_a_finding_speaks_the_language_of_its_reader(calm: None) -> None:
     with translation.override("ru"):
         [finding] = findings_of(take_snapshot())
     assert finding.subject == "очередь urgent"
-    assert finding.problem == "пауза, её поставил(а) ольга: проба"
+    assert finding.problem == "приостановлено, ольга: проба"
     assert not finding.advice.isascii()

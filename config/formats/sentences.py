@@ -1,0 +1,25 @@
+"""Sentences that rows keep in English, like the log, and that pages show in the reader's language."""
+
+import re
+
+from django.utils.translation import gettext
+
+_KNOWN: list[tuple[str, re.Pattern[str]]] = []
+"""The longest first: a short one with open parts may match a longer one too."""
+
+
+def stored(sentence: str) -> str:
+    """Declare a sentence with named parts, and return it: `stored(gettext_noop("since %(day)s")) % {"day": day}`."""
+    parts = re.split(r"%\((\w+)\)s", sentence)
+    pattern = "".join(f"(?P<{part}>.*)" if number % 2 else re.escape(part) for number, part in enumerate(parts))
+    _KNOWN.append((sentence, re.compile(pattern, re.DOTALL)))
+    _KNOWN.sort(key=lambda known: -len(known[0]))
+    return sentence
+
+
+def shown(text: str) -> str:
+    """A stored sentence, and those in its parts, in the reader's language; all other texts as they are."""
+    for sentence, pattern in _KNOWN:
+        if found := pattern.fullmatch(text):
+            return gettext(sentence) % {name: shown(part) for name, part in found.groupdict().items()}
+    return text
