@@ -1,0 +1,85 @@
+"""Every page can be used with assistive software, and fits its window: axe's rules, in both languages.
+
+A page is examined on desktop and phone, light and dark. `make test` takes two of these looks for each language,
+`make chaos` all four.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.tour import DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK, Tour, Window, chromium, tour
+
+DJANGOS: dict[str, tuple[str, ...]] = {}
+"""Rules that templates of Django's admin break, with the elements that break them: not ours to change."""
+
+
+SETTLED = "document.getAnimations().every(each => each.playState !== 'running')"
+"""No colour is on its way to another one."""
+
+
+class Examiner:
+    """Notes what is wrong with each page in each of the windows."""
+
+    def __init__(self, context: BrowserContext, windows: tuple[Window, ...]) -> None:
+        self.page, self.windows, self.axe = context.new_page(), windows, Axe()
+        self.faults: list[str] = []
+
+    def see(self, what: str, address: str | None = None) -> None:
+        """Open the page; it is loaded once for all windows."""
+        if address:
+            self.page.goto(address)
+        for window in self.windows:
+            self.page.set_viewport_size({"width": window.width, "height": window.height})
+            self.page.emulate_media(color_scheme="dark" if window.dark else "light")
+            self.page.wait_for_function(SETTLED)
+            self.faults += [f"{what} ({window.name}): {fault}" for fault in self._faults()]
+
+    def _faults(self) -> Iterator[str]:
+        found = self.axe.run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
+        yield from chain.from_iterable(_each(violation) for violation in found)
+        wider = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wider > 0:
+            yield f"{wider} px wider than its window"
+
+
+def _each(violation: dict[str, Any]) -> Iterator[str]:
+    """The elements that break a rule, apart from Django's own."""
+    for node in violation["nodes"]:
+        target = " ".join(map(str, node["target"]))
+        if not any(theirs in target for theirs in DJANGOS.get(violation["id"], ())):
+            yield f"{violation['id']}: {target} {node['html'][:200]}"
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[Tour]:
+    """The embedded shop, with something on every page."""
+    with tour() as shown:
+        yield shown
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    with chromium() as started:
+        yield started
+
+
+SHORT = {"en": (DESKTOP, PHONE_DARK), "ru": (PHONE, DESKTOP_DARK)}
+EVERY = (DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK)
+
+
+@pytest.mark.parametrize("readers", ["customers", "staffs"])
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("looks", ["two", pytest.param("all", marks=pytest.mark.campaign)])
+def test_no_page_shuts_anybody_out(pages: Tour, browser: Browser, readers: str, language: str, looks: str) -> None:
+    """Each page, once loaded, in each of the windows."""
+    windows = SHORT[language] if looks == "two" else EVERY
+    with windows[0].open(browser, language) as context:
+        examiner = Examiner(context, windows)
+        getattr(pages, f"{readers}_pages")(examiner, language)
+    assert not examiner.faults, f"{len(examiner.faults)} faults:\n" + "\n".join(examiner.faults)
