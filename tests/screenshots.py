@@ -11,6 +11,7 @@ from html import escape
 import requests
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browsing import chromium
 from tests.embedded import ROOT, Embedded
 from tests.tour import (
     DESKTOP,
@@ -19,7 +20,6 @@ from tests.tour import (
     PHONE,
     PHONE_DARK,
     Window,
-    chromium,
     embedded_shop,
     log_in,
     place,

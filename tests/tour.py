@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import Protocol
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.demo.pages import Page as Form
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S, wait_until
-from tests.stack.programs import find_chromium
 
 FOUND = {"en": "mug", "ru": "кружка"}
 """Finds a product."""
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 LANGUAGES = {"en": "en-GB", "ru": "ru-RU"}
 BUTTONS = {"pay": "", "checking": "authorize", "try_again": "decline", "paid": "pay", "canceled": "cancel"}
 """The button on the provider's page that brings an order into each state; "expired" only needs time."""
@@ -169,15 +167,6 @@ def tour() -> Iterator[Tour]:
         links = {language: _review(shop, orders[language], language) for language in LANGUAGES}
         _report(shop)
         yield Tour(shop, orders, links)
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
-        yield browser
-        browser.close()
 
 
 @contextmanager

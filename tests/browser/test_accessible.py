@@ -12,14 +12,19 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.tour import DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK, Tour, Window, chromium, tour
+from tests.tour import DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK, Tour, Window, tour
 
-DJANGOS: dict[str, tuple[str, ...]] = {}
-"""Rules that templates of Django's admin break, with the elements that break them: not ours to change."""
+DJANGOS = {
+    "aria-prohibited-attr": ".help-tooltip",  # of a field with two lists
+    "empty-table-header": "tr > .original",  # the first column of rows from another table
+    "label-title-only": "#searchbar",  # its label is a picture
+    "page-has-heading-one": "html",  # the page to log in at the admin
+    "scrollable-region-focusable": "-group",  # rows from another table, which have no link to focus
+}
+"""Rules that templates of Django's admin break, and the elements that do."""
 
-
-SETTLED = "document.getAnimations().every(each => each.playState !== 'running')"
-"""No colour is on its way to another one."""
+SETTLE = "document.getAnimations().forEach(each => each.effect.getComputedTiming().endTime < Infinity && each.finish())"
+"""Ends what moves: a colour on its way to another one has no contrast yet."""
 
 
 class Examiner:
@@ -36,7 +41,7 @@ class Examiner:
         for window in self.windows:
             self.page.set_viewport_size({"width": window.width, "height": window.height})
             self.page.emulate_media(color_scheme="dark" if window.dark else "light")
-            self.page.wait_for_function(SETTLED)
+            self.page.evaluate(SETTLE)
             self.faults += [f"{what} ({window.name}): {fault}" for fault in self._faults()]
 
     def _faults(self) -> Iterator[str]:
@@ -51,7 +56,7 @@ def _each(violation: dict[str, Any]) -> Iterator[str]:
     """The elements that break a rule, apart from Django's own."""
     for node in violation["nodes"]:
         target = " ".join(map(str, node["target"]))
-        if not any(theirs in target for theirs in DJANGOS.get(violation["id"], ())):
+        if not target.endswith(DJANGOS.get(violation["id"], "nothing of Django's")):
             yield f"{violation['id']}: {target} {node['html'][:200]}"
 
 
@@ -62,13 +67,6 @@ def pages() -> Iterator[Tour]:
         yield shown
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with chromium() as started:
-        yield started
-
-
 SHORT = {"en": (DESKTOP, PHONE_DARK), "ru": (PHONE, DESKTOP_DARK)}
 EVERY = (DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK)
 
@@ -76,10 +74,10 @@ EVERY = (DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK)
 @pytest.mark.parametrize("readers", ["customers", "staffs"])
 @pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("looks", ["two", pytest.param("all", marks=pytest.mark.campaign)])
-def test_no_page_shuts_anybody_out(pages: Tour, browser: Browser, readers: str, language: str, looks: str) -> None:
+def test_no_page_shuts_anybody_out(pages: Tour, chromium: Browser, readers: str, language: str, looks: str) -> None:
     """Each page, once loaded, in each of the windows."""
     windows = SHORT[language] if looks == "two" else EVERY
-    with windows[0].open(browser, language) as context:
+    with windows[0].open(chromium, language) as context:
         examiner = Examiner(context, windows)
         getattr(pages, f"{readers}_pages")(examiner, language)
     assert not examiner.faults, f"{len(examiner.faults)} faults:\n" + "\n".join(examiner.faults)

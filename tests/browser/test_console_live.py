@@ -5,17 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from actors.console.views import REFRESH_S
+from tests.browsing import tab_to
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S
-from tests.stack.programs import find_chromium
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-
-expect.set_options(timeout=120_000)  # a busy machine is slow; the default is five seconds
 
 GIVEN_UP = """
 from tests import backstage, reporting
@@ -34,15 +31,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         embedded.program.wait_for_output("Operator", 90)  # pages are served before somebody may log in
         yield embedded
         embedded.program.kill()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.campaign)], ids=["with scripts", "without scripts"])
@@ -128,6 +116,32 @@ def test_a_page_whose_server_is_gone_says_so(page: Page, shop: Embedded) -> None
     expect(page.get_by_text("No answer; this page is out of date.")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_text("No answer; this page is out of date.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_a_finding_is_worked_off_with_the_keyboard_alone(page: Page) -> None:
+    """From the tabs to the reason and back; the focus stays where it is while the page refreshes itself."""
+    tab_to(page, page.get_by_label("Console").get_by_role("link", name="Queues", exact=True))
+    page.keyboard.press("Enter")
+    pause = page.get_by_role("row", name=re.compile("reports")).get_by_role("link", name="Pause…")
+    tab_to(page, pause)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Why?")).to_be_focused()  # no way through the header again
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Enter")
+
+    resume = page.get_by_role("row", name=re.compile("reports")).get_by_role("button", name="Resume")
+    tab_to(page, resume)
+    with page.expect_response(re.compile("part=live")), page.expect_response(re.compile("part=live")):
+        pass
+    expect(resume).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Queues resumed: 1.")).to_be_visible()
+
+
+def test_the_console_is_read_aloud_in_order(page: Page) -> None:
+    """What a screen reader announces: the tabs as navigation, the answer as the heading, each finding as an item."""
+    expect(page.get_by_role("main")).to_match_aria_snapshot(READ_ALOUD)
 
 
 def _password(shop: Embedded) -> str:
