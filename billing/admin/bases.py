@@ -27,10 +27,12 @@ from config.formats.sentences import shown
 if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]
     AnyInline = admin.TabularInline[Any, Any]
+    AnyForm = ModelForm[Any]
 else:
     # Django's classes take a model in brackets only for the type checker.
     AnyAdmin = admin.ModelAdmin
     AnyInline = admin.TabularInline
+    AnyForm = ModelForm
 
 
 class NothingByHand:
@@ -55,11 +57,23 @@ class Rows(ChangeList):
         return ["-pk"] if self.sortable_by == () else super().get_ordering(request, queryset)
 
 
+class NamedFields(AnyForm):
+    """A row of a list that can be edited there: each field says for a screen reader what it is, and of which row."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"
+
+
 class OurAdmin(AnyAdmin):
     """A list with filters on texts, and pages that save only what the form changed: rows move meanwhile."""
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return Rows
+
+    def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": NamedFields, **options})
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """No key has a NUL, which PostgreSQL would not accept in a question."""
@@ -80,6 +94,7 @@ class ReadOnlyInline(NothingByHand, AnyInline):
     """Rows of another table, for reading."""
 
     extra = 0
+    can_delete = False
     show_change_link = True
     fields: ClassVar[tuple[str, ...]] = ()
 

@@ -3,16 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browsing import tab_to
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import free_port, wait_until
-from tests.stack.programs import find_chromium
-
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-
-expect.set_options(timeout=120_000)  # a busy machine is slow; the default is five seconds
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +26,6 @@ def address(mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shop.start()
     yield shop.url
     shop.program.kill()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.campaign)], ids=["with scripts", "without scripts"])
@@ -186,13 +173,3 @@ def test_another_delivery_is_chosen_with_the_keyboard(page: Page, address: str) 
     expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible()
     expect(page.get_by_text("€14.00").first).to_be_visible()
     expect(page.get_by_text("€18.90")).to_have_count(0)
-
-
-def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until the target has the focus; fails if it cannot be reached."""
-    expect(target).to_be_visible()
-    for _ in range(60):
-        if target.evaluate("element => element === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"{target} cannot be reached with Tab")

@@ -5,17 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from actors.console.views import REFRESH_S
+from tests.browsing import tab_to
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S
-from tests.stack.programs import find_chromium
-
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-
-expect.set_options(timeout=120_000)  # a busy machine is slow; the default is five seconds
+from tests.tour import log_in
 
 GIVEN_UP = """
 from tests import backstage, reporting
@@ -53,15 +50,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         embedded.program.kill()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.campaign)], ids=["with scripts", "without scripts"])
 def scripts(request: pytest.FixtureRequest) -> bool:
     """Does the operator's browser run JavaScript?"""
@@ -75,7 +63,7 @@ def page(scripts: bool, chromium: Browser, shop: Embedded) -> Iterator[Page]:
     context = chromium.new_context(java_script_enabled=scripts, locale="en-GB", viewport=viewport)  # type: ignore[arg-type]
     opened, complaints = context.new_page(), []
     opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
-    _log_in(opened, shop)
+    log_in(opened, shop)
     opened.get_by_role("link", name="Console").click()
     yield opened
     context.close()
@@ -145,13 +133,34 @@ def test_a_page_whose_server_is_gone_says_so(page: Page, shop: Embedded) -> None
     expect(page.get_by_text("No answer; this page is out of date.")).to_have_count(0)
 
 
+@pytest.mark.parametrize("scripts", [True], indirect=True)
+def test_a_finding_is_worked_off_with_the_keyboard_alone(page: Page) -> None:
+    """From the tabs to the reason and back; the focus stays where it is while the page refreshes itself."""
+    tab_to(page, page.get_by_label("Console").get_by_role("link", name="Queues", exact=True))
+    page.keyboard.press("Enter")
+    pause = page.get_by_role("row", name=re.compile("reports")).get_by_role("link", name="Pause…")
+    tab_to(page, pause)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Why?")).to_be_focused()  # no way through the header again
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Enter")
+
+    resume = page.get_by_role("row", name=re.compile("reports")).get_by_role("button", name="Resume")
+    tab_to(page, resume)
+    with page.expect_response(re.compile("part=live")), page.expect_response(re.compile("part=live")):
+        pass
+    expect(resume).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Queues resumed: 1.")).to_be_visible()
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "ru-RU"])
 def test_no_page_is_wider_than_its_window(chromium: Browser, shop: Embedded, locale: str) -> None:
     """Nor is a table or a chart wider than the panel it stands in: it would run into the next one."""
     _run(shop, FILL)
     context = chromium.new_context(locale=locale, reduced_motion="reduce")
     page = context.new_page()
-    _log_in(page, shop)
+    log_in(page, shop)
     wrong = [
         f"{address} at {width}: {found}"
         for address in _every_page(page, shop)
@@ -189,18 +198,6 @@ def _sticks_out(page: Page, address: str, width: int) -> str:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(address)
     return str(page.evaluate(STICKING_OUT))
-
-
-def _log_in(page: Page, shop: Embedded) -> None:
-    page.goto(f"{shop.url}/admin/")
-    page.locator("[name=username]").fill("operator")
-    page.locator("[name=password]").fill(_password(shop))
-    page.locator("[type=submit]").click()
-    page.locator(".to-console").wait_for()
-
-
-def _password(shop: Embedded) -> str:
-    return (Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip()
 
 
 def _give_up_a_mail(shop: Embedded) -> None:

@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 from django.urls import URLPattern, resolve
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from commerce.urls import urlpatterns
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S
-from tests.stack.programs import find_chromium
+from tests.tour import LANGUAGES
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-LANGUAGES = {"en": "en-GB", "ru": "ru-RU"}
 WIDTHS = (320, 390, 1280)
 MAIL_WIDTHS = (320, 600)
 
@@ -80,15 +78,6 @@ def filled(shop: Embedded) -> dict[str, Any]:
         assert program.wait(HANG_S) == 0, program.output()
         made: dict[str, Any] = json.loads(Path(program.last_lines(1).strip()).read_text())
     return made
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,0 +1,363 @@
+"""Every page of the embedded shop, for programs that look at all of them: pictures and the accessibility test.
+
+The shop runs on free ports. The real pages and the sandbox provider bring orders into each of their states. A `Visitor`
+is led to every page, and does there what its program wants.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import requests
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.demo.pages import Page as Form
+from tests.embedded import Embedded
+from tests.stack.mail import MailServer
+from tests.stack.ports import HANG_S, wait_until
+
+FOUND = {"en": "mug", "ru": "кружка"}
+"""Finds a product."""
+
+LANGUAGES = {"en": "en-GB", "ru": "ru-RU"}
+BUTTONS = {"pay": "", "checking": "authorize", "try_again": "decline", "paid": "pay", "canceled": "cancel"}
+"""The button on the provider's page that brings an order into each state; "expired" only needs time."""
+
+CUSTOMERS = {
+    "en": {"email": "ann@example.com", "name": "Ann O'Nym", "address": "1 Main Street\nSpringfield"},
+    "ru": {"email": "anna@example.com", "name": "Анна Петрова", "address": "ул. Садовая, 12, кв. 7\nСанкт-Петербург"},
+}
+
+
+REVIEWS = (
+    (5, "Ann", "Keeps the coffee warm while I answer mails.\n\nSurvived the dishwasher, and me."),
+    (4, "مريم", "كوب جميل، لكن اليد تصبح ساخنة قليلاً."),
+    (5, "Анна ☕", "Подарила маме, теперь нужна вторая."),
+    (3, "Pneumonoultramicroscopicsilicovolcanoconiosis", "Blau" + "grau" * 30),
+)
+"""Reviews of the mug."""
+
+DELIVER_AND_REVIEW = """
+import json
+from commerce import orders
+from commerce.models import Order, Product, Review
+from commerce.reviews import links
+from commerce.reviews import service as reviews
+mug, blend = (Product.objects.get(slug=slug).pk for slug in ("enamel-mug", "house-blend"))
+for public_id, (rating, name, text) in json.loads({said!r}):
+    key = Order.objects.get(public_id=public_id).pk
+    orders.mark_delivered(key, "sam")
+    review = reviews.write(links.Subject(key, mug), rating, text, name)
+    reviews.moderate(review.pk, review.changed_at, Review.Status.PUBLISHED, "sam")
+first = Order.objects.get(public_id=json.loads({said!r})[0][0]).pk
+reviews.write(links.Subject(first, blend), 2, "Too dark for me.", "Ann")
+subjects = {{"form": (key, blend), "published": (key, mug), "waiting": (first, blend), "over": (key, 0)}}
+print(json.dumps({{name: links.address(links.Subject(*pair)) for name, pair in subjects.items()}}))
+"""
+"""Staff's part in the shop's shell; prints a link for each state of the review page."""
+
+GIVE_BACK = """
+from uuid import uuid4
+from billing.models import Payment
+from billing.refunds import service as refunds
+payment = Payment.objects.get(reference={public_id!r})
+refunds.start(payment.pk, None, wanted_by="sam", why="broken on arrival", key=uuid4().hex)
+"""
+
+
+YESTERDAY = """
+from datetime import timedelta
+from django.db.models import F
+from commerce.models import Order
+day = timedelta(days=1)
+Order.objects.filter(ended_at__isnull=False).update(placed_at=F("placed_at") - day, ended_at=F("ended_at") - day)
+"""
+
+CONSOLE = ("", "work", "payments", "jobs", "queues", "workers", "schedule", "providers", "mail")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order, and its payment page."""
+
+    public_id: str
+    pay_url: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """The size of a browser window, and its colour scheme."""
+
+    name: str
+    width: int
+    height: int
+    dark: bool = False
+
+    def open(self, browser: Browser, language: str, scale: float = 1) -> BrowserContext:
+        """A new visitor with this window."""
+        return browser.new_context(
+            locale=LANGUAGES[language],
+            viewport={"width": self.width, "height": self.height},
+            color_scheme="dark" if self.dark else "light",
+            device_scale_factor=scale,
+            reduced_motion="reduce",
+        )
+
+
+PHONE, PHONE_DARK = Window("phone", 390, 844), Window("phone-dark", 390, 844, dark=True)
+DESKTOP, DESKTOP_DARK = Window("desktop", 1280, 900), Window("desktop-dark", 1280, 900, dark=True)
+
+
+class Visitor(Protocol):
+    """A browser's page, and what a program does with each page it is led to."""
+
+    page: Page
+
+    def see(self, what: str, address: str | None = None) -> None:
+        """Open the URL; without one, the page is open already. `what` names the page."""
+
+
+@dataclass(frozen=True)
+class Tour:
+    """The shop's pages, by reader. Orders and links to review pages are by language, then by state."""
+
+    shop: Embedded
+    orders: dict[str, dict[str, Order]]
+    links: dict[str, dict[str, str]]
+
+    def customers_pages(self, visitor: Visitor, language: str) -> None:
+        """Shelf, purchase, provider, an order in each state, account and reviews."""
+        orders = self.orders[language]
+        _see_shelf(visitor, self.shop, language)
+        _see_purchase(visitor, self.shop, language)
+        visitor.see("provider", orders["pay"].pay_url)
+        for state, order in orders.items():
+            visitor.see(f"order-{state}", f"{self.shop.url}/orders/{order.public_id}/")
+        visitor.see("receipt", f"{self.shop.url}/orders/{orders['paid'].public_id}/receipt/")
+        _see_account(visitor, self.shop)
+        _see_reviews(visitor, self.links[language])
+
+    def staffs_pages(self, visitor: Visitor, language: str) -> None:
+        """Reports, every page of the admin, and the console."""
+        admin = f"{self.shop.url}/admin/"
+        visitor.see("admin-log-in", admin)
+        log_in(visitor.page, self.shop)
+        visitor.see("reports", f"{self.shop.url}/reports/")
+        visitor.page.locator("main tbody a").first.click()
+        visitor.see("report")
+        _see_admin(visitor, admin, self.orders[language]["paid"])
+        self.console_pages(visitor)
+
+    def console_pages(self, visitor: Visitor) -> None:
+        """For a visitor who is logged in."""
+        _see_console(visitor, f"{self.shop.url}/admin/console/")
+
+
+@contextmanager
+def tour() -> Iterator[Tour]:
+    """A shop with orders in every state, a refund, reviews and a report; thrown away at the end."""
+    with embedded_shop() as shop:
+        orders = {language: _orders(shop, language) for language in LANGUAGES}
+        for language in LANGUAGES:
+            orders[language]["refunded"] = _refund(shop, language)
+        links = {language: _review(shop, orders[language], language) for language in LANGUAGES}
+        _report(shop)
+        yield Tour(shop, orders, links)
+
+
+@contextmanager
+def embedded_shop() -> Iterator[Embedded]:
+    """A shop that has sold nothing yet, and does not run yet."""
+    with tempfile.TemporaryDirectory(prefix="tillkeeper-") as var, MailServer() as mail:
+        shop = Embedded(Path(var), mail.port, FAST_TRACK_INTERVAL_S="1")
+        shop.prepare()
+        try:
+            yield shop
+        finally:
+            shop.program.kill()
+
+
+def _orders(shop: Embedded, language: str) -> dict[str, Order]:
+    """An order in each state. Only the first one has a payment window that is over already."""
+    shop.program.kill()
+    shop.environment["PAYMENT_WINDOW_S"] = "2"
+    shop.start()
+    orders = {"expired": place(shop, language)}
+    wait_for(shop, orders, "expired")
+    shop.program.kill()
+    shop.environment["PAYMENT_WINDOW_S"] = "3600"
+    shop.start()
+    for state, button in BUTTONS.items():
+        orders[state] = place(shop, language)
+        if button:
+            requests.post(orders[state].pay_url, {"action": button, "stay": "1"}, timeout=10).raise_for_status()
+    for state in BUTTONS:
+        wait_for(shop, orders, state)
+    return orders
+
+
+def _review(shop: Embedded, orders: dict[str, Order], language: str) -> dict[str, str]:
+    """Deliver some orders and write their reviews; one of them is shown as the delivered order."""
+    delivered = [place(shop, language) for _ in REVIEWS]
+    for order in delivered:
+        requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
+    for order in delivered:
+        wait_for(shop, {"paid": order}, "paid")
+    said = json.dumps([(order.public_id, review) for order, review in zip(delivered, REVIEWS, strict=True)])
+    links: dict[str, str] = json.loads(_run(shop, "shell", "-v0", "-c", DELIVER_AND_REVIEW.format(said=said)))
+    orders["delivered"] = delivered[-1]
+    return links
+
+
+def _report(shop: Embedded) -> None:
+    """The report of yesterday: all that has ended is moved there first, since a day is counted once it is over."""
+    _run(shop, "shell", "-v0", "-c", YESTERDAY)
+    _run(shop, "report")
+
+
+def _run(shop: Embedded, *command: str) -> str:
+    """One of Django's commands; returns the last line it printed."""
+    with shop.manage(*command) as program:
+        assert program.wait(HANG_S) == 0, program.output()
+        return program.last_lines(1)
+
+
+def _refund(shop: Embedded, language: str) -> Order:
+    """A refunded order."""
+    order = place(shop, language)
+    requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
+    wait_for(shop, {"paid": order}, "paid")
+    _run(shop, "shell", "-v0", "-c", GIVE_BACK.format(public_id=order.public_id))
+    wait_for(shop, {"refunded": order}, "refunded")
+    return order
+
+
+def place(shop: Embedded, language: str) -> Order:
+    visitor = _visitor(language)
+    _fill_cart(shop, visitor)
+    page = Form(visitor.get(f"{shop.url}/checkout/", timeout=10)).forms_with("email")[0]
+    answer = visitor.post(page.action, page.values | CUSTOMERS[language], timeout=10)
+    return Order(Form(answer).facts["Shop reference"], answer.url)
+
+
+def _visitor(language: str) -> requests.Session:
+    visitor = requests.Session()
+    visitor.trust_env = False
+    visitor.headers["Accept-Language"] = language
+    return visitor
+
+
+def _fill_cart(shop: Embedded, visitor: requests.Session) -> None:
+    for slug, quantity in (("enamel-mug", "2"), ("house-blend", "1"), ("moka-pot", "1")):
+        form = Form(visitor.get(f"{shop.url}/products/{slug}/", timeout=10)).forms_with("quantity")[0]
+        # The orders must not sell out a scarce product: it is only looked at.
+        if slug != "moka-pot":
+            visitor.post(form.action, form.values | {"quantity": quantity}, timeout=10).raise_for_status()
+
+
+def wait_for(shop: Embedded, orders: dict[str, Order], state: str) -> None:
+    address = f"{shop.url}/orders/{orders[state].public_id}/state.json"
+    wait_until(lambda: requests.get(address, timeout=10).json()["state"] == state, f"an order was {state}")
+
+
+def _see_shelf(visitor: Visitor, shop: Embedded, language: str) -> None:
+    visitor.see("catalogue", f"{shop.url}/")
+    visitor.see("catalogue-page-2", f"{shop.url}/?page=2")
+    visitor.see("search", f"{shop.url}/?q={FOUND[language]}")
+    visitor.see("search-nothing", f"{shop.url}/?q=zzz")
+    for slug in ("enamel-mug", "moka-pot", "decaf"):
+        visitor.see(f"product-{slug}", f"{shop.url}/products/{slug}/")
+    visitor.see("not-found", f"{shop.url}/nothing")
+    visitor.see("cart-empty", f"{shop.url}/cart/")
+
+
+def _see_purchase(visitor: Visitor, shop: Embedded, language: str) -> None:
+    page = visitor.page
+    for slug in ("enamel-mug", "moka-pot"):
+        page.goto(f"{shop.url}/products/{slug}/")
+        page.locator("form.add button").click()
+    visitor.see("cart-after-adding")
+    visitor.see("cart", f"{shop.url}/cart/")
+    visitor.see("checkout", f"{shop.url}/checkout/")
+    page.locator("[name=name]").fill(CUSTOMERS[language]["name"])
+    page.locator("[name=email]").fill("ann@")
+    _send_unfinished(page, "form#checkout")
+    visitor.see("checkout-errors")
+
+
+def _see_account(visitor: Visitor, shop: Embedded) -> None:
+    page = visitor.page
+    visitor.see("log-in", f"{shop.url}/account/login/")
+    _send_unfinished(page, "form.sheet")
+    visitor.see("log-in-errors")
+    visitor.see("sign-up", f"{shop.url}/account/new/")
+    _send_unfinished(page, "form.sheet")
+    visitor.see("sign-up-errors")
+
+
+def _see_reviews(visitor: Visitor, links: dict[str, str]) -> None:
+    for state, link in links.items():
+        visitor.see(f"review-{state}", link)
+    visitor.page.goto(links["form"])
+    _send_unfinished(visitor.page, "form#review")
+    visitor.see("review-errors")
+
+
+def _send_unfinished(page: Page, form: str) -> None:
+    """Send a form as it is: the browser would stop the customer, and the shop's answer is wanted."""
+    page.locator(form).evaluate("form => { form.noValidate = true }")
+    page.locator(f"{form} button[type=submit]").click()
+
+
+def _see_admin(visitor: Visitor, admin: str, order: Order) -> None:
+    """The first page, and of each model: the list, its first row, its history, and the form for a new one."""
+    page = visitor.page
+    visitor.see("admin", admin)
+    lists = page.locator("#content-main th[scope=row] a").evaluate_all("links => links.map(link => link.href)")
+    for address in lists:
+        name = "admin-" + address.removeprefix(admin).strip("/").replace("/", "-")
+        visitor.see(name, address)
+        new = page.locator(".object-tools .addlink")
+        addresses = {"new": new.get_attribute("href")} if new.count() else {}
+        if (row := page.locator("#result_list th a")).count():
+            found = page.evaluate("address => new URL(address, document.baseURI).href", row.first.get_attribute("href"))
+            addresses |= {"page": found, "history": found.replace("/change/", "/history/")}
+        for what, there in addresses.items():
+            visitor.see(f"{name}-{what}", page.evaluate("address => new URL(address, document.baseURI).href", there))
+    page.goto(f"{admin}commerce/order/?q={order.public_id}")
+    page.locator("#result_list th a").first.click()
+    visitor.see("admin-order-paid")
+    page.goto(f"{admin}commerce/order/")
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option("cancel")
+    page.locator(".actions button[name=index]").click()
+    visitor.see("admin-decision")
+
+
+def _see_console(visitor: Visitor, console: str) -> None:
+    """Every page of the console, and the confirmation of an action."""
+    page = visitor.page
+    for name in CONSOLE:
+        visitor.see(f"console-{name or 'overview'}", f"{console}{name}/" if name else console)
+    visitor.see("console-kind", f"{console}work/payment/")
+    visitor.see("console-payments-newest", f"{console}payments/?which=newest")
+    page.locator(".rows th a").last.click()
+    visitor.see("console-payment")
+    page.goto(f"{console}jobs/")
+    page.locator(".rows th a").first.click()
+    visitor.see("console-job")
+    visitor.see("console-ask", f"{console}act/pause-queue/?key=routine")
+
+
+def log_in(page: Page, shop: Embedded) -> None:
+    """As the operator that the embedded shop makes."""
+    password = (Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip()
+    page.goto(f"{shop.url}/admin/")
+    page.locator("[name=username]").fill("operator")
+    page.locator("[name=password]").fill(password)
+    page.locator("[type=submit]").click()
+    page.locator(".to-console").first.wait_for()
