@@ -61,7 +61,7 @@ class ReconciliationAdmin(ActionAdmin, ReadOnlyAdmin):
 
 @admin.register(Difference)
 class DifferenceAdmin(ActionAdmin, AboutPayment):
-    list_display = ("id", "kind", "state", "account", "provider_ref", "reference", "ours", "theirs", "found_at")
+    list_display = ("id", "kind", "ours", "theirs", "state", "provider_ref", "account", "found_at")
     list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", "account")
     fields = (
         "kind", "state", "account", "reconciliation", "provider_ref", "reference", "about", "ours", "theirs",

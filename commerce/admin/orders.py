@@ -46,7 +46,7 @@ class NotificationInline(ReadOnlyInline):
 class OrderAdmin(ActionAdmin, LargeTable):
     """An order with its lines, mails, links and history."""
 
-    list_display = ("number", "status", "total", "name", "email", "placed_at", "attention_note")
+    list_display = ("number", "buyer", "total", "standing", "placed_at")
     list_filter = (needs_a_person(ATTENTIVE_ORDERS.needs_a_person), "status", "placed_at")
     search_fields = ("public_id", "name", "email")
     search_help_text = _("The number, or three letters or more of the customer's name or mail address.")
@@ -64,6 +64,15 @@ class OrderAdmin(ActionAdmin, LargeTable):
     @admin.display(description=_("number"))
     def number(self, order: Order) -> str:
         return order.number
+
+    @admin.display(description=_("customer"))
+    def buyer(self, order: Order) -> SafeString:
+        return format_html('<bdi>{}</bdi><bdi class="second">{}</bdi>', order.name, order.email)
+
+    @admin.display(description=_("status"))
+    def standing(self, order: Order) -> SafeString:
+        """With what a person must look at."""
+        return format_html('{}<bdi class="second">{}</bdi>', order.get_status_display(), order.attention_note)
 
     @admin.display(description="given back")
     def refunded(self, order: Order) -> str:
