@@ -81,10 +81,7 @@ ByDay = filter_by("day", "day", _days)
 class DifferenceAdmin(ActionAdmin, AboutPayment):
     """Differences with a provider's books. One page is as many as one resolution takes."""
 
-    list_display = (
-        "id", "kind", "state", "account", "day", "about", "provider_ref", "reference", "our_side", "their_side",
-        "found_at",
-    )  # fmt: skip
+    list_display = ("id", "kind", "our_side", "their_side", "state", "day", "about", "provider_ref", "account")
     list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", ByAccount, ByDay)
     list_select_related = ("reconciliation", "payment")
     list_per_page = MOST_AT_ONCE

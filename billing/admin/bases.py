@@ -69,6 +69,9 @@ class NamedFields(AnyForm):
 class OurAdmin(AnyAdmin):
     """A list with filters on texts, and pages that save only what the form changed: rows move meanwhile."""
 
+    class Media:
+        css: ClassVar = {"all": ["config/admin.css"]}
+
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return Rows
 

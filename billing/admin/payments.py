@@ -147,7 +147,7 @@ class AboutPayment(LargeTable, ReadOnlyAdmin):
 class RefundAdmin(ActionAdmin, AboutPayment):
     """Refunds. A refund is started on the page of its payment."""
 
-    list_display = ("id", "about", "amount", "status", "attention", "wanted", "next_check_at", "created_at")
+    list_display = ("id", "about", "amount", "status", "attention", "created_at", "wanted", "next_check_at")
     list_filter = (needs_a_person(ATTENTIVE["refund"].needs_a_person), "status", "attention", "created_at")
     list_select_related = ("payment",)
     fields = (

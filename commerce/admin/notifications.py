@@ -57,7 +57,7 @@ SEND_ALIKE_AGAIN = Action(
 class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     """Mails are read-only; those that were given up can be sent again."""
 
-    list_display = ("id", "about", "kind", "recipient", "status", "trouble", "queued_at", "sent_at")
+    list_display = ("id", "about", "recipient", "kind", "status", "trouble", "sent_at", "queued_at")
     list_filter = (needs_a_person(Q(status=Notification.Status.GIVEN_UP)), "status", "kind", "queued_at")
     search_fields = ("recipient", "order__public_id")
     search_help_text = _("The mail address, the order's number, or a part of its customer's name or mail address.")

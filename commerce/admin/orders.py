@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from billing.admin.bases import (
     LargeTable,
@@ -32,6 +32,7 @@ from commerce.order_search import orders_named
 from commerce.orders import ATTENTIVE_ORDERS
 from commerce.timeline import timeline
 from config.actions.admin import ActionAdmin
+from config.formats.sentences import shown
 
 MAX_ORDERS_SEARCHED = 100
 """Orders of one mail address whose other rows a search finds."""
@@ -60,7 +61,7 @@ class NotificationInline(ReadOnlyInline):
 class OrderAdmin(ActionAdmin, LargeTable):
     """An order with its lines, mails, links and history."""
 
-    list_display = ("number", "status", "total", "name", "email", "placed_at", "note")
+    list_display = ("number", "buyer", "total", "standing", "placed_at")
     list_filter = (needs_a_person(ATTENTIVE_ORDERS.needs_a_person), "status", "placed_at")
     search_fields = ("public_id", "name", "email")
     search_help_text = _("The number, or three letters or more of the customer's name or mail address.")
@@ -81,6 +82,15 @@ class OrderAdmin(ActionAdmin, LargeTable):
     @admin.display(description=_("number"))
     def number(self, order: Order) -> str:
         return order.number
+
+    @admin.display(description=pgettext_lazy("name", "customer"))
+    def buyer(self, order: Order) -> SafeString:
+        return format_html('<bdi>{}</bdi><bdi class="second">{}</bdi>', order.name, order.email)
+
+    @admin.display(description=_("status"))
+    def standing(self, order: Order) -> SafeString:
+        """With what a person must look at."""
+        return format_html('{}<bdi class="second">{}</bdi>', order.get_status_display(), shown(order.attention_note))
 
     @admin.display(description=_("given back"))
     def refunded(self, order: Order) -> str:

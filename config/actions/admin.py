@@ -59,11 +59,19 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
         }
         return super().get_actions(request) | ({} if IS_POPUP_VAR in request.GET else own)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
         """With the actions that make sense now and that the user may take."""
-        row = options.get("obj")
-        allowed = [action for action in self.page_actions if row and action.allows(request.user)]
-        return super().render_change_form(request, context | {"offers": offers(allowed, row)}, **options)
+        allowed = [action for action in self.page_actions if obj and action.allows(request.user)]
+        with_offers = context | {"offers": offers(allowed, obj)}
+        return super().render_change_form(request, with_offers, add, change, form_url, obj)
 
     def act_on_row(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """One action on one row. A row or an action that does not exist is a 404."""
