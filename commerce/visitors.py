@@ -77,12 +77,14 @@ def header(request: HttpRequest) -> dict[str, Callable[[], Any]]:
 
 
 def _open_orders(request: HttpRequest) -> list[Order]:
-    """Orders of this browser and of the customer's account that await payment, newest first."""
-    placed_here, buyer = request.session.get(ORDERS_SESSION_KEY, []), customer(request)
+    """Orders of this browser and of the customer's account that await payment, newest first; not the page's own."""
+    shown = request.resolver_match.kwargs.get("public_id", "") if request.resolver_match else ""
+    placed_here = [each for each in request.session.get(ORDERS_SESSION_KEY, []) if each != shown]
+    buyer = customer(request)
     if not placed_here and not buyer:
         return []  # without a query: most visitors
     theirs = Q(public_id__in=placed_here) | (Q(customer=buyer) if buyer else Q())
-    awaiting = Order.objects.filter(theirs, status=OrderStatus.AWAITING_PAYMENT)
+    awaiting = Order.objects.filter(theirs, status=OrderStatus.AWAITING_PAYMENT).exclude(public_id=shown)
     return list(awaiting.order_by("-pk")[:ORDERS_REMEMBERED])
 
 
