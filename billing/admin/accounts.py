@@ -80,7 +80,7 @@ class DifferenceAdmin(ActionAdmin, AboutPayment):
     """Differences with a provider's books. One page is as many as one resolution takes."""
 
     list_display = (
-        "id", "kind", "state", "account", "day", "about", "provider_ref", "reference", "ours", "theirs", "found_at",
+        "id", "account", "day", "about", "kind", "ours", "theirs", "state", "provider_ref", "reference", "found_at",
     )  # fmt: skip
     list_filter = (needs_a_person(ATTENTIVE["difference"].needs_a_person), "state", "kind", ByAccount, ByDay)
     list_select_related = ("reconciliation",)
