@@ -58,7 +58,7 @@ def what_to_do(finding: Finding) -> str:
 @register.filter
 def manual(text: str) -> SafeString:
     """A section of the runbook: its lines as they are, with bold words, code, and links inside our pages."""
-    shown = escape(text)
+    shown = str(escape(text))
     for pattern, replacement in _MARKUP:
         shown = re.sub(pattern, replacement, shown)
     return mark_safe(shown)  # noqa: S308 (escaped, and the file is our own)
