@@ -31,6 +31,15 @@ class Overview:
     busy: int = 0
     latest: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def urgent(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.is_urgent]
+
+    @property
+    def others(self) -> list[Finding]:
+        """Those for office hours: never in the red panel."""
+        return [finding for finding in self.findings if not finding.is_urgent]
+
 
 def overview() -> Overview:
     """Everything on one page; the findings and the numbers come from one snapshot."""

@@ -70,7 +70,7 @@ def what_to_do(finding: Finding) -> str:
 @register.filter
 def manual(text: str) -> SafeString:
     """A section of the runbook: its lines as they are, with bold words, code, and links inside our pages."""
-    shown = escape(text)
+    shown = str(escape(text))
     for pattern, replacement in _MARKUP:
         shown = re.sub(pattern, replacement, shown)
     return mark_safe(shown)  # noqa: S308 (escaped, and the file is our own)
@@ -78,6 +78,7 @@ def manual(text: str) -> SafeString:
 
 _MARKUP = (
     (r"\*\*(.+?)\*\*", r"<strong>\1</strong>"),
+    (r"(?m)(^|[\s(])\*(\w[^*]{0,60})\*(?=[\s.,;:)])", r"\1<em>\2</em>"),
     (r"`([^`]+)`", r"<code>\1</code>"),
     (r"\[([^\]]+)\]\(([#/][^)]*)\)", r'<a href="\2">\1</a>'),
     (r"\[([^\]]+)\]\([^)]*\)", r"\1"),

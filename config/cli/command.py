@@ -52,7 +52,8 @@ class Command(BaseCommand):
         try:
             return self._execute(*args, **options)
         except (SomethingLeft, NoAnswer) as error:
-            if not self._called_from_command_line or options.get("traceback"):
+            at_a_terminal: bool = self._called_from_command_line  # type: ignore[attr-defined]  # missing in the stubs
+            if not at_a_terminal or options.get("traceback"):
                 raise
             self.stderr.write(str(error))
             sys.exit(error.returncode)

@@ -160,7 +160,10 @@ def _defaults(panel: Panel) -> dict[str, Any]:
     thresholds = (
         panel.steps.as_json() if panel.steps else {"mode": "absolute", "steps": [{"color": "green", "value": None}]}
     )
-    custom = {"timeseries": {"custom": lines}, "state-timeline": {"custom": {"lineWidth": 0, "fillOpacity": 80}}}
+    custom: dict[str, dict[str, Any]] = {
+        "timeseries": {"custom": lines},
+        "state-timeline": {"custom": {"lineWidth": 0, "fillOpacity": 80}},
+    }
     words = {
         str(value): {"text": text, "color": color, "index": index}
         for index, (value, (text, color)) in enumerate(panel.words.items())

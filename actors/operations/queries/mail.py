@@ -53,10 +53,11 @@ def mail() -> Mail:
 def outage(living: Sequence[WorkerProcess]) -> Outage | None:
     """From the workers' heartbeats. A worker tries only while mails are due, so a mail that another one has sent, or no
     mail that waits, ends what it knew."""
-    away = [worker.row for worker in living if worker.row.mail_away_since and worker.row.mail_failed_at]
-    if not away or not MAIL_QUEUE.appointments().exists():
+    rows = [worker.row for worker in living]
+    away_since = [row.mail_away_since for row in rows if row.mail_away_since]
+    if not away_since or not MAIL_QUEUE.appointments().exists():
         return None
-    latest = max(away, key=lambda row: row.mail_failed_at)
-    if Notification.objects.filter(sent_at__gt=latest.mail_failed_at).exists():
+    failed_at, error = max((row.mail_failed_at, row.mail_error) for row in rows if row.mail_failed_at)
+    if Notification.objects.filter(sent_at__gt=failed_at).exists():
         return None
-    return Outage(min(row.mail_away_since for row in away), latest.mail_error)
+    return Outage(min(away_since), error)

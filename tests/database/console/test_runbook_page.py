@@ -17,7 +17,12 @@ def test_the_page_has_every_section(boss: Client, db: None) -> None:
     page = boss.get(reverse("console:runbook")).text
     for anchor in SECTIONS:
         assert f' id="{anchor}">' in page
-    for text in ("<strong>Console.</strong>", '<a href="/admin/console/mail/">', "<code>manage.py jobs doctor</code>"):
+    for text in (
+        "<strong>Console.</strong>",
+        '<a href="/admin/console/mail/">',
+        "<code>manage.py jobs doctor</code>",
+        "<em>page</em>",
+    ):
         assert text in page
     assert "](" not in page
 
@@ -33,6 +38,21 @@ def test_a_finding_leads_to_its_section(calm: None, boss: Client, settings: Sett
         for anchor in ("#a-pause", unsuited):
             assert f'<a href="{base}{anchor}">What to do</a>' in page
         assert f'<a href="{base}{unsuited}"><bdi>EMAIL_HOST' in page
+
+
+def test_what_waits_for_office_hours_is_never_in_the_red_panel(calm: None, boss: Client, settings: Settings) -> None:
+    """Beside what is urgent, and alone."""
+    pauses.pause(pauses.SCHEDULE, "settle_orders", "olga", "a test")
+    alone = boss.get(reverse("console:overview")).text
+    settings.PRODUCTION, settings.EMAIL_HOST = True, ""
+    both = boss.get(reverse("console:overview")).text
+
+    assert 'class="answer bad"' not in alone
+    red, orange = both.split('class="answer bad"')[1].split('class="answer odd"')
+    assert ("EMAIL_HOST" in red, "settle_orders" in red) == (True, False)
+    assert "it is paused by olga" in orange.split("</section>")[0]
+    for page in (alone, both):
+        assert page.count("it is paused by olga") == 1
 
 
 @pytest.mark.parametrize(
