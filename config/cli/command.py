@@ -6,6 +6,7 @@ there is no answer: an unknown id, a database or broker that does not answer, wr
 
 import getpass
 import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
@@ -43,7 +44,18 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EXIT_STATUS_HELP, **options)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Django's, with database errors in one sentence. Arguments that no database would take are refused."""
+        """Django's, with errors in one sentence: at a terminal without the name of their class, which says nothing to a
+        person."""
+        try:
+            return self._execute(*args, **options)
+        except (NoAnswer, SomethingLeft) as error:
+            if not self._called_from_command_line or options.get("traceback"):
+                raise
+            self.stderr.write(str(error))
+            sys.exit(error.returncode)
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
+        """Database errors are no answer. Arguments that no database would take are refused."""
         for value in (each for some in options.values() for each in (some if isinstance(some, list) else [some])):
             if isinstance(value, str) and not _is_text(value):
                 raise NoAnswer(f"{value!a} is not text: it has bytes that are no letters in this terminal.")
