@@ -4,6 +4,7 @@ A mail has the link to its order, so these pages are for a person at this machin
 """
 
 from collections.abc import Callable
+from email.message import EmailMessage
 from functools import wraps
 from ipaddress import ip_address
 from typing import Any
@@ -104,7 +105,7 @@ def mail_file(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(raw, content_type="message/rfc822", headers=headers)
 
 
-def _parsed(name: str) -> files.Parsed | None:
+def _parsed(name: str) -> EmailMessage | None:
     raw = files.read(name)
     return None if raw is None else files.parse(raw)
 

@@ -23,6 +23,7 @@ def main(work: str, path: str) -> int:
     """Exit status 0 if it was done. Otherwise Python or pip has said why not."""
     if work == "make":
         return run([sys.executable, "-m", "venv", path], Steps(f"Creating the environment {path}"))
+    print("Packages are downloaded and installed: a minute or two, the first time.", flush=True)
     command = ["pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes", "-r", path]
     return run([sys.executable, "-m", *command], Packages(Path(path)))
 
@@ -45,7 +46,7 @@ class Packages(Steps):
 
     def __init__(self, lock: Path) -> None:
         self.wanted = len(re.findall("^[^ #]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
-        super().__init__(f"Installing {self.wanted} packages of {lock.name} (a minute or two the first time)")
+        super().__init__(f"Installing {lock.stem} packages")  # short: a line that wraps cannot be rewritten
         self.known, self.installing, self._site_packages = 0, False, Path(sysconfig.get_path("purelib"))
         self._before = self._installed()
 
@@ -56,8 +57,8 @@ class Packages(Steps):
 
     def __str__(self) -> str:
         if not self.installing:
-            return f"{self.label}: {self.known} of {self.wanted} are there"
-        return f"{self.label}: {self._installed() - self._before} new ones are installed"
+            return f"{self.label}: {self.known} of {self.wanted} here"
+        return f"{self.label}: {self._installed() - self._before} new ones"
 
     def _installed(self) -> int:
         return sum(1 for _ in self._site_packages.glob("*.dist-info"))

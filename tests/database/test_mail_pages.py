@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from commerce.mail import files, sending
 from commerce.models import Notification
-from tests import backstage
+from tests import reporting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
@@ -165,7 +165,7 @@ def test_the_page_of_a_mail_has_all_of_it(client: Client) -> None:
 
 def test_a_queued_mail_arrives_as_it_would_be_sent(client: Client) -> None:
     """Through the sweep; a mail without HTML has no frame."""
-    order = backstage.reporting.order()
+    order = reporting.order()
     Notification.objects.create(
         order=order, kind=Notification.Kind.SELLER_NOTIFICATION, recipient="ann@example.com", subject="Заказ “1”",
         text="Чай – 2 шт.", message_id="<1@example.com>", send_after=timezone.now(),

@@ -49,7 +49,8 @@ def payment(shop: Embedded) -> tuple[str, str, str]:
     """The only one: its account, the order's id, and the provider's id."""
     with closing(sqlite3.connect(Path(shop.environment["VAR_DIR"], "shop.sqlite3"))) as database:
         (found,) = database.execute("SELECT account, reference, provider_ref FROM billing_payment").fetchall()
-    return found
+    account, reference, provider_ref = found
+    return account, reference, provider_ref
 
 
 @pytest.mark.parametrize("accounts", [*FIRST_IS_PAID, *OTHERS])

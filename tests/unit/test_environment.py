@@ -32,8 +32,8 @@ def test_packages_are_counted(tmp_path: Path) -> None:
     lock.write_text(LOCK)
     shown: list[str] = []
     run(python(TALK), Packages(lock), 5, shown.append)
-    assert shown[0] == "Installing 3 packages of runtime.txt (a minute or two the first time): 0 of 3 are there …"
-    assert ": 2 of 2 are there, " in shown[-1]
+    assert shown[0] == "Installing runtime packages: 0 of 3 here …"
+    assert ": 2 of 2 here, " in shown[-1]
 
 
 def test_the_end_of_the_program_is_the_end_of_make() -> None:
