@@ -158,8 +158,11 @@ class Order(DueRow):
 
     @property
     def number(self) -> str:
-        """The order as people say and write it: `commerce.order_number`. It gives no access; `public_id` does."""
-        return number_of(self.pk)
+        """The order as people say and write it: `commerce.order_number`. It gives no access; `public_id` does.
+
+        Empty before it is saved.
+        """
+        return number_of(self.pk) if self.pk else ""
 
     @property
     def total(self) -> Money:

@@ -223,7 +223,7 @@ def test_marking_asks_once_more(shop: Shop, sam: Client) -> None:
 
     assert "This cannot be undone" in page
     assert paid.number in page
-    assert f"{waiting.public_id}: awaiting payment" in page
+    assert f"{waiting.number}: awaiting payment" in page
     assert shop.fresh(paid).status == OrderStatus.PAID
 
     mark(sam, paid, waiting, confirmed="yes")
