@@ -193,7 +193,7 @@ def filter_by(heading: Text, parameter: str, choices: Callable[[], Choices]) -> 
     """A filter with these choices; an unknown word in the address filters nothing."""
 
     class Filter(admin.SimpleListFilter):
-        title = heading
+        title: Any = heading
         parameter_name = parameter
 
         def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

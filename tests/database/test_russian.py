@@ -277,7 +277,7 @@ def test_every_name_help_and_state_of_a_model_is_translated() -> None:
     english_texts = []
     for model in (model for app in OURS for model in apps.get_app_config(app).get_models()):
         fields = model._meta.fields
-        texts = [model._meta.verbose_name, model._meta.verbose_name_plural]
+        texts: list[Any] = [model._meta.verbose_name, model._meta.verbose_name_plural]
         texts += [text for field in fields for text in (field.verbose_name, field.help_text)]
         texts += [label for field in fields if field.name != "language" for _value, label in field.choices or ()]
         with override("ru"):
