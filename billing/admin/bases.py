@@ -164,12 +164,12 @@ def link_to_row(model: type[Model], key: object, text: object) -> SafeString:
     return format_html('<a href="{}">{}</a>', page_of(model, key), text)
 
 
-def link_to_console(payment_id: int) -> SafeString | str:
+def link_to_console(payment_id: int) -> SafeString | None:
     """To the payment's page in the console, if the project has one: it says why the payment is where it is."""
     try:
         address = reverse("console:payment", args=[payment_id])
     except NoReverseMatch:
-        return ""
+        return None
     return format_html('<a href="{}">payment {} in the console</a>', address, payment_id)
 
 

@@ -113,7 +113,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
         if order.cart_id:
             found.append(link_to_row(Cart, order.cart_id, pgettext("name", "cart")))
         payments = Payment.objects.filter(reference=number).values_list("pk", flat=True)[:PAYMENTS_LINKED]
-        found += filter(None, map(link_to_console, payments))
+        found += [link for payment in payments if (link := link_to_console(payment))]
         return format_html_join(" · ", "{}", ((link,) for link in found))
 
     @admin.display(description=_("history"))

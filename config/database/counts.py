@@ -27,9 +27,9 @@ class _Count(Subquery):
     empty_result_set_value = 0
 
 
-def capped(rows: "QuerySet[Any]", column: str) -> Combinable:
-    """A subquery for the number of rows, up to COUNTED_AT_MOST; `column` belongs to the index of the condition."""
-    return _Count(rows.values(column)[:COUNTED_AT_MOST])
+def capped(rows: "QuerySet[Any]", column: str, most: int = COUNTED_AT_MOST) -> Combinable:
+    """A subquery for the number of rows, up to `most`; `column` belongs to the index of the condition."""
+    return _Count(rows.values(column)[:most])
 
 
 def first(rows: "QuerySet[Any]", column: str) -> Combinable:

@@ -23,7 +23,7 @@ PAGES = (
     "payments/?which=newest&account=sandbox", "payments/?q=order-500000", "payments/?q=sb_77", "payments/500000/",
     "payments/?status=failed", "payments/?status=pending&amount_from=5&currency=EUR", "payments/?created_from=2h",
     "payments/?account=sandbox&created_to=12h&status=succeeded", "payments/?which=attention&account=sandbox",
-    "payments/?which=newest&page=200", "payments/?which=open&sort=-due&page=200", "payments/?q=ann@example.com",
+    "payments/?which=newest&page=200", "payments/?which=open&sort=-started&page=200", "payments/?q=ann@example.com",
     "jobs/", "jobs/?range=7d", "jobs/?q=orders&range=24h", "jobs/?q=no_such_actor&range=7d",
     "jobs/?q=outcome:failed", "jobs/?q=actor:settle_orders", "jobs/?q=actor:settle_orders+outcome:failed",
     "jobs/?q=outcome:quarantined", "jobs/?q=actor:no_such_actor", "jobs/?q=since:5m", "jobs/?q=error:nothing",

@@ -18,6 +18,10 @@ from django.utils.translation import gettext as _
 from actors.models import Job
 from actors.operations.queries.paging import Listing
 from actors.operations.queries.times import read_time
+from config.database.counts import COUNTED_AT_MOST
+
+COUNTED_OF_SEVERAL = 1_000
+"""Jobs that meet several conditions are counted up to here: one index finds those of one condition."""
 
 _WORD = re.compile(r'(?:(\w+):)?("[^"]*"|\S+)')
 
@@ -69,7 +73,8 @@ def parse(typed: str, now: datetime) -> Search:
 def listing(search: Search, sort: str) -> Listing[Job]:
     """The matching jobs, the latest end first, or with `sort="ended"` the earliest; without tracebacks."""
     parts = [] if search.problem else [Job.objects.filter(search.indexed)]
-    found = Listing(parts, "ended_at", sort != "ended", without=("traceback",))
+    most = COUNTED_AT_MOST if len(search.indexed) <= 1 else COUNTED_OF_SEVERAL
+    found = Listing(parts, "ended_at", sort != "ended", most=most, without=("traceback",))
     return found.narrowed(search.scanned) if parts and search.scanned else found
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from actors.operations.queries.paging import Shown
+from actors.operations.queries.paging import Listing, Shown
 from actors.operations.queries.payment_search import WHICH, Chosen, listing
 from actors.operations.queries.timeseries import HOUR, Slot, spread
 from billing import metrics
@@ -77,12 +77,12 @@ class OnePayment:
 def payments(chosen: Chosen) -> Payments:
     """The counts, and the chosen list."""
     now = database_now(CHECK_QUEUE.database)
-    tracks, problem, rows, shown, is_cut_off = open_by_track(now), "", [], Shown(0, 0, 0), False
+    tracks, problem, found = open_by_track(now), "", Listing[Payment]([])
     try:
         found = listing(chosen, now)
-        (rows, shown), is_cut_off = found.page(chosen.page), found.is_cut_off
     except ValueError as invalid:
         problem = str(invalid)
+    rows, shown = found.page(chosen.page)
     slots, found_by = _outcomes(now)
     waiting = {each.noun: each.rows for each in waiting_for_a_person()}
     return Payments(
@@ -98,7 +98,7 @@ def payments(chosen: Chosen) -> Payments:
         problem=problem,
         rows=rows,
         shown=shown,
-        is_cut_off=is_cut_off,
+        is_cut_off=found.is_cut_off,
     )
 
 

@@ -36,9 +36,14 @@ def write(count: int, **facts: Any) -> list[Payment]:
     return written
 
 
+def wanted(which: str, **texts: Any) -> Chosen:
+    """What the URL asks for."""
+    return Chosen(which, **texts)
+
+
 def ids(**chosen: Any) -> list[int]:
     """Of the payments on the first page."""
-    rows, _shown = listing(Chosen(**{"which": "newest", **chosen}), database_now()).page(1)
+    rows, _shown = listing(wanted(**{"which": "newest", **chosen}), database_now()).page(1)
     return [row.pk for row in rows]
 
 
@@ -156,7 +161,7 @@ def test_a_status_among_too_many_payments_says_so(monkeypatch: pytest.MonkeyPatc
 def test_every_payment_is_on_one_page(chosen: dict[str, str], sort: str, descends: bool) -> None:
     """In the order of the list; the page after the last one is the last one."""
     written = [row.pk for row in write(COUNT)]
-    found = listing(Chosen("newest", sort=sort, **chosen), database_now())
+    found = listing(wanted("newest", sort=sort, **chosen), database_now())
     pages = [found.page(number) for number in (1, 2, 3, 4, 0)]
 
     listed = [row.pk for rows, _shown in pages[:3] for row in rows]
@@ -171,12 +176,12 @@ def test_accounts_are_merged_by_the_time_of_their_payments() -> None:
     """The index begins with the account, the list does not."""
     AccountState.objects.get_or_create(account="other")
     rows = [write(30), write(30, account="other")]
-    wanted = [
+    merged = [
         row.pk for row in sorted((row for some in rows for row in some), key=lambda row: (row.created_at, row.pk))
     ]
 
     found = listing(Chosen("open"), database_now())
-    assert [row.pk for number in (1, 2) for row in found.page(number)[0]] == wanted
+    assert [row.pk for number in (1, 2) for row in found.page(number)[0]] == merged
 
 
 def test_the_url_holds_the_filters(boss: Client) -> None:
@@ -192,7 +197,10 @@ def test_the_url_holds_the_filters(boss: Client) -> None:
     assert '<a class="chip" href="?currency=eur&amp;sort=started"' in page
     assert 'aria-sort="ascending"' in page
     facts = boss.get(reverse("console:payments"), {**address, "as": "json"}).json()
-    assert (facts["chosen"]["currency"], facts["shown"]) == ("EUR", {"first": 51, "last": 100, "count": 120})
+    assert (facts["chosen"]["currency"], facts["shown"]) == (
+        "EUR",
+        {"first": 51, "last": 100, "count": 120, "is_more": False},
+    )
 
 
 # --- indexes ---------------------------------------------------------------------------------------------------------
@@ -212,7 +220,7 @@ def test_every_filter_of_every_list_reads_an_index() -> None:
         for which in WHICH:
             for sort in SORTS.get(which, SORTS["attention"]):
                 for chosen in FILTERS:
-                    found = listing(Chosen(which, sort=sort, **chosen), database_now())
+                    found = listing(wanted(which, sort=sort, **chosen), database_now())
                     for part in found._ordered(found.searched or found.parts):
                         plan = _plan(cursor, part.values_list(found.column, "pk")[:50])
                         assert not _reads_all(plan, found.column), (which, sort, chosen, plan)

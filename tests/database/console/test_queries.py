@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 from actors.kinds import KINDS
 from actors.operations.queries import payments, work
 from actors.operations.queries.mail import mail as mail_page
+from actors.operations.queries.payment_search import Chosen
 from billing.limits import breaker
 from billing.models import Attention, Payment
 from commerce.admin.notifications import SEND_AGAIN
@@ -53,7 +54,7 @@ def test_open_payments_are_counted_by_track(shop: Shop) -> None:
     Payment.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=1))
     shop.paid()
 
-    found = payments.payments(payments.Chosen("newest"))
+    found = payments.payments(Chosen("newest"))
 
     assert [(track.fast, track.slow) for track in found.tracks] == [(1, 1)]
     assert len(found.rows) == 3
@@ -71,9 +72,9 @@ def test_payments_are_listed_as_wanted(shop: Shop, which: str, found: int) -> No
     Payment.objects.filter(pk=due.pk).update(next_check_at=timezone.now() - timedelta(seconds=5))
     Payment.objects.filter(pk=parked.pk).update(attention=Attention.REFUSED)
 
-    assert len(payments.payments(payments.Chosen(which)).rows) == found
-    assert len(payments.payments(payments.Chosen(which, account="sandbox")).rows) == found
-    assert payments.payments(payments.Chosen(which, word=due.reference)).rows[0].pk == due.pk
+    assert len(payments.payments(Chosen(which)).rows) == found
+    assert len(payments.payments(Chosen(which, account="sandbox")).rows) == found
+    assert payments.payments(Chosen(which, word=due.reference)).rows[0].pk == due.pk
 
 
 def standing(payment: Payment) -> str:
