@@ -49,7 +49,7 @@ class Command(BaseCommand):
         try:
             return self._execute(*args, **options)
         except (NoAnswer, SomethingLeft) as error:
-            if not self._called_from_command_line or options.get("traceback"):
+            if not getattr(self, "_called_from_command_line", False) or options.get("traceback"):
                 raise
             self.stderr.write(str(error))
             sys.exit(error.returncode)
