@@ -306,7 +306,8 @@ def get(url: str) -> tuple[int, bytes]:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=HANG_S) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
-        return error.code, error.read()
+        with error:
+            return error.code, error.read()
 
 
 def test_the_small_server_answers_its_routes_and_survives_them() -> None:

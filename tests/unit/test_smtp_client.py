@@ -122,11 +122,12 @@ def test_a_mail_for_nobody_is_ended(server: Server) -> None:
 
 @pytest.mark.parametrize("more", [">\r\nRCPT TO:<eve@example.com", "\r\nDATA\r\n", "\n"])
 def test_an_address_is_no_command(server: Server, more: str) -> None:
-    """What stands behind it is left out."""
+    """The mail is refused before the server hears a word of it; the next one is sent."""
+    with pytest.raises(ValueError, match="line break"):
+        send(server, recipient=f"ann@example.com{more}")
+
     server.says(b"250 ok", b"250 ok", b"354 go on", b"250 taken")
-
-    send(server, recipient=f"ann@example.com{more}")
-
+    send(server)
     assert server.heard() == EHLO + ASKED + b"Hi\r\n.\r\n"
 
 

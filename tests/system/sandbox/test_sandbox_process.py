@@ -1,6 +1,7 @@
 """The sandbox provider as a program: start, stop, restart."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -142,7 +143,7 @@ def test_a_taken_port_is_one_clear_sentence(sandbox: SandboxServer, host: str) -
         _, complaints = process.communicate(timeout=2 * HANG_S)
 
     assert process.returncode == 1
-    taken = "another program listens there (`ss -ltnp` names it)"
+    taken = f"process {os.getpid()} ({Path('/proc/self/comm').read_text().strip()}) listens there"
     assert complaints == f"The sandbox cannot start: {host_and_port(host, port)} cannot be used: {taken}.\n"
     assert complaints.count("\n") == 1
 
