@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from actors.operations.findings import Finding
 from actors.operations.queries.timeseries import Slot
 from billing.admin.bases import page_of
-from commerce.reports import charts
+from config import charts
 from config.database.counts import counted
 from config.formats import localized
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 
 from actors.runtime import embedded
 from actors.runtime.startup import stop_signal
@@ -31,7 +31,8 @@ class Command(Base):
             )
         if prepare:
             call_command("migrate", verbosity=0)
-            call_command("demoshop", quiet=True)
+            if "demoshop" in get_commands():  # another project has none
+                call_command("demoshop", quiet=True)
         if problem := database_problem():
             raise NoAnswer(problem)
         told = stop_signal()
@@ -43,7 +44,7 @@ class Command(Base):
     def _welcome(self) -> None:
         """The addresses to open, and the operator's login."""
         server = host_and_port(settings.EMAIL_HOST, settings.EMAIL_PORT)
-        mails = server if settings.EMAIL_HOST else f"{settings.EMAIL_FILE_PATH}/"
+        mails = server if settings.EMAIL_HOST else f"{getattr(settings, 'EMAIL_FILE_PATH', 'nowhere')}/"
         self.stdout.write(f"\n  Shop      {settings.SHOP_URL}/")
         self.stdout.write(f"  Operator  {settings.SHOP_URL}/admin/   {embedded.operator_login()}")
         self.stdout.write(

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.providers import Account
 from actors.operations.queries.schedule import ScheduledEntry
-from commerce.mail.queue import MAIL_QUEUE
+from actors.project import kind_named
 from config.database.counts import counted
 
 SCHEDULE = "console:schedule"
@@ -33,9 +33,8 @@ def late_work(seen: Snapshot) -> Iterator[Finding]:
     for backlog in (late for late in seen.backlogs if late.is_late):
         problem = _("%(due)s due, and no worker has checked them")
         advice = _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker.")
-        if backlog.name == MAIL_QUEUE.noun and seen.mails_allowed == 0:
-            problem = _("%(due)s due, and EMAIL_MAX_PER_MINUTE or EMAIL_MAX_PER_DAY is reached")
-            advice = _("They leave by themselves, in order. Raise the limit if the mail server takes more.")
+        if (kind := kind_named(backlog.name)) and (reason := kind.why_late()):
+            problem, advice = reason
         yield Finding(
             backlog.label,
             problem % {"due": counted(backlog.due)},
@@ -90,24 +89,6 @@ def refused_creations(seen: Snapshot) -> Iterator[Finding]:
             state.refused_since,
             page="console:providers",
         )
-
-
-def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
-    """Mails that are not tried again."""
-    if lost := seen.mails_given_up:
-        text = ngettext("%(n)s was given up", "%(n)s were given up", lost) % {"n": counted(lost)}
-        if (lately := seen.given_up_lately).mails:
-            text += _("; in the last hour %(n)s (%(why)s)") % {"n": counted(lately.mails), "why": lately.reason}
-        advice = _("Correct the address or the server, then send them again.")
-        yield Finding(_("mails"), text, advice, is_urgent=False, page="console:mail")
-
-
-def mails_refused(seen: Snapshot) -> Iterator[Finding]:
-    """Mails that the server refuses for good, though perhaps not because of them."""
-    if (refused := seen.mails_refused).mails:
-        values = {"n": counted(refused.mails), "why": refused.reason}
-        advice = _("Ask the mail server's operator. Nothing is lost: the mails are tried until it takes them.")
-        yield Finding(_("mails"), _("the server refuses %(n)s (%(why)s)") % values, advice, page="console:mail")
 
 
 def closed_accounts(seen: Snapshot) -> Iterator[Finding]:

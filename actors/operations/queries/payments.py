@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from actors.operations.queries.timeseries import SPAN, Slot, spread
+from actors.project import project
 from billing import metrics
 from billing.actions import OF_PAYMENTS
 from billing.attention import ATTENTIVE, waiting_for_a_person
@@ -17,8 +18,6 @@ from billing.lookup import payments_named
 from billing.models import AskedBy, Payment, PaymentEvent
 from billing.payments.check import CHECK_QUEUE
 from billing.states import END_STATES, Status
-from commerce.models import Order
-from commerce.timeline import timeline
 from config.actions.admin import Offer, offers
 from config.due import lag
 from config.due.queue import database_now
@@ -76,8 +75,8 @@ class OnePayment:
 
     timeline: list[Entry]
     resolutions: list[Offer]
-    order: Order | None
-    """None if its reference is not an order."""
+    order: Model | None
+    """What it is for; None if its reference is not an order."""
 
 
 def payments(chosen: Chosen) -> Payments:
@@ -103,11 +102,11 @@ def one_payment(pk: int) -> OnePayment | None:
     payment = Payment.objects.filter(pk=pk).first()
     if payment is None:
         return None
-    order = Order.objects.filter(public_id=payment.reference).first()
+    order, timeline = project().story(payment)
     return OnePayment(
         payment=payment,
         standing=standing(payment, database_now(CHECK_QUEUE.database)),
-        timeline=timeline(order) if order else [],
+        timeline=timeline,
         resolutions=offers(OF_PAYMENTS, payment),
         order=order,
     )
