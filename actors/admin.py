@@ -8,4 +8,4 @@ from django_dramatiq.models import Task
 if not any(isinstance(middleware, AdminMiddleware) for middleware in dramatiq.get_broker().middleware):
     admin.site.unregister(Task)
 
-admin.site.index_template = "console/index.html"
+admin.site.index_template = admin.site.index_template or "console/index.html"

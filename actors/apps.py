@@ -1,5 +1,6 @@
 """The Django app."""
 
+import logging
 from importlib import import_module
 
 import dramatiq
@@ -19,6 +20,11 @@ SERIES = (
 """Modules that declare series; those of `billing` and `commerce` are declared where they are counted."""
 
 
+WORKERS_LOG = logging.getLogger("dramatiq.worker.WorkerThread")
+"""It warns of every result that nobody stores, and ours say whether a job did something; and of every message that was
+too old: after an hour without workers those are thousands. Not in LOGGING, which a project may have written itself."""
+
+
 class ActorsConfig(AppConfig):
     name = "actors"
     default_auto_field = "django.db.models.BigAutoField"  # as in the migrations, with any project setting
@@ -27,6 +33,8 @@ class ActorsConfig(AppConfig):
     def ready(self) -> None:
         """Declare every actor in every process: a process that nudges an actor must know its queue."""
         translate_names(self)
+        if not WORKERS_LOG.level:
+            WORKERS_LOG.setLevel(logging.ERROR)
         for module in (*settings.ACTOR_MODULES, *SERIES):
             import_module(module)
         if settings.PAYMENT_SETTLING_ACTOR not in dramatiq.get_broker().get_declared_actors():

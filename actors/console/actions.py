@@ -17,13 +17,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from actors.console.bulk import CHECK_PAYMENTS, RERUN_JOBS
-from actors.kinds import Kind, kind_named
+from actors.kinds import Kind
 from actors.operations import actions as of_jobs
 from actors.operations.actions import ACT, CONFIGURE, READ, named
+from actors.project import kind_named, project
 from billing.actions import CHECK_PAYMENT, CLOSE_BREAKER, OPEN_BREAKER
 from billing.lookup import number_in
 from billing.models import AskedBy
-from commerce.admin.notifications import SEND_AGAIN, SEND_ALIKE_AGAIN
 from config.actions import Action, Subject
 from config.actions.pages import Place, perform, too_many
 from config.messaging.nudges import nudge
@@ -73,7 +73,7 @@ ACTIONS: tuple[Action, ...] = (
         SWEEP_NOW, CHECK_ROW, of_jobs.RERUN_JOB, RERUN_JOBS, of_jobs.RESEND_DEAD_LETTER, of_jobs.DROP_DEAD_LETTER,
         of_jobs.RUN_NOW, of_jobs.PAUSE_QUEUE, of_jobs.RESUME_QUEUE, of_jobs.PAUSE_ENTRY, of_jobs.RESUME_ENTRY,
     ),
-    *_here(CHECK_PAYMENT, CHECK_PAYMENTS, SEND_AGAIN, SEND_ALIKE_AGAIN, needs=(READ, ACT)),
+    *_here(CHECK_PAYMENT, CHECK_PAYMENTS, *project().actions, needs=(READ, ACT)),
     *_here(OPEN_BREAKER, CLOSE_BREAKER, needs=(READ, CONFIGURE)),
 )  # fmt: skip
 

@@ -1,22 +1,19 @@
 """Every page of the console: its query, and its permissions."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from actors.console import sorting
 from actors.console.overview import overview
+from actors.console.page import Page
 from actors.console.sorting import by_column
-from actors.operations.queries import jobs, mail, payments, providers, queues, runbook, schedule, work, workers
+from actors.operations.queries import jobs, payments, providers, queues, runbook, schedule, work, workers
 from actors.operations.queries.payment_search import WHICH, Chosen
+from actors.project import project
 from billing.lookup import number_in
-
-Facts = Callable[..., Any]
-"""Arguments: the query of the URL, and the name in its path. Returns None if there is no such page."""
 
 TICKS = 30
 """Last ticks that the page of the schedule draws for each entry."""
@@ -26,28 +23,6 @@ MAX_CHARS = 200
 
 WORKERS = 100
 """Processes that the page of workers shows."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page. The template `console/parts/<name>.html` is its part that refreshes."""
-
-    name: str
-    title: Promise
-    path: str
-    facts: Facts
-    needs: tuple[str, ...] = ()
-    """Permissions besides the one to read the console."""
-
-    tab: str = ""
-    """The page that it belongs to; empty if it has its own tab."""
-
-    top: str = ""
-    """The template of a part above that does not refresh, like a search form."""
-
-    @property
-    def part(self) -> str:
-        return f"console/parts/{self.name}.html"
 
 
 def _overview(query: QueryDict) -> Any:
@@ -111,6 +86,6 @@ PAGES = (
         lambda query: {"accounts": by_column(providers.accounts(), query, sorting.PROVIDERS)},
         ("billing.view_accountstate",),
     ),
-    Page("mail", _("Mail"), "mail/", lambda query: mail.mail(), ("commerce.view_notification",)),
+    *project().pages,
     Page("runbook", _("Runbook"), "runbook", lambda query: runbook.runbook(), tab="overview"),
 )  # fmt: skip

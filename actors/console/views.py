@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from actors.console.actions import ACTIONS, act
-from actors.console.pages import PAGES, Page
+from actors.console.page import Page
+from actors.console.pages import PAGES
 from actors.operations.actions import READ
 from actors.operations.queries.queues import expire
 from actors.operations.serialize import plain

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from dramatiq.common import dq_name, xq_name
 
 from actors import broker, pauses
-from actors.operations.queries.mail import outage
 from actors.operations.queries.runbook import console_url, runbook_url
 from actors.operations.queries.schedule import ahead_s
 from actors.operations.queries.schedule import schedule as entries
-from actors.operations.queries.workers import workers
 from config.database.in_force import differences, read_only_problem
 from config.due.queue import database_now
 from config.metrics.registry import BROKER, DATABASE, Value, reader, reading
@@ -35,9 +33,6 @@ DATABASE_WRITABLE = reading("tillkeeper_database_writable", "1 if the database c
 DATABASE_DIFFERENCES = reading(
     "tillkeeper_database_differences",
     "Properties of the connection (encoding, limits, TLS) that are not as the settings ask for.",
-)
-MAIL_SERVER_AWAY = reading(
-    "tillkeeper_mail_server_away", "1 while mails wait and the mail server does not answer the workers, else 0."
 )
 LINKS = reading("tillkeeper_links_info", "1; its labels are the addresses that alerts lead to.", "console", "runbook")
 PAUSED_GAUGE = reading("tillkeeper_schedule_paused", "1 while an operator has paused the entry, else 0.", "schedule")
@@ -83,12 +78,6 @@ def database() -> Iterator[Value]:
 def links() -> Iterator[Value]:
     """Rules are a static file: their annotations take the addresses from here."""
     yield LINKS, (console_url(), runbook_url()), 1.0
-
-
-@reader(DATABASE)
-def mail_server() -> Iterator[Value]:
-    """From the workers' heartbeats."""
-    yield MAIL_SERVER_AWAY, (), float(outage(workers().living) is not None)
 
 
 @reader(BROKER)

@@ -10,7 +10,10 @@ import dramatiq
 import waitress
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+from django.db.models import EmailField
 
 from actors.scheduling import scheduler
 from billing.providers.options import prefix_of
@@ -118,7 +121,7 @@ def sandbox(account: str) -> SandboxServer:
 @contextmanager
 def web(listener: socket.socket) -> Iterator[None]:
     """The shop, at this socket."""
-    server = waitress.create_server(get_wsgi_application(), sockets=[listener], threads=WEB_THREADS, ident=None)
+    server = waitress.create_server(_application(), sockets=[listener], threads=WEB_THREADS, ident=None)
     thread = threading.Thread(target=server.run, name="web", daemon=True)
     thread.start()
     try:
@@ -126,6 +129,12 @@ def web(listener: socket.socket) -> Iterator[None]:
     finally:
         server.close()
         thread.join(1)
+
+
+def _application() -> WSGIHandler:
+    """Django, and the static files in a project that leaves them to `runserver` and a proxy."""
+    serves_itself = any(name.startswith("whitenoise.") for name in settings.MIDDLEWARE)
+    return get_wsgi_application() if serves_itself else StaticFilesHandler(get_wsgi_application())
 
 
 @contextmanager
@@ -145,10 +154,13 @@ def operator_login() -> str:
     """Create the first operator, with a random password in a file that only its owner can read. Returns name and
     password."""
     password = kept_secret(settings.VAR_DIR / "operator-password", PASSWORD_BYTES)
-    user, _ = get_user_model().objects.get_or_create(
-        username=OPERATOR, defaults={"is_staff": True, "is_superuser": True}
+    users = get_user_model()
+    name_field = users._meta.get_field(users.USERNAME_FIELD)
+    name = f"{OPERATOR}@localhost" if isinstance(name_field, EmailField) else OPERATOR
+    user, _ = users._default_manager.get_or_create(
+        **{users.USERNAME_FIELD: name}, defaults={"is_staff": True, "is_superuser": True}
     )
     if not user.check_password(password):
         user.set_password(password)
         user.save()
-    return f"{OPERATOR} / {password}"
+    return f"{name} / {password}"

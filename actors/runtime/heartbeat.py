@@ -3,8 +3,6 @@
 import logging
 import os
 import threading
-import time
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,9 +13,9 @@ from dramatiq import Worker as Threads
 
 from actors import pauses
 from actors.models import Worker
+from actors.project import project
 from actors.runtime import lossy_log, running
 from actors.runtime.recorder import recorder
-from commerce.mail.connection import breaker as mail_breaker
 from config.due.queue import database_now
 from config.messaging.clock import clock
 
@@ -79,7 +77,7 @@ def _write(worker: Threads, stopped: bool) -> None:
         "failed": running.totals.failed,
         "unrecorded": recorder.dropped,
         "queues": sorted(name for name in worker.consumers if not name.endswith(".DQ")),
-        **_mail_outage(),
+        **project().heartbeat(),
     }
     if not Worker.objects.filter(name=running.worker_name()).update(**state, **now):
         fixed = {
@@ -91,11 +89,3 @@ def _write(worker: Threads, stopped: bool) -> None:
             "started_at": Now(),
         }
         Worker.objects.create(**state, **now, **fixed)
-
-
-def _mail_outage() -> dict[str, Any]:
-    """What this process knows of the mail server, with the times as the database's."""
-    if (outage := mail_breaker.outage) is None:
-        return {"mail_away_since": None, "mail_failed_at": None, "mail_error": ""}
-    began, failed = (Now() - timedelta(seconds=time.monotonic() - at) for at in (outage.began, outage.failed))
-    return {"mail_away_since": began, "mail_failed_at": failed, "mail_error": outage.error[:200]}

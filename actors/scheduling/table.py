@@ -28,21 +28,29 @@ def table() -> list[Entry]:
     return found
 
 
-def entries() -> list[Entry]:
+def of_billing() -> list[Entry]:
+    """What every project needs."""
     return [
         Entry("check_pending_payments", Every(settings.PAYMENT_CHECK_INTERVAL_S)),
         Entry("process_waiting_callbacks", Every(2)),
-        Entry("settle_orders", Every(2)),
         Entry("reconcile_payments", Every(300), catch_up=timedelta(minutes=5)),
+        Entry("follow_refunds", Every(5)),
+        Entry("prune_history", Cron("17 * * * *"), catch_up=timedelta(hours=2)),
+    ]
+
+
+def entries() -> list[Entry]:
+    """The shop's."""
+    return [
+        *of_billing(),
+        Entry("settle_orders", Every(2)),
         Entry("send_pending_emails", Every(5)),
         Entry("expire_orders", Every(5)),
-        Entry("follow_refunds", Every(5)),
         Entry("remind_unpaid_orders", Every(60)),
         Entry("cleanup_old_carts", Cron("0 3 * * *"), catch_up=timedelta(hours=12)),
         Entry("generate_daily_report", Cron("0 0 * * *"), catch_up=timedelta(hours=23)),
         Entry("build_missing_reports", Every(300), catch_up=timedelta(minutes=5)),
         Entry("request_reviews", Cron("0 10 * * *"), catch_up=timedelta(hours=12)),
-        Entry("prune_history", Cron("17 * * * *"), catch_up=timedelta(hours=2)),
     ]
 
 

@@ -21,7 +21,7 @@ from actors.operations.queries.runbook import runbook_page
 from actors.operations.queries.timeseries import Slot
 from billing.admin.bases import page_of
 from billing.models import AskedBy
-from commerce.reports import charts
+from config import charts
 from config.database.counts import counted
 from config.formats import localized
 from config.templatetags import times

@@ -1,6 +1,7 @@
 """The view to which providers post their callbacks."""
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -12,6 +13,7 @@ from billing.providers.base import CallbackRequest
 from config.web.proxies import sender
 
 
+@transaction.non_atomic_requests  # stored before it is answered, in a project with ATOMIC_REQUESTS too
 @csrf_exempt  # a provider has no CSRF token; a callback is never trusted
 @require_POST
 def callback(request: HttpRequest, account: str) -> HttpResponse:

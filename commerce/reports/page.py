@@ -14,8 +14,9 @@ from commerce.mail.content import MailContent, render
 from commerce.models import DailyReport, Notification
 from commerce.models.notification import without_texts
 from commerce.models.report_numbers import Numbers
-from commerce.reports import charts, csv_files
-from commerce.reports.charts import Part, Series, shares
+from commerce.reports import csv_files
+from config import charts
+from config.charts import Part, Series, shares
 from config.formats import localized, percent
 
 

@@ -70,6 +70,7 @@ def kept_secret(path: Path, random_bytes: int) -> str:
 @var_dir_is_ours()
 def lock_until_the_end(path: Path) -> str:
     """Lock the file until this process ends, in any way. Return "", or the id of the process that has locked it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

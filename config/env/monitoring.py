@@ -1,7 +1,4 @@
-"""Settings of what watches the processes: probes, metrics, job history and error reports.
-
-Another project takes them over in one line: `from config.env.monitoring import *`.
-"""
+"""Settings of what watches the processes: probes, metrics, job history and error reports."""
 
 from ipaddress import ip_network
 

@@ -1,6 +1,5 @@
 """Settings of `billing`. Names and meanings come from the seeds. Each default is defined only here.
 
-Another project takes them over in one line, `from config.env.payments import *`, and writes its differences below it.
 `billing.providers` reads the settings that belong to one provider's accounts (address, keys, limits).
 """
 

@@ -1,20 +1,12 @@
-"""Settings of every process: its mode, its log, the database and the broker."""
+"""Settings of every process of the shop: its log and the database."""
 
 from os import fsencode
 from urllib.parse import quote
 
 from config import env
 from config.env.files import VAR_DIR
+from config.env.mode import PRODUCTION
 from config.env.reference import section
-
-section("Mode")
-
-PRODUCTION = env.flag(
-    "PRODUCTION", False,
-    help="Customers pay with real money here. Defaults that suit only a trial stop the start.",
-    wrong="No: trial defaults are in use without a warning (a key on the disk, SQLite, mails into files).",
-    example="yes",
-)  # fmt: skip
 
 section("Logs")
 
@@ -67,13 +59,3 @@ DATABASE_LIMITS_S = {
     "idle_in_transaction_session_timeout": DATABASE_STATEMENT_TIMEOUT_S,
 }
 """PostgreSQL's parameters that each connection asks for; `config.database.in_force` compares them."""
-
-section("The broker")
-
-BROKER_URL = env.url(
-    "BROKER_URL", "", schemes=("amqp", "amqps"),
-    otherwise="none: a broker inside the process, which only `runlocal` can use; refused in production",
-    help="RabbitMQ: `amqp://user:password@host:port/vhost`.",
-    wrong="Nudges are dropped and sweeps do not run: customers pay, and their orders wait until it is right.",
-    example="amqp://till@mq.internal:5672/till",
-)  # fmt: skip

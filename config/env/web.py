@@ -1,22 +1,15 @@
-"""Settings of the web: addresses, the key and the time zone."""
+"""Settings of the web: its hosts, the key and the time zone. `config.env.address` has its address."""
 
 from functools import partial
 
 from config import env
+from config.env.address import SHOP_URL
 from config.env.files import VAR_DIR, kept_secret
-from config.env.process import PRODUCTION
+from config.env.mode import PRODUCTION
 from config.env.reference import section
 from config.hosts import host_of, in_brackets
 
 section("The web")
-
-SHOP_URL = env.url(
-    "SHOP_URL", "http://127.0.0.1:8000", schemes=("http", "https"),
-    help="Public address of the shop. Links in mails, return pages and callbacks start with it. In production "
-    "`https://`.",
-    wrong="Customers do not come back, callbacks do not arrive, and forms are refused (403).",
-    example="https://shop.tillcoffee.example",
-)  # fmt: skip
 
 ALLOWED_HOSTS = [in_brackets(host) for host in env.words(
     "ALLOWED_HOSTS", "127.0.0.1,localhost," + host_of(SHOP_URL),

@@ -1,10 +1,13 @@
 """Django's settings. `config.env` reads the environment; without any variable this is the embedded mode on SQLite.
 
-Other projects take over single modules of `config.env` and nothing of this package.
+Other projects take over `config.env.embedding` and nothing of this package.
 """
 
 from config import env
+from config.env.address import *
+from config.env.broker import *
 from config.env.files import *
+from config.env.mode import *
 from config.env.monitoring import *
 from config.env.payments import *
 from config.env.process import *
@@ -116,29 +119,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the broker and the actors -----------------------------------------------------
 
-DRAMATIQ_BROKER = {
-    "BROKER": "config.messaging.broker.Rabbitmq" if BROKER_URL else "config.messaging.broker.InMemory",
-    "OPTIONS": {"url": BROKER_URL} if BROKER_URL else {},
-    # "Before" hooks run in this order and "after" hooks in reverse: database connections are cleared last, and a
-    # middleware that skips messages stands behind the one that counts them.
-    "MIDDLEWARE": [
-        "actors.metrics.middleware.Prometheus",
-        "django_dramatiq.middleware.DbConnectionsMiddleware",
-        "actors.runtime.middleware.MessageLogContext",
-        "actors.runtime.middleware.LastAttempt",
-        "actors.runtime.middleware.GracefulStop",
-        "actors.runtime.probes.Probes",
-        "actors.runtime.middleware.WorkerHeartbeat",
-        "actors.runtime.middleware.JobHistory",
-        "periodiq.PeriodiqMiddleware",
-        "config.messaging.consumers.HandBackPaused",
-        "config.messaging.broker.DropStale",
-        "actors.runtime.middleware.Quarantine",
-        "dramatiq.middleware.TimeLimit",
-        "dramatiq.middleware.Retries",
-    ],
-}
-DRAMATIQ_ENCODER = "config.messaging.broker.StrictEncoder"
 DRAMATIQ_AUTODISCOVER_MODULES = ()  # the app `actors` declares them in every process
 DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]  # cleans a table that we do not use
 
@@ -149,10 +129,13 @@ ACTOR_MODULES = [
     "actors.reports",
     "actors.reviews",
     "actors.maintenance",
+    "actors.pruning",
 ]
 ACTOR_SCHEDULE = "actors.scheduling.table.entries"
 """The function that returns the table of all recurring work."""
 
+
+ACTOR_PROJECT = "actors.shop.SHOP"
 
 PAYMENT_REFERENCE_MODEL = "commerce.Order"
 PAYMENT_REFERENCE_READER = "commerce.order_search.reference_of"

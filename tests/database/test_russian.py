@@ -20,8 +20,8 @@ from django.utils.translation import gettext, override
 
 from actors import pauses
 from actors.console.actions import ACTIONS
-from actors.kinds import KINDS
 from actors.models import Job
+from actors.shop import SHOP
 from billing.attention import LOST_WORKERS, require_attention
 from billing.limits import breaker
 from billing.models import Attention, Callback, Difference, Dispute, Payment, PaymentEvent, Refund
@@ -250,7 +250,7 @@ def test_no_page_of_the_console_is_english(boss: Client) -> None:
     payments = Payment.objects.filter(~Q(attention="") | Q(status__in=OPEN_STATES)).values_list("pk", flat=True)
     pages = [
         *addresses().values(),
-        *(reverse("console:kind", args=[kind.name]) for kind in KINDS),
+        *(reverse("console:kind", args=[kind.name]) for kind in SHOP.kinds),
         *(reverse("console:payment", args=[key]) for key in payments),
         *(reverse("console:job", args=[key]) for key in keys),
         *(reverse("console:payments") + f"?which={which}" for which in ("due", "open", "newest")),

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.urls import resolve
 
-from actors import kinds
 from actors.management.commands.metrics import catalogue, markdown
 from actors.scheduling.table import entries
+from actors.shop import SHOP
 from billing.providers import options
 from billing.providers.stripe.adapter import Stripe
 from config.cli import command as cli_command
@@ -29,7 +29,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/*.md")])
 LONGEST_README = 200
 """Lines that a reader can take in within five minutes."""
 
-KINDS: list[Due] = [kind.due for kind in kinds.KINDS]  # type: ignore[type-arg]
+KINDS: list[Due] = [kind.due for kind in SHOP.kinds]  # type: ignore[type-arg]
 
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -186,6 +186,7 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
         | {one.name for one in described(lambda: options.read("stripe-eu", Stripe))}
         | {"DRAMATIQ_BROKER", "NULL", "SERVICES", "DESTDIR", "RUNNING"}
         | {"WORKER_THREADS", "WEB_CONCURRENCY"}  # of units
+        | {"TILLKEEPER", "ATOMIC_REQUESTS"}  # of another project
         | {"TEST_DATABASE", "FUZZ_MINUTES", "HANG_S"}  # of the tests
         | {"REFUND_QUEUE", "REFUNDS_TOTAL", "OPEN_STATES"}  # examples of names in the code
         | (REMOVED if document.name == "CHANGELOG.md" else set())
@@ -213,7 +214,7 @@ def test_adding_a_kind_of_work_names_files_that_are_there() -> None:
     section = section_of(CONTRIBUTING, "Add a kind of work")
     files = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
     assert [file for file in files if "<" not in file and not (ROOT / file).exists()] == []
-    assert {"actors/scheduling/table.py", "actors/kinds.py", "README.md"} <= set(files)
+    assert {"actors/scheduling/table.py", "actors/shop.py", "README.md"} <= set(files)
 
 
 def test_the_exit_statuses_are_documented_as_they_are() -> None:

@@ -13,10 +13,10 @@ from pytest_django import Settings
 
 from commerce.models import DailyReport
 from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
-from commerce.reports import charts, csv_files, days
+from commerce.reports import csv_files, days
 from commerce.reports import page as report_page
-from commerce.reports.charts import Part, Series
-from config import env, formats
+from config import charts, env, formats
+from config.charts import Part, Series
 from config.formats import span
 
 QUIET = Numbers(

@@ -11,10 +11,11 @@ import dramatiq
 import pytest
 from django.conf import settings
 
-from actors.kinds import KINDS, Kind
+from actors.kinds import Kind
 from actors.operations.queries.schedule import missed_at
 from actors.scheduling.periods import DAY_S, Cron
 from actors.scheduling.table import Entry, attach, entries
+from actors.shop import SHOP
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("actors", "billing", "commerce", "config")
@@ -149,7 +150,7 @@ def test_few_places_nudge_by_a_name_that_is_not_written_out() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", SHOP.kinds, ids=lambda kind: kind.name)
 def test_the_sweep_of_each_kind_of_work_stands_in_the_schedule(kind: Kind) -> None:
     """So it can be nudged, as the console does, without arguments."""
     assert kind.sweep in {entry.actor for entry in entries()}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 
 from actors.runtime import embedded
 from actors.runtime.startup import stop_signal
@@ -51,8 +51,9 @@ class Command(Base):
         if missing := missing_migrations():
             self._say(f"Preparing the database in {settings.VAR_DIR}: {len(missing)} steps …")
             call_command("migrate", verbosity=1, no_color=True, stdout=Steps(len(missing), self._show_step))
-        self._say("Refreshing the demo products …")
-        call_command("demoshop", quiet=True)
+        if "demoshop" in get_commands():  # another project has none
+            self._say("Refreshing the demo products …")
+            call_command("demoshop", quiet=True)
 
     def _show_step(self, number: int, total: int, name: str) -> None:
         """A bar on a terminal, else a line for each step."""

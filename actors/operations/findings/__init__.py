@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from actors.operations.findings import processes, work
 from actors.operations.findings.finding import Finding, Snapshot, take_snapshot
+from actors.project import project
 from config.health.liveness import database_problem
 
 __all__ = ["CHECKS", "Finding", "Snapshot", "database_findings", "examine", "findings_of", "take_snapshot"]
@@ -38,9 +39,6 @@ CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     processes.missing_rights,
     work.waiting_for_a_person,
     work.dispute_deadlines,
-    work.mail_server_away,
-    work.mails_given_up,
-    work.mails_refused,
     processes.database_differences,
     processes.wrong_settings,
 )
@@ -61,5 +59,5 @@ def database_findings() -> list[Finding]:
 
 def findings_of(seen: Snapshot) -> list[Finding]:
     """Urgent findings first, then the oldest."""
-    found = [finding for check in CHECKS for finding in check(seen)]
+    found = [finding for check in (*CHECKS, *project().checks) for finding in check(seen)]
     return sorted(found, key=lambda finding: (not finding.is_urgent, finding.since or seen.now))

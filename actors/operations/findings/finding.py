@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from actors import pauses
 from actors.models import LossyLog, Pause
 from actors.operations.findings.sections import SECTIONS
-from actors.operations.queries import mail
 from actors.operations.queries.cached_query import Latest
 from actors.operations.queries.providers import Account, accounts
 from actors.operations.queries.queues import Queue, known_queues, refused_arguments
@@ -17,8 +16,6 @@ from actors.operations.queries.schedule import ScheduledEntry, ahead_s, schedule
 from actors.operations.queries.work import Backlog, backlogs
 from actors.operations.queries.workers import Workers, workers
 from billing.attention import Waiting, first_deadlines, waiting_for_a_person
-from commerce.mail import limits
-from commerce.mail.queue import Failures, given_up_lately, refused, unsent_mails
 from config.database.in_force import Difference, differences
 from config.due.queue import database_now
 
@@ -71,15 +68,6 @@ class Snapshot:
     refused_arguments: dict[str, str]
     lossy_logs: list[LossyLog]
     waiting: list[Waiting]
-    mail_outage: mail.Outage | None
-    mails_given_up: int
-    given_up_lately: Failures
-    """Those of the last hour."""
-
-    mails_refused: Failures
-    mails_allowed: int | None
-    """By the limits of the mail server; None without a limit."""
-
     database: list[Difference]
     schedule_ahead_s: float
     dispute_deadlines: dict[str, datetime]
@@ -100,11 +88,6 @@ def take_snapshot(patience_s: float | None = None) -> Snapshot:
         refused_arguments={} if queues.problem else refused_arguments(patience_s),
         lossy_logs=list(LossyLog.objects.order_by("-dropped_at")),
         waiting=waiting_for_a_person(),
-        mail_outage=mail.outage(processes.living),
-        mails_given_up=unsent_mails()[1],
-        given_up_lately=given_up_lately(),
-        mails_refused=refused(),
-        mails_allowed=limits.left(),
         database=differences(),
         schedule_ahead_s=ahead_s(now),
         dispute_deadlines=first_deadlines(),

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.providers import Account
 from actors.operations.queries.schedule import ScheduledEntry
-from commerce.mail.queue import MAIL_QUEUE
+from actors.project import kind_named
 from config.database.counts import counted
 
 SCHEDULE = "console:schedule"
@@ -25,28 +25,21 @@ LISTS = {
 """The pages that list the rows waiting for a person."""
 
 
-LATE = {
-    "payment": "customerswait", "callback": "customerswait", "payment_event": "customerswait",
-    "notification": "mailslate",
-}  # fmt: skip
-"""Kinds of work for which customers wait, with their sections in the runbook."""
-
-
 def late_work(seen: Snapshot) -> Iterator[Finding]:
     """Kinds of work whose oldest due row has waited for more than LATE_S."""
     for backlog in (late for late in seen.backlogs if late.is_late):
-        if backlog.name == MAIL_QUEUE.noun and seen.mail_outage:  # a finding of its own says more
-            continue
         problem = _("%(due)s due, and no worker has checked them")
         advice = _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker.")
-        if backlog.name == MAIL_QUEUE.noun and seen.mails_allowed == 0:
-            problem = _("%(due)s due, and EMAIL_MAX_PER_MINUTE or EMAIL_MAX_PER_DAY is reached")
-            advice = _("They leave by themselves, in order. Raise the limit if the mail server takes more.")
+        kind = kind_named(backlog.name)
+        if kind and (reason := kind.why_late()):
+            problem, advice = reason
+        if not problem:
+            continue
         yield Finding(
             backlog.label,
             problem % {"due": counted(backlog.due)},
             advice,
-            LATE.get(backlog.name, "worklate"),
+            kind.section if kind else "worklate",
             seen.now - timedelta(seconds=backlog.lag_s),
             page="console:kind",
             page_args=(backlog.name,),
@@ -99,40 +92,6 @@ def refused_creations(seen: Snapshot) -> Iterator[Finding]:
             state.refused_since,
             page="console:providers",
         )
-
-
-def mail_server_away(seen: Snapshot) -> Iterator[Finding]:
-    """From the first attempt that failed: mails wait from then on."""
-    if away := seen.mail_outage:
-        due = next(backlog.due for backlog in seen.backlogs if backlog.name == MAIL_QUEUE.noun)
-        values = {"at": f"{away.since:%H:%M}", "why": away.error, "due": counted(due)}
-        yield Finding(
-            _("mails"),
-            _("the mail server does not answer since %(at)s UTC (%(why)s); %(due)s due") % values,
-            _("Bring it back, or name another one in EMAIL_HOST. The mails leave by themselves then."),
-            "mailserveraway",
-            away.since,
-            page="console:mail",
-        )
-
-
-def mails_given_up(seen: Snapshot) -> Iterator[Finding]:
-    """Mails that are not tried again."""
-    if lost := seen.mails_given_up:
-        text = ngettext("%(n)s was given up", "%(n)s were given up", lost) % {"n": counted(lost)}
-        if (lately := seen.given_up_lately).mails:
-            text += _("; in the last hour %(n)s (%(why)s)") % {"n": counted(lately.mails), "why": lately.reason}
-        advice = _("Correct the address or the server, then send them again.")
-        yield Finding(_("mails"), text, advice, "mailsgivenup", page="console:mail")
-
-
-def mails_refused(seen: Snapshot) -> Iterator[Finding]:
-    """Mails that the server refuses for good, though perhaps not because of them."""
-    if (refused := seen.mails_refused).mails:
-        values = {"n": counted(refused.mails), "why": refused.reason}
-        advice = _("Ask the mail server's operator. Nothing is lost: the mails are tried until it takes them.")
-        problem = _("the server refuses %(n)s (%(why)s)") % values
-        yield Finding(_("mails"), problem, advice, "mailserveraway", page="console:mail")
 
 
 def closed_accounts(seen: Snapshot) -> Iterator[Finding]:

@@ -15,14 +15,13 @@ from actors.models import Job
 from actors.operations.queries.job_search import QUALIFIERS, listing, newest, parse
 from actors.operations.queries.paging import ROWS, Shown
 from actors.operations.queries.timeseries import HOUR, RANGES, Range, Slot, count_by_slot
+from actors.project import project
 from billing.admin.bases import page_of
 from billing.models import Callback, Payment, Refund
-from commerce.models import Order
 from config.due.queue import database_now
 
-NAMED_BY_ARGUMENTS: dict[str, type[Model]] = {
-    "payment_id": Payment, "callback_id": Callback, "refund_id": Refund, "order_id": Order,
-}  # fmt: skip
+OF_BILLING: dict[str, type[Model]] = {"payment_id": Payment, "callback_id": Callback, "refund_id": Refund}
+"""Arguments of actors that are primary keys."""
 
 CHARTED = 20_000
 """The chart shows this many of the latest jobs."""
@@ -111,10 +110,11 @@ def _touched(job: Job) -> list[Touched]:
     """An argument `order_id` names an order; actors that are not declared any more have no names for theirs."""
     actor, args = dramatiq.get_broker().actors.get(job.actor), _args(job)
     names = signature(actor.fn).parameters if actor else {}
+    models = {**OF_BILLING, **project().arguments}
     return [
         Touched(f"{model._meta.verbose_name} {value}", _page(model, value))
         for name, value in zip(names, args, strict=False)
-        if (model := NAMED_BY_ARGUMENTS.get(name)) and isinstance(value, int)
+        if (model := models.get(name)) and isinstance(value, int)
     ]
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from actors.operations.queries.paging import Listing
 from actors.operations.queries.times import read_time
+from actors.project import project
 from billing import metrics
 from billing.attention import ATTENTIVE
 from billing.lookup import payments_named
@@ -22,8 +23,6 @@ from billing.models import Payment
 from billing.money import Money
 from billing.payments.check import CHECK_QUEUE
 from billing.states import OPEN_STATES, Status
-from commerce.admin.orders import MAX_ORDERS_SEARCHED, orders_named
-from commerce.models import Order
 
 WHICH: dict[str, Promise] = {
     "attention": gettext_lazy("Wait for a person"),
@@ -35,7 +34,7 @@ SORTS = {"attention": ("-started", "started"), "due": ("due", "-due"), "open": (
 """The orders that have an index, the usual one first; of all other lists `-started` and `started`."""
 
 NAMED = 1_000
-"""Payments that a word finds: those of MAX_ORDERS_SEARCHED orders are fewer."""
+"""Payments that a word finds: those of the shop's MAX_ORDERS_SEARCHED orders are fewer."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,8 @@ def listing(chosen: Chosen, now: datetime) -> Listing[Payment]:
 
 
 def named(word: str) -> Q:
-    """Payments by their own names, or those of orders by number, public id or mail address."""
-    orders = Order.objects.filter(orders_named(word)).order_by("-pk").values_list("public_id", flat=True)
-    return payments_named(word) | Q(reference__in=list(orders[:MAX_ORDERS_SEARCHED]))
+    """Payments by their own names, or by those of what they are for."""
+    return payments_named(word) | Q(reference__in=project().references(word))
 
 
 def _keys(word: str) -> list[int]:

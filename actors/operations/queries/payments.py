@@ -4,9 +4,12 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Model
+
 from actors.operations.queries.paging import Listing, Shown
 from actors.operations.queries.payment_search import WHICH, Chosen, listing
 from actors.operations.queries.timeseries import HOUR, Slot, spread
+from actors.project import project
 from billing import metrics
 from billing.actions import OF_PAYMENTS
 from billing.attention import waiting_for_a_person
@@ -15,8 +18,6 @@ from billing.explain.timeline import Entry
 from billing.models import AskedBy, Payment, PaymentEvent
 from billing.payments.check import CHECK_QUEUE
 from billing.states import END_STATES, Status
-from commerce.models import Order
-from commerce.timeline import timeline
 from config.actions.admin import Offer, offers
 from config.due import lag
 from config.due.queue import database_now
@@ -70,8 +71,8 @@ class OnePayment:
 
     timeline: list[Entry]
     resolutions: list[Offer]
-    order: Order | None
-    """None if its reference is not an order."""
+    order: Model | None
+    """What it is for; None if its reference is not an order."""
 
 
 def payments(chosen: Chosen) -> Payments:
@@ -106,11 +107,11 @@ def one_payment(pk: int) -> OnePayment | None:
     payment = Payment.objects.filter(pk=pk).first()
     if payment is None:
         return None
-    order = Order.objects.filter(public_id=payment.reference).first()
+    order, timeline = project().story(payment)
     return OnePayment(
         payment=payment,
         standing=standing(payment, database_now(CHECK_QUEUE.database)),
-        timeline=timeline(order) if order else [],
+        timeline=timeline,
         resolutions=offers(OF_PAYMENTS, payment),
         order=order,
     )

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from actors.kinds import KINDS, Kind, kind_named
+from actors.kinds import Kind
 from actors.operations.queries.schedule import LATE_S
+from actors.project import kind_named, project
 from billing.admin.bases import page_of
 from config.database import counts
 from config.due import lag
@@ -69,7 +70,7 @@ class KindOfWork:
 def backlogs() -> list[Backlog]:
     """Every kind of work, late ones first."""
     found = lag.backlogs_by_kind()
-    shown = [_backlog(kind, found[kind.due]) for kind in KINDS]
+    shown = [_backlog(kind, found[kind.due]) for kind in project().kinds]
     return sorted(shown, key=lambda backlog: not backlog.is_late)
 
 

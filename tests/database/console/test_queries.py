@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone, translation
 
-from actors.kinds import KINDS
 from actors.operations.queries import payments, work
 from actors.operations.queries.mail import mail as mail_page
 from actors.operations.queries.payment_search import Chosen
+from actors.shop import SHOP
 from billing.limits import breaker
 from billing.models import Attention, Payment
 from commerce.admin.notifications import SEND_AGAIN
@@ -26,7 +26,7 @@ def test_every_kind_of_work_tells_its_lag(shop: Shop) -> None:
 
     told = {backlog.name: backlog for backlog in work.backlogs()}
 
-    assert list(told) == ["payment", *(kind.name for kind in KINDS if kind.name != "payment")]
+    assert list(told) == ["payment", *(kind.name for kind in SHOP.kinds if kind.name != "payment")]
     assert (told["payment"].due, round(told["payment"].lag_s, -1)) == (1, 90)
     assert told["payment"].is_late
     kind = work.kind_of_work("payment")

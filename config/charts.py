@@ -1,7 +1,7 @@
 """Draws charts as SVG: the pages need no script, and can be printed.
 
 Widths are percentages and heights are pixels, without a viewBox: a chart fills its container, and its text keeps the
-size of the page's text. Colours are classes of reports.css, for light, dark and paper. Each chart has a title and a
+size of the page's text. Colours are classes of the page, for light, dark and paper. Each chart has a title and a
 description for screen readers, and a table with the same numbers beside it.
 """
 

@@ -1,0 +1,1 @@
+"""Copies what billing needs into another Django project: `python -m billing.embed copy <project>`."""
