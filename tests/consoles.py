@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.test import Client
@@ -39,7 +40,9 @@ def job(**facts: Any) -> Job:
 def worker(**facts: Any) -> Worker:
     """One that lives. Its heartbeats of the next hour are there already: a slow test must not lose it."""
     now = timezone.now()
-    usual: dict[str, Any] = {"name": "host:1:abc", "host": "host", "pid": 1, "queues": ["urgent"], "threads": 8}
+    usual: dict[str, Any] = {
+        "name": "host:1:abc", "host": "host", "pid": 1, "queues": ["urgent"], "threads": 8, "release": settings.RELEASE,
+    }  # fmt: skip
     return Worker.objects.create(**{**usual, "started_at": now, "seen_at": now + timedelta(hours=1), **facts})
 
 

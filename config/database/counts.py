@@ -13,6 +13,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.sql import Query
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
+from django.utils.translation import get_language
 
 COUNTED_AT_MOST = 10_000
 """Counts of long lists and backlogs stop here, so that a count takes milliseconds. Measured with 1,000,000 open
@@ -48,7 +49,8 @@ def counted(rows: int) -> str:
     >>> counted(3), counted(10_000)
     ('3', '10,000+')
     """
-    return number_format(rows, force_grouping=True) + ("+" if rows >= COUNTED_AT_MOST else "")
+    text = number_format(rows, force_grouping=True) if get_language() else f"{rows:,}"  # commands have no language
+    return text + ("+" if rows >= COUNTED_AT_MOST else "")
 
 
 def in_one_round_trip(*questions: Combinable, using: str = "default") -> list[Any]:

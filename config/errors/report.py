@@ -11,7 +11,7 @@ from config.errors.scrubbing import ids_of, scrubbed
 from config.logging import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("config", "billing", "commerce", "actors")
+PACKAGES = (Path(__file__).parents[1].name, "billing", "commerce", "actors")
 
 NOT_OURS = ("dramatiq", "sentry_sdk", "urllib3.connectionpool")
 """Loggers that are left out: Dramatiq logs every attempt, and we log the last one ourselves."""

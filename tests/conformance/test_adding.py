@@ -56,7 +56,7 @@ def test_its_settings_are_read_at_the_start(registry: options.Registry) -> None:
 
 def test_a_setting_that_is_missing_stops_the_start(registry: options.Registry) -> None:
     """With the sentence that every setting has."""
-    with pytest.raises(env.WrongSetting, match=r"The setting PURSE_COIN_KEY is not set: .* write a value\."):
+    with pytest.raises(env.WrongSetting, match=r"The setting PURSE_COIN_KEY is not set: .* write a value like oink\."):
         options.complete({"purse": {"provider": "piggy"}}, registry)
 
 

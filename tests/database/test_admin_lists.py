@@ -25,7 +25,7 @@ from config.database import counts
 from tests import backstage, reporting
 from tests.backstage import make
 
-MOST_QUERIES = 18
+MOST_QUERIES = 19
 """Session, user, the page itself, its inlines, its filters; an order's page also tells its story, and what helps."""
 
 EVERY_MODEL = pytest.mark.parametrize("model", backstage.registered(), ids=lambda model: model.__name__)

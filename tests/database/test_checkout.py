@@ -168,7 +168,7 @@ def test_a_customer_who_left_the_providers_page_finds_the_order(shop: Shop, buye
     assert content.index(reverse("order", args=[second.public_id])) < content.index(
         reverse("order", args=[first.public_id])
     )
-    assert "Your order of €9.00 waits for your payment until" in content
+    assert f"Your order {first.number} of €9.00 waits for your payment until" in content
     assert f'datetime="{first.pay_before.isoformat(timespec="seconds")[:16]}' in content
 
     payment = Payment.objects.get(reference=first.public_id)
@@ -219,9 +219,11 @@ def test_an_order_that_is_not_to_be_paid_now_is_not_said_to_wait(shop: Shop, buy
     content = buyer.get(reverse("catalogue"), headers={"accept-language": language}).content.decode()
 
     assert reverse("order", args=[order.public_id]) in content
-    assert {"en": "We are working on your order of €4.50.", "ru": "Ваш заказ на 4,50\xa0€ обрабатывается."}[
-        language
-    ] in content
+    said = {
+        "en": f"We are working on your order {order.number} of €4.50.",
+        "ru": f"Ваш заказ {order.number} на 4,50\xa0€ обрабатывается.",
+    }
+    assert said[language] in content
     assert "until" not in content
 
 

@@ -469,7 +469,7 @@ def test_everybody_is_told_how_it_goes(shop: Shop, client: Client, courier: Deli
         assert "€9.40" in page
     confirmation = mail(order, Notification.Kind.ORDER_CONFIRMATION)
     assert "\nDelivery: Courier, €4.90\nTotal: €9.40\n" in confirmation.text
-    assert "<bdi>Courier</bdi>, <strong>€4.90</strong>" in confirmation.html
+    assert '<bdi>Courier</bdi>, <strong style="white-space: nowrap">€4.90</strong>' in confirmation.html
     seller = mail(order, Notification.Kind.SELLER_NOTIFICATION)
     assert "\nDelivery: Courier\n" in seller.text
     assert "<bdi>Courier</bdi>" in seller.html

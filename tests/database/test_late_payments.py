@@ -339,7 +339,7 @@ def test_the_mail_says_how_much_goes_back(shop: Shop, settings: Settings) -> Non
 
     part, rest = order.notifications.filter(kind=Notification.Kind.MONEY_BACK).order_by("pk")
 
-    assert part.subject == f"Till Coffee: возврат 1,00\xa0€, заказ {order.number}"
+    assert part.subject == f"Till Coffee: возврат 1,00 €, заказ {order.number}"
     assert "Ваш заказ остаётся в силе." in part.text
     assert "3,50\xa0€" in rest.html
     assert "остаётся в силе" not in rest.text
