@@ -140,7 +140,7 @@ class RefundForm(MoneyForm):
         super().__init__(subjects, data)
         payment = self.payment_of(subjects[0].row)
         left = payment.left or Money(0, payment.currency)
-        text = gettext("Left: %(left)s") % {"left": left}
+        text = gettext("Left: %(left)s") % {"left": left.localized()}
         self.fields["amount"] = AmountField(left.currency, initial=left.value, help_text=text)
 
     def payment_of(self, row: Any) -> Payment:
@@ -170,12 +170,12 @@ def _refund_told(_about: Subject, started: Refund) -> str:
     what = gettext("The refund of %(amount)s is done.")
     if started.status != RefundStatus.SUCCEEDED:
         what = gettext("A refund of %(amount)s has started. Its outcome appears here.")
-    return what % {"amount": started.amount}
+    return what % {"amount": started.amount.localized()}
 
 
 def _answer_told(_about: Subject, dispute: Dispute) -> str:
     text = gettext("The dispute about %(amount)s is marked as answered. The provider's decision appears here.")
-    return text % {"amount": dispute.amount}
+    return text % {"amount": dispute.amount.localized()}
 
 
 def _waits_for_decision(payment: Payment) -> bool:

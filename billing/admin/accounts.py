@@ -74,7 +74,7 @@ def _days() -> Choices:
     return {f"{day}": (f"{day}", Q(reconciliation__day=day)) for day in days[:DAYS_SHOWN]}
 
 
-ByDay = filter_by("day", "day", _days)
+ByDay = filter_by(pgettext_lazy("name", "day"), "day", _days)
 
 
 @admin.register(Difference)

@@ -16,8 +16,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from billing.lookup import number_in
 from config.actions import Text
@@ -170,7 +170,8 @@ def link_to_console(payment_id: int) -> SafeString | None:
         address = reverse("console:payment", args=[payment_id])
     except NoReverseMatch:
         return None
-    return format_html('<a href="{}">payment {} in the console</a>', address, payment_id)
+    text = gettext("payment %(pk)s in the console") % {"pk": payment_id}
+    return format_html('<a href="{}">{}</a>', address, text)
 
 
 def link_to_search(model: type[Model], word: str, text: object) -> SafeString:

@@ -103,7 +103,7 @@ class PaymentAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
             return link_to_search(apps.get_model(name), payment.reference, payment.description)
         return payment.description
 
-    @admin.display(description="see also")
+    @admin.display(description=_("see also"))
     def see_also(self, payment: Payment) -> str | SafeString:
         return link_to_console(payment.pk) or self.get_empty_value_display()
 

@@ -60,7 +60,7 @@ class Dispute(models.Model):
         ]
 
     def __str__(self) -> str:
-        values = {"pk": self.pk, "amount": self.amount, "status": self.get_status_display()}
+        values = {"pk": self.pk, "amount": self.amount.localized(), "status": self.get_status_display()}
         return gettext("dispute %(pk)s of %(amount)s (%(status)s)") % values
 
     @property

@@ -217,7 +217,7 @@ class Payment(Followed):
         ]
 
     def __str__(self) -> str:
-        values = {"pk": self.pk, "amount": self.amount, "status": self.get_status_display()}
+        values = {"pk": self.pk, "amount": self.amount.localized(), "status": self.get_status_display()}
         return gettext("payment %(pk)s of %(amount)s (%(status)s)") % values
 
     @property

@@ -42,7 +42,7 @@ class Refund(Followed):
         ]
 
     def __str__(self) -> str:
-        values = {"pk": self.pk, "amount": self.amount, "status": self.get_status_display()}
+        values = {"pk": self.pk, "amount": self.amount.localized(), "status": self.get_status_display()}
         return gettext("refund %(pk)s of %(amount)s (%(status)s)") % values
 
     @property

@@ -121,7 +121,11 @@ def _deciding(payment_id: int, by: str, why: str) -> Iterator[Payment]:
 
 
 def _wrong_currency(payment: Payment, received: Money) -> CannotDecide:
-    values = {"received": received, "currency": payment.currency, "amount": payment.amount}
+    values = {
+        "received": received.localized(),
+        "currency": payment.currency,
+        "amount": payment.amount.localized(),
+    }
     return CannotDecide(_("This is %(received)s; only %(currency)s can count as %(amount)s.") % values)
 
 

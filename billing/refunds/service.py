@@ -39,6 +39,16 @@ SEEN_TO = stored(gettext_noop("seen to by %(by)s: %(why)s"))
 DIFFER = stored(gettext_noop("the provider refunded %(theirs)s, we know of %(ours)s"))
 IN_THEIR_BOOKS = stored(gettext_noop("found in the provider's books"))
 
+# Refusals, which a rule stores as the note of an order.
+NO_MONEY = stored(gettext_noop("No money has come with this payment, or it is not decided yet whether it is accepted."))
+NO_ID = stored(
+    gettext_noop("The provider's id of this payment is not known: give the money back in the provider's pages.")
+)
+HELD_BY_BANK = stored(
+    gettext_noop("The customer's bank holds this money because of a dispute: a refund would pay it twice.")
+)
+TOO_MUCH = stored(gettext_noop("At most %(left)s can be refunded, not %(wanted)s."))
+
 
 class CannotRefund(ActionRefused):
     """Nothing was refunded; the message tells the operator why."""
@@ -135,20 +145,18 @@ def _decide(refund_id: int, status: RefundStatus, by: str, reason: str) -> Refun
 def _checked(payment: Payment, amount: Money | None) -> Money:
     left = payment.left
     if payment.is_open or left is None:
-        raise CannotRefund(_("No money has come with this payment, or it is not decided yet whether it is accepted."))
+        raise CannotRefund(_(NO_MONEY))
     if not payment.provider_ref:
-        raise CannotRefund(
-            _("The provider's id of this payment is not known: give the money back in the provider's pages.")
-        )
+        raise CannotRefund(_(NO_ID))
     if disputes.undecided(payment):
-        raise CannotRefund(_("The customer's bank holds this money because of a dispute: a refund would pay it twice."))
+        raise CannotRefund(_(HELD_BY_BANK))
     wanted = amount or left
     if wanted.currency != left.currency:
         raise CannotRefund(
             _("The payment was received in %(currency)s; only that can be refunded.") % {"currency": left.currency}
         )
     if not 0 < wanted.minor <= left.minor:
-        raise CannotRefund(_("At most %(left)s can be refunded, not %(wanted)s.") % {"left": left, "wanted": wanted})
+        raise CannotRefund(_(TOO_MUCH) % {"left": left.localized(), "wanted": wanted.localized()})
     return wanted
 
 

@@ -7,6 +7,7 @@ from django.db.models import F
 from django.forms import Field, ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.admin.bases import OurAdmin, money
 from commerce.models import DeliveryMethod, Product, Seller
@@ -25,7 +26,7 @@ class SellerAdmin(OurAdmin):
 class NamedAdmin(OurAdmin):
     """A list of names in the reader's language."""
 
-    @admin.display(description="name", ordering="name")
+    @admin.display(description=pgettext_lazy("name in Named", "name"), ordering="name")
     def title(self, row: Named) -> str:
         return row.title
 

@@ -77,7 +77,12 @@ def _can_be_cancelled(order: Order) -> bool:
 
 
 def _named(order: Any) -> str:
-    return f"{order.number}: {order.get_status_display()}, {order.name}, {order.total}"
+    return f"{order.number}: {order.get_status_display()}, {order.name}, {order.total.localized()}"
+
+
+def _named_with_left(order: Any) -> str:
+    left = order.paid_with and order.paid_with.left
+    return f"{_named(order)} → {left.localized() if left else '–'}"
 
 
 def _about_order(text: Any) -> Callable[[Subject, Any], str]:
@@ -93,7 +98,7 @@ def _about_order(text: Any) -> Callable[[Subject, Any], str]:
 def _refund_told(about: Subject, started: Refund) -> str:
     """The provider answers later; a second click may find the end."""
     order: Any = about.row
-    facts = {"amount": started.amount, "name": order.name}
+    facts = {"amount": started.amount.localized(), "name": order.name}
     if started.status == RefundStatus.SUCCEEDED:
         return gettext("%(amount)s went back to %(name)s.") % facts
     return gettext("A refund of %(amount)s to %(name)s has started. A mail tells the customer when it is done.") % facts
@@ -167,7 +172,7 @@ CANCEL_PAID = Action(
       "that were not sent are back in stock then, and the sellers get a mail not to pack them. This cannot be undone."),
     ("commerce.change_order", *REFUND.permissions), row_of(Order), orders.cancel_paid,
     _("Paid orders cancelled"), form=MoneyForm,
-    one_by_one=True, named=lambda order: f"{_named(order)} → {order.paid_with.left if order.paid_with else '–'}",
+    one_by_one=True, named=_named_with_left,
     offered=lambda order: order.status == OrderStatus.PAID and _has_money_left(order), told=_refund_told,
 )  # fmt: skip
 MARK_SENT = Action(

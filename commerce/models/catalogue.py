@@ -122,7 +122,7 @@ class DeliveryMethod(Named):
         max_length=3, default="EUR", validators=[RegexValidator(r"\A[A-Z]{3}\Z", _("Three capital letters, like EUR."))]
     )
     needs_address = models.BooleanField(
-        default=True, db_default=True, help_text="No: customers pick their order up, and are asked for no address."
+        default=True, db_default=True, help_text=_("No: customers pick their order up, and are asked for no address.")
     )
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(

@@ -81,7 +81,7 @@ class Order(DueRow):
     )
     email = models.EmailField()
     name = models.CharField(max_length=100)
-    address = models.TextField(max_length=500, blank=True, help_text="Empty: the customer picks it up.")
+    address = models.TextField(max_length=500, blank=True, help_text=_("Empty: the customer picks it up."))
     language = models.CharField(max_length=8, default="en")
     status = models.CharField(max_length=20, choices=OrderStatus.choices, default=OrderStatus.AWAITING_PAYMENT)
     delivery_name = models.CharField(

@@ -18,9 +18,11 @@ def translate_names(app: AppConfig) -> None:
         options.verbose_name_plural = _in_words(plural, owner)
         for field in options.fields:
             field.verbose_name = _in_words(str(field.verbose_name), owner)
-        for name, attribute in vars(model).items():
-            if isinstance(attribute, property):
-                attribute.fget.short_description = _in_words(name.replace("_", " "), owner)  # type: ignore[union-attr]
+        for base in (base for base in model.__mro__ if base is model or hasattr(base, "_meta")):
+            for name, attribute in vars(base).items():
+                if isinstance(attribute, property):
+                    words = _in_words(name.replace("_", " "), base.__name__)
+                    attribute.fget.short_description = words  # type: ignore[union-attr]
 
 
 def _translated(name: str, owner: str) -> str:

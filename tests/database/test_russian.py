@@ -25,6 +25,7 @@ from actors.shop import SHOP
 from billing.attention import LOST_WORKERS, require_attention
 from billing.limits import breaker
 from billing.models import Attention, Callback, Difference, Dispute, Payment, PaymentEvent, Refund
+from billing.refunds.service import HELD_BY_BANK
 from billing.states import OPEN_STATES
 from commerce.late_payments import AFTER_THE_END, BY_RULE
 from commerce.models import Notification, Order, OrderEvent, OrderStatus, Review
@@ -57,7 +58,10 @@ IN_ROWS = re.compile(
 
 
 class Texts(HTMLParser):
-    """The texts that a reader of a page sees, those of attributes too; without what the database names."""
+    """The texts that a reader of a page sees, those of attributes too; without what the database names.
+
+    A part that says itself that it is English is so on purpose: the runbook.
+    """
 
     SPOKEN = ("title", "aria-label", "placeholder", "alt")
 
@@ -69,8 +73,10 @@ class Texts(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         facts = dict(attrs)
         is_code = "code" in (facts.get("class") or "").split()
+        is_english = tag != "html" and facts.get("lang") == "en"
         names_permissions = facts.get("name") in ("permissions", "user_permissions")
-        if self._silent or tag in ("script", "style", "pre", "textarea", "code") or is_code or names_permissions:
+        is_silent = tag in ("script", "style", "pre", "textarea", "code")
+        if self._silent or is_silent or is_code or is_english or names_permissions:
             if tag not in ("input", "br", "img", "link", "meta", "hr", "use", "path"):
                 self._silent.append(tag)
             return
@@ -315,6 +321,10 @@ def test_a_stored_sentence_is_shown_with_its_parts_and_other_texts_as_they_are()
         assert shown("3 workers were lost") == "потеряно исполнителей: 3"
         assert shown("payment 5 accepted: it is fine") == "платёж 5 принят: it is fine"
         assert shown("payment 5: it came after another payment") == "платёж 5: пришёл после другого платежа"
+        assert shown(f"payment 5: it came after another payment; {HELD_BY_BANK}") == (
+            "платёж 5: пришёл после другого платежа; Банк покупателя удерживает эти деньги из-за оспаривания: "
+            "при возврате они ушли бы дважды."
+        )
         assert shown("insufficient_funds; ask the bank") == "insufficient_funds; ask the bank"
         assert shown("") == ""
     assert shown("3 workers were lost") == "3 workers were lost"

@@ -119,7 +119,7 @@ def test_the_refund_form_knows_what_is_left(shop: Shop, sam: Client) -> None:
     page = sam.get(reverse("admin:commerce_order_action", args=[order.pk, "refund"])).content.decode()
 
     assert 'value="3.25"' in page
-    assert "Left: 3.25 EUR" in page
+    assert "Left: €3.25" in page
     assert "> EUR" in page
 
 
@@ -131,7 +131,7 @@ def test_a_refund_ends_with_a_sentence(shop: Shop, sam: Client, amount: str) -> 
     answer = act(sam, order, "refund", amount=amount)
 
     assert said(answer) == [
-        f"A refund of 4.50 EUR to {order.name} has started. A mail tells the customer when it is done."
+        f"A refund of €4.50 to {order.name} has started. A mail tells the customer when it is done."
     ]
     refund = Refund.objects.get()
     assert (refund.payment, refund.amount, refund.why, refund.wanted_by) == (
@@ -143,7 +143,7 @@ def test_a_refund_ends_with_a_sentence(shop: Shop, sam: Client, amount: str) -> 
 
     shop.sweep()
     assert shop.fresh(order).status == OrderStatus.REFUNDED
-    assert said(act(sam, order, "refund", amount=amount)) == [f"4.50 EUR went back to {order.name}."]
+    assert said(act(sam, order, "refund", amount=amount)) == [f"€4.50 went back to {order.name}."]
     assert Refund.objects.count() == 1
 
 
@@ -153,7 +153,7 @@ def test_a_refund_ends_with_a_sentence(shop: Shop, sam: Client, amount: str) -> 
         ("", "This field is required."),
         ("0", "An amount above 0."),
         ("-1", "An amount above 0."),
-        ("4.51", "At most 4.50 EUR can be refunded, not 4.51 EUR."),
+        ("4.51", "At most €4.50 can be refunded, not €4.51."),
         ("four", "Please write an amount in EUR, like 12.50."),
         ("4.505", "Please write an amount in EUR, like 12.50."),
         ("4,5,0", "Please write an amount in EUR, like 12.50."),
@@ -203,7 +203,7 @@ def test_the_payments_page_refunds_as_before(shop: Shop, log_in: Any) -> None:
     at = reverse("admin:billing_payment_action", args=[payment.pk, "refund"])
     answer = client.post(at, {"why": "cold", "key": "f" * 32, "amount": "1,25"}, follow=True)
 
-    assert said(answer) == ["A refund of 1.25 EUR has started. Its outcome appears here."]
+    assert said(answer) == ["A refund of €1.25 has started. Its outcome appears here."]
     assert shop.fresh(payment).left == Money(325, "EUR")
 
 
@@ -218,7 +218,7 @@ def test_a_paid_order_is_cancelled_by_a_refund_of_all_that_is_left(shop: Shop, s
     shop.sweep()
     for _ in range(2):
         answer = act(sam, order, "cancel-paid")
-        assert said(answer)[0].startswith(f"A refund of 3.25 EUR to {order.name} has started.")
+        assert said(answer)[0].startswith(f"A refund of €3.25 to {order.name} has started.")
 
     shop.sweep()
 
