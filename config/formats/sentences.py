@@ -9,9 +9,12 @@ _KNOWN: list[tuple[str, re.Pattern[str]]] = []
 
 
 def stored(sentence: str) -> str:
-    """Declare a sentence with named parts, and return it: `stored(gettext_noop("since %(day)s")) % {"day": day}`."""
+    """Declare a sentence with named parts, and return it: `stored(gettext_noop("since %(day)s")) % {"day": day}`.
+
+    The first parts are short, like a name; the last one may be a sentence with the same signs in it.
+    """
     parts = re.split(r"%\((\w+)\)s", sentence)
-    pattern = "".join(f"(?P<{part}>.*)" if number % 2 else re.escape(part) for number, part in enumerate(parts))
+    pattern = "".join(f"(?P<{part}>.*?)" if number % 2 else re.escape(part) for number, part in enumerate(parts))
     _KNOWN.append((sentence, re.compile(pattern, re.DOTALL)))
     _KNOWN.sort(key=lambda known: -len(known[0]))
     return sentence
