@@ -37,6 +37,8 @@ OURS = (
     "SCHEDULER_",
     "STALL_",
     "RELEASE",
+    "RUNBOOK_",
+    "ACTOR_",
     "ADMIN_",
     "ERROR_",
     "SENTRY_",

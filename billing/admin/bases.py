@@ -97,7 +97,6 @@ class ReadOnlyInline(NothingByHand, AnyInline):
     """Rows of another table, for reading."""
 
     extra = 0
-    can_delete = False
     show_change_link = True
     fields: ClassVar[tuple[str, ...]] = ()
 

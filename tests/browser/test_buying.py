@@ -171,5 +171,5 @@ def test_another_delivery_is_chosen_with_the_keyboard(page: Page, address: str) 
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", name="Sandbox bank")).to_be_visible()
-    expect(page.get_by_text("€14.00").first).to_be_visible()
-    expect(page.get_by_text("€18.90")).to_have_count(0)
+    expect(page.get_by_text("14.00 EUR").first).to_be_visible()
+    expect(page.get_by_text("18.90 EUR")).to_have_count(0)

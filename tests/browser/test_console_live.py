@@ -137,14 +137,14 @@ def test_a_finding_is_worked_off_with_the_keyboard_alone(page: Page) -> None:
     """From the tabs to the reason and back; the focus stays where it is while the page refreshes itself."""
     tab_to(page, page.get_by_label("Console").get_by_role("link", name="Queues", exact=True))
     page.keyboard.press("Enter")
-    pause = page.get_by_role("row", name=re.compile("reports")).get_by_role("link", name="Pause…")
+    pause = page.get_by_role("row", name=re.compile("routine")).get_by_role("link", name="Pause…")
     tab_to(page, pause)
     page.keyboard.press("Enter")
     expect(page.get_by_label("Why?")).to_be_focused()  # no way through the header again
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
 
-    resume = page.get_by_role("row", name=re.compile("reports")).get_by_role("button", name="Resume")
+    resume = page.get_by_role("row", name=re.compile("routine")).get_by_role("button", name="Resume")
     tab_to(page, resume)
     with page.expect_response(re.compile("part=live")), page.expect_response(re.compile("part=live")):
         pass

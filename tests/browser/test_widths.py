@@ -20,9 +20,9 @@ MAIL_WIDTHS = (320, 600)
 
 NO_PAGES = {
     "cart-add", "cart-change", "order-state", "order-return", "order-pay", "order-cancel", "order-again", "logout",
-    "report-csv", "reports-csv",
+    "report-csv", "reports-csv", "mails", "mail", "mail-html", "mail-file",
 }  # fmt: skip
-"""URLs that answer with a redirect or with data."""
+"""URLs that answer with a redirect or with data, or only without a mail server."""
 
 FILL = Path(__file__).with_name("fill_for_widths.py")
 """Runs in the shop's shell: long names, large numbers, and one row of everything that a page can show."""
@@ -40,7 +40,7 @@ WIDER = """() => {
 
 CUT_OFF = """() => [...document.querySelectorAll("body *")].filter((each) => {
     const style = getComputedStyle(each);
-    const cuts = style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && !each.matches(".vh");
+    const cuts = style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && style.clipPath === "none";
     return cuts && each.scrollWidth > each.clientWidth + 1;
 }).map((each) => `cut off: ${each.outerHTML.slice(0, 80)}`)"""
 """What hides a part of its content, apart from texts that end in an ellipsis and those for screen readers."""

@@ -273,12 +273,14 @@ class InAnyProject:
         assert museum.ticket(number)["is_valid"]
         payment, operator = museum.python(f"print(Payment.objects.get(reference={number!r}).pk)"), museum.operator()
 
-        answer = museum.fill_in(operator, f"/admin/billing/payment/{payment}/way-out/refund/", why="a rainy day")
+        answer = museum.fill_in(
+            operator, f"/admin/billing/payment/{payment}/way-out/refund/", why="a rainy day", amount="12,50"
+        )
 
         assert answer.status_code == 302, answer.text
         wait_until(lambda: not museum.ticket(number)["is_valid"], "the ticket was refunded", SETTLE_S)
         story = operator.get(f"{museum.url}/admin/console/payments/{payment}/", timeout=HANG_S).text
-        assert "12.50 EUR was refunded." in story
+        assert "€12.50 was refunded." in story
 
     def test_the_operator_sees_every_page(self, museum: Museum) -> None:
         """The admin leads to the console; none of their pages is an error, and each has its styles."""
@@ -297,14 +299,16 @@ class InAnyProject:
 
         expected = {"/admin/billing/payment/", "/admin/console/work/payment_event/", "/static/console/console.css"}
         assert expected <= set(answers)
-        assert {path: status for path, status in answers.items() if status != 200} == {}
+        bad = {path: status for path, status in answers.items() if status != 200}
+        assert bad == {}, (bad, *(program.output()[-3000:] for program in museum.programs))
 
     def test_every_word_of_jobs_has_an_answer(self, museum: Museum) -> None:
-        """And all is well in a new museum."""
+        """And all is well in a new museum. In one process no other command sees the queues."""
         said = dict(line.split() for line in museum.python(EVERY_WORD).splitlines() if re.fullmatch(r"[a-z]+ \d", line))
 
         assert {"active", "stats", "queues", "dead", "pause", "doctor"} <= set(said)
-        assert {word: status for word, status in said.items() if status != "0" and word != "doctor"} == {}
+        unseen = {"queues", "dead", "retry"} if "runlocal" in museum.programs[0].name else set()
+        assert {word for word, status in said.items() if status != "0"} - {"doctor"} == unseen
         wait_until(lambda: museum.manage("jobs", "doctor").stdout == "Nothing is wrong.\n", "nothing is wrong")
 
     def test_the_admin_needs_no_console(self, museum: Museum) -> None:

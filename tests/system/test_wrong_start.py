@@ -58,7 +58,12 @@ STARTS: dict[str, tuple[str, Changes, str]] = {
     "local with a broker": ("runlocal", {}, "BROKER_URL is set, but this mode has its own broker"),
     "local without database": (
         "runlocal",
-        {"BROKER_URL": None, "DATABASE_URL": "postgres://{nobody}/shop"},
+        {
+            "BROKER_URL": None,
+            "DATABASE_URL": "postgres://{nobody}/shop",
+            "SHOP_URL": "http://{free}",
+            "SANDBOX_URL": "http://{other}",
+        },
         "The database does not answer",
     ),
     "local on a taken address": (
@@ -104,6 +109,8 @@ def test_wrong_start(house: House, silent: str, kind: str) -> None:
         "name": Path("/proc/self/comm").read_text().strip(),
         "silent": silent,
         "nobody": f"{LOOPBACK}:{free_port()}",
+        "free": f"{LOOPBACK}:{free_port()}",
+        "other": f"{LOOPBACK}:{free_port()}",
         "postgres": house.postgres.url,
     }
 
