@@ -1,6 +1,6 @@
 """Every page can be used with assistive software, and fits its window: axe's rules, in both languages.
 
-A page is examined on desktop and phone, light and dark. `make test` takes two of these looks for each language,
+A page is examined on desktop and phone, light and dark. `make test` takes one or two of these looks for each language,
 `make chaos` all four.
 """
 
@@ -74,10 +74,10 @@ EVERY = (DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK)
 
 @pytest.mark.parametrize("readers", ["customers", "staffs"])
 @pytest.mark.parametrize("language", ["en", "ru"])
-@pytest.mark.parametrize("looks", ["two", pytest.param("all", marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("looks", ["some", pytest.param("all", marks=pytest.mark.campaign)])
 def test_no_page_shuts_anybody_out(pages: Tour, chromium: Browser, readers: str, language: str, looks: str) -> None:
     """Each page, once loaded, in each of the windows."""
-    windows = SHORT[language] if looks == "two" else EVERY
+    windows = SHORT[language][: 2 if readers == "customers" else 1] if looks == "some" else EVERY
     with windows[0].open(chromium, language) as context:
         examiner = Examiner(context, windows)
         getattr(pages, f"{readers}_pages")(examiner, language)
