@@ -42,7 +42,11 @@ CUT_OFF = """() => [...document.querySelectorAll("body *")].filter((each) => {
     const style = getComputedStyle(each);
     const cuts = style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && style.clipPath === "none";
     return cuts && each.scrollWidth > each.clientWidth + 1;
-}).map((each) => `cut off: ${each.outerHTML.slice(0, 80)}`)"""
+}).map((each) => {
+    const edge = each.getBoundingClientRect().right;
+    const out = [...each.querySelectorAll("*")].find((part) => part.getBoundingClientRect().right > edge) || each;
+    return `cut off: ${out.outerHTML.slice(0, 160)}`;
+})"""
 """What hides a part of its content, apart from texts that end in an ellipsis and those for screen readers."""
 
 BROKEN_AMOUNTS = r"""() => {
@@ -86,8 +90,8 @@ def test_no_page_of_the_shop_is_wider_than_its_window(
 ) -> None:
     """For staff with an open order and a full cart, and for a guest with an empty one."""
     too_wide: list[str] = []
-    guest = chromium.new_context(locale=LANGUAGES[language]).new_page()
-    staff = chromium.new_context(locale=LANGUAGES[language]).new_page()
+    guest = chromium.new_context(locale=LANGUAGES[language], reduced_motion="reduce").new_page()
+    staff = chromium.new_context(locale=LANGUAGES[language], reduced_motion="reduce").new_page()
     for path in ("/account/login/", "/account/new/", "/cart/", "/nothing", "/?q=nothing"):
         guest.goto(shop.url + path)
         too_wide += trouble_at_each_width(guest, path)
