@@ -71,7 +71,7 @@ def _payment(children: int) -> Payment:
 
 def callback(payment: Payment | None, body: bytes = b"") -> Callback:
     """One that was looked at."""
-    body = body or uuid4().bytes
+    body = body or uuid4().hex.encode()
     return Callback.objects.create(
         account="sandbox", body=body, digest=sha256(body).hexdigest(), event="payment.succeeded",
         outcome=Callback.Outcome.LOOKED, payment=payment,

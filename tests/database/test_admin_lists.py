@@ -334,14 +334,14 @@ def test_mails_are_found_by_a_part_of_the_customers_name(boss: Client) -> None:
 @pytest.mark.parametrize("words", ["karls", "boris karls", "rlson@exa", "4812-7390"])
 def test_the_search_of_orders_can_read_indexes_only(boss: Client, words: str) -> None:
     """Each condition has one on PostgreSQL; with a million orders the planner takes them."""
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite reads its table")
     make(Order, 2)
     with CaptureQueriesContext(connection) as captured:
         assert found(boss, Order, words) == []
 
     listed = [query["sql"] for query in captured if 'FROM "commerce_order"' in query["sql"]]
     assert listed
+    if connection.vendor == "sqlite":
+        return  # it has no such index, and reads its table
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_indexscan = off")  # no walk along the primary key that filters; bitmaps stay

@@ -229,9 +229,10 @@ def test_every_filter_of_every_list_reads_an_index() -> None:
 @pytest.mark.parametrize("word", ["order-77", "77", "sb_77", "ann@example.com"])
 def test_a_word_reads_indexes(word: str) -> None:
     """Each part of the condition has one. SQLite does not combine them where a part is an empty list."""
-    if connection.vendor == "sqlite":
-        pytest.skip("it reads the table")
     write(3_000)
+    assert Payment.objects.filter(named(word)).count() <= 1
+    if connection.vendor == "sqlite":
+        return
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
         assert not _reads_all(_plan(cursor, Payment.objects.filter(named(word)).order_by().values_list("pk")), "")
