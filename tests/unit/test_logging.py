@@ -181,3 +181,10 @@ def test_libraries_speak_only_when_something_is_wrong(style: str) -> None:
         ("django", "WARNING"),
         ("pika", "CRITICAL"),
     }
+
+
+def test_configured_again_it_is_as_quiet_about_results() -> None:
+    """A second configuration resets every logger that it does not name: the shop's log had a line for each sweep."""
+    named = configuration("readable", "INFO")["loggers"]
+
+    assert named["dramatiq.worker.WorkerThread"]["level"] == "ERROR"
