@@ -10,6 +10,7 @@ from actors.operations.queries.jobs import slots
 from actors.operations.queries.payments import open_by_track
 from actors.operations.queries.timeseries import Slot
 from actors.operations.queries.work import Backlog
+from config.actions import recorded
 from config.database.counts import total
 
 LATEST_ACTIONS = 8
@@ -65,7 +66,7 @@ def _latest_actions() -> list[dict[str, Any]]:
         {
             "at": entry.action_time,
             "by": entry.user.get_username(),
-            "what": entry.get_change_message(),
+            "what": recorded(entry.get_change_message()),
             "about": entry.object_repr,
         }
         for entry in LogEntry.objects.select_related("user").order_by("-pk")[:LATEST_ACTIONS]

@@ -16,6 +16,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 from billing.admin.bases import (
     LargeTable,
     ReadOnlyInline,
+    filter_by,
     link_to_console,
     link_to_row,
     link_to_search,
@@ -28,6 +29,7 @@ from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, 
 from commerce.forms import LineField, ParagraphsField
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.models.notification import without_texts
+from commerce.models.order import TO_BE_SENT
 from commerce.order_search import orders_named
 from commerce.orders import ATTENTIVE_ORDERS
 from commerce.timeline import timeline
@@ -62,7 +64,12 @@ class OrderAdmin(ActionAdmin, LargeTable):
     """An order with its lines, mails, links and history."""
 
     list_display = ("number", "buyer", "total", "standing", "placed_at")
-    list_filter = (needs_a_person(ATTENTIVE_ORDERS.needs_a_person), "status", "placed_at")
+    list_filter = (
+        needs_a_person(ATTENTIVE_ORDERS.needs_a_person),
+        filter_by(pgettext_lazy("orders", "work"), "work", lambda: {"pack": (_("To be packed and sent"), TO_BE_SENT)}),
+        "status",
+        "placed_at",
+    )
     search_fields = ("public_id", "name", "email")
     search_help_text = _("The number, or three letters or more of the customer's name or mail address.")
     inlines = (LineInline, NotificationInline)
@@ -90,7 +97,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     @admin.display(description=_("status"))
     def standing(self, order: Order) -> SafeString:
         """With what a person must look at."""
-        return format_html('{}<bdi class="second">{}</bdi>', order.get_status_display(), shown(order.attention_note))
+        return format_html('{}<bdi class="second">{}</bdi>', order.standing, shown(order.attention_note))
 
     @admin.display(description=_("given back"))
     def refunded(self, order: Order) -> str:

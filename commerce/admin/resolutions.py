@@ -77,7 +77,7 @@ def _can_be_cancelled(order: Order) -> bool:
 
 
 def _named(order: Any) -> str:
-    return f"{order.number}: {order.get_status_display()}, {order.name}, {order.total.localized()}"
+    return f"{order.number}: {order.standing}, {order.name}, {order.total.localized()}"
 
 
 def _named_with_left(order: Any) -> str:
@@ -230,7 +230,7 @@ def attention_list(limit: int) -> list[Item]:
             OF_ORDERS,
             (row.number, row.public_id),
             row.placed_at,
-            gettext("order %(status)s") % {"status": row.get_status_display()},
+            gettext("order %(status)s") % {"status": row.standing},
             row.attention_note,
         )
         for row in orders.ATTENTIVE_ORDERS.rows()[:limit]

@@ -7,7 +7,7 @@
     canceled · expired ────┘
 
 An order holds its stock while it awaits payment, and keeps it once it is paid. A full refund ends a paid order; its
-stock is returned then, unless the goods were delivered. A late payment is accepted if the stock is still there.
+stock is returned then, unless the goods were sent or delivered. A late payment is accepted if the stock is still there.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Attention, Payment
@@ -57,6 +57,9 @@ WAS_PAID = WITH_MONEY | {OrderStatus.REFUNDED}
 
 class ForbiddenArrow(ValueError):
     """ORDER_ARROWS has no such transition."""
+
+
+TO_BE_SENT = Q(status=OrderStatus.PAID, sent_at__isnull=True)
 
 
 def new_public_id() -> str:
@@ -146,14 +149,15 @@ class Order(DueRow):
                 condition=Q(delivered_at__isnull=False, reviews_asked_at__isnull=True),
                 name="order_unasked",
             ),
-            # The admin: orders that need a person, and orders of one customer.
+            # The admin: orders that need a person, orders to pack, and orders of one customer.
             models.Index(fields=["-id"], condition=~Q(attention_note=""), name="order_needs_a_person"),
+            models.Index(fields=["-id"], condition=TO_BE_SENT, name="order_to_be_sent"),
             models.Index(Upper("email"), name="order_by_email"),
             # Parts of name and mail address: migration 0008 has `order_name_parts` and `order_email_parts`.
         ]
 
     def __str__(self) -> str:
-        values = {"number": self.number, "status": self.get_status_display()}
+        values = {"number": self.number, "status": self.standing}
         return gettext("order %(number)s (%(status)s)") % values
 
     @property
@@ -206,6 +210,12 @@ class Order(DueRow):
             return False
         returned = self.paid_with.refunds.filter(attention=Attention.RETURNED)
         return self.refunded_minor < self.paid_with.received.minor and returned.exists()
+
+    @property
+    def standing(self) -> str:
+        """The status for readers: a paid order whose goods were sent is "sent"."""
+        is_sent = self.status == OrderStatus.PAID and self.sent_at is not None
+        return pgettext("order", "sent") if is_sent else str(self.get_status_display())
 
     @property
     def goods_are_here(self) -> bool:

@@ -5,6 +5,7 @@ An `Action` finds its subject, may ask for a reason, does the work and records i
 """
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Model
+from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 log = logging.getLogger(__name__)
@@ -180,12 +183,17 @@ def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
     with transaction.atomic():
         result = action.do(subject.row.pk if subject.target is None else subject.target, by, **answers)
         if times := _times(result):
-            record(who, subject, f"{action.done} ({times})" if times > 1 else str(action.done), answers.get("why", ""))
+            with translation.override(None):
+                done = f"{action.done} ({times})" if times > 1 else str(action.done)
+            record(who, subject, done, answers.get("why", ""))
     return result
 
 
 def record(who: Who, subject: Subject, done: str, why: str) -> None:
-    """Record who did what to what, and why: in the admin's history, or in the log for the command line."""
+    """Record who did what to what, and why: in the admin's history, or in the log for the command line.
+
+    The history has many readers, so `done` is in English, and `recorded` translates it.
+    """
     if isinstance(who, str):
         log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
         return
@@ -197,6 +205,11 @@ def record(who: Who, subject: Subject, done: str, why: str) -> None:
         action_flag=CHANGE,
         change_message=f"{done}: {why}" if why else f"{done}.",
     )
+
+
+def recorded(message: str) -> str:
+    """A message of the admin's history, with what was done in the reader's language; the reason stays as written."""
+    return re.sub(r"^[^.:(]+(?=\.$|: | \([0-9]+\)(?:\.$|: ))", lambda done: gettext(done[0]), message)
 
 
 def row_of(model: type[Model], *without: str) -> Callable[[str], Model | None]:

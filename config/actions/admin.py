@@ -11,11 +11,12 @@ from django.contrib.admin.options import IS_POPUP_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from config.actions import Action, pages
+from config.actions import Action, pages, recorded
 from config.actions.pages import Place, perform, too_many
 
 
@@ -72,6 +73,16 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
         allowed = [action for action in self.page_actions if obj and action.allows(request.user)]
         with_offers = context | {"offers": offers(allowed, obj)}
         return super().render_change_form(request, with_offers, add, change, form_url, obj)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With our messages in the reader's language, like Django's own."""
+        page = super().history_view(request, object_id, extra_context)
+        if isinstance(page, TemplateResponse) and page.context_data:
+            for entry in page.context_data["action_list"]:
+                entry.change_message = recorded(entry.change_message)
+        return page
 
     def act_on_row(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """One action on one row. A row or an action that does not exist is a 404."""

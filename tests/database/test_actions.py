@@ -1,5 +1,6 @@
 """All actions × all roles: permitted or refused exactly as declared, and each deed leaves one entry in the history."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -16,6 +17,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 from dramatiq.broker import MessageProxy
 
 from actors import pauses
@@ -23,7 +25,7 @@ from actors.console.actions import ACTIONS
 from actors.management.commands.consoleroles import ROLES
 from billing.models import AccountState, Attention, Callback, Difference, Dispute, Payment, Reconciliation, Refund
 from commerce.models import Order, OrderStatus, Review
-from config.actions import Action
+from config.actions import Action, recorded
 from config.actions.admin import ActionAdmin
 from tests import reporting
 from tests.backstage import mail, make
@@ -343,6 +345,10 @@ def _is_done(face: Face, client: Client, key: str, user: User | None) -> None:
     entry = LogEntry.objects.get()
     assert entry.user == user
     assert entry.get_change_message() == (f"{action.done}: because" if action.asks_why else f"{action.done}.")
+    with override("ru"):
+        in_russian = f"{action.done}: because" if action.asks_why else f"{action.done}."
+        assert recorded(entry.get_change_message()) == in_russian
+        assert re.search("[а-я]", in_russian)
     assert (entry.object_id, entry.object_repr) == (str(subject.row.pk), subject.name[:200])
     assert entry.content_type
     assert entry.content_type.model == subject.row._meta.model_name

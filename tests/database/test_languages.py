@@ -5,6 +5,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -26,6 +27,7 @@ from tests.shop import Shop
 pytestmark = pytest.mark.sqlite_is_enough
 
 Kind = Notification.Kind
+CONSOLE = "/admin/console/"
 OTHER = {"en": "ru", "ru": "en"}
 PEOPLE = {"en": ("Ann", "1 Main Street"), "ru": ("Анна", "Тверская, 1")}
 NAMES_OF_ALL_LANGUAGES = r"https?://\S+|Till Coffee|UTC"
@@ -192,3 +194,16 @@ def test_staff_read_amounts_in_their_language(admin_client: Client, model: type[
         for address in pages:
             page = admin_client.get(address, headers={"accept-language": language}).content.decode()
             assert amount in page, address
+
+
+def test_the_history_of_actions_is_in_its_readers_language(shop: Shop, client: Client) -> None:
+    """Whatever the language of the one who acted: on the history page of a row, and on the console's first page."""
+    order, _ = shop.paid()
+    client.force_login(User.objects.create(username="boss", is_staff=True, is_superuser=True))
+    client.cookies["django_language"] = "ru"
+    client.post(reverse("admin:commerce_order_action", args=[order.pk, "mark-sent"]), {"confirmed": "yes"})
+
+    for language, done in {"ru": "Отмечено отправленными заказов.", "en": "Orders marked as sent."}.items():
+        client.cookies["django_language"] = language
+        for page in (reverse("admin:commerce_order_history", args=[order.pk]), CONSOLE):
+            assert done in client.get(page).content.decode()

@@ -261,6 +261,24 @@ def test_a_sent_order_is_on_its_way(shop: Shop, sam: Client) -> None:
     assert 'data-status="delivered"' in page
 
 
+def test_the_orders_to_pack_are_one_click_away(shop: Shop, sam: Client) -> None:
+    """Paid, and not sent or delivered. A sent one is called so in the list, and in the customer's account."""
+    for status in (OrderStatus.AWAITING_PAYMENT, OrderStatus.CANCELED, OrderStatus.EXPIRED):
+        reporting.order(status)
+    (to_pack, _), (sent, _), (delivered, _) = shop.paid(), shop.paid(), shop.paid()
+    orders.mark_sent(sent.pk, "sam")
+    orders.mark_delivered(delivered.pk, "sam")
+    sent = shop.fresh(sent)
+
+    page = sam.get(reverse("admin:commerce_order_changelist"), {"work": "pack"})
+    assert list(page.context["cl"].result_list) == [to_pack]
+    page = sam.get(reverse("admin:commerce_order_changelist"), {"q": sent.number})
+    assert '<td class="field-standing">sent<' in page.content.decode()
+
+    Order.objects.filter(pk=sent.pk).update(customer=User.objects.get(username="sam"))
+    assert '<span class="badge paid">sent</span>' in sam.get(reverse("account")).content.decode()
+
+
 @pytest.mark.parametrize("status", ["awaiting_payment", "canceled", "expired"])
 def test_only_a_paid_order_is_sent(shop: Shop, status: str) -> None:
     """Nothing changes."""

@@ -1,5 +1,5 @@
 """For operators, times of day with seconds: minutes are too coarse for payments. Customers read the short form."""
 
-DATETIME_FORMAT = "Y-m-d H:i:s"
+DATETIME_FORMAT = "Y-m-d H:i:s T"
 TIME_FORMAT = "H:i:s"
 SHORT_DATETIME_FORMAT = "j E Y г., H:i"
