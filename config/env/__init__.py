@@ -251,10 +251,10 @@ def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
         parts = urlsplit(value)
         if parts.scheme in schemes and parts.scheme in READ_ELSEWHERE:
             return value.startswith(f"{parts.scheme}://")
-        host, _port = parts.hostname, parts.port  # both raise ValueError for nonsense
+        host, port = parts.hostname, parts.port  # both raise ValueError for nonsense
     except ValueError:
         return False
-    return parts.scheme in schemes and bool(host)
+    return parts.scheme in schemes and bool(host) and port != 0
 
 
 def _without_password(value: str) -> str:
