@@ -1,5 +1,7 @@
 # `make` alone prints what there is.
 .DEFAULT_GOAL := help
+# Half an environment has a Python and no pip (Debian without python3-venv): the next try would take it for a whole one.
+.DELETE_ON_ERROR:
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin

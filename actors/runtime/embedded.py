@@ -59,7 +59,7 @@ def another_if_taken(setting: str, url: str) -> Iterator[None]:
     try:
         yield
     except CannotListen as error:
-        example = "" if error.wrong_host else f" For example: {setting}={free_neighbour(url)} make run"
+        example = "" if error.wrong_host else f" For example: {setting}={free_neighbour(url)}"
         raise NoAnswer(f"{error}. Set another {setting}.{example}") from error
 
 
@@ -67,7 +67,7 @@ def free_neighbour(url: str) -> str:
     """The same address with another port that no program has: the next one, as a person would choose."""
     address = urlsplit(url)
     host, port = address.hostname or "", address.port or 80
-    free = (each for each in range(port + 1, LAST_PORT) if each >= FIRST_PORT and _is_free(host, each))
+    free = (each for each in range(max(port + 1, FIRST_PORT), LAST_PORT) if _is_free(host, each))
     return f"{address.scheme}://{host_and_port(host, next(free, FIRST_PORT))}"
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from keyword import iskeyword
 from pathlib import Path
 
 from billing.embed import files, project
@@ -23,16 +24,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if not (chosen.target / "manage.py").is_file():
         parser.error(f"{chosen.target} has no manage.py")
-    if chosen.name and not chosen.name.isidentifier():
-        parser.error(f"{chosen.name} cannot be the name of a package")
-    return _run(chosen.what, chosen.target.resolve(), chosen.name)
+    if chosen.name is not None and not _can_be_a_package(chosen.name):
+        parser.error(f"{chosen.name!r} cannot be the name of our config")
+    try:
+        return _run(chosen.what, chosen.target.resolve(), chosen.name)
+    except OSError as error:
+        return _say("It has stopped; copy again when this is mended:", [f"{error.filename}: {error.strerror}"])
+    except KeyboardInterrupt:
+        return _say("It has stopped; copy again to finish it.", [])
+
+
+def _can_be_a_package(name: str) -> bool:
+    taken = {*files.PACKAGES[1:], "django", *sys.stdlib_module_names}
+    return name.isidentifier() and not iskeyword(name) and name not in taken
 
 
 def _run(what: str, target: Path, name: str | None) -> int:
     plan, told = files.plan(target, name), project.ask(target)
-    if refused := [*plan.collisions, *project.labels_in_the_way(told)]:
+    if refused := [*plan.collisions, *project.labels_in_the_way(told, plan.config)]:
         return _say("Nothing was copied:", refused, REFUSED)
-    print(f"config is {plan.config} in {target}.")
+    print(f"Our package config has the name {plan.config} in {target}.")
     if what == "copy":
         files.carry_out(plan, target)
         print(f"{len(plan.write)} files written, {len(plan.delete)} deleted; {files.MANIFEST} knows all of them.")
@@ -48,7 +59,7 @@ def _run(what: str, target: Path, name: str | None) -> int:
         _say("Settings of yours that ours would replace; write yours below our line:", same)
     if (what == "copy" or not plan.write) and (left := list(project.left_to_do(told, plan.config))):
         status = _say("To do, see billing/EMBEDDING.md:", left)
-    if what == "check" and plan.write:
+    if what == "check" and (plan.write or plan.delete):
         return SOMETHING_LEFT
     if status == DONE:
         print("Nothing is left to do.")

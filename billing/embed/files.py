@@ -1,6 +1,7 @@
 """What is copied, under which names, and what the project has changed since."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -47,8 +48,14 @@ class Plan:
 
 def plan(target: Path, wanted_name: str | None) -> Plan:
     """Compare the files that are needed with those that the project has."""
-    name, earlier = _earlier(target)
+    try:
+        name, earlier = _earlier(target)
+    except (ValueError, KeyError) as error:
+        return Plan("config", collisions=[f"{MANIFEST} is damaged ({error!r}): take it from an earlier state"])
     made = Plan(wanted_name or name or (OTHER_NAME if _is_taken(target, "config") else "config"))
+    if SOURCE in (target, *target.parents):
+        made.collisions.append(f"{target} is our own directory: name that of your project")
+        return made
     if name and made.config != name:
         made.collisions.append(f"our config is here as {name}: leave --as out, or move the package first")
         return made
@@ -58,7 +65,7 @@ def plan(target: Path, wanted_name: str | None) -> Plan:
         return made
     for path, content in wanted.items():
         _compare(made, path, content, target / path, earlier.get(path))
-    for path in earlier.keys() - wanted.keys():
+    for path in sorted(earlier.keys() - wanted.keys()):
         if (target / path).is_file():
             unchanged = _hash((target / path).read_bytes()) == earlier[path]
             (made.delete if unchanged else made.changed).append(path)
@@ -70,8 +77,7 @@ def carry_out(plan: Plan, target: Path) -> None:
     if not (target / MANIFEST).exists():
         _note(target, plan.config, {})
     for path, content in plan.write.items():
-        (target / path).parent.mkdir(parents=True, exist_ok=True)
-        (target / path).write_bytes(content)
+        _write(target / path, content)
     for path in plan.delete:
         (target / path).unlink()
     _note(target, plan.config, plan.hashes)
@@ -102,8 +108,11 @@ def needed(config: str) -> Iterator[tuple[str, bytes]]:
 def _compare(made: Plan, path: str, content: bytes, there: Path, earlier: str | None) -> None:
     """A file that is the same already is taken over."""
     made.hashes[path] = _hash(content)
-    if not there.exists():
+    if not os.path.lexists(there):
         made.write[path] = content
+        return
+    if not there.is_file():
+        made.collisions.append(f"{path} exists, and is not a file")
         return
     found = _hash(there.read_bytes())
     if found == made.hashes[path]:
@@ -119,34 +128,55 @@ def _compare(made: Plan, path: str, content: bytes, there: Path, earlier: str | 
 
 
 def _packages_in_the_way(target: Path, plan: Plan, wanted: dict[str, bytes]) -> Iterator[str]:
-    """Packages of the project that have our names, before the first copy."""
+    """What the project has under our names, before the first copy. An interrupted one leaves files of ours."""
+    ours = {path: _hash(content) for path, content in wanted.items()}
     for package in (plan.config, *PACKAGES[1:]):
-        files = (target / package).rglob("*.py")
-        theirs = [each for each in files if wanted.get(each.relative_to(target).as_posix()) != each.read_bytes()]
-        if theirs or (target / f"{package}.py").exists():
+        there = (*_places(target, package), *(target / package).rglob("*"))
+        if not all(_is_ours(each, target, ours) for each in there if os.path.lexists(each)):
             another = f"; choose another with --as, like --as {OTHER_NAME}" if package == plan.config else ""
             yield f"the project has a package {package} of its own{another}"
 
 
+def _is_ours(path: Path, target: Path, ours: dict[str, str]) -> bool:
+    if path.is_symlink() or path.is_dir():
+        return not path.is_symlink()
+    return path.suffix == ".pyc" or ours.get(path.relative_to(target).as_posix()) == _hash(path.read_bytes())
+
+
 def _is_taken(target: Path, package: str) -> bool:
-    return (target / package).exists() or (target / f"{package}.py").exists()
+    """A link that leads nowhere takes the name too."""
+    return any(map(os.path.lexists, _places(target, package)))
+
+
+def _places(target: Path, package: str) -> tuple[Path, Path]:
+    return target / package, target / f"{package}.py"
 
 
 def _earlier(target: Path) -> tuple[str | None, dict[str, str]]:
     """The name of our `config`, and the hashes, as the last copy noted them."""
     try:
         about = json.loads((target / MANIFEST).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, {}
     return about["config"], about["files"]
 
 
 def _note(target: Path, config: str, hashes: dict[str, str]) -> None:
-    (target / MANIFEST).parent.mkdir(exist_ok=True)
-    (target / MANIFEST).write_text(
-        json.dumps({"config": config, "files": dict(sorted(hashes.items()))}, indent=1) + "\n"
-    )
+    about = json.dumps({"config": config, "files": dict(sorted(hashes.items()))}, indent=1) + "\n"
+    _write(target / MANIFEST, about.encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: half a file would look like one that the project has changed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.half")
+    try:
+        half.write_bytes(content)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def _hash(content: bytes) -> str:
-    return sha256(content).hexdigest()
+    """The same with the line ends of Windows, which Git may have given the project's files."""
+    return sha256(content.replace(b"\r\n", b"\n")).hexdigest()

@@ -43,6 +43,8 @@ try:
 except BaseException as error:
     told["error"] = f"{type(error).__name__}: {error}"
 sys.__stdout__.write("\\n" + json.dumps(told))
+sys.__stdout__.flush()
+os._exit(0)  # nothing that the project does at its end comes after the answer
 """
 """Run by the project's own manage.py, which names the settings and may extend the path."""
 
@@ -50,17 +52,20 @@ sys.__stdout__.write("\\n" + json.dumps(told))
 def ask(target: Path) -> dict[str, Any]:
     """What the project's settings and apps say, read by a process of its own."""
     done = subprocess.run([sys.executable, "-B", "-c", PROBE], cwd=target, capture_output=True, text=True, check=False)
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    try:
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        return {"error": f"manage.py has ended with status {done.returncode}"}
     return told
 
 
 def missing_requirements(files: Mapping[str, bytes]) -> list[str]:
     """Those of our requirements that these files import, and that are not installed here in the right version."""
     setup = configparser.ConfigParser()
-    setup.read(SOURCE / "setup.cfg")
+    setup.read(SOURCE / "setup.cfg")  # not there where Tillkeeper is installed, and then pip has installed them too
     code = b"\n".join(content for path, content in files.items() if path.endswith(".py"))
     imported = {name.decode() for name in re.findall(rb"(?m)^\s*(?:from|import) (\w+)", code)}
-    needed = setup["options"]["install_requires"].split()
+    needed = setup.get("options", "install_requires", fallback="").split()
     return [line for line in needed if _name(line).replace("-", "_") in imported and not _is_installed(line)]
 
 
@@ -78,9 +83,9 @@ def same_names(told: Mapping[str, Any]) -> list[str]:
     return sorted(common) if "PAYMENT_ACCOUNTS" not in common else []
 
 
-def labels_in_the_way(told: Mapping[str, Any]) -> Iterator[str]:
+def labels_in_the_way(told: Mapping[str, Any], config: str) -> Iterator[str]:
     """Apps of the project that Django would take for ours."""
-    for label in ("billing", "actors", "django_dramatiq"):
+    for label in (config, *APPS):
         if (name := told.get("labels", {}).get(label, label)) != label:
             yield f"the app {name} has the label {label}: Django allows one app of a label"
 

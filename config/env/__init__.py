@@ -145,16 +145,19 @@ def networks(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
     return [_unmapped(word) for word in found]
 
 
-def url(name: str, default: str, *, schemes: tuple[str, ...], **about: Unpack[About]) -> str:
+def url(name: str, default: str, *, schemes: tuple[str, ...], without: str = "", **about: Unpack[About]) -> str:
     """Return an address with one of the schemes and a host, or nothing where the default is empty.
 
-    An error message never shows a password in it, even where the address cannot be parsed.
+    `without`: marks that it must not have, because paths or an anchor are added to it. An error message never shows a
+    password in it, even where the address cannot be parsed.
     """
     value = _read(name, f"address: {', '.join(f'`{scheme}://`' for scheme in schemes)}", default, about)
     if value and not _is_address(value, schemes):
         brackets = f", or {schemes[0]}://[::1] for IPv6" if "::" in value else ""
         refuse(name, _without_password(value), f"write an address like {schemes[0]}://host{brackets}")
-    return value.rstrip("/") if value.startswith("http") else value
+    if wrong := [mark for mark in without if mark in value]:
+        refuse(name, _without_password(value), f"write it without {wrong[0]!r}: links begin with it")
+    return value.rstrip("/") if value.lower().startswith("http") else value
 
 
 def file_to_write(name: str, **about: Unpack[About]) -> str:
@@ -248,10 +251,10 @@ def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
         parts = urlsplit(value)
         if parts.scheme in schemes and parts.scheme in READ_ELSEWHERE:
             return value.startswith(f"{parts.scheme}://")
-        host, _port = parts.hostname, parts.port  # both raise ValueError for nonsense
+        host, port = parts.hostname, parts.port  # both raise ValueError for nonsense
     except ValueError:
         return False
-    return parts.scheme in schemes and bool(host)
+    return parts.scheme in schemes and bool(host) and port != 0
 
 
 def _without_password(value: str) -> str:

@@ -50,14 +50,14 @@ BROKER_METRICS_URL = env.url(
     example="http://rabbitmq.internal:15692",
 )  # fmt: skip
 CONSOLE_URL = env.url(
-    "CONSOLE_URL", "", schemes=("http", "https"),
+    "CONSOLE_URL", "", schemes=("http", "https"), without=" ?#",
     otherwise="`SHOP_URL` and the console's path",
     help="Address of the console as operators reach it. Alerts lead there.",
     wrong="The links of alerts lead nowhere.",
     example="https://office.tillcoffee.example/admin/console",
 )  # fmt: skip
 RUNBOOK_URL = env.url(
-    "RUNBOOK_URL", "", schemes=("http", "https"),
+    "RUNBOOK_URL", "", schemes=("http", "https"), without=" #",
     otherwise="the console's own page with the release's `deploy/RUNBOOK.md`",
     help="Address of your own runbook, with sections under the same anchors. Alerts and findings lead there.",
     wrong="*What to do* leads nowhere.",

@@ -21,8 +21,10 @@ for _word in env.words(
     example="stripe,stripe-eu:stripe",
 ):  # fmt: skip
     _name, _, _provider = _word.partition(":")
-    if not re.fullmatch("[a-z][a-z0-9-]{0,31}", _name):
-        env.refuse("PAYMENT_ACCOUNTS", _word, "write accounts like stripe or name:stripe, in small letters")
+    if not re.fullmatch("[a-z][a-z0-9-]{0,31}", _name) or _name in PAYMENT_ACCOUNTS:
+        env.refuse(
+            "PAYMENT_ACCOUNTS", _word, "write accounts like stripe or name:stripe, in small letters, each name once"
+        )
     PAYMENT_ACCOUNTS[_name] = {"provider": _provider or _name}
 if not PAYMENT_ACCOUNTS:
     env.refuse("PAYMENT_ACCOUNTS", ",", "name at least one account, like stripe; empty means sandbox")

@@ -27,7 +27,7 @@ PAYMENT_REMINDER_AFTER_S = env.seconds(
     "PAYMENT_REMINDER_AFTER_S", 600,
     help="Time from the order to one mail with the link, if the customer has not paid; 0: never. With less than five "
     "minutes left to pay there is no mail.",
-    wrong="Too short: customers who are just paying get a mail. Longer than `PAYMENT_WINDOW_S`: nobody gets one.",
+    wrong="Too short: customers who are just paying get a mail. Longer than `PAYMENT_WINDOW_S`: no customer gets one.",
     example="900",
 )  # fmt: skip
 

@@ -104,7 +104,7 @@ def database_problem() -> str | None:
         where = f"see DATABASE_URL, now {database_address()}"
         return f"The database does not answer ({type(error).__name__}); {where}. It says: {first_line(error)}"
     if missing:
-        return f"{len(missing)} migrations are missing; run `make migrate`."
+        return f"{len(missing)} migrations are missing; run `manage.py migrate`."
     return None
 
 

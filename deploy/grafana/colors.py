@@ -8,10 +8,10 @@ STATE_LABELS = ("status", "outcome", "event", "result", "state")
 
 COLORS: Mapping[str, Sequence[str]] = {
     "green": ("succeeded", "paid", "delivered", "done", "sent", "answered", "looked", "won"),
-    "blue": (
+    "gray": (
         "created", "pending", "authorized", "placed", "queued", "received", "waiting", "snoozed", "review",
     ),
-    "gray": (
+    "blue": (
         "canceled", "expired", "refunded", "repeated", "left", "released", "claim_lost", "dropped",
     ),
     "orange": (
@@ -23,7 +23,7 @@ COLORS: Mapping[str, Sequence[str]] = {
         "unavailable", "stored_failure", "bad_answer", "wrong_credentials", "not_found",
     ),
 }  # fmt: skip
-"""Green: as it should be. Blue: it waits, and nothing is wrong. Gray: ended without success, or without an effect.
+"""Green: as it should be. Gray: it waits, and nothing is wrong. Blue: ended without success, or without an effect.
 Orange: a person or a later attempt decides. Red: it failed."""
 
 

@@ -92,4 +92,7 @@ def _read(output: Iterable[str], steps: Steps) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The next `make` takes it up again.")

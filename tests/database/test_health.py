@@ -32,7 +32,7 @@ def test_a_shop_whose_migrations_are_missing_is_not_ready() -> None:
         answer = Client().get("/readyz")
         assert answer.status_code == 503
         assert answer.json() == {"ready": False, "problems": ["database"]}
-        assert liveness.database_problem() == "1 migrations are missing; run `make migrate`."
+        assert liveness.database_problem() == "1 migrations are missing; run `manage.py migrate`."
         assert Client().get("/healthz").status_code == 200
     finally:
         recorder.record_applied("actors", last)

@@ -184,7 +184,7 @@ def test_a_taken_address_is_said_before_anything_is_prepared(tmp_path: Path, tak
     told = refused.output()
     assert f"{host}:{port} cannot be used: process {os.getpid()} (" in told
     setting = {"url": "SHOP_URL", "sandbox_url": "SANDBOX_URL"}[taken]
-    assert re.search(rf"For example: {setting}=http://{host}:\d+ make run\n$", told)
+    assert re.search(rf"For example: {setting}=http://{host}:\d+\n$", told)
     assert "Preparing" not in told
     assert not (tmp_path / "var/shop.sqlite3").exists()
 

@@ -19,6 +19,8 @@ from tests.stack.ports import HANG_S, LOOPBACK, free_port
 from tests.stack.processes import Program
 
 PACKAGES = ("config", "billing", "commerce", "actors", "deploy/nginx")
+ALONE = [path for path in (ROOT / "deploy").iterdir() if path.is_file()]
+"""Without what stands below: units, dashboards and the like are for a host with the code."""
 BUILT_FROM = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -40,6 +42,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name)
     for name in BUILT_FROM:
         shutil.copy(ROOT / name, source)
+    for path in ALONE:
+        shutil.copy(path, source / "deploy")
     offline = ["--no-build-isolation"] if find_spec("setuptools.command.bdist_wheel") else []
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *offline, "--wheel-dir", out, source)
     (found,) = out.iterdir()
@@ -81,7 +85,7 @@ def test_the_wheel_has_every_file_and_no_other(wheel: Path) -> None:
         for name in PACKAGES
         for path in (ROOT / name).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
-    }
+    } | {str(path.relative_to(ROOT)) for path in ALONE}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == ours
     assert {f"{name}/py.typed" for name in ("config", "billing", "commerce", "actors")} <= packed
@@ -99,11 +103,14 @@ def test_the_shop_runs_from_an_empty_directory(shop: str, here: Path) -> None:
 
 
 def test_its_commands_work(tillkeeper: Path, here: Path) -> None:
-    """Also those that read files beside the code; the version is the package's own."""
+    """Also those that read files beside the code; the version is the package's own, and so is the runbook."""
     environment = {"PATH": os.environ["PATH"], "SHOP_URL": "https://shop.example.com"}
     run(tillkeeper, "check", cwd=here, env=environment)
     site = run(tillkeeper, "nginxconf", "--certificate", __file__, "--key", __file__, cwd=here, env=environment).stdout
     assert "server_name" in site
-    code = "from django.conf import settings; print(settings.RELEASE)"
+    code = (
+        "from django.conf import settings; from actors.operations.queries.runbook import runbook_url;"
+        "print(settings.RELEASE, runbook_url())"
+    )
     told = run(tillkeeper, "shell", "--no-imports", "-c", code, cwd=here, env=environment).stdout
-    assert told.strip() == version()
+    assert told.split() == [version(), "https://shop.example.com/admin/console/runbook"]

@@ -149,14 +149,14 @@ def test_every_state_has_a_color_of_its_own_meaning(dashboard: Dashboard) -> Non
 
 
 def test_a_state_has_one_color() -> None:
-    """And what was paid is green, what waits is blue, what failed is red."""
+    """And what was paid is green, what waits is gray, what failed is red."""
     words = [word for group in COLORS.values() for word in group]
     assert len(set(words)) == len(words)
     assert set(words) == set().union(*STATES.values())
     [page] = [each for each in DASHBOARDS if each.uid == "tillkeeper-payments"]
     overrides = next(shown(page))["fieldConfig"]["overrides"]
     seen = {state: color_of(state, overrides) for state in ("succeeded", "pending", "failed", "canceled")}
-    assert seen == {"succeeded": "green", "pending": "blue", "failed": "red", "canceled": "gray"}
+    assert seen == {"succeeded": "green", "pending": "gray", "failed": "red", "canceled": "blue"}
     assert color_of("unsucceeded", overrides) is None
 
 

@@ -1,6 +1,7 @@
 """The copy of billing in another project: `python -m billing.embed`."""
 
 import ast
+import errno
 import json
 import re
 from collections.abc import Iterator
@@ -204,6 +205,35 @@ def test_a_file_that_is_not_needed_any_more_goes_unless_it_was_changed(target: P
     assert (target / "billing/older.py").exists()
 
 
+def test_a_check_that_would_only_delete_says_that_something_is_left(
+    target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was "Nothing is left to do." below "delete 1"."""
+    copy(target)
+    manifest = json.loads((target / files.MANIFEST).read_text())
+    manifest["files"]["billing/old.py"] = files._hash(b"")
+    (target / files.MANIFEST).write_text(json.dumps(manifest))
+    (target / "billing/old.py").touch()
+
+    assert main(["check", str(target)]) == SOMETHING_LEFT
+
+    told = capsys.readouterr().out
+    assert "write 0 files and delete 1" in told
+    assert "Nothing is left" not in told
+
+
+def test_line_ends_of_windows_are_no_change_of_the_project(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git writes them where the project asks for them, and the next release must still replace the files."""
+    copy(target)
+    for path in (target / "billing").rglob("*.py"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert (copy(target).write, copy(target).changed) == ({}, [])
+    needed = files.needed
+    monkeypatch.setattr(files, "needed", lambda config: [(p, _newer(p, c)) for p, c in needed(config)])
+
+    assert sorted(copy(target).write) == ["billing/lookup.py", "billing/money.py"]
+
+
 def test_a_copy_that_was_interrupted_is_taken_up_again(target: Path) -> None:
     """Its files are ours, though the manifest does not know them yet."""
     (target / "config").mkdir()
@@ -215,15 +245,50 @@ def test_a_copy_that_was_interrupted_is_taken_up_again(target: Path) -> None:
     assert (copy(target).write, files.plan(target, None).config) == ({}, "till_config")
 
 
+@pytest.mark.parametrize("ends_by", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_no_file_is_left_half_written(
+    target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ends_by: BaseException
+) -> None:
+    """It would be taken for one of the project: the next copy would refuse."""
+    whole = Path.write_bytes
+
+    def half(path: Path, content: bytes) -> int:
+        whole(path, content[:10])
+        if path.name.startswith("money.py"):
+            raise ends_by
+        return whole(path, content)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", half)
+        assert main(["copy", str(target)]) == SOMETHING_LEFT
+
+    assert "It has stopped; copy again" in capsys.readouterr().out
+    assert not list((target / "billing").glob("money.py*"))
+    assert "billing/money.py" in copy(target).write
+
+
+@pytest.mark.parametrize("damaged", ["", "<<<<<<< HEAD\n", "{}"])
+def test_a_damaged_manifest_is_one_sentence(target: Path, damaged: str) -> None:
+    """Without it the changes of the project would not be known."""
+    copy(target)
+    (target / files.MANIFEST).write_text(damaged)
+
+    (refused,) = files.plan(target, None).collisions
+
+    assert refused.startswith("billing/copied.json is damaged")
+
+
 # --- what is in the way ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theirs", ["billing/__init__.py", "billing/invoices.py", "actors.py", "billing.py"])
+@pytest.mark.parametrize(
+    "theirs", ["billing/__init__.py", "billing/templates/invoice.html", "actors.py", "billing.py", "billing"]
+)
 def test_a_package_of_the_project_is_not_mixed_with_ours(
     target: Path, capsys: pytest.CaptureFixture[str], theirs: str
 ) -> None:
     """Nothing is written then."""
-    (target / theirs).parent.mkdir(exist_ok=True)
+    (target / theirs).parent.mkdir(parents=True, exist_ok=True)
     (target / theirs).write_text("# theirs\n")
     before = tree(target)
 
@@ -231,6 +296,32 @@ def test_a_package_of_the_project_is_not_mixed_with_ours(
 
     assert tree(target) == before
     assert f"a package {re.split('[./]', theirs)[0]} of its own" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("leads_to", ["nowhere", "another"])
+def test_nothing_is_written_through_a_link(target: Path, leads_to: str) -> None:
+    """It may lead into another project."""
+    (target / "another").mkdir()
+    (target / "billing").symlink_to(target / leads_to)
+
+    assert files.plan(target, None).collisions == ["the project has a package billing of its own"]
+
+
+def test_a_link_instead_of_a_copied_file_is_in_the_way(target: Path) -> None:
+    """Where it leads to a file, that is the project's change."""
+    copy(target)
+    (target / "billing/money.py").unlink()
+    (target / "billing/money.py").symlink_to("nowhere.py")
+
+    assert files.plan(target, None).collisions == ["billing/money.py exists, and is not a file"]
+
+
+@pytest.mark.parametrize("inside", ["", "billing", "tests/unit"])
+def test_our_own_directory_is_no_project(inside: str) -> None:
+    """A copy would find itself among its sources."""
+    (refused,) = files.plan(files.SOURCE / inside, None).collisions
+
+    assert "is our own directory" in refused
 
 
 @pytest.mark.parametrize("theirs", ["config/urls.py", "config/settings/base.py", "config.py", "config/nginx.conf"])
@@ -292,7 +383,37 @@ def test_a_requirement_that_is_missing_or_of_another_version_is_named(
     assert missing == [] if is_enough else ["pika>=1.4,<1.5"]
 
 
-@pytest.mark.parametrize("arguments", [["copy", "/nowhere"], ["move", "."], ["copy", ".", "--as", "not a name"]])
+def test_an_app_with_the_label_of_our_config_is_in_the_way_of_that_name_only() -> None:
+    """`shop.config`, where the project has no package `config`."""
+    told = {"labels": {"config": "shop.config"}}
+
+    assert len(list(project.labels_in_the_way(told, "config"))) == 1
+    assert list(project.labels_in_the_way(told, "till_config")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import atexit; atexit.register(print, 'bye')", "Settings"),
+        ("import os; os._exit(7)", "ended with status 7"),
+        ("print('{')", "Settings"),
+    ],
+)
+def test_a_project_may_print_and_die_as_it_likes(target: Path, line: str, told: str) -> None:
+    """Its answer is read all the same, and a missing one is a sentence."""
+    (target / "manage.py").write_text(line + MANAGE)
+
+    assert told in project.ask(target)["error"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["copy", "/nowhere"],
+        ["move", "."],
+        *(["copy", ".", "--as", name] for name in ("not a name", "", "class", "billing", "json", "django")),
+    ],
+)
 def test_a_call_that_makes_no_sense_is_refused(arguments: list[str]) -> None:
     """With the usual status."""
     with pytest.raises(SystemExit) as ended:

@@ -225,7 +225,17 @@ def test_an_address_may_be_missing_where_the_default_is_empty() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["shop.example.com", "ftp://shop", "http://", "http:///path", "//shop", "http:shop", "http://[::1", "https"],
+    [
+        "shop.example.com",
+        "ftp://shop",
+        "http://",
+        "http:///path",
+        "//shop",
+        "http:shop",
+        "http://[::1",
+        "https",
+        "http://shop:0",
+    ],
 )
 def test_what_is_no_such_address_is_refused(given: Set, value: str) -> None:
     """The sentence shows how one looks."""

@@ -1,8 +1,11 @@
 """The environment that `make` builds: it says at each moment what it does."""
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
+from deploy.requirements import environment
 from deploy.requirements.environment import Packages, Steps, run
 
 LOCK = "asgiref==3 \\\n    --hash=sha256:00\nbabel==2 \\\n    --hash=sha256:01\ntzdata==1 ; sys_platform == 'win32'\n"
@@ -39,3 +42,15 @@ def test_packages_are_counted(tmp_path: Path) -> None:
 def test_the_end_of_the_program_is_the_end_of_make() -> None:
     """Its status stops `make`, which would go on with half an environment."""
     assert run(python("raise SystemExit(3)"), Steps(""), 5, lambda _: None) == 3
+
+
+def test_ctrl_c_is_a_sentence(tmp_path: Path) -> None:
+    """`make` ends with it too; its next run begins again."""
+    command = [sys.executable, environment.__file__, "make", str(tmp_path / "venv")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout
+        assert program.stderr
+        assert program.stdout.readline().startswith("Creating the environment")
+        program.send_signal(signal.SIGINT)
+        assert program.wait(60) == 1
+        assert program.stderr.read() == "\nStopped. The next `make` takes it up again.\n"

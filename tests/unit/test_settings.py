@@ -24,6 +24,10 @@ def read_settings(var: Path, code: str = "import django; django.setup()", **envi
         ("PRODUCTION", "maybe", "write yes or no"),
         ("SHOP_URL", "shop.example.com", "write an address like http://host"),
         ("SHOP_URL", "http://[", "write an address"),
+        ("SHOP_URL", "https://shop.example/?a=b", "write it without '?': links begin with it"),
+        ("CONSOLE_URL", "office.example/admin/console", "write an address like http://host"),
+        ("CONSOLE_URL", "https://office.example/admin/console#late", "write it without '#': links begin with it"),
+        ("RUNBOOK_URL", "https://wiki.example/till#top", "write it without '#': links begin with it"),
         ("SHOP_URL", "http://::1:8000", "write an address like http://host, or http://[::1] for IPv6"),
         ("BROKER_URL", "amqp://till@::1", "write an address like amqp://host, or amqp://[::1] for IPv6"),
         (
@@ -48,6 +52,7 @@ def read_settings(var: Path, code: str = "import django; django.setup()", **envi
         ("PAYMENT_ACCOUNTS", ",", "name at least one account, like stripe"),
         ("PAYMENT_ACCOUNTS", "piggybank", "write accounts like stripe or name:stripe; the providers are sandbox"),
         ("PAYMENT_ACCOUNTS", "Sandbox:sandbox", "write accounts like"),
+        ("PAYMENT_ACCOUNTS", "shop:sandbox,shop:stripe", "in small letters, each name once"),
         ("PAYMENT_ACCOUNT", "stripe", "write one of sandbox"),
         ("PAYMENT_CHECK_INTERVAL_S", "7", "write a number that divides a day"),
         ("PAYMENT_CHECK_INTERVAL_S", "0.5", "write a whole number from 1 to 3600"),

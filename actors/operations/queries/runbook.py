@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import urljoin
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
@@ -63,5 +62,7 @@ def runbook_page() -> str:
 
 def runbook_url() -> str:
     """The whole address of the runbook, for messages; only its file's name if no page shows it."""
-    console = console_url()
-    return urljoin(console, runbook_page()) if console else settings.RUNBOOK_URL or FILE.name
+    console = console_url() if runbook() else ""
+    # The console's own address may have another path than here, behind its proxy.
+    page = console and console.rstrip("/") + reverse("runbook", urlconf="actors.console.urls")
+    return settings.RUNBOOK_URL or page or FILE.name

@@ -63,6 +63,10 @@ def test_what_waits_for_office_hours_is_never_in_the_red_panel(calm: None, boss:
             "https://office.example/admin/console", "",
             ("https://office.example/admin/console/", "https://office.example/admin/console/runbook"),
         ),
+        (
+            "https://office.example/till/console", "",
+            ("https://office.example/till/console/", "https://office.example/till/console/runbook"),
+        ),
         ("", "https://wiki.example/till", ("http://shop.example/admin/console/", "https://wiki.example/till")),
     ],
 )  # fmt: skip
@@ -73,3 +77,19 @@ def test_alerts_learn_the_addresses(
     settings.SHOP_URL, settings.CONSOLE_URL, settings.RUNBOOK_URL = "http://shop.example", console, manual
     assert (console_url(), runbook_url()) == told
     assert f'tillkeeper_links_info{{console="{told[0]}",runbook="{told[1]}"}} 1.0' in boss.get("/metrics").text
+
+
+def test_a_project_without_our_runbook_names_only_the_file(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An anchor behind the console's first page would lead nowhere."""
+    settings.CONSOLE_URL = "https://office.example/console"
+    monkeypatch.setattr("actors.operations.queries.runbook.runbook", lambda: None)
+
+    assert (console_url(), runbook_url()) == ("https://office.example/console/", "RUNBOOK.md")
+
+
+@pytest.mark.urls("billing.callbacks.urls")
+def test_a_web_without_the_console_tells_the_address_of_another(settings: Settings) -> None:
+    """Where the setting has it."""
+    settings.CONSOLE_URL = "https://office.example/console"
+
+    assert runbook_url() == "https://office.example/console/runbook"
