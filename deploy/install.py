@@ -79,11 +79,11 @@ def build(home: Path, release: str, python: str) -> None:
 
 
 def copy_code(home: Path) -> None:
-    """Copy the code and its documents, without tests."""
+    """Copy the code and its documents, without tests and without the secrets of `make up`."""
     for name in CODE + DOCUMENTS:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, home / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            shutil.copytree(source, home / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "secrets"))
         else:
             shutil.copy(source, home / name)
 

@@ -33,7 +33,7 @@ def no_workers(seen: Snapshot) -> Iterator[Finding]:
         yield Finding(
             _("workers"),
             _("no worker sends a heartbeat"),
-            _("Start one: `make worker` (or `make run`)."),
+            _("Start one; the runbook has the commands."),
             "workersgone",
             max((worker.row.seen_at for worker in seen.workers.workers), default=None),
             page="console:workers",

@@ -125,7 +125,7 @@ def missed_ticks(seen: Snapshot) -> Iterator[Finding]:
         yield Finding(
             _("schedule"),
             _("no entry is fired; missed: %(names)s") % {"names": some_of(missed)},
-            _("Start a scheduler: `make scheduler` (or `make run`)."),
+            _("Start a scheduler; the runbook has the commands."),
             "schedulersgone",
             min(missed.values()),
             page=SCHEDULE,
