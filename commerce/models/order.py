@@ -212,6 +212,11 @@ class Order(DueRow):
         """True until its goods were marked as sent or delivered."""
         return self.sent_at is None and self.delivered_at is None
 
+    @property
+    def can_be_sent(self) -> bool:
+        """True while it is paid and waits to be sent. Without an address the customer picks it up."""
+        return self.status == OrderStatus.PAID and self.goods_are_here and self.address != ""
+
     def end(self, status: OrderStatus, now: datetime) -> None:
         """End the wait for payment, in memory. Raises ForbiddenArrow."""
         self._change_status(status)

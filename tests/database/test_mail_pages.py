@@ -184,6 +184,7 @@ def test_no_other_file_is_shown(client: Client, trial: Settings, name: str) -> N
     """Not even from the directory itself."""
     Path(trial.EMAIL_FILE_PATH).mkdir()
     Path(trial.EMAIL_FILE_PATH, "x.eml").write_text("Subject: x\n\nx")
+    assert "no mail yet" in client.get("/mails/").content.decode()
     assert {client.get(f"/mails/{name}{rest}").status_code for rest in ("/", "/html/", ".eml")} == {404}
 
 
