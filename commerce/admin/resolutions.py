@@ -236,8 +236,8 @@ def attention_list(limit: int) -> list[Item]:
             OF_ORDERS,
             (row.number, row.public_id),
             row.placed_at,
-            gettext("order %(status)s") % {"status": row.get_status_display()},
+            f"order {row.get_status_display()}",
             row.attention_note,
         )
         for row in orders.ATTENTIVE_ORDERS.rows()[:limit]
-    ]  # fmt: skip
+    ]
