@@ -92,7 +92,8 @@ def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     html = parsed and parsed.get_body(("html",))
     if not html:
         raise Http404
-    return HttpResponse(f'<base target="_blank">{html.get_content()}', headers={"Content-Security-Policy": CSP})
+    page = f'<!doctype html><base target="_blank">{html.get_content()}'
+    return HttpResponse(page, headers={"Content-Security-Policy": CSP})
 
 
 @for_a_trial

@@ -294,4 +294,5 @@ class OrderEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return gettext("%(kind)s, order %(order)s") % {"kind": self.get_kind_display(), "order": self.order_id}
+        values = {"kind": self.get_kind_display(), "order": number_of(self.order_id)}
+        return gettext("%(kind)s, order %(order)s") % values
