@@ -347,4 +347,4 @@ def test_whoever_decides_on_what_came_sees_what_came(shop: Shop) -> None:
     """On the page that asks why, beside what was asked for."""
     payment = wrong_sum(shop)
     page = operator("change_payment").get(resolution(payment, "accept")).content.decode()
-    assert "the provider has 4.00 EUR, we asked for 4.50 EUR" in page
+    assert "the provider has €4.00, we asked for €4.50" in page
