@@ -55,7 +55,7 @@ class MailForm(Reason):
 
 
 def _one_of(choices: list[tuple[int, str]], label: Any, sent: Any) -> forms.TypedChoiceField:
-    """What a second click sends is no choice any more: it passes, and the action says what became of it."""
+    """One of these. A second click sends one that was done meanwhile: it passes, and the action says so."""
     sent = str(sent or "")
     if sent.isdecimal() and len(sent) < 19 and int(sent) not in dict(choices):
         choices = [*choices, (int(sent), sent)]

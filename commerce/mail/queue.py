@@ -128,7 +128,7 @@ def send_alike_again(notification_id: int) -> int:
 
 
 def _can_be_paid(order: Order) -> bool:
-    """As its page says: who may have paid is not asked again."""
+    """As its page says: a customer who may have paid is not asked again."""
     if not order.awaits_payment:
         return False
     return state_of(order, payments.latest(order.public_id), database_now()).is_for_customer

@@ -9,7 +9,7 @@ _KNOWN: list[tuple[str, re.Pattern[str]]] = []
 """The longest first: a short one with open parts may match a longer one too."""
 
 VALUES: list[Callable[[str], str | None]] = []
-"""What is no sentence, like an amount: each returns it as the reader's language writes it, or None."""
+"""Readers of other texts, like amounts: each returns the text as the reader's language writes it, or None."""
 
 
 def stored(sentence: str) -> str:
