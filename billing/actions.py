@@ -138,13 +138,14 @@ class RefundForm(MoneyForm):
 
     def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(subjects, data)
-        payment = self.payment_of(subjects[0].row)
-        left = payment.left or Money(0, payment.currency)
+        row: Any = subjects[0].row
+        payment = self.payment_of(row)
+        left = (payment and payment.left) or Money(0, row.currency)
         text = gettext("Left: %(left)s") % {"left": left.localized()}
         self.fields["amount"] = AmountField(left.currency, initial=left.value, help_text=text)
 
-    def payment_of(self, row: Any) -> Payment:
-        """The payment whose money goes back."""
+    def payment_of(self, row: Any) -> Payment | None:
+        """The payment whose money goes back; None: there is none, and the refund is refused."""
         return row  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,7 @@
-"""The attention list: rows that a person must look at, and what helps. A shop adds its own by ATTENTION_SOURCES."""
+"""The attention list of the command line, in English: rows that a person must look at, and what helps.
+
+A shop adds its own by ATTENTION_SOURCES.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +10,6 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Model
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext as _
 
 from billing.actions import OF_DIFFERENCES, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS
 from billing.admin.bases import page_of
@@ -16,7 +18,6 @@ from billing.models import Payment
 from config.actions import Action
 from config.actions.admin import offers
 from config.cli.tables import moment
-from config.formats.sentences import shown
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def item(
     """The row with what can be done about it, as the row's page offers it. `paid_for` is a name and a reference."""
     titles = tuple(offer.title for offer in offers(actions, row))
     page = settings.SHOP_URL + page_of(type(row), row.pk)
-    return Item(row._meta.model_name or "", row.pk, *paid_for, begun_at, what, shown(note), titles, page)
+    return Item(row._meta.model_name or "", row.pk, *paid_for, begun_at, what, note, titles, page)
 
 
 def _of_payments(limit: int) -> Iterator[Item]:
@@ -70,10 +71,8 @@ def _of_refunds(limit: int) -> Iterator[Item]:
 
 def _of_disputes(limit: int) -> Iterator[Item]:
     for row in ATTENTIVE["dispute"].rows().select_related("payment")[:limit]:
-        what = _("a dispute about %(amount)s, %(reason)s") % {"amount": row.amount, "reason": row.reason}
-        due = _("to be answered")
-        if row.evidence_due_at:
-            due = _("to be answered by %(at)s UTC") % {"at": moment(row.evidence_due_at)}
+        what = f"a dispute about {row.amount}, {row.reason}"
+        due = f"to be answered by {moment(row.evidence_due_at)} UTC" if row.evidence_due_at else "to be answered"
         yield item(row, OF_DISPUTES, _paid_for(row.payment), row.opened_at, what, due)
 
 

@@ -10,6 +10,7 @@ from babel.numbers import NumberPattern, parse_pattern
 from django.utils.translation import get_language
 
 from config.formats import locale_of
+from config.formats.sentences import VALUES
 
 # Short enough that Decimal's 28 digits are never rounded.
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
@@ -79,6 +80,19 @@ class Money:
         pattern = _pattern(locale, decimals(self.currency))
         written = pattern.apply(Decimal(self.value), locale, currency=self.currency, currency_digits=False)
         return _CODE_AND_DIGIT.sub("\N{NO-BREAK SPACE}", written)
+
+
+def _as_localized(text: str) -> str | None:
+    """An amount in a stored sentence, as `str` has written it there."""
+    value, _space, currency = text.partition(" ")
+    try:
+        amount = Money.parse(value, currency)
+    except ValueError:
+        return None
+    return amount.localized() if str(amount) == text else None
+
+
+VALUES.append(_as_localized)
 
 
 def decimals(currency: str) -> int:

@@ -97,6 +97,7 @@ class CheckoutForm(forms.Form):
         address = self.fields["address"]
         if not self._needs_address:
             self.cleaned_data["address"] = ""
+            self.errors.pop("address", None)
         elif not (self.cleaned_data.get("address") or self.has_error("address")):
             self.add_error("address", address.error_messages["required"])
         return self.cleaned_data

@@ -131,9 +131,9 @@ def _deciding(order_id: int, payment_id: int, by: str, decision: str, why: str) 
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment_id)
+        payment = Payment.objects.select_for_update().filter(pk=payment_id).first()
         undecided = waiting(order)
-        if payment not in undecided:
+        if payment is None or payment not in undecided:
             raise CannotDecide(_("This payment has been decided on already."))
         others = [each.pk for each in undecided if each != payment]
         order.attention_note = UNDECIDED % {"payment": others[0]} if others else ""

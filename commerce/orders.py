@@ -169,10 +169,10 @@ def clear_attention(order_id: int, by: str, why: str) -> bool:
 
 
 def mark_sent(order_id: int, by: str) -> bool:
-    """A staff user has sent the goods; False unless the order is paid, and neither sent nor delivered yet."""
+    """A staff user has sent the goods; False unless the order `can_be_sent`."""
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
-        if order.status != OrderStatus.PAID or not order.goods_are_here:
+        if not order.can_be_sent:
             return False
         order.sent_at = database_now()
         order.save(update_fields=["sent_at"])

@@ -80,6 +80,6 @@ def _of_mails(order: Order) -> Iterator[Entry]:
         yield Entry(mail.queued_at, _("A mail to %(recipient)s was written.") % to)
         if mail.sent_at:
             yield Entry(mail.sent_at, _("The mail to %(recipient)s was sent.") % to, for_customer=to_customer)
-        elif mail.status == Notification.Status.GIVEN_UP:
+        if mail.status == Notification.Status.GIVEN_UP:  # also after it was sent, and written again
             text = _("The mail to %(recipient)s could not be sent: %(error)s.") % {**to, "error": shown(mail.error)}
-            yield Entry(mail.queued_at, text, trouble=True)
+            yield Entry(mail.given_up_at or mail.queued_at, text, trouble=True)

@@ -35,6 +35,10 @@ else:
     AnyForm = ModelForm
 
 
+MOST_WORDS = 10
+"""Words of a search that are looked up: each may cost a query, and SQLite has a limit of conditions."""
+
+
 class NothingByHand:
     """Rows that programs write: operators read them, and cannot add, change or delete them."""
 
@@ -82,6 +86,11 @@ class OurAdmin(AnyAdmin):
         """No key has a NUL, which PostgreSQL would not accept in a question."""
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return super().get_search_results(request, queryset, " ".join(search_term.split()[:MOST_WORDS]))
+
     def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
         if change:
             obj.save(update_fields=form.changed_data)
@@ -122,8 +131,8 @@ class LargeTable(OurAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """The rows that the whole text names, and those that each of its words names."""
-        words = search_term.split()
-        found = Q(*map(self.named, words)) if words else Q()
+        words = search_term.split()[:MOST_WORDS]
+        found = Q(*map(self.named, words))
         if len(words) > 1:
             found |= self.named(" ".join(words))
         return queryset.filter(found), False

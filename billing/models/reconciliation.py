@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models.payment import Payment
 from billing.states import Status
 from config.due.queue import DueRow
+from config.formats.sentences import shown
 
 
 class Reconciliation(DueRow):
@@ -112,9 +113,9 @@ class Difference(models.Model):
 
 
 def in_words(side: str) -> str:
-    """One side of a difference, with its state in the reader's language."""
+    """One side of a difference, with its state and amount in the reader's language."""
     state, comma, rest = side.partition(", ")
-    return f"{dict(Status.choices).get(state, state)}{comma}{rest}"
+    return f"{dict(Status.choices).get(state) or shown(state)}{comma}{shown(rest)}"
 
 
 STANDING = (Difference.State.OPEN, Difference.State.PARKED)

@@ -80,16 +80,14 @@ def reconcile(account: str, day: date, progress: Progress = lambda _: None) -> R
     run = compare_again(account, day)
     claimed = RECONCILIATION_QUEUE.claim_one(run.pk)
     if claimed is None:
-        raise CannotReconcile(
-            _("%(run)s is being compared by another process, which will then start again.") % {"run": run}
-        )
+        raise CannotReconcile(f"{run} is being compared by another process, which will then start again.")
     try:
         worked = RECONCILIATION_QUEUE.work_on(claimed, lambda row: _work(row, progress))
     except KeyboardInterrupt:
         RECONCILIATION_QUEUE.release([claimed])
         raise
     if not worked:
-        raise CannotReconcile(_("%(run)s could not be compared; the log says why.") % {"run": run})
+        raise CannotReconcile(f"{run} could not be compared; the log says why.")
     run.refresh_from_db()
     return run
 

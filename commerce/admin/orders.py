@@ -66,7 +66,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     list_display = ("number", "buyer", "total", "standing", "placed_at")
     list_filter = (
         needs_a_person(ATTENTIVE_ORDERS.needs_a_person),
-        filter_by(pgettext_lazy("orders", "work"), "work", lambda: {"pack": (_("To be packed and sent"), TO_BE_SENT)}),
+        filter_by(pgettext_lazy("orders", "work"), "work", lambda: {"pack": (_("To be packed"), TO_BE_SENT)}),
         "status",
         "placed_at",
     )

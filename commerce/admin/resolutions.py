@@ -23,38 +23,43 @@ from config.actions import Action, ActionRefused, Question, Reason, Subject, row
 class LatePaymentForm(MoneyForm):
     """Chooses one of the late payments; there is rarely more than one."""
 
-    payment = forms.TypedChoiceField(coerce=int, label=_("Payment"))
+    payment = forms.Field()
     field_order = ("payment", "why")
 
     def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(subjects, data)
         order: Any = subjects[0].row
-        choices = [(payment.pk, str(payment)) for payment in late_payments.waiting(order)]
-        # A second click finds no waiting payment; the key shows that it is the same request.
-        sent = str((data or {}).get("payment", ""))
-        known = [(int(sent), sent)] if sent.isdecimal() and len(sent) < 19 else []
-        self.fields["payment"] = forms.TypedChoiceField(coerce=int, label=_("Payment"), choices=choices or known)
+        waiting = [(payment.pk, str(payment)) for payment in late_payments.waiting(order)]
+        self.fields["payment"] = _one_of(waiting, _("Payment"), (data or {}).get("payment"))
 
 
 class OrderRefundForm(RefundForm):
     """How much of what is left of the payment that paid the order."""
 
-    def payment_of(self, row: Any) -> Payment:
+    def payment_of(self, row: Any) -> Payment | None:
         return row.paid_with  # type: ignore[no-any-return]
 
 
 class MailForm(Reason):
     """Chooses one of the order's mails, the first one by default: that is the confirmation."""
 
-    mail = forms.TypedChoiceField(coerce=int, label=_("Which mail?"))
+    mail = forms.Field()
     field_order = ("mail", "why")
 
     def __init__(self, subjects: Sequence[Subject], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(subjects, data)
         order: Any = subjects[0].row
         mails = queue.repeatable(order).defer("text", "html", "attachment")
-        choices = [(mail.pk, f"{mail.subject} → {mail.recipient}") for mail in mails]
-        self.fields["mail"] = forms.TypedChoiceField(coerce=int, label=_("Which mail?"), choices=choices)
+        named = [(mail.pk, f"{mail.subject} → {mail.recipient}") for mail in mails]
+        self.fields["mail"] = _one_of(named, _("Which mail?"), (data or {}).get("mail"))
+
+
+def _one_of(choices: list[tuple[int, str]], label: Any, sent: Any) -> forms.TypedChoiceField:
+    """One of these. A second click sends one that was done meanwhile: it passes, and the action says so."""
+    sent = str(sent or "")
+    if sent.isdecimal() and len(sent) < 19 and int(sent) not in dict(choices):
+        choices = [*choices, (int(sent), sent)]
+    return forms.TypedChoiceField(coerce=int, label=label, choices=choices)
 
 
 # --- which make sense now --------------------------------------------------------------------------------------------
@@ -107,7 +112,7 @@ def _refund_told(about: Subject, started: Refund) -> str:
 def _cancellation_told(about: Subject, _canceled: bool) -> str:
     order = Order.objects.get(pk=about.row.pk)
     text = gettext("Order %(number)s of %(name)s is being cancelled: its payment is cancelled at the provider first.")
-    if not order.awaits_payment:
+    if order.status == OrderStatus.CANCELED:
         text = gettext("Order %(number)s of %(name)s is cancelled, and its goods are back in stock.")
     return text % {"number": order.number, "name": order.name}
 
@@ -180,9 +185,9 @@ MARK_SENT = Action(
     _("Are these orders on their way? The customer's page says so then. A later refund leaves their goods out of stock "
       "until a person puts them back. This cannot be undone."),
     ("commerce.change_order",), row_of(Order), orders.mark_sent, _("Orders marked as sent"),
-    _("Orders that are not paid, or sent or delivered already"), Question, named=_named,
+    _("Orders that are not paid, are sent or delivered already, or are picked up"), Question, named=_named,
     told=_about_order(_("Order %(number)s of %(name)s is marked as sent; the customer's page says so.")),
-    offered=lambda order: order.status == OrderStatus.PAID and order.goods_are_here,
+    offered=lambda order: order.can_be_sent,
 )  # fmt: skip
 MARK_DELIVERED = Action(
     "mark-delivered", _("Mark delivered"),
@@ -204,7 +209,8 @@ WRITE_AGAIN = Action(
     "write-again", _("Write again"),
     _("One mail of this order is sent once more, as it was. For a customer or a seller who did not get it."),
     ("commerce.change_notification",), row_of(Order), _write_again, _("Mails sent once more"),
-    _("Orders without such a mail"), MailForm, one_by_one=True, named=_named, told=_mail_told,
+    _("Mails that are being sent already, or whose text is not true any more"), MailForm, one_by_one=True,
+    named=_named, told=_mail_told,
     offered=lambda order: queue.repeatable(order).exists(),
 )  # fmt: skip
 CLEAR_ATTENTION = Action(
@@ -230,8 +236,8 @@ def attention_list(limit: int) -> list[Item]:
             OF_ORDERS,
             (row.number, row.public_id),
             row.placed_at,
-            gettext("order %(status)s") % {"status": row.standing},
+            f"order {row.standing}",
             row.attention_note,
         )
         for row in orders.ATTENTIVE_ORDERS.rows()[:limit]
-    ]  # fmt: skip
+    ]

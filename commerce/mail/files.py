@@ -1,6 +1,7 @@
 """Mails as files: what a shop without a mail server does with them. Each is complete, as it would have been sent."""
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -31,8 +32,9 @@ class EmailBackend(BaseEmailBackend):
 
 
 def names() -> list[str]:
-    """The names of all mails, the newest first."""
-    return sorted((path.stem for path in _directory().glob(f"*{SUFFIX}")), reverse=True)
+    """The names of all mails, the newest first. Other files in the directory are left alone."""
+    stems = (path.stem for path in _directory().glob(f"*{SUFFIX}"))
+    return sorted(filter(re.compile(NAME).fullmatch, stems), reverse=True)
 
 
 def read(name: str) -> bytes | None:

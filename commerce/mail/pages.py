@@ -30,6 +30,9 @@ NEW_TAB = "allow-popups allow-popups-to-escape-sandbox"
 CSP = f"sandbox {NEW_TAB}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 """A mail runs no script and loads nothing: its texts come from customers."""
 
+BY_PROXIES = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+"""Headers that proxies add; behind one, the address of every visitor is the proxy's."""
+
 View = Callable[..., HttpResponse]
 
 
@@ -92,7 +95,8 @@ def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     html = parsed and parsed.get_body(("html",))
     if not html:
         raise Http404
-    return HttpResponse(f'<base target="_blank">{html.get_content()}', headers={"Content-Security-Policy": CSP})
+    page = f'<!doctype html><base target="_blank">{html.get_content()}'
+    return HttpResponse(page, headers={"Content-Security-Policy": CSP})
 
 
 @for_a_trial
@@ -111,9 +115,10 @@ def _parsed(name: str) -> EmailMessage | None:
 
 
 def _is_here(request: HttpRequest) -> bool:
-    """A browser on this machine, at a shop that only this machine reaches. A proxy would hide where it is."""
+    """A browser on this machine, at a shop that only this machine reaches."""
     shop, remote = urlsplit(settings.SHOP_URL).hostname or "", request.META.get("REMOTE_ADDR", "")
-    return _is_loopback(shop) and _is_loopback(remote) and "X-Forwarded-For" not in request.headers
+    is_direct = not any(header in request.headers for header in BY_PROXIES)
+    return is_direct and _is_loopback(shop) and _is_loopback(remote)
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,15 +11,18 @@ from datetime import timedelta
 from email.utils import make_msgid
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from billing.models import Refund
+from billing.payments import service as payments
 from commerce.mail import content, smtp
 from commerce.mail.content import MailContent
 from commerce.mail.refusals import REFUSED_FOR
 from commerce.models import DailyReport, Notification, Order, OrderLine, OrderStatus
 from commerce.models.notification import UNCERTAIN_PREFIX
+from commerce.order_state import state_of
 from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 from config.due.queue import Due, database_now
 from config.mail_address import in_ascii
@@ -30,14 +33,6 @@ log = logging.getLogger(__name__)
 
 Kind = Notification.Kind
 Status = Notification.Status
-
-STILL_TRUE = {
-    OrderStatus.AWAITING_PAYMENT: {Kind.PAYMENT_LINK},
-    OrderStatus.PAID: {Kind.ORDER_CONFIRMATION, Kind.SELLER_NOTIFICATION, Kind.MONEY_BACK},
-    OrderStatus.DELIVERED: {Kind.ORDER_CONFIRMATION, Kind.MONEY_BACK},
-    OrderStatus.REFUNDED: {Kind.MONEY_BACK, Kind.STOP_PACKING},
-}
-"""The mails whose text is true in this state of the order; in other states only that money went back."""
 
 AGAIN_AT_MOST = 5_000
 """Mails that one action of an operator sends again."""
@@ -132,10 +127,40 @@ def send_alike_again(notification_id: int) -> int:
     return _requeue(mails_given_up().filter(pk__in=alike), refused_since=None)
 
 
+def _can_be_paid(order: Order) -> bool:
+    """As its page says: a customer who may have paid is not asked again."""
+    if not order.awaits_payment:
+        return False
+    return state_of(order, payments.latest(order.public_id), database_now()).is_for_customer
+
+
+def _is_to_be_packed(order: Order) -> bool:
+    """Not once the goods are sent, nor while all of its money is on the way back."""
+    left = order.paid_with.left if order.paid_with else None
+    return order.status == OrderStatus.PAID and order.goods_are_here and left is not None and left.minor > 0
+
+
+STILL_TRUE: dict[Kind, Callable[[Order], bool]] = {
+    Kind.PAYMENT_LINK: _can_be_paid,
+    Kind.ORDER_CONFIRMATION: lambda order: order.is_paid,
+    Kind.SELLER_NOTIFICATION: _is_to_be_packed,
+    Kind.MONEY_BACK: lambda order: True,
+    Kind.STOP_PACKING: lambda order: order.status == OrderStatus.REFUNDED,
+}
+"""When the text of a mail is true: of these kinds, a mail may be sent once more."""
+
+
 def repeatable(order: Order) -> QuerySet[Notification]:
-    """The order's mails that are sent or given up, and whose text is still true: they may be sent once more."""
-    ended = order.notifications.exclude(status=Status.QUEUED)
-    return ended.filter(kind__in=STILL_TRUE.get(OrderStatus(order.status), {Kind.MONEY_BACK})).order_by("pk")
+    """The order's mails that are sent or given up, and whose text is still true: they may be sent once more.
+
+    Of a refunded order only the last refund's mail: those before it say that the order is valid.
+    """
+    kinds = [kind for kind, is_true in STILL_TRUE.items() if is_true(order)]
+    mails = order.notifications.exclude(status=Status.QUEUED).filter(kind__in=kinds)
+    if order.status == OrderStatus.REFUNDED:
+        last = order.notifications.filter(kind=Kind.MONEY_BACK).order_by("-pk").values("pk")[:1]
+        mails = mails.filter(~Q(kind=Kind.MONEY_BACK) | Q(pk__in=last))
+    return mails.order_by("pk")
 
 
 def repeat(order_id: int, notification_id: int) -> Notification | None:
@@ -143,8 +168,10 @@ def repeat(order_id: int, notification_id: int) -> Notification | None:
 
     It is the same mail with the same Message-ID, so a mail program that has both shows one.
     """
-    mails = repeatable(Order.objects.get(pk=order_id)).filter(pk=notification_id)
-    return Notification.objects.get(pk=notification_id) if _requeue(mails, refused_since=None) else None
+    with transaction.atomic():  # a refund that ends the order waits for it, or is seen
+        order = Order.objects.select_for_update().get(pk=order_id)
+        mails = repeatable(order).filter(pk=notification_id)
+        return Notification.objects.get(pk=notification_id) if _requeue(mails, refused_since=None) else None
 
 
 def take_back(notification_ids: Sequence[int]) -> int:

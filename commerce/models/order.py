@@ -222,6 +222,11 @@ class Order(DueRow):
         """True until its goods were marked as sent or delivered."""
         return self.sent_at is None and self.delivered_at is None
 
+    @property
+    def can_be_sent(self) -> bool:
+        """True while it is paid and waits to be sent. Without an address the customer picks it up."""
+        return self.status == OrderStatus.PAID and self.goods_are_here and self.address != ""
+
     def end(self, status: OrderStatus, now: datetime) -> None:
         """End the wait for payment, in memory. Raises ForbiddenArrow."""
         self._change_status(status)
@@ -299,4 +304,5 @@ class OrderEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return gettext("%(kind)s, order %(order)s") % {"kind": self.get_kind_display(), "order": self.order_id}
+        values = {"kind": self.get_kind_display(), "order": number_of(self.order_id)}
+        return gettext("%(kind)s, order %(order)s") % values

@@ -1,11 +1,15 @@
 """Sentences that rows keep in English, like the log, and that pages show in the reader's language."""
 
 import re
+from collections.abc import Callable
 
 from django.utils.translation import gettext
 
 _KNOWN: list[tuple[str, re.Pattern[str]]] = []
 """The longest first: a short one with open parts may match a longer one too."""
+
+VALUES: list[Callable[[str], str | None]] = []
+"""Readers of other texts, like amounts: each returns the text as the reader's language writes it, or None."""
 
 
 def stored(sentence: str) -> str:
@@ -21,8 +25,8 @@ def stored(sentence: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A stored sentence, and those in its parts, in the reader's language; all other texts as they are."""
+    """A stored sentence or one of VALUES, and those in its parts, in the reader's language; other texts as they are."""
     for sentence, pattern in _KNOWN:
         if found := pattern.fullmatch(text):
             return gettext(sentence) % {name: shown(part) for name, part in found.groupdict().items()}
-    return text
+    return next((written for read in VALUES if (written := read(text)) is not None), text)

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import Settings
 
-from billing.admin.bases import NothingByHand
+from billing.admin.bases import NothingByHand, OurAdmin
 from billing.models import Callback, Payment, PaymentEvent, Refund
 from commerce.models import Cart, DailyReport, Notification, Order, Review
 from config.database import counts
@@ -31,6 +31,8 @@ MOST_QUERIES = 19
 EVERY_MODEL = pytest.mark.parametrize("model", backstage.registered(), ids=lambda model: model.__name__)
 HOSTILE = '<script>alert("x")</script>{{ 7|add:7 }}{% now "Y" %}\u202eevil'
 NASTY = ["\0", "a\0b", "'", '"', "%", "\\", "x" * 5_000, "\u202eabc", "☕", "9" * 30, "٣", "²", "a b c", "' OR 1=1 --"]
+MANY_WORDS = "1 " * 1_200
+"""Django's own lists of users and groups cannot search for these on SQLite."""
 
 
 pytestmark = pytest.mark.django_db  # nothing here happens after a commit
@@ -119,7 +121,8 @@ def listing(boss: Client) -> Callable[..., int]:
 @EVERY_MODEL
 def test_any_words_can_be_searched(listing: Callable[..., int], model: type[Model]) -> None:
     """They find something or nothing."""
-    for words in NASTY:
+    many = [MANY_WORDS] if isinstance(admin.site._registry[model], OurAdmin) else []
+    for words in NASTY + many:
         assert listing(model, q=words) in (200, 302), words
 
 

@@ -592,7 +592,7 @@ def counter(courier: DeliveryMethod) -> DeliveryMethod:
     return method("At the counter", 0, needs_address=False)
 
 
-@pytest.mark.parametrize("more", [{}, {"address": ""}, {"address": "left from another choice"}])
+@pytest.mark.parametrize("more", [{}, {"address": ""}, {"address": "left from another choice"}, {"address": "x" * 501}])
 def test_who_picks_up_is_asked_for_no_address(
     shop: Shop, buyer: Client, counter: DeliveryMethod, more: dict[str, str]
 ) -> None:

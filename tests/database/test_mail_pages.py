@@ -75,6 +75,9 @@ def test_a_person_at_this_machine_sees_them(client: Client) -> None:
         ("http://192.0.2.1:8000", {}),
         ("https://shop.example.com", {}),
         ("http://127.0.0.1:8000", {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}),
+        ("http://127.0.0.1:8000", {"HTTP_FORWARDED": "for=127.0.0.1"}),
+        ("http://127.0.0.1:8000", {"HTTP_X_REAL_IP": "127.0.0.1"}),
+        ("http://127.0.0.1:8000", {"HTTP_VIA": "1.1 proxy"}),
     ],
 )
 def test_others_log_in(client: Client, trial: Settings, shop: str, request_: dict[str, str]) -> None:
@@ -184,6 +187,7 @@ def test_no_other_file_is_shown(client: Client, trial: Settings, name: str) -> N
     """Not even from the directory itself."""
     Path(trial.EMAIL_FILE_PATH).mkdir()
     Path(trial.EMAIL_FILE_PATH, "x.eml").write_text("Subject: x\n\nx")
+    assert "no mail yet" in client.get("/mails/").content.decode()
     assert {client.get(f"/mails/{name}{rest}").status_code for rest in ("/", "/html/", ".eml")} == {404}
 
 

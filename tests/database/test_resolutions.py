@@ -323,6 +323,18 @@ def test_late_money_that_was_decided_on_is_not_decided_again(shop: Shop, parked:
     assert "decided on already" in late.content.decode()
 
 
+@pytest.mark.parametrize("name", ["accept", "give-back", "leave"])
+def test_a_payment_that_does_not_exist_is_not_decided_on(shop: Shop, name: str) -> None:
+    """The form came from elsewhere."""
+    order, _ = shop.order()
+    olga = operator("change_order", "add_refund")
+
+    answer = take(olga, resolution(order, name), payment=999_999)
+
+    assert (answer.status_code, order.events.exists()) == (409, False)
+    assert "decided on already" in answer.content.decode()
+
+
 def test_refunding_late_money_needs_the_permission_for_refunds(parked: Order) -> None:
     """Changing orders is not enough."""
     olga = operator("change_order")
@@ -335,4 +347,4 @@ def test_whoever_decides_on_what_came_sees_what_came(shop: Shop) -> None:
     """On the page that asks why, beside what was asked for."""
     payment = wrong_sum(shop)
     page = operator("change_payment").get(resolution(payment, "accept")).content.decode()
-    assert "the provider has 4.00 EUR, we asked for 4.50 EUR" in page
+    assert "the provider has €4.00, we asked for €4.50" in page

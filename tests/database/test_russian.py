@@ -25,6 +25,9 @@ from actors.shop import SHOP
 from billing.attention import LOST_WORKERS, require_attention
 from billing.limits import breaker
 from billing.models import Attention, Callback, Difference, Dispute, Payment, PaymentEvent, Refund
+from billing.models.reconciliation import in_words
+from billing.money import Money
+from billing.payments.check import OTHER_AMOUNT
 from billing.refunds.service import HELD_BY_BANK
 from billing.states import OPEN_STATES
 from commerce.late_payments import AFTER_THE_END, BY_RULE
@@ -325,6 +328,10 @@ def test_a_stored_sentence_is_shown_with_its_parts_and_other_texts_as_they_are()
             "платёж 5: пришёл после другого платежа; Банк покупателя удерживает эти деньги из-за оспаривания: "
             "при возврате они ушли бы дважды."
         )
+        amounts = OTHER_AMOUNT % {"theirs": Money(123_450, "EUR"), "ours": Money(9, "JPY")}
+        assert shown(amounts) == "в платёжной системе 1\xa0234,50\xa0€, а мы просили 9\xa0¥"
+        assert shown("payment 5 accepted: 12 EUR") == "платёж 5 принят: 12 EUR"
+        assert in_words("succeeded, 9.40 EUR") == "оплачен, 9,40\xa0€"
         assert shown("insufficient_funds; ask the bank") == "insufficient_funds; ask the bank"
         assert shown("") == ""
     assert shown("3 workers were lost") == "3 workers were lost"

@@ -195,6 +195,18 @@ def test_amounts_are_read_as_people_write_them(written: str, currency: str, mino
         assert AmountField(currency).clean(written) == Money(minor, currency)
 
 
+def test_an_unpaid_order_has_nothing_to_refund(shop: Shop, sam: Client) -> None:
+    """No button leads there, but an address may."""
+    order, _ = shop.order()
+
+    page = sam.get(reverse("admin:commerce_order_action", args=[order.pk, "refund"]))
+    answer = act(sam, order, "refund", amount="1")
+
+    assert (page.status_code, answer.status_code) == (200, 409)
+    assert "This order is not paid." in answer.content.decode()
+    assert not Refund.objects.exists()
+
+
 def test_the_payments_page_refunds_as_before(shop: Shop, log_in: Any) -> None:
     """By the same form and service; billing does not know who paid."""
     _, payment = shop.paid()
@@ -288,6 +300,16 @@ def test_only_a_paid_order_is_sent(shop: Shop, status: str) -> None:
     assert not OrderEvent.objects.filter(kind="sent").exists()
 
 
+def test_an_order_that_is_picked_up_is_not_sent(shop: Shop, sam: Client) -> None:
+    """Its page would say that it is on its way to the customer."""
+    order, _ = shop.paid()
+    Order.objects.update(address="")
+
+    assert "mark-sent" not in offered(sam, order)
+    assert not orders.mark_sent(order.pk, "sam")
+    assert orders.mark_delivered(order.pk, "sam")
+
+
 def test_goods_that_were_sent_do_not_come_back_by_themselves(shop: Shop) -> None:
     """A refund ends the order; a person must see whether its goods return."""
     order, payment = shop.paid()
@@ -343,6 +365,58 @@ def test_only_mails_that_are_still_true_are_sent_again(shop: Shop) -> None:
     again = order.notifications.get(kind="money_back")
     assert queue.repeat(order.pk, again.pk)
     assert queue.repeat(order.pk, again.pk) is None
+
+
+def repeatable(shop: Shop, order: Order) -> list[str]:
+    """The kinds of the order's mails that may be sent once more; all are sent by now."""
+    order.notifications.update(status="sent", send_after=None)
+    return [mail.kind for mail in queue.repeatable(shop.fresh(order))]
+
+
+def test_a_seller_packs_nothing_twice(shop: Shop) -> None:
+    """Neither goods that were sent, nor those of an order whose money is on its way back."""
+    order, payment = shop.paid()
+    shop.refund(payment, "1.25")
+    assert "seller_notification" in repeatable(shop, order)
+    shop.refund(payment)
+    assert "seller_notification" not in repeatable(shop, order)
+
+    other, _ = shop.paid()
+    orders.mark_sent(other.pk, "sam")
+    assert repeatable(shop, other) == ["order_confirmation"]
+
+
+def test_a_refunded_order_is_not_called_valid_again(shop: Shop) -> None:
+    """The mail about a part, sent before the rest went back, says that it is."""
+    order, payment = shop.paid()
+    for amount in ("1.25", ""):
+        shop.refund(payment, amount)
+        shop.sweep()
+
+    assert repeatable(shop, order) == ["stop_packing", "money_back"]
+    assert "valid" not in queue.repeatable(shop.fresh(order))[1].text
+
+
+@pytest.mark.parametrize(("returned", "kinds"), [(False, ["payment_link"]), (True, [])])
+def test_who_may_have_paid_is_not_asked_to_pay_again(shop: Shop, returned: bool, kinds: list[str]) -> None:
+    """The mail offers what the page does."""
+    order, payment = shop.order()
+    queue.queue_payment_link(order, was_late=True)
+    Payment.objects.filter(pk=payment.pk).update(returned_at=order.placed_at if returned else None)
+
+    assert repeatable(shop, order) == kinds
+
+
+def test_a_second_click_on_write_again_is_no_error(shop: Shop, sam: Client) -> None:
+    """The mail is on its way already."""
+    order, _ = shop.paid()
+    mail = order.notifications.get(kind="order_confirmation")
+    repeatable(shop, order)
+
+    answers = [act(sam, order, "write-again", mail=str(mail.pk)) for _ in range(2)]
+
+    assert said(answers[0]) == [f"The mail to {order.email} is being sent again."]
+    assert said(answers[1]) == ["Mails that are being sent already, or whose text is not true any more: 1."]
 
 
 # --- the number ------------------------------------------------------------------------------------------------------

@@ -155,10 +155,12 @@ def test_the_story_of_a_payment_that_needs_a_person(shop: Shop) -> None:
     assert any(line.startswith("The payment needs an operator: the provider has") for line in story(order))
 
 
-def test_the_story_of_a_mail_that_nobody_takes(shop: Shop) -> None:
-    """The assistant sees why the customer has heard nothing."""
+@pytest.mark.parametrize("sent_before", [False, True])
+def test_the_story_of_a_mail_that_nobody_takes(shop: Shop, sent_before: bool) -> None:
+    """The assistant sees why the customer has heard nothing, also of a mail that was written again."""
     order = paid_order(shop)
-    Notification.objects.update(status="given_up", sent_at=None, error="recipient refused [550]")
+    facts: dict[str, Any] = {} if sent_before else {"sent_at": None}
+    Notification.objects.update(status="given_up", error="recipient refused [550]", **facts)
 
     assert "The mail to ann@example.com could not be sent: recipient refused [550]." in story(order)
 

@@ -54,7 +54,7 @@ def test_a_page_of_them_shows_both_sides_and_ends_with_one_decision(many: None, 
     page = boss.get(where(finding), narrowed | {"person": "yes"})
     listed = page.context["cl"].result_list
     assert len(listed) == 500
-    for text in ("9.40 EUR", "4.40 EUR", "sandbox", str(listed[0].payment.description)):
+    for text in ("€9.40", "€4.40", "sandbox", str(listed[0].payment.description)):
         assert text in page.text
     assert boss.get(where(finding), narrowed | {"day": "2020-01-01"}).status_code == 200
 
