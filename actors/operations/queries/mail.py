@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from actors.operations.queries.workers import WorkerProcess, workers
 from commerce.mail.queue import MAIL_QUEUE, mails_given_up, unsent_mails
@@ -52,12 +52,14 @@ def mail() -> Mail:
 
 def outage(living: Sequence[WorkerProcess]) -> Outage | None:
     """From the workers' heartbeats. A worker tries only while mails are due, so a mail that another one has sent, or no
-    mail that waits, ends what it knew."""
+    mail that waits, ends what it knew: an outage begins after the last mail that was sent."""
     rows = [worker.row for worker in living]
-    away_since = [row.mail_away_since for row in rows if row.mail_away_since]
-    if not away_since or not MAIL_QUEUE.appointments().exists():
+    known = [(row.mail_failed_at, row.mail_error, row.mail_away_since) for row in rows if row.mail_away_since]
+    if not known or not MAIL_QUEUE.appointments().exists():
         return None
-    failed_at, error = max((row.mail_failed_at, row.mail_error) for row in rows if row.mail_failed_at)
-    if Notification.objects.filter(sent_at__gt=failed_at).exists():
+    sent = Notification.objects.filter(sent_at__isnull=False).order_by("-sent_at")
+    sent_at = sent.values_list("sent_at", flat=True).first() or datetime.min.replace(tzinfo=UTC)
+    failures = [(at, error, since) for at, error, since in known if at and at > sent_at]
+    if not failures:
         return None
-    return Outage(min(away_since), error)
+    return Outage(max(sent_at, min(since for _at, _error, since in failures)), max(failures)[1])
