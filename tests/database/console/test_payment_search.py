@@ -153,6 +153,17 @@ def test_a_status_among_too_many_payments_says_so(monkeypatch: pytest.MonkeyPatc
     assert not boss.get(reverse("console:payments"), {"status": "pending", "as": "json"}).json()["problem"]
 
 
+@pytest.mark.parametrize(("more", "is_cut_off"), [(0, False), (1, True)])
+def test_accounts_are_cut_off_one_by_one(monkeypatch: pytest.MonkeyPatch, more: int, is_cut_off: bool) -> None:
+    """The limit is that of each account's part: two with as many as are looked at leave nothing out."""
+    AccountState.objects.get_or_create(account="other")
+    for module in ("actors.operations.queries.paging", "config.database.counts"):
+        monkeypatch.setattr(f"{module}.COUNTED_AT_MOST", 3)
+    write(3), write(3 + more, account="other")
+
+    assert listing(wanted("open", currency="EUR"), database_now()).is_cut_off == is_cut_off
+
+
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
