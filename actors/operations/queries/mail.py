@@ -1,10 +1,15 @@
 """Mails that wait, mails that were given up, and a mail server that does not answer."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models.functions import Now
 
 from actors.operations.queries.workers import WorkerProcess, workers
+from commerce.mail.connection import breaker
 from commerce.mail.queue import MAIL_QUEUE, mails_given_up, unsent_mails
 from commerce.models import Notification
 from commerce.models.notification import without_texts
@@ -48,6 +53,14 @@ def mail() -> Mail:
         waiting=list(without_texts(MAIL_QUEUE.appointments())[:ROWS]),
         lost=list(without_texts(mails_given_up())[:ROWS]),
     )
+
+
+def known_here() -> dict[str, Any]:
+    """What this process knows of the mail server, for its heartbeat; the times are the database's."""
+    if (found := breaker.outage) is None:
+        return {"mail_away_since": None, "mail_failed_at": None, "mail_error": ""}
+    began, failed = (Now() - timedelta(seconds=time.monotonic() - at) for at in (found.began, found.failed))
+    return {"mail_away_since": began, "mail_failed_at": failed, "mail_error": found.error[:200]}
 
 
 def outage(living: Sequence[WorkerProcess]) -> Outage | None:

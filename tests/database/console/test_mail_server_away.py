@@ -67,8 +67,8 @@ def test_all_faces_say_it_at_once(
         since = Worker.objects.get(**HERE).mail_away_since
         assert since is not None
         assert abs(database_now() - since) < timedelta(seconds=60)
-        problem = f"the mail server does not answer since {since:%H:%M} UTC ({why}); {due} due"
-        assert faces.told() == Told({"mails": problem}, {"MailServerAway"})
+        problem = "the mail server does not answer since {:%Y-%m-%d %H:%M} UTC ({}); {} due"
+        assert faces.told() == Told({"mails": problem.format(since, why, due)}, {"MailServerAway"})
 
         page = boss.get(reverse("console:mail")).text
         assert "The mail server does not answer." in page
@@ -77,7 +77,7 @@ def test_all_faces_say_it_at_once(
         earlier = since - timedelta(hours=1)
         Worker.objects.filter(**HERE).update(mail_away_since=earlier)
         Notification.objects.exclude(send_after=None).update(send_after=earlier)
-        assert faces.told().findings == {"mails": problem.replace(f"{since:%H:%M}", f"{earlier:%H:%M}")}
+        assert faces.told().findings == {"mails": problem.format(earlier, why, due)}
 
 
 def test_it_is_over_when_a_mail_is_sent(calm: None, shop: Shop, found: Found, settings: Settings) -> None:
