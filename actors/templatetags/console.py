@@ -31,6 +31,7 @@ register.filter("span", localized)
 register.filter("counted", counted)
 register.filter("moment", times.moment)
 register.filter("ago", times.ago)
+register.simple_tag(times.zone)
 
 
 @register.filter
