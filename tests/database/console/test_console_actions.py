@@ -204,6 +204,13 @@ def test_letters_can_be_chosen_by_actor(boss: Client, letters: list[str]) -> Non
     assert [letter.key for letter in find()] == letters[2:]
 
 
+def test_letters_of_a_queue_without_a_name_are_not_all_letters(boss: Client, letters: list[str]) -> None:
+    """An empty part of the filter matches every one of them."""
+    do(boss, "letter-drop", "queue:", "actor:", why="junk")
+
+    assert [letter.key for letter in find()] == letters
+
+
 def test_a_letter_tells_why_it_died(boss: Client, letters: list[str]) -> None:
     """From the history; so does one that is quarantined."""
     job(message_id=letters[0], outcome="failed", error="ValueError: <b>no such thing")
