@@ -145,13 +145,12 @@ def ticks_of_the_future(seen: Snapshot) -> Iterator[Finding]:
     """The ledger counts the coming ticks as fired. A scheduler deletes them within a second."""
     if seen.schedule_ahead_s:
         until = seen.now + timedelta(seconds=seen.schedule_ahead_s)
-        yield Finding(
-            _("schedule"),
-            _("it counts as fired up to %(at)s UTC: the database's clock was set back") % {"at": f"{until:%H:%M:%S}"},
-            _("Check the clock of the database's host. A running scheduler corrects the ledger by itself: start one."),
-            "clocksetback",
-            page=SCHEDULE,
+        problem = _("it counts as fired up to %(at)s UTC: the database's clock was set back")
+        advice = _(
+            "Check the clock of the database's host. A running scheduler corrects the ledger by itself: start one."
         )
+        at = f"{until:%Y-%m-%d %H:%M:%S}"
+        yield Finding(_("schedule"), problem % {"at": at}, advice, "clocksetback", page=SCHEDULE)
 
 
 def entries_without_actor(seen: Snapshot) -> Iterator[Finding]:
