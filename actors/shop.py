@@ -13,7 +13,6 @@ from actors.project import Project
 from billing.explain.timeline import Entry
 from billing.models import Payment
 from commerce.admin.notifications import SEND_AGAIN, SEND_ALIKE_AGAIN
-from commerce.admin.orders import MAX_ORDERS_SEARCHED
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Order
 from commerce.models.notification import without_texts
@@ -28,10 +27,9 @@ def _story(payment: Payment) -> tuple[Model | None, list[Entry]]:
     return order, timeline(order) if order else []
 
 
-def _references(word: str) -> Sequence[str]:
+def _references(word: str, most: int) -> Sequence[str]:
     """Of orders by number, public id, or a part of the customer's name or mail address."""
-    orders = Order.objects.filter(orders_named(word)).order_by("-pk").values_list("public_id", flat=True)
-    return list(orders[:MAX_ORDERS_SEARCHED])
+    return list(Order.objects.filter(orders_named(word)).order_by("-pk").values_list("public_id", flat=True)[:most])
 
 
 SHOP = Project(

@@ -62,10 +62,14 @@ class Listing(Generic[M]):
     without: tuple[str, ...] = ()
     """Large columns that the list does not show."""
 
+    leaves_out: bool = False
+    """Do the queries begin with less than what was asked for?"""
+
     @property
     def is_cut_off(self) -> bool:
         """Were there more rows to search?"""
-        return any(count > COUNTED_AT_MOST for count in self._counts(self.searched, COUNTED_AT_MOST + 1))
+        counts = self._counts(self.searched, COUNTED_AT_MOST + 1)
+        return self.leaves_out or any(count > COUNTED_AT_MOST for count in counts)
 
     def page(self, number: int) -> tuple[list[M], Shown]:
         """The rows of a page. After the last page comes the last one again."""
