@@ -21,8 +21,9 @@ SERIES = (
 
 
 WORKERS_LOG = logging.getLogger("dramatiq.worker.WorkerThread")
-"""It warns of every result that nobody stores, and ours say whether a job did something; and of every message that was
-too old: after an hour without workers those are thousands. Not in LOGGING, which a project may have written itself."""
+"""It warns of every result that is not stored, and ours say whether a job did something; and of every message that was
+too old: after an hour without workers those are thousands. LOGGING of this project says the same, because a second
+configuration resets the level; this is for a project with a LOGGING of its own."""
 
 
 class ActorsConfig(AppConfig):

@@ -134,7 +134,7 @@ def refusal(queue: str, arguments: dict[str, Any]) -> str:
 def make_missing(queues: Iterable[str]) -> dict[str, str]:
     """Declare those of the queues, their delay and their dead-letter queues that do not exist.
 
-    Returns RabbitMQ's reasons by the queues that it refuses. A queue that exists is left alone, whatever its arguments.
+    Returns RabbitMQ's reasons by the queues that it refuses. A queue that exists is left alone, with any arguments.
     Raises BrokerSilent.
     """
     broker, refused = cast(Rabbitmq, dramatiq.get_broker()), dict[str, str]()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django.utils.functional import Promise
@@ -14,7 +14,24 @@ from billing.reconciliation.day import RECONCILIATION_QUEUE
 from billing.refunds.follow import REFUND_QUEUE
 from config.due.queue import Due
 
+if TYPE_CHECKING:
+    from actors.operations.findings.finding import Snapshot
+
 Rows = QuerySet[Any]
+
+
+@dataclass(frozen=True)
+class WhyLate:
+    """A reason of its own for late rows."""
+
+    problem: str
+    """With the number of due rows as `%(due)s`."""
+
+    advice: str
+
+
+class SaidElsewhere:
+    """Another finding says why the rows are late."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +50,8 @@ class Kind:
     section: str = "worklate"
     """The section of the runbook about its late rows."""
 
-    why_late: Callable[[], tuple[str, str] | None] = lambda: None
-    """Problem and advice, if its rows are late for a reason of their own; empty ones if another finding says it."""
+    why_late: "Callable[[Snapshot], WhyLate | SaidElsewhere | None]" = lambda seen: None
+    """None: no worker has checked the rows."""
 
     @property
     def name(self) -> str:

@@ -39,8 +39,8 @@ class Project:
     story: Callable[[Payment], tuple[Model | None, list[Entry]]] = _nothing
     """What a payment is for, with a page in the admin, and what happened to it."""
 
-    references: Callable[[str], Sequence[str]] = lambda word: ()
-    """References of the payments for what a word of the search names, like a customer's mail address."""
+    references: Callable[[str, int], Sequence[str]] = lambda word, most: ()
+    """References of the payments for what a word of the search names, like a customer's mail address, the newest."""
 
     arguments: Mapping[str, type[Model]] = field(default_factory=dict)
     """Arguments of its actors that are primary keys, with their models."""

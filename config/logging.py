@@ -114,7 +114,7 @@ def configuration(style: str, level: str, file: str = "") -> dict[str, Any]:
             "django": {"handlers": [], "level": "WARNING", "propagate": True},
             # A wrong address or a sold-out product is not our fault; a 5xx is.
             "django.request": {"level": "ERROR"},
-            # Dramatiq logs every result that nobody stores, and every message that was too old: thousands in an hour.
+            # As in actors/apps.py: a second configuration resets all loggers below those that it names.
             "dramatiq.worker.WorkerThread": {"level": "ERROR"},
             # pika logs every step of a refused connection; our publisher and consumers log it once.
             "pika": {"level": "CRITICAL"},

@@ -34,6 +34,7 @@ MOST_JOBS = 500
 """Each one is a message of its own."""
 
 KEY_CHARS = 2_000
+"""A longer key is refused: without its end it would be another filter, which finds more."""
 
 M = TypeVar("M", bound=Model)
 
@@ -52,9 +53,9 @@ class Found(Generic[M]):
 
 def _parsed(key: str, most: int) -> tuple[int, QueryDict] | None:
     """A key like `312:which=open&status=pending`: the number that was shown, and the query of the page's URL."""
-    shown, colon, query = key[:KEY_CHARS].partition(":")
+    shown, colon, query = key.partition(":")
     number = number_in(shown)
-    return (min(number, most), QueryDict(query)) if number and colon else None
+    return (min(number, most), QueryDict(query)) if number and colon and len(key) <= KEY_CHARS else None
 
 
 def _found_payments(key: str) -> Subject | None:
@@ -76,6 +77,8 @@ def _check_payments(found: Found[Payment], by: str) -> int:
     keys = found.keys()
     batches = [keys[first : first + PAYMENTS_AT_ONCE] for first in range(0, len(keys), PAYMENTS_AT_ONCE)]
     done = sum(payments.check_many_now(batch, AskedBy.OPERATOR) for batch in batches)
+    if not done:
+        raise ActionRefused(_("Nothing was done: the filter finds no payments that their providers have."))
     nudge("check_pending_payments")
     return done
 
@@ -94,18 +97,21 @@ def _found_jobs(key: str) -> Subject | None:
 
 
 def _run_jobs_again(found: Found[Job], by: str) -> int:
-    """Those whose actor or arguments are gone are left out. A broker that falls silent ends it."""
+    """Those whose actor or arguments are gone are left out. A broker that falls silent ends it. Raises ActionRefused if
+    none is run again."""
     done = 0
+    refused: ActionRefused | None = None
     for job in found.listing().rows(found.keys()):
         try:
             history.run_again(job)
-        except RefusedForAll:
-            if done:
+        except ActionRefused as refusal:
+            refused = refusal
+            if isinstance(refusal, RefusedForAll):
                 break
-            raise
-        except ActionRefused:
-            continue
-        done += 1
+        else:
+            done += 1
+    if refused and not done:
+        raise refused
     return done
 
 
@@ -114,8 +120,7 @@ CHECK_PAYMENTS = Action(
     gettext_lazy("The provider is asked as soon as its limit allows. Checked are the payments that the filter finds at "
                  "this moment, not more than the number below, and 5,000 at most."),
     ("billing.change_payment",), _found_payments, _check_payments,
-    gettext_lazy("Payments the provider is asked about now"), gettext_lazy("Payments that the provider never had"),
-    form=Question, template="console/ask_all.html",
+    gettext_lazy("Payments the provider is asked about now"), form=Question, template="console/ask_all.html",
 )  # fmt: skip
 RERUN_JOBS = Action(
     "jobs-again", gettext_lazy("Run all found again"),

@@ -11,43 +11,22 @@ R = TypeVar("R")
 Columns = Mapping[str, Callable[[Any], Any]]
 """By the column's name in the URL: the value to sort a row by."""
 
-WORK: Columns = {
-    "kind": attrgetter("label"),
-    "due": attrgetter("due"),
-    "lag": attrgetter("lag_s"),
-    "next": attrgetter("next_at"),
-}
-QUEUES: Columns = {
-    "queue": attrgetter("name"),
-    "waiting": attrgetter("ready"),
-    "oldest": attrgetter("oldest_s"),
-    "work": attrgetter("unacked"),
-    "consumers": attrgetter("consumers"),
-    "dead": attrgetter("dead"),
-}
+
+def _columns(**attributes: str) -> Columns:
+    return {name: attrgetter(*paths.split()) for name, paths in attributes.items()}
+
+
+WORK = _columns(kind="label", due="due", lag="lag_s", next="next_at")
+QUEUES = _columns(queue="name", waiting="ready", oldest="oldest_s", work="unacked", consumers="consumers", dead="dead")
 WORKERS: Columns = {
-    "worker": attrgetter("row.host", "row.pid"),
-    "state": attrgetter("is_silent", "is_alive"),
+    **_columns(worker="row.host row.pid", state="is_silent is_alive", threads="row.threads", fetched="row.fetched"),
+    **_columns(done="row.done", failed="row.failed", since="row.started_at", seen="row.seen_at"),
     "busy": lambda worker: len(worker.busy),
-    "threads": attrgetter("row.threads"),
-    "fetched": attrgetter("row.fetched"),
-    "done": attrgetter("row.done"),
-    "failed": attrgetter("row.failed"),
-    "since": attrgetter("row.started_at"),
-    "seen": attrgetter("row.seen_at"),
 }
-SCHEDULE: Columns = {
-    "entry": attrgetter("actor"),
-    "next": attrgetter("next_at"),
-    "last": attrgetter("last_at"),
-    "late": attrgetter("late_s"),
-}
+SCHEDULE = _columns(entry="actor", next="next_at", last="last_at", late="late_s")
 PROVIDERS: Columns = {
-    "account": attrgetter("state.account"),
-    "state": attrgetter("passes"),
-    "since": attrgetter("state.since"),
-    "limit": attrgetter("limit_per_s"),
-    "errors": attrgetter("state.errors"),
+    **_columns(account="state.account", state="passes", since="state.since", errors="state.errors"),
+    "limit": lambda account: account.limit_per_s or None,
 }
 
 

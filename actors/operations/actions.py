@@ -43,17 +43,15 @@ def _entry(key: str) -> Subject | None:
 
 def _dead_letter(key: str) -> Subject | None:
     """A key like `queue:urgent` or `actor:check_payment` means all of them. Only the broker knows which ones exist."""
-    if not key or len(key) > KEY_CHARS:
-        return None
     kind, _colon, name = key.partition(":")
-    several = {"queue:": DeadLetterFilter(queue=name), "actor:": DeadLetterFilter(actor=name)}
-    if which := several.get(kind + _colon):
-        all_of = (
-            gettext("all dead letters of queue %(name)s")
-            if which.queue
-            else gettext("all dead letters of actor %(name)s")
-        )
-        return named(key, all_of % {"name": name}, which)
+    if not (name if kind in ("queue", "actor") else key) or len(key) > KEY_CHARS:
+        return None
+    if kind == "queue":
+        text = gettext("all dead letters of queue %(name)s") % {"name": name}
+        return named(key, text, DeadLetterFilter(queue=name))
+    if kind == "actor":
+        text = gettext("all dead letters of actor %(name)s") % {"name": name}
+        return named(key, text, DeadLetterFilter(actor=name))
     return named(key, gettext("dead letter %(key)s") % {"key": key}, DeadLetterFilter(key=key))
 
 

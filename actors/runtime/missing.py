@@ -1,4 +1,4 @@
-"""Queues that somebody deleted come back while a worker lives.
+"""Brings back deleted queues while a worker lives.
 
 A consumer notices only that its own queue is gone. Without its dead-letter queue RabbitMQ drops what a worker gives up,
 and nothing fails.

@@ -31,6 +31,7 @@ register.filter("span", localized)
 register.filter("counted", counted)
 register.filter("moment", times.moment)
 register.filter("ago", times.ago)
+register.simple_tag(times.zone)
 
 
 @register.filter
@@ -69,11 +70,11 @@ def what_to_do(finding: Finding) -> str:
 
 @register.filter
 def manual(text: str) -> SafeString:
-    """A section of the runbook: its lines as they are, with bold words, code, and links inside our pages."""
+    """A section of the runbook: its lines as they are, with bold words, code, tables, and links inside our pages."""
     shown = str(escape(text))
     for pattern, replacement in _MARKUP:
         shown = re.sub(pattern, replacement, shown)
-    return mark_safe(shown)  # noqa: S308 (escaped, and the file is our own)
+    return mark_safe(_TABLE.sub(_table, shown))  # noqa: S308 (escaped, and the file is our own)
 
 
 _MARKUP = (
@@ -84,6 +85,16 @@ _MARKUP = (
     (r"\[([^\]]+)\]\([^)]*\)", r"\1"),
 )
 """Links to files of the release stay words."""
+
+_TABLE = re.compile(r"^(\|.+)\n\|[ |-]+\n((?:\|.+(?:\n|\Z))+)", re.MULTILINE)
+
+
+def _table(found: re.Match[str]) -> str:
+    lines = (found[1], *found[2].splitlines())
+    heads, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    heading = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    body = "".join(f'<tr><th scope="row">{first}</th><td>{"</td><td>".join(rest)}</td></tr>' for first, *rest in rows)
+    return f'<table class="rows"><thead><tr>{heading}</tr></thead><tbody>{body}</tbody></table>'
 
 
 @register.simple_tag(takes_context=True)

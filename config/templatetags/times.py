@@ -46,6 +46,11 @@ def exact(at: datetime) -> str:
     return f"{text} · {local:{'%H:%M:%S' if local.date() == utc.date() else '%Y-%m-%d %H:%M:%S'}} {_zone(local)}"
 
 
+def zone() -> str:
+    """The name of the shop's time zone now, as `moment` writes it."""
+    return _zone(timezone.localtime())
+
+
 def _zone(local: datetime) -> str:
     """Zones without an abbreviation have only an offset: `+03` becomes `UTC+03`."""
     name = local.tzname() or ""

@@ -60,7 +60,7 @@ def unrecorded_runs(seen: Snapshot) -> Iterator[Finding]:
 
 
 def lossy_logs(seen: Snapshot) -> Iterator[Finding]:
-    """Processes whose log's reader hangs or has gone. Their work goes on."""
+    """Processes whose log's reader hangs or has gone. They still work."""
     advice = _("Restart what reads its log (journald, supervisord, a pipe), or free the disk of LOG_FILE.")
     for lossy in seen.lossy_logs:
         if lossy.dropped_at > seen.now - LOSSY_SHOWN:
@@ -117,9 +117,9 @@ def missing_queues(seen: Snapshot) -> Iterator[Finding]:
 
 
 def stuck_queues(seen: Snapshot) -> Iterator[Finding]:
-    """Messages that have waited until they are of no use (`max_age`), though workers have been live for so long.
+    """Messages that have waited until they are of no use (`max_age`), though workers have been live for that time.
 
-    Their wait is known from BROKER_METRICS_URL. Without it, only that no thread has become free for so long.
+    Their wait is known from BROKER_METRICS_URL. Without it, only that no thread has become free for that time.
     """
     for queue in () if seen.queues.problem else seen.queues.value or ():
         limit = _longest_wait(queue.name)

@@ -7,6 +7,7 @@ import dramatiq
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from actors.kinds import SaidElsewhere, WhyLate
 from actors.operations.findings.finding import Finding, Snapshot, paused, some_of
 from actors.operations.queries.providers import Account
 from actors.operations.queries.schedule import ScheduledEntry
@@ -28,17 +29,15 @@ LISTS = {
 def late_work(seen: Snapshot) -> Iterator[Finding]:
     """Kinds of work whose oldest due row has waited for more than LATE_S."""
     for backlog in (late for late in seen.backlogs if late.is_late):
-        problem = _("%(due)s due, and no worker has checked them")
-        advice = _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker.")
         kind = kind_named(backlog.name)
-        if kind and (reason := kind.why_late()):
-            problem, advice = reason
-        if not problem:
+        why = kind.why_late(seen) if kind else None
+        if isinstance(why, SaidElsewhere):
             continue
+        why = why or _unchecked()
         yield Finding(
             backlog.label,
-            problem % {"due": counted(backlog.due)},
-            advice,
+            why.problem % {"due": counted(backlog.due)},
+            why.advice,
             kind.section if kind else "worklate",
             seen.now - timedelta(seconds=backlog.lag_s),
             page="console:kind",
@@ -46,6 +45,11 @@ def late_work(seen: Snapshot) -> Iterator[Finding]:
             action="look-now",
             key=backlog.name,
         )
+
+
+def _unchecked() -> WhyLate:
+    advice = _("Start the sweep by hand. If the rows stay, check for a missing worker, a pause or an open breaker.")
+    return WhyLate(_("%(due)s due, and no worker has checked them"), advice)
 
 
 def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
@@ -69,7 +73,7 @@ def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
 
 
 def dispute_deadlines(seen: Snapshot) -> Iterator[Finding]:
-    """Disputes that are lost if nobody answers."""
+    """Disputes that are lost without an answer."""
     for account, due_at in seen.dispute_deadlines.items():
         yield Finding(
             _("account %(name)s") % {"name": account},
@@ -141,13 +145,12 @@ def ticks_of_the_future(seen: Snapshot) -> Iterator[Finding]:
     """The ledger counts the coming ticks as fired. A scheduler deletes them within a second."""
     if seen.schedule_ahead_s:
         until = seen.now + timedelta(seconds=seen.schedule_ahead_s)
-        yield Finding(
-            _("schedule"),
-            _("it counts as fired up to %(at)s UTC: the database's clock was set back") % {"at": f"{until:%H:%M:%S}"},
-            _("Check the clock of the database's host. A running scheduler corrects the ledger by itself: start one."),
-            "clocksetback",
-            page=SCHEDULE,
+        problem = _("it counts as fired up to %(at)s UTC: the database's clock was set back")
+        advice = _(
+            "Check the clock of the database's host. A running scheduler corrects the ledger by itself: start one."
         )
+        at = f"{until:%Y-%m-%d %H:%M:%S}"
+        yield Finding(_("schedule"), problem % {"at": at}, advice, "clocksetback", page=SCHEDULE)
 
 
 def entries_without_actor(seen: Snapshot) -> Iterator[Finding]:

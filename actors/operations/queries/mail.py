@@ -1,10 +1,15 @@
 """Mails that wait, mails that were given up, and a mail server that does not answer."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models.functions import Now
 
 from actors.operations.queries.workers import WorkerProcess, workers
+from commerce.mail.connection import breaker
 from commerce.mail.queue import MAIL_QUEUE, mails_given_up, unsent_mails
 from commerce.models import Notification
 from commerce.models.notification import without_texts
@@ -50,14 +55,24 @@ def mail() -> Mail:
     )
 
 
+def known_here() -> dict[str, Any]:
+    """What this process knows of the mail server, for its heartbeat; the times are the database's."""
+    if (found := breaker.outage) is None:
+        return {"mail_away_since": None, "mail_failed_at": None, "mail_error": ""}
+    began, failed = (Now() - timedelta(seconds=time.monotonic() - at) for at in (found.began, found.failed))
+    return {"mail_away_since": began, "mail_failed_at": failed, "mail_error": found.error[:200]}
+
+
 def outage(living: Sequence[WorkerProcess]) -> Outage | None:
     """From the workers' heartbeats. A worker tries only while mails are due, so a mail that another one has sent, or no
-    mail that waits, ends what it knew."""
+    mail that waits, ends what it knew: an outage begins after the last mail that was sent."""
     rows = [worker.row for worker in living]
-    away_since = [row.mail_away_since for row in rows if row.mail_away_since]
-    if not away_since or not MAIL_QUEUE.appointments().exists():
+    known = [(row.mail_failed_at, row.mail_error, row.mail_away_since) for row in rows if row.mail_away_since]
+    if not known or not MAIL_QUEUE.appointments().exists():
         return None
-    failed_at, error = max((row.mail_failed_at, row.mail_error) for row in rows if row.mail_failed_at)
-    if Notification.objects.filter(sent_at__gt=failed_at).exists():
+    sent = Notification.objects.filter(sent_at__isnull=False).order_by("-sent_at")
+    sent_at = sent.values_list("sent_at", flat=True).first() or datetime.min.replace(tzinfo=UTC)
+    failures = [(at, error, since) for at, error, since in known if at and at > sent_at]
+    if not failures:
         return None
-    return Outage(min(away_since), error)
+    return Outage(max(sent_at, min(since for _at, _error, since in failures)), max(failures)[1])

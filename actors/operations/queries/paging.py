@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from django.db.models import Model, Q, QuerySet
 from django.utils.formats import number_format
 
-from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip, total
+from config.database.counts import COUNTED_AT_MOST, capped, in_one_round_trip
 
 ROWS = 50
 
@@ -62,14 +62,18 @@ class Listing(Generic[M]):
     without: tuple[str, ...] = ()
     """Large columns that the list does not show."""
 
+    leaves_out: bool = False
+    """Do the queries begin with less than what was asked for?"""
+
     @property
     def is_cut_off(self) -> bool:
         """Were there more rows to search?"""
-        return bool(self.searched) and self._count(self.searched, COUNTED_AT_MOST) >= COUNTED_AT_MOST
+        counts = self._counts(self.searched, COUNTED_AT_MOST + 1)
+        return self.leaves_out or any(count > COUNTED_AT_MOST for count in counts)
 
     def page(self, number: int) -> tuple[list[M], Shown]:
         """The rows of a page. After the last page comes the last one again."""
-        count = min(self._count(self.parts, self.most), self.most)
+        count = min(sum(self._counts(self.parts, self.most)), self.most)
         start = ROWS * max(0, min(number - 1, (count - 1) // ROWS))
         rows = self.rows(self.keys(start, min(start + ROWS, count)))
         return rows, Shown(start + 1 if rows else 0, start + len(rows), count, count >= self.most)
@@ -102,6 +106,6 @@ class Listing(Generic[M]):
         sign = "-" if self.descends else ""
         return [part.order_by(f"{sign}{self.column}", f"{sign}pk") for part in parts]
 
-    def _count(self, parts: Sequence["QuerySet[M]"], most: int) -> int:
+    def _counts(self, parts: Sequence["QuerySet[M]"], most: int) -> list[int]:
         counts = (capped(part.order_by(), self.column, most) for part in parts)
-        return total(in_one_round_trip(*counts, using=parts[0].db)) if parts else 0
+        return in_one_round_trip(*counts, using=parts[0].db) if parts else []

@@ -33,8 +33,8 @@ WHICH: dict[str, Promise] = {
 SORTS = {"attention": ("-started", "started"), "due": ("due", "-due"), "open": ("started", "-started", "due", "-due")}
 """The orders that have an index, the usual one first; of all other lists `-started` and `started`."""
 
-NAMED = 1_000
-"""Payments that a word finds: those of the shop's MAX_ORDERS_SEARCHED orders are fewer."""
+NAMED, REFERENCES = 1_000, 100
+"""Payments that a word finds, and things to pay for, like orders."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,9 @@ def listing(chosen: Chosen, now: datetime) -> Listing[Payment]:
     """The payments that the URL asks for. Raises ValueError, with a sentence, for a value that is not valid."""
     created, others = _created(chosen, now), _status(chosen) & _amount(chosen)
     if chosen.word:
-        found = Payment.objects.filter(pk__in=_keys(chosen.word))
-        return Listing([found.filter(created, others, _account(chosen))], descends=chosen.order.startswith("-"))
+        keys, more = _keys(chosen.word)
+        found = Payment.objects.filter(created, others, _account(chosen), pk__in=keys)
+        return Listing([found], descends=chosen.order.startswith("-"), leaves_out=more)
     base = _base(chosen, created, now)
     if base.indexed != created:
         others &= created
@@ -114,14 +115,18 @@ def listing(chosen: Chosen, now: datetime) -> Listing[Payment]:
     return whole.narrowed(others) if others else whole
 
 
-def named(word: str) -> Q:
+def named(word: str, references: Sequence[str]) -> Q:
     """Payments by their own names, or by those of what they are for."""
-    return payments_named(word) | Q(reference__in=project().references(word))
+    return payments_named(word) | Q(reference__in=references)
 
 
-def _keys(word: str) -> list[int]:
-    """They are read first, in no order: a database that had to sort them might read the whole table in that order."""
-    return list(Payment.objects.filter(named(word)).order_by().values_list("pk", flat=True)[:NAMED])
+def _keys(word: str) -> tuple[list[int], bool]:
+    """The payments that a word names, and if there are more. They are read first, in no order: a database that had to
+    sort them might read the whole table in that order."""
+    references = project().references(word, REFERENCES + 1)
+    rows = Payment.objects.filter(named(word, references[:REFERENCES])).order_by()
+    keys = list(rows.values_list("pk", flat=True)[: NAMED + 1])
+    return keys[:NAMED], len(references) > REFERENCES or len(keys) > NAMED
 
 
 def _base(chosen: Chosen, created: Q, now: datetime) -> _Base:

@@ -60,7 +60,8 @@ class Payments:
     rows: list[Payment]
     shown: Shown
     is_cut_off: bool
-    """A filter without an index was tried only on the first COUNTED_AT_MOST payments that meet the others."""
+    """A filter without an index was tried only on the first COUNTED_AT_MOST payments that meet the others, or a word on
+    the newest orders."""
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,10 @@ class Account:
 
 
 def accounts() -> list[Account]:
-    """Every account in use, called or not; those that may not be called come first."""
+    """Every account in use, called or not, by name; those that may not be called come first."""
     permits.ensure_states()
     now = database_now()
-    found = [_account(state, now) for state in AccountState.objects.all()]
+    found = [_account(state, now) for state in AccountState.objects.order_by("account")]
     return sorted(found, key=lambda account: account.passes)
 
 

@@ -35,7 +35,7 @@ def runbook() -> Runbook | None:
         return None
     _before, *parts = _HEADING.split(FILE.read_text(encoding="utf-8"))
     found = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-    return Runbook([Section(len(marks), title, anchor_of(title), text.strip()) for marks, title, text in found])
+    return Runbook([Section(len(marks), title, anchor_of(title), text.strip("\n")) for marks, title, text in found])
 
 
 def anchor_of(title: str) -> str:

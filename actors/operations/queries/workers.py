@@ -38,7 +38,8 @@ class WorkerProcess:
 
 @dataclass(frozen=True)
 class Workers:
-    """Processes that have not stopped come first."""
+    """Processes that have not stopped come first, by name: each heartbeat of one would move the others. Then those that
+    stopped, the latest first."""
 
     workers: list[WorkerProcess]
 
@@ -59,7 +60,12 @@ def workers(limit: int = ROWS) -> Workers:
     """The processes with the latest heartbeats."""
     alive_since = database_now() - silence_limit()
     found = [_process(row, alive_since) for row in Worker.objects.order_by("-seen_at")[:limit]]
-    return Workers(sorted(found, key=lambda worker: worker.row.stopped_at is not None))
+    return Workers(sorted(found, key=_place))
+
+
+def _place(worker: WorkerProcess) -> tuple[bool, str]:
+    has_stopped = worker.row.stopped_at is not None
+    return has_stopped, "" if has_stopped else worker.row.name
 
 
 def _process(row: Worker, alive_since: datetime) -> WorkerProcess:

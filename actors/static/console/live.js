@@ -1,5 +1,5 @@
 /* Keeps a page of the console fresh: asks for its live part every few seconds and puts it in place of the old one.
-   It rests while the page is hidden, while somebody has chosen rows or types in the part, and when told to.
+   It rests while the page is hidden, while rows are chosen or a field of the part is in use, and when it was stopped.
    Without it the page is the same, and as old as it is. */
 "use strict";
 
@@ -26,12 +26,10 @@
   function put(html) {
     if (html === shown) return;
     const focused = live.contains(document.activeElement) ? name(document.activeElement) : null;
-    const open = [...live.querySelectorAll("details[id][open]")].map((details) => details.id);
     live.innerHTML = html;
     shown = html;
     dress();
-    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-    if (focused) [...live.querySelectorAll("a, button, summary, input")].find((element) => name(element) === focused)?.focus({ preventScroll: true });
+    if (focused) [...live.querySelectorAll("a, button, input")].find((element) => name(element) === focused)?.focus({ preventScroll: true });
   }
 
   /* What the server cannot know: the reader's clock, and the row that the address names after its #. */

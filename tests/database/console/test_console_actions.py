@@ -204,6 +204,13 @@ def test_letters_can_be_chosen_by_actor(boss: Client, letters: list[str]) -> Non
     assert [letter.key for letter in find()] == letters[2:]
 
 
+def test_letters_of_a_queue_without_a_name_are_not_all_letters(boss: Client, letters: list[str]) -> None:
+    """An empty part of the filter matches every one of them."""
+    do(boss, "letter-drop", "queue:", "actor:", why="junk")
+
+    assert [letter.key for letter in find()] == letters
+
+
 def test_a_letter_tells_why_it_died(boss: Client, letters: list[str]) -> None:
     """From the history; so does one that is quarantined."""
     job(message_id=letters[0], outcome="failed", error="ValueError: <b>no such thing")
@@ -280,6 +287,30 @@ def test_all_jobs_that_a_search_finds_are_run_again(boss: Client, house: dict[st
     assert LogEntry.objects.get().object_repr == "jobs: 2 (outcome:failed)"
     assert boss.post(address, {"key": "2:q=", "confirmed": "yes"}).status_code == 302
     assert LogEntry.objects.count() == 1
+
+
+def test_a_filter_is_never_cut_to_one_that_finds_more(boss: Client, shop: Shop) -> None:
+    """The end of a long query would be lost, and with it a condition."""
+    later(shop.order()[1])
+    key = f"1:which=open&utm={'x' * 2_000}&status=succeeded"
+    assert boss.post(reverse("console:check-payments"), {"key": key, "confirmed": "yes"}).status_code == 302
+    assert due() == 0
+
+
+def test_that_none_was_done_is_said_without_a_number(boss: Client, house: dict[str, str]) -> None:
+    """One question is not one row: what a filter finds may have changed since."""
+    never_there = {"status": "failed", "provider_ref": "", "next_check_at": None, "ended_at": timezone.now()}
+    Payment.objects.update(**never_there)
+    job(actor="gone", outcome="failed"), job(actor="gone", outcome="failed")
+    for action, key, said in (
+        ("check-payments", "7:status=failed", "the filter finds no payments that their providers have."),
+        ("check-payments", "7:status=refunded", ""),
+        ("jobs-again", "7:q=gone", "gone cannot be run again: no such actor"),
+    ):
+        answer = boss.post(reverse(f"console:{action}"), {"key": key, "confirmed": "yes"})
+        assert answer.status_code == (409 if said else 302)
+        assert said in answer.text
+    assert not LogEntry.objects.exists()
 
 
 def test_the_button_for_all_says_how_many(boss: Client, shop: Shop) -> None:

@@ -1,8 +1,10 @@
 """What the console shows: whatever stands in a row stays text, and no row costs a query."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
-from django.db.models import CharField, Model, TextField
+from django.db.models import CharField, F, Model, TextField
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -112,6 +114,22 @@ def test_a_table_is_sorted_by_the_heading_that_was_clicked(boss: Client, house: 
     assert '<th scope="col" aria-sort="descending"><a href="?sort=kind">' in sorted_by.content.decode()
     live = boss.get(page, {"sort": "-kind", "part": "live"}).content.decode()
     assert live.strip() in sorted_by.content.decode()
+
+
+def test_rows_keep_their_places(boss: Client, house: dict[str, str]) -> None:
+    """A page refreshes every few seconds, and a button must not move away under the hand."""
+    names = [worker(name=f"{host}:1:abc", host=host).name for host in ("b", "a")]
+    stopped = [worker(name=f"{n}:2:old", stopped_at=timezone.now() - timedelta(hours=n)).name for n in (1, 2)]
+    Worker.objects.filter(name__in=stopped).update(seen_at=F("stopped_at"))
+    for account in ("z", "a"):
+        AccountState.objects.create(account=account)
+
+    for beating in names:
+        Worker.objects.filter(name=beating).update(seen_at=timezone.now() + timedelta(hours=2))
+        listed = boss.get(reverse("console:workers"), {"as": "json"}).json()["workers"]
+        assert [each["row"]["name"] for each in listed] == ["a:1:abc", "b:1:abc", "host:1:abc", *stopped]
+    accounts = boss.get(reverse("console:providers"), {"as": "json"}).json()["accounts"]
+    assert [each["state"]["account"] for each in accounts] == ["a", "sandbox", "z"]
 
 
 def test_no_row_costs_a_query(boss: Client, house: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from actors.console.actions import ACTIONS
+from actors.operations.findings.work import LISTS
 from tests.consoles import LEVELS, addresses, do, somebody
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -20,6 +21,12 @@ def test_each_page_is_for_those_who_may_read(house: dict[str, str], level: str |
     for name, address in addresses().items():
         for way in ("", "?part=live", "?as=json"):
             assert client.get(address + way).status_code == expected, (name, way)
+
+
+def test_each_list_that_a_finding_leads_to_is_for_those_who_may_read(house: dict[str, str]) -> None:
+    """A link on the first page that ends in a refusal helps no one at night."""
+    client = somebody("read")
+    assert {name: client.get(reverse(page)).status_code for name, page in LISTS.items()} == dict.fromkeys(LISTS, 200)
 
 
 @pytest.mark.parametrize("level", [None, *LEVELS])

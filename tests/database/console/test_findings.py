@@ -309,7 +309,7 @@ def test_ticks_of_the_future(faces: Faces) -> None:
     until = database_now() + timedelta(minutes=30)
     Tick.objects.create(schedule="settle_orders", due_at=until, fired_by="the old clock")
 
-    problem = f"it counts as fired up to {until:%H:%M:%S} UTC: the database's clock was set back"
+    problem = f"it counts as fired up to {until:%Y-%m-%d %H:%M:%S} UTC: the database's clock was set back"
     assert faces.told() == Told({"schedule": problem}, {"ClockSetBack"})
 
 

@@ -12,12 +12,16 @@ from dramatiq import Worker as Threads
 from pytest_django import Settings
 
 from actors.models import Worker
+from actors.operations.queries.mail import Outage, outage
+from actors.operations.queries.workers import workers
 from actors.runtime import running
 from actors.runtime.heartbeat import Heartbeat
 from commerce.mail import sending
 from commerce.mail.connection import breaker
 from commerce.models import Notification
 from config.due.queue import database_now
+from tests.backstage import mail as mail_to
+from tests.consoles import worker
 from tests.faces import Faces, Found, Told
 from tests.mailing import mail_server
 from tests.shop import Shop
@@ -63,8 +67,8 @@ def test_all_faces_say_it_at_once(
         since = Worker.objects.get(**HERE).mail_away_since
         assert since is not None
         assert abs(database_now() - since) < timedelta(seconds=60)
-        problem = f"the mail server does not answer since {since:%H:%M} UTC ({why}); {due} due"
-        assert faces.told() == Told({"mails": problem}, {"MailServerAway"})
+        problem = "the mail server does not answer since {:%Y-%m-%d %H:%M} UTC ({}); {} due"
+        assert faces.told() == Told({"mails": problem.format(since, why, due)}, {"MailServerAway"})
 
         page = boss.get(reverse("console:mail")).text
         assert "The mail server does not answer." in page
@@ -73,7 +77,7 @@ def test_all_faces_say_it_at_once(
         earlier = since - timedelta(hours=1)
         Worker.objects.filter(**HERE).update(mail_away_since=earlier)
         Notification.objects.exclude(send_after=None).update(send_after=earlier)
-        assert faces.told().findings == {"mails": problem.replace(f"{since:%H:%M}", f"{earlier:%H:%M}")}
+        assert faces.told().findings == {"mails": problem.format(earlier, why, due)}
 
 
 def test_it_is_over_when_a_mail_is_sent(calm: None, shop: Shop, found: Found, settings: Settings) -> None:
@@ -95,6 +99,25 @@ def test_it_is_over_when_a_mail_is_sent(calm: None, shop: Shop, found: Found, se
         beat()
         assert Worker.objects.get(**HERE).mail_away_since is None
         assert found() == {}
+
+
+def test_an_outage_begins_after_the_last_mail_that_was_sent(calm: None, shop: Shop, found: Found) -> None:
+    """One worker failed hours ago and has had nothing to try since; others have sent mails in the meantime."""
+    order, _payment = shop.order()
+    now = database_now()
+    sent, _waiting = (mail_to(order, recipient) for recipient in ("ann@example.com", "bob@example.com"))
+    Notification.objects.update(status="queued", send_after=now)
+    hours_ago, just_now = now - timedelta(hours=4), now - timedelta(minutes=1)
+    worker(name="host:2:old", mail_away_since=hours_ago, mail_failed_at=hours_ago, mail_error="connection refused")
+    assert "connection refused" in found()["mails"]
+    sent_at = now - timedelta(minutes=2)
+    Notification.objects.filter(pk=sent.pk).update(sent_at=sent_at, status="sent", send_after=None)
+    assert "mails" not in found()
+
+    worker(name="host:3:new", mail_away_since=just_now, mail_failed_at=just_now, mail_error="no answer in time")
+    assert outage(workers().living) == Outage(just_now, "no answer in time")
+    Worker.objects.filter(name="host:2:old").update(mail_failed_at=just_now)  # it tries again, as if it never ended
+    assert outage(workers().living) == Outage(sent_at, "no answer in time")
 
 
 def test_a_server_that_refuses_answers(calm: None, shop: Shop, found: Found, settings: Settings) -> None:

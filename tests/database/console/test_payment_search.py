@@ -9,7 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from actors.operations.queries import payment_search
 from actors.operations.queries.payment_search import SORTS, WHICH, Chosen, listing, named
+from actors.project import project
 from billing.models import AccountState, Attention, Payment
 from billing.states import END_STATES, Status
 from commerce.models import Order
@@ -140,6 +142,21 @@ def test_payments_are_found_by_their_orders_customer(shop: Shop) -> None:
     assert ids(word="nobody@example.com") == []
 
 
+@pytest.mark.parametrize(("most", "is_cut_off"), [(3, False), (2, True)])
+def test_a_word_that_names_too_many_orders_says_so(
+    monkeypatch: pytest.MonkeyPatch, boss: Client, shop: Shop, most: int, is_cut_off: bool
+) -> None:
+    """The newest are found; the page does not pretend that these are all."""
+    paid_for = [shop.order()[1].pk for _ in range(3)]
+    Order.objects.update(email="ann@example.com")
+    monkeypatch.setattr(payment_search, "REFERENCES", most)
+
+    found = listing(wanted("newest", word="ann@example.com"), database_now())
+    assert (ids(word="ann@example.com"), found.is_cut_off) == (paid_for[::-1][:most], is_cut_off)
+    page = boss.get(reverse("console:payments"), {"q": "ann@example.com"}).content.decode()
+    assert ("More payments match than are searched" in page) == is_cut_off
+
+
 def test_a_status_among_too_many_payments_says_so(monkeypatch: pytest.MonkeyPatch, boss: Client) -> None:
     """It has no index: what was not looked at may hold more."""
     write(1, status=Status.FAILED)
@@ -151,6 +168,17 @@ def test_a_status_among_too_many_payments_says_so(monkeypatch: pytest.MonkeyPatc
     assert (facts["is_cut_off"], facts["rows"]) == (True, [])
     assert "first 10,000 payments" in boss.get(reverse("console:payments"), {"status": "failed"}).content.decode()
     assert not boss.get(reverse("console:payments"), {"status": "pending", "as": "json"}).json()["problem"]
+
+
+@pytest.mark.parametrize(("more", "is_cut_off"), [(0, False), (1, True)])
+def test_accounts_are_cut_off_one_by_one(monkeypatch: pytest.MonkeyPatch, more: int, is_cut_off: bool) -> None:
+    """The limit is that of each account's part: two with as many as are looked at leave nothing out."""
+    AccountState.objects.get_or_create(account="other")
+    for module in ("actors.operations.queries.paging", "config.database.counts"):
+        monkeypatch.setattr(f"{module}.COUNTED_AT_MOST", 3)
+    write(3), write(3 + more, account="other")
+
+    assert listing(wanted("open", currency="EUR"), database_now()).is_cut_off == is_cut_off
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------
@@ -230,12 +258,13 @@ def test_every_filter_of_every_list_reads_an_index() -> None:
 def test_a_word_reads_indexes(word: str) -> None:
     """Each part of the condition has one. SQLite does not combine them where a part is an empty list."""
     write(3_000)
-    assert Payment.objects.filter(named(word)).count() <= 1
+    condition = named(word, project().references(word, 100))
+    assert Payment.objects.filter(condition).count() <= 1
     if connection.vendor == "sqlite":
         return
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-        assert not _reads_all(_plan(cursor, Payment.objects.filter(named(word)).order_by().values_list("pk")), "")
+        assert not _reads_all(_plan(cursor, Payment.objects.filter(condition).order_by().values_list("pk")), "")
 
 
 def _plan(cursor: Any, rows: Any) -> str:

@@ -1,5 +1,7 @@
 """From a finding to what to do: the runbook is a page of the console, unless a setting names another one."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,7 +9,8 @@ from pytest_django import Settings
 
 from actors import pauses
 from actors.operations.findings.sections import SECTIONS
-from actors.operations.queries.runbook import console_url, runbook_url
+from actors.operations.queries.runbook import console_url, runbook, runbook_url
+from actors.templatetags.console import manual
 
 pytestmark = pytest.mark.sqlite_is_enough
 
@@ -25,6 +28,24 @@ def test_the_page_has_every_section(boss: Client, db: None) -> None:
     ):
         assert text in page
     assert "](" not in page
+
+
+def test_the_tables_of_the_runbook_are_tables(boss: Client, db: None) -> None:
+    """With every row: a line of the file between bars."""
+    page = runbook()
+    assert page is not None
+    for section in page.sections:
+        shown, rows = manual(section.text), re.findall(r"^\|(?! ---)", section.text, re.MULTILINE)
+        assert (shown.count("<tr>"), "\n|" in shown) == (len(rows), False), section.anchor
+    texts = {section.anchor: section.text for section in page.sections}
+    assert texts["lay-out-a-release"].startswith("    make install")
+
+
+def test_what_the_runbook_says_is_text() -> None:
+    assert manual("| a | b |\n| --- | --- |\n| **c** <i> | `d` |\n\nend") == (
+        '<table class="rows"><thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead><tbody>'
+        '<tr><th scope="row"><strong>c</strong> &lt;i&gt;</th><td><code>d</code></td></tr></tbody></table>\nend'
+    )
 
 
 def test_a_finding_leads_to_its_section(calm: None, boss: Client, settings: Settings) -> None:
