@@ -39,7 +39,7 @@ class Command(Base):
                 self._prepare()
             if problem := database_problem():
                 raise NoAnswer(problem)
-            self.stdout.write("Starting the shop, its workers and the scheduler …")
+            self._say("Starting the shop, its workers and the scheduler …")
             told = stop_signal()
             with embedded.work_at(listener):
                 self._welcome()
@@ -49,10 +49,10 @@ class Command(Base):
     def _prepare(self) -> None:
         """Migrate, and put the demo products on the shelf."""
         if missing := missing_migrations():
-            self.stdout.write(f"Preparing the database in {settings.VAR_DIR}: {len(missing)} steps …")
+            self._say(f"Preparing the database in {settings.VAR_DIR}: {len(missing)} steps …")
             call_command("migrate", verbosity=1, no_color=True, stdout=Steps(len(missing), self._show_step))
         if "demoshop" in get_commands():  # another project has none
-            self.stdout.write("Refreshing the demo products …")
+            self._say("Refreshing the demo products …")
             call_command("demoshop", quiet=True)
 
     def _show_step(self, number: int, total: int, name: str) -> None:
@@ -61,7 +61,7 @@ class Command(Base):
             self.stdout.write(progress_bar(number, total, name), ending="\n" if number == total else "")
             self.stdout.flush()
         else:
-            self.stdout.write(f"  {number} of {total}  {name}")
+            self._say(f"  {number} of {total}  {name}")
 
     def _welcome(self) -> None:
         """The addresses to open, and the operator's login: one text, which no line of the log divides."""
@@ -77,7 +77,7 @@ class Command(Base):
             "  Ctrl-C ends it; nothing is lost.",
             "",
         ]
-        self.stdout.write("\n".join(lines))
+        self._say("\n".join(lines))
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
