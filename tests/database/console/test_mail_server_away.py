@@ -39,7 +39,7 @@ def no_answer(settings: Settings, reply: str) -> Iterator[MailServer]:
 
 
 def beat() -> None:
-    """What this process knows reaches the database, as every two seconds. A slow test loses neither it nor the schedule."""
+    """What this process knows reaches the database, as every two seconds; and no tick is missed by a slow test."""
     broker = dramatiq.get_broker()
     heartbeat = Heartbeat(broker, Threads(broker, worker_threads=1))
     heartbeat.start()
