@@ -1,5 +1,7 @@
 """What tests share. Folders say what a test needs: `unit` nothing, `database` a database, `system` the rest."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -21,6 +23,7 @@ from billing.sandbox import SandboxServer
 from config.due import shutting_down
 from config.messaging.nudges import publisher
 from tests.consoles import fired_until, worker
+from tests.embedded import Embedded
 from tests.faces import Faces, Found, findings
 from tests.shop import Shop, sandbox_account
 
@@ -51,6 +54,19 @@ def _no_language_left() -> Iterator[None]:
     """A page leaves its visitor's language with the thread, until the next visitor comes; a test may not be one."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of an embedded shop before its first start, made once for all processes of the run; copy it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "prepared.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (var := shared / "prepared").exists():
+            Embedded(made := tmp_path_factory.mktemp("making"), mail_port=9).prepare()
+            made.rename(var)
+    return var
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ NOT_OURS = ("DATABASE_URL", "LOG_STYLE")
 class Embedded:
     """Addresses and data stay the same from start to start."""
 
-    def __init__(self, var: Path, mail_port: int, host: str = LOOPBACK, **settings: str) -> None:
+    def __init__(self, var: Path, mail_port: int | None = None, host: str = LOOPBACK, **settings: str) -> None:
+        """Without the port of a mail server, mails become files."""
         self.url = f"http://{host}:{free_port()}"
         self.sandbox_url = f"http://{host}:{free_port()}"
         self.environment = {
@@ -26,7 +27,7 @@ class Embedded:
             "VAR_DIR": str(var),
             "SHOP_URL": self.url,
             "SANDBOX_URL": self.sandbox_url,
-            "EMAIL_PORT": str(mail_port),
+            **({"EMAIL_PORT": str(mail_port)} if mail_port else {"EMAIL_HOST": ""}),
             **settings,
         }
         self.program = self.manage("runlocal")

@@ -51,6 +51,9 @@ OURS = (
 
 SYSTEM, BROWSER, DATABASE = (Path(__file__).parent / name for name in ("system", "browser", "database"))
 
+LONG = {"test_actions.py", "test_admin_lists.py", "test_commands.py", "test_mail.py", "test_money_machine.py"}
+"""Files that take longer than half a minute, though they do not start a shop."""
+
 QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
 """The real hasher takes 0.2 s for each password, on purpose."""
 
@@ -98,11 +101,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Files that start processes come first: the other processors would wait for one that begins last.
+    """Long files come first, those of the browser before all: the other processors would wait for one that begins last.
 
     This runs after the order was shuffled, and before xdist reads it to hand out the files.
     """
-    session.items.sort(key=lambda item: not {SYSTEM, BROWSER} & set(item.path.parents))
+
+    def place(item: pytest.Item) -> list[bool]:
+        return [BROWSER not in item.path.parents, SYSTEM not in item.path.parents, item.path.name not in LONG]
+
+    session.items.sort(key=place)
 
 
 def postgres() -> Postgres:

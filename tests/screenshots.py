@@ -8,7 +8,6 @@ import sys
 import time
 from html import escape
 
-import requests
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browsing import chromium
@@ -23,6 +22,7 @@ from tests.tour import (
     embedded_shop,
     log_in,
     place,
+    press,
     tour,
     wait_for,
 )
@@ -67,8 +67,8 @@ def _take_for_readme(browser: Browser, shop: Embedded) -> None:
     """An order that waits for its payment, and a console with one finding; small enough for the repository."""
     PICTURES.mkdir(exist_ok=True)
     order = place(shop, "en")
-    requests.post(order.pay_url, {"action": "authorize", "stay": "1"}, timeout=10).raise_for_status()
-    wait_for(shop, {"checking": order}, "checking")
+    press(order, "authorize")
+    wait_for(shop, order, "checking")
     with shop.manage("jobs", "pause", "routine", "--why", "the mail server is moved") as program:
         assert program.wait(60) == 0, program.output()
     with README.open(browser, "en", scale=0.75) as context:

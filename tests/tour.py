@@ -5,6 +5,7 @@ is led to every page, and does there what its program wants.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.demo.pages import Page as Form
 from tests.embedded import Embedded
-from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S, wait_until
 
 FOUND = {"en": "mug", "ru": "кружка"}
@@ -32,50 +32,13 @@ CUSTOMERS = {
     "ru": {"email": "anna@example.com", "name": "Анна Петрова", "address": "ул. Садовая, 12, кв. 7\nСанкт-Петербург"},
 }
 
-
 REVIEWS = (
     (5, "Ann", "Keeps the coffee warm while I answer mails.\n\nSurvived the dishwasher, and me."),
     (4, "مريم", "كوب جميل، لكن اليد تصبح ساخنة قليلاً."),
     (5, "Анна ☕", "Подарила маме, теперь нужна вторая."),
     (3, "Pneumonoultramicroscopicsilicovolcanoconiosis", "Blau" + "grau" * 30),
 )
-"""Reviews of the mug."""
-
-DELIVER_AND_REVIEW = """
-import json
-from commerce import orders
-from commerce.models import Order, Product, Review
-from commerce.reviews import links
-from commerce.reviews import service as reviews
-mug, blend = (Product.objects.get(slug=slug).pk for slug in ("enamel-mug", "house-blend"))
-for public_id, (rating, name, text) in json.loads({said!r}):
-    key = Order.objects.get(public_id=public_id).pk
-    orders.mark_delivered(key, "sam")
-    review = reviews.write(links.Subject(key, mug), rating, text, name)
-    reviews.moderate(review.pk, review.changed_at, Review.Status.PUBLISHED, "sam")
-first = Order.objects.get(public_id=json.loads({said!r})[0][0]).pk
-reviews.write(links.Subject(first, blend), 2, "Too dark for me.", "Ann")
-subjects = {{"form": (key, blend), "published": (key, mug), "waiting": (first, blend), "over": (key, 0)}}
-print(json.dumps({{name: links.address(links.Subject(*pair)) for name, pair in subjects.items()}}))
-"""
-"""Staff's part in the shop's shell; prints a link for each state of the review page."""
-
-GIVE_BACK = """
-from uuid import uuid4
-from billing.models import Payment
-from billing.refunds import service as refunds
-payment = Payment.objects.get(reference={public_id!r})
-refunds.start(payment.pk, None, wanted_by="sam", why="broken on arrival", key=uuid4().hex)
-"""
-
-
-YESTERDAY = """
-from datetime import timedelta
-from django.db.models import F
-from commerce.models import Order
-day = timedelta(days=1)
-Order.objects.filter(ended_at__isnull=False).update(placed_at=F("placed_at") - day, ended_at=F("ended_at") - day)
-"""
+"""Reviews of the mug, one for each order that is delivered."""
 
 CONSOLE = ("", "work", "payments", "jobs", "queues", "workers", "schedule", "providers", "mail")
 
@@ -142,13 +105,17 @@ class Tour:
         _see_reviews(visitor, self.links[language])
 
     def staffs_pages(self, visitor: Visitor, language: str) -> None:
-        """Reports, every page of the admin, and the console."""
+        """Reports, an account, mails, every page of the admin, and the console."""
         admin = f"{self.shop.url}/admin/"
         visitor.see("admin-log-in", admin)
         log_in(visitor.page, self.shop)
         visitor.see("reports", f"{self.shop.url}/reports/")
         visitor.page.locator("main tbody a").first.click()
         visitor.see("report")
+        visitor.see("account", f"{self.shop.url}/account/")
+        visitor.see("mails", f"{self.shop.url}/mails/")
+        visitor.page.locator("main tbody a").first.click()
+        visitor.see("mail")
         _see_admin(visitor, admin, self.orders[language]["paid"])
         self.console_pages(visitor)
 
@@ -158,89 +125,88 @@ class Tour:
 
 
 @contextmanager
-def tour() -> Iterator[Tour]:
+def tour(prepared: Path | None = None) -> Iterator[Tour]:
     """A shop with orders in every state, a refund, reviews and a report; thrown away at the end."""
-    with embedded_shop() as shop:
-        orders = {language: _orders(shop, language) for language in LANGUAGES}
+    with embedded_shop(prepared) as shop:
+        orders = _orders(shop)
+        delivered = {language: _paid(shop, language, len(REVIEWS)) for language in LANGUAGES}
         for language in LANGUAGES:
-            orders[language]["refunded"] = _refund(shop, language)
-        links = {language: _review(shop, orders[language], language) for language in LANGUAGES}
-        _report(shop)
+            orders[language] |= {"refunded": _paid(shop, language)[0], "delivered": delivered[language][-1]}
+        links = _back_office(shop, orders, delivered)
         yield Tour(shop, orders, links)
 
 
 @contextmanager
-def embedded_shop() -> Iterator[Embedded]:
-    """A shop that has sold nothing yet, and does not run yet."""
-    with tempfile.TemporaryDirectory(prefix="tillkeeper-") as var, MailServer() as mail:
-        shop = Embedded(Path(var), mail.port, FAST_TRACK_INTERVAL_S="1")
-        shop.prepare()
+def embedded_shop(prepared: Path | None = None) -> Iterator[Embedded]:
+    """A shop that has sold nothing yet, and does not run yet; with the data of a prepared one if there is any."""
+    with tempfile.TemporaryDirectory(prefix="tillkeeper-") as directory:
+        var = Path(directory, "var")
+        shop = Embedded(var, FAST_TRACK_INTERVAL_S="1")
+        if prepared:
+            shutil.copytree(prepared, var)
+        else:
+            shop.prepare()
         try:
             yield shop
         finally:
             shop.program.kill()
 
 
-def _orders(shop: Embedded, language: str) -> dict[str, Order]:
-    """An order in each state. Only the first one has a payment window that is over already."""
-    shop.program.kill()
+def _orders(shop: Embedded) -> dict[str, dict[str, Order]]:
+    """By language, an order in each state. Only the first one has a payment window that is over already."""
     shop.environment["PAYMENT_WINDOW_S"] = "2"
     shop.start()
-    orders = {"expired": place(shop, language)}
-    wait_for(shop, orders, "expired")
+    orders = {language: {"expired": place(shop, language)} for language in LANGUAGES}
+    for placed in orders.values():
+        wait_for(shop, placed["expired"], "expired")
     shop.program.kill()
     shop.environment["PAYMENT_WINDOW_S"] = "3600"
     shop.start()
-    for state, button in BUTTONS.items():
-        orders[state] = place(shop, language)
-        if button:
-            requests.post(orders[state].pay_url, {"action": button, "stay": "1"}, timeout=10).raise_for_status()
-    for state in BUTTONS:
-        wait_for(shop, orders, state)
+    for language, placed in orders.items():
+        for state, button in BUTTONS.items():
+            placed[state] = place(shop, language)
+            if button:
+                press(placed[state], button)
+    for placed in orders.values():
+        for state in BUTTONS:
+            wait_for(shop, placed[state], state)
     return orders
 
 
-def _review(shop: Embedded, orders: dict[str, Order], language: str) -> dict[str, str]:
-    """Deliver some orders and write their reviews; one of them is shown as the delivered order."""
-    delivered = [place(shop, language) for _ in REVIEWS]
-    for order in delivered:
-        requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
-    for order in delivered:
-        wait_for(shop, {"paid": order}, "paid")
-    said = json.dumps([(order.public_id, review) for order, review in zip(delivered, REVIEWS, strict=True)])
-    links: dict[str, str] = json.loads(_run(shop, "shell", "-v0", "-c", DELIVER_AND_REVIEW.format(said=said)))
-    orders["delivered"] = delivered[-1]
-    return links
+def _paid(shop: Embedded, language: str, count: int = 1) -> list[Order]:
+    """Further orders that are paid."""
+    paid = [place(shop, language) for _ in range(count)]
+    for order in paid:
+        press(order, "pay")
+    for order in paid:
+        wait_for(shop, order, "paid")
+    return paid
 
 
-def _report(shop: Embedded) -> None:
-    """The report of yesterday: all that has ended is moved there first, since a day is counted once it is over."""
-    _run(shop, "shell", "-v0", "-c", YESTERDAY)
-    _run(shop, "report")
-
-
-def _run(shop: Embedded, *command: str) -> str:
-    """One of Django's commands; returns the last line it printed."""
-    with shop.manage(*command) as program:
+def _back_office(
+    shop: Embedded, orders: dict[str, dict[str, Order]], delivered: dict[str, list[Order]]
+) -> dict[str, dict[str, str]]:
+    """The states that need staff. Returns the links to review pages."""
+    placed = {
+        language: {
+            "refunded": [orders[language]["refunded"].public_id],
+            "delivered": [order.public_id for order in delivered[language]],
+        }
+        for language in LANGUAGES
+    }
+    code = f"from tests import back_office\nback_office.work({placed!r}, {REVIEWS!r})"
+    with shop.manage("shell", "-v0", "-c", code) as program:
         assert program.wait(HANG_S) == 0, program.output()
-        return program.last_lines(1)
-
-
-def _refund(shop: Embedded, language: str) -> Order:
-    """A refunded order."""
-    order = place(shop, language)
-    requests.post(order.pay_url, {"action": "pay", "stay": "1"}, timeout=10).raise_for_status()
-    wait_for(shop, {"paid": order}, "paid")
-    _run(shop, "shell", "-v0", "-c", GIVE_BACK.format(public_id=order.public_id))
-    wait_for(shop, {"refunded": order}, "refunded")
-    return order
+        [links] = [line for line in program.output().splitlines() if line.startswith("{")]  # among those of the log
+    found: dict[str, dict[str, str]] = json.loads(links)
+    return found
 
 
 def place(shop: Embedded, language: str) -> Order:
     visitor = _visitor(language)
     _fill_cart(shop, visitor)
-    page = Form(visitor.get(f"{shop.url}/checkout/", timeout=10)).forms_with("email")[0]
-    answer = visitor.post(page.action, page.values | CUSTOMERS[language], timeout=10)
+    page = Form(visitor.get(f"{shop.url}/checkout/", timeout=HANG_S)).forms_with("email")[0]
+    answer = visitor.post(page.action, page.values | CUSTOMERS[language], timeout=HANG_S)
     return Order(Form(answer).facts["Shop reference"], answer.url)
 
 
@@ -253,15 +219,21 @@ def _visitor(language: str) -> requests.Session:
 
 def _fill_cart(shop: Embedded, visitor: requests.Session) -> None:
     for slug, quantity in (("enamel-mug", "2"), ("house-blend", "1"), ("moka-pot", "1")):
-        form = Form(visitor.get(f"{shop.url}/products/{slug}/", timeout=10)).forms_with("quantity")[0]
+        form = Form(visitor.get(f"{shop.url}/products/{slug}/", timeout=HANG_S)).forms_with("quantity")[0]
         # The orders must not sell out a scarce product: it is only looked at.
         if slug != "moka-pot":
-            visitor.post(form.action, form.values | {"quantity": quantity}, timeout=10).raise_for_status()
+            visitor.post(form.action, form.values | {"quantity": quantity}, timeout=HANG_S).raise_for_status()
 
 
-def wait_for(shop: Embedded, orders: dict[str, Order], state: str) -> None:
-    address = f"{shop.url}/orders/{orders[state].public_id}/state.json"
-    wait_until(lambda: requests.get(address, timeout=10).json()["state"] == state, f"an order was {state}")
+def press(order: Order, button: str) -> None:
+    """The buyer presses it on the provider's page, and closes the tab."""
+    requests.post(order.pay_url, {"action": button, "stay": "1"}, timeout=HANG_S).raise_for_status()
+
+
+def wait_for(shop: Embedded, order: Order, state: str) -> None:
+    """Until the order's page says so."""
+    address = f"{shop.url}/orders/{order.public_id}/state.json"
+    wait_until(lambda: requests.get(address, timeout=HANG_S).json()["state"] == state, f"an order was {state}")
 
 
 def _see_shelf(visitor: Visitor, shop: Embedded, language: str) -> None:
@@ -323,13 +295,12 @@ def _see_admin(visitor: Visitor, admin: str, order: Order) -> None:
         visitor.see(name, address)
         new = page.locator(".object-tools .addlink")
         addresses = {"new": new.get_attribute("href")} if new.count() else {}
-        if (row := page.locator("#result_list th a")).count():
-            found = page.evaluate("address => new URL(address, document.baseURI).href", row.first.get_attribute("href"))
-            addresses |= {"page": found, "history": found.replace("/change/", "/history/")}
+        row = page.locator("#result_list tbody th a").first.get_attribute("href") or ""
+        addresses |= {"page": row, "history": row.replace("/change/", "/history/")}
         for what, there in addresses.items():
             visitor.see(f"{name}-{what}", page.evaluate("address => new URL(address, document.baseURI).href", there))
     page.goto(f"{admin}commerce/order/?q={order.public_id}")
-    page.locator("#result_list th a").first.click()
+    page.locator("#result_list tbody th a").first.click()
     visitor.see("admin-order-paid")
     page.goto(f"{admin}commerce/order/")
     page.locator("#action-toggle").check()
@@ -345,12 +316,13 @@ def _see_console(visitor: Visitor, console: str) -> None:
         visitor.see(f"console-{name or 'overview'}", f"{console}{name}/" if name else console)
     visitor.see("console-kind", f"{console}work/payment/")
     visitor.see("console-payments-newest", f"{console}payments/?which=newest")
-    page.locator(".rows th a").last.click()
+    page.locator(".rows tbody th a").last.click()
     visitor.see("console-payment")
     page.goto(f"{console}jobs/")
-    page.locator(".rows th a").first.click()
+    page.locator(".rows tbody th a").first.click()
     visitor.see("console-job")
     visitor.see("console-ask", f"{console}act/pause-queue/?key=routine")
+    visitor.see("console-runbook", f"{console}runbook")
 
 
 def log_in(page: Page, shop: Embedded) -> None:

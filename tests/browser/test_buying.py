@@ -12,20 +12,9 @@ from tests.stack.ports import free_port, wait_until
 
 
 @pytest.fixture(scope="module")
-def mail() -> Iterator[MailServer]:
-    """Where the shop's mails arrive."""
-    with MailServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def address(mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The embedded shop."""
-    shop = Embedded(tmp_path_factory.mktemp("shop"), mail.port)
-    shop.prepare()
-    shop.start()
-    yield shop.url
-    shop.program.kill()
+def address(shop: Embedded) -> str:
+    """The shop's."""
+    return shop.url
 
 
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.campaign)], ids=["with scripts", "without scripts"])

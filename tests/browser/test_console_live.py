@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, Page, expect
 from actors.console.views import REFRESH_S
 from tests.browsing import tab_to
 from tests.embedded import Embedded
-from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S
 from tests.tour import log_in
 
@@ -35,18 +34,6 @@ job(outcome="failed", error=f"ValueError: {long}", traceback=f"  File {long}, li
 """Something on every page, and words that no line holds."""
 
 WIDTHS = (1280, 1024, 390)
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """The embedded shop. Its console refreshes every REFRESH_S seconds."""
-    with MailServer() as mail:
-        embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port)
-        embedded.prepare()
-        embedded.start()
-        embedded.program.wait_for_output("Operator", 90)  # pages are served before somebody may log in
-        yield embedded
-        embedded.program.kill()
 
 
 @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.campaign)], ids=["with scripts", "without scripts"])
@@ -160,12 +147,7 @@ def test_no_page_is_wider_than_its_window(chromium: Browser, shop: Embedded, loc
     context = chromium.new_context(locale=locale, reduced_motion="reduce")
     page = context.new_page()
     log_in(page, shop)
-    wrong = [
-        f"{address} at {width}: {found}"
-        for address in _every_page(page, shop)
-        for width in WIDTHS
-        if (found := _sticks_out(page, address, width))
-    ]
+    wrong = [found for address in _every_page(page, shop) for found in _sticks_out(page, address)]
     context.close()
     assert wrong == []
 
@@ -193,10 +175,13 @@ STICKING_OUT = """() => {
 }"""
 
 
-def _sticks_out(page: Page, address: str, width: int) -> str:
-    page.set_viewport_size({"width": width, "height": 900})
+def _sticks_out(page: Page, address: str) -> Iterator[str]:
+    """At each width; the page is loaded once."""
     page.goto(address)
-    return str(page.evaluate(STICKING_OUT))
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if found := page.evaluate(STICKING_OUT):
+            yield f"{address} at {width}: {found}"
 
 
 def _give_up_a_mail(shop: Embedded) -> None:

@@ -1,7 +1,6 @@
 """Every page of the shop, every report and every mail fits its window: nothing is cut off, nothing scrolls sideways."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ from playwright.sync_api import Browser, Page
 
 from commerce.urls import urlpatterns
 from tests.embedded import Embedded
-from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S
-from tests.tour import LANGUAGES
+from tests.tour import LANGUAGES, log_in
 
 WIDTHS = (320, 390, 1280)
 MAIL_WIDTHS = (320, 600)
@@ -61,18 +59,6 @@ BROKEN_AMOUNTS = r"""() => {
     return found;
 }"""
 """Texts that are an amount, and stand in two lines."""
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """The embedded shop."""
-    with MailServer() as mail:
-        embedded = Embedded(tmp_path_factory.mktemp("shop"), mail.port)
-        embedded.prepare()
-        embedded.start()
-        embedded.program.wait_for_output("Operator", 90)  # pages are served before somebody may log in
-        yield embedded
-        embedded.program.kill()
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +133,3 @@ def trouble_at_each_width(page: Page, name: str) -> list[str]:
         page.set_viewport_size({"width": width, "height": 800})
         found += [f"{name} at {width}: {each}" for each in trouble_on(page)]
     return found
-
-
-def log_in(page: Page, shop: Embedded) -> None:
-    """As the operator, who may read the reports and has ordered too."""
-    page.goto(f"{shop.url}/account/login/")
-    page.locator("[name=username]").fill("operator")
-    page.locator("[name=password]").fill((Path(shop.environment["VAR_DIR"]) / "operator-password").read_text().strip())
-    page.locator("main form button[type=submit]").click()
-    page.wait_for_url(f"{shop.url}/account/")

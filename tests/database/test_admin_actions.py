@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +15,7 @@ from commerce.mail import queue, sending
 from commerce.models import Notification, Order, OrderEvent, OrderStatus
 from commerce.timeline import timeline
 from tests import backstage, reporting
+from tests.people import logged_in
 from tests.shop import Shop
 from tests.threads import at_once
 
@@ -24,18 +24,10 @@ pytestmark = pytest.mark.sqlite_is_enough
 CHANGES = ["view_order", "change_order", "view_payment", "change_payment", "view_notification", "change_notification"]
 
 
-def log_in(client: Client, name: str, *permissions: str) -> Client:
-    """Somebody of the shop who may do these things."""
-    user = User.objects.create(username=name, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def sam(client: Client) -> Client:
     """Who may do everything that is tried here."""
-    return log_in(client, "sam", *CHANGES)
+    return logged_in(client, *CHANGES)
 
 
 def act(client: Client, action: str, *chosen: Model, **more: str) -> Any:
@@ -244,7 +236,7 @@ def test_looking_at_a_payment_is_recorded(shop: Shop, sam: Client) -> None:
 @pytest.mark.parametrize("action", ["mark-delivered", "cancel", "clear-attention", "send-mail-again", "check-payment"])
 def test_who_may_only_look_does_nothing(shop: Shop, client: Client, action: str) -> None:
     """The actions are not there for them, nor heard."""
-    visitor = log_in(client, "visitor", *[name for name in CHANGES if name.startswith("view")])
+    visitor = logged_in(client, *[each for each in CHANGES if each.startswith("view")], name="visitor")
     order, payment = shop.order()
     row = {"check-payment": payment, "send-mail-again": given_up()}.get(action, order)
     before = type(row)._default_manager.filter(pk=row.pk).values().get()

@@ -11,6 +11,7 @@ from billing.limits import breaker, permits
 from billing.models import Breaker
 from billing.payments import sweep
 from tests.accounts import let_probe, state
+from tests.people import logged_in
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.usefixtures("account_at_rest"), pytest.mark.sqlite_is_enough]
@@ -19,11 +20,7 @@ pytestmark = [pytest.mark.usefixtures("account_at_rest"), pytest.mark.sqlite_is_
 @pytest.fixture
 def operator(client: Client) -> Client:
     """Logged in, and allowed to look at accounts and to switch them."""
-    user = User.objects.create_user("olga", password="olga", is_staff=True)
-    names = ["view_accountstate", "change_accountstate"]
-    user.user_permissions.set(Permission.objects.filter(codename__in=names))
-    client.force_login(user)
-    return client
+    return logged_in(client, "view_accountstate", "change_accountstate", name="olga")
 
 
 def switch(client: Client, action: str, why: str) -> str:

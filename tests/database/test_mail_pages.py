@@ -4,7 +4,6 @@ from email.message import EmailMessage as Parsed
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import Client
 from django.utils import timezone
@@ -13,6 +12,7 @@ from pytest_django import Settings
 from commerce.mail import files, sending
 from commerce.models import Notification
 from tests import reporting
+from tests.people import logged_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
@@ -46,15 +46,6 @@ def addresses() -> list[str]:
     return ["/mails/", f"/mails/{name}/", f"/mails/{name}/html/", f"/mails/{name}.eml"]
 
 
-def staff(client: Client, *, is_staff: bool = True, permission: bool = True) -> Client:
-    """A person with an account."""
-    user = User.objects.create_user("somebody", is_staff=is_staff)
-    if permission:
-        user.user_permissions.add(Permission.objects.get(codename="view_notification"))
-    client.force_login(user)
-    return client
-
-
 def statuses(client: Client, **request: str) -> set[int]:
     return {client.get(address, **request).status_code for address in addresses()}  # type: ignore[arg-type]
 
@@ -86,13 +77,13 @@ def test_others_log_in(client: Client, trial: Settings, shop: str, request_: dic
     trial.ALLOWED_HOSTS = ["*"]
     assert statuses(client, **request_) == {302}
     assert "/mails/" not in client.get("/", **request_).content.decode()  # type: ignore[arg-type]
-    assert statuses(staff(client), **request_) == {200}
+    assert statuses(logged_in(client, "view_notification"), **request_) == {200}
 
 
-@pytest.mark.parametrize(("is_staff", "permission"), [(False, True), (True, False)])
-def test_staff_needs_the_permission(client: Client, is_staff: bool, permission: bool) -> None:
+@pytest.mark.parametrize(("is_staff", "permissions"), [(False, ["view_notification"]), (True, [])])
+def test_staff_needs_the_permission(client: Client, is_staff: bool, permissions: list[str]) -> None:
     """And a customer is no staff."""
-    assert statuses(staff(client, is_staff=is_staff, permission=permission), **ELSEWHERE) == {302}
+    assert statuses(logged_in(client, *permissions, is_staff=is_staff), **ELSEWHERE) == {302}
 
 
 @pytest.mark.parametrize(("production", "host"), [(True, ""), (False, "smtp.example.com"), (True, "smtp.example.com")])

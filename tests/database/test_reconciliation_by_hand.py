@@ -7,13 +7,13 @@ from io import StringIO
 
 import pytest
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
 from config.due.queue import database_now
 from tests.books import State, made_yesterday, many, only, reconcile, stranger, yesterday
+from tests.people import logged_in
 from tests.shop import Shop
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -21,19 +21,11 @@ pytestmark = pytest.mark.sqlite_is_enough
 # --- in the admin ----------------------------------------------------------------------------------------------------
 
 
-def operator(client: Client, *permissions: str) -> Client:
-    """Somebody who may do these things, logged in."""
-    user = User.objects.create(username="sam", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client.force_login(user)
-    return client
-
-
 def test_a_person_resolves_a_difference_with_a_reason(shop: Shop, client: Client) -> None:
     """Asked for the reason first; then it stands there with their name."""
     stranger(shop)
     reconcile()
-    sam = operator(client, "view_difference", "change_difference")
+    sam = logged_in(client, "view_difference", "change_difference")
     changelist = reverse("admin:billing_difference_changelist")
     form = {"action": "resolve", ACTION_CHECKBOX_NAME: [only().pk]}
     assert "there and not here" in sam.get(changelist + "?state__exact=parked").content.decode()
@@ -51,7 +43,7 @@ def test_without_the_permission_nothing_is_resolved_or_compared(shop: Shop, clie
     stranger(shop)
     run = reconcile()
     due = run.reconcile_after
-    sam = operator(client, "view_difference", "view_reconciliation")
+    sam = logged_in(client, "view_difference", "view_reconciliation")
     form = {"action": "resolve", "why": "because", ACTION_CHECKBOX_NAME: [only().pk]}
 
     sam.post(reverse("admin:billing_difference_changelist"), form)
@@ -67,7 +59,7 @@ def test_a_day_is_compared_again_on_demand(shop: Shop, client: Client) -> None:
     """It is due at once; the list says how many differences stand."""
     stranger(shop)
     run = reconcile()
-    sam = operator(client, "view_reconciliation", "change_reconciliation")
+    sam = logged_in(client, "view_reconciliation", "change_reconciliation")
     changelist = reverse("admin:billing_reconciliation_changelist")
     assert '<td class="field-standing">1</td>' in sam.get(changelist).content.decode()
 

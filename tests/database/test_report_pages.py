@@ -6,7 +6,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,10 +19,12 @@ from commerce.models.report_numbers import Hour, Numbers, Sold, Taken
 from commerce.reports import page as report_page
 from commerce.reports import service as reports
 from config import formats
+from tests.people import logged_in
 from tests.reporting import DAY, MORNING, money_comes, order, product
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
+MAY_READ = "view_dailyreport"
 ADDRESSES = ["/reports/", f"/reports/{DAY}/", f"/reports/{DAY}.csv", "/reports.csv"]
 
 
@@ -37,16 +39,7 @@ def report() -> DailyReport:
 @pytest.fixture
 def manager(client: Client) -> Client:
     """Staff, with the permission."""
-    return logged_in(client, permission=True)
-
-
-def logged_in(client: Client, *, staff: bool = True, permission: bool = False) -> Client:
-    """Somebody of the shop."""
-    user = User.objects.create_user("somebody", is_staff=staff)
-    if permission:
-        user.user_permissions.add(Permission.objects.get(codename="view_dailyreport"))
-    client.force_login(user)
-    return client
+    return logged_in(client, MAY_READ)
 
 
 def text(client: Client, address: str) -> str:
@@ -73,7 +66,7 @@ def test_reports_are_for_managers(client: Client, address: str) -> None:
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_customers_with_an_account_are_no_managers(client: Client, address: str) -> None:
     """Whatever permission they have."""
-    assert logged_in(client, staff=False, permission=True).get(address).status_code == 302
+    assert logged_in(client, MAY_READ, is_staff=False).get(address).status_code == 302
 
 
 @pytest.mark.usefixtures("report")
@@ -92,8 +85,7 @@ WAYS_IN = ("/admin/", "/admin/console/", "/account/")
 
 def test_managers_find_the_reports_where_they_look(client: Client) -> None:
     """On the first page of the admin, in the console and on their own page."""
-    logged_in(client, permission=True)
-    User.objects.get().user_permissions.add(Permission.objects.get(codename="console_read"))
+    logged_in(client, MAY_READ, "console_read")
 
     for address in WAYS_IN:
         assert '<a href="/reports/">' in text(client, address), address
@@ -101,13 +93,12 @@ def test_managers_find_the_reports_where_they_look(client: Client) -> None:
 
 def test_no_one_else_is_led_to_them(client: Client) -> None:
     """Their pages would refuse both."""
-    logged_in(client)
-    User.objects.get().user_permissions.add(Permission.objects.get(codename="console_read"))
+    logged_in(client, "console_read")
     for address in WAYS_IN:
         assert "/reports/" not in text(client, address), address
 
     User.objects.all().delete()
-    assert "/reports/" not in text(logged_in(client, staff=False, permission=True), "/account/")
+    assert "/reports/" not in text(logged_in(client, MAY_READ, is_staff=False), "/account/")
 
 
 @pytest.mark.parametrize(("language", "number"), [("en", "1,234,567"), ("ru", "1\u00a0234\u00a0567")])

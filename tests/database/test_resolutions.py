@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
@@ -16,6 +15,7 @@ from billing.refunds import follow
 from billing.refunds import service as refunds
 from billing.states import Status
 from commerce.models import Order, OrderStatus
+from tests.people import logged_in
 from tests.shop import Shop
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -23,12 +23,7 @@ pytestmark = pytest.mark.sqlite_is_enough
 
 def operator(*permissions: str) -> Client:
     """Somebody of the shop who may see payments and orders, and what is named besides."""
-    user = User.objects.create_user("olga", is_staff=True)
-    codenames = {"view_payment", "view_refund", "view_order", *permissions}
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
+    return logged_in(Client(), "view_payment", "view_refund", "view_order", *permissions, name="olga")
 
 
 def resolution(row: Payment | Refund | Order, name: str) -> str:

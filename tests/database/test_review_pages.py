@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as shops_settings
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import F
 from django.test import Client
@@ -24,6 +24,7 @@ from commerce.reviews.ratings import REVIEWS_PER_PAGE
 from config.due.queue import database_now
 from tests.database.test_pages import MOST_QUERIES, at_most
 from tests.database.test_reviews import made_ago
+from tests.people import logged_in
 from tests.shop import Shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
@@ -73,10 +74,7 @@ def write(line: OrderLine) -> Write:
 @pytest.fixture
 def sam(client: Client) -> Client:
     """Somebody of the shop who decides about reviews."""
-    user = User.objects.create(username="sam", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_review", "change_review"]))
-    client.force_login(user)
-    return client
+    return logged_in(client, "view_review", "change_review")
 
 
 def page(client: Client, address: str, status: int = 200, language: str = "en") -> str:
@@ -393,9 +391,7 @@ def test_a_published_review_may_be_taken_away(sam: Client, write: Write) -> None
 def test_who_may_only_look_decides_nothing(client: Client, write: Write) -> None:
     """Nor changes a customer's words, whoever it is."""
     review = write(status="waiting")
-    user = User.objects.create(username="visitor", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename="view_review"))
-    client.force_login(user)
+    logged_in(client, "view_review", name="visitor")
 
     decide(client, "publish", review, confirmed="yes", seen=[f"{review.pk}@{review.changed_at.isoformat()}"])
     client.post(reverse("admin:commerce_review_change", args=[review.pk]), {"text": "Mine."})

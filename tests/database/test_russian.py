@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.sqlite_is_enough, pytest.mark.django_db]
 OURS = ("billing", "commerce", "actors")
 NOW = reporting.MORNING
 
-RAW = re.compile(r"`[^`]*`|\S*(?:\w[.@/:=+-]\w|[_\d])\S*|\b[A-Z][A-Z0-9]+\b|\b\w{20,}\b")
+RAW = re.compile(r"`[^`]*`|\S*(?:\w[.@/:=+-]+\w|[_\d])\S*|\b[A-Z][A-Z0-9]+\b|\b\w{20,}\b")
 """Names of programs, addresses, keys, currencies, abbreviations; random references."""
 
 NAMES = re.compile(r"\b(Ann|Till Coffee|Django|Tillkeeper|RabbitMQ|English|Mac)\b")

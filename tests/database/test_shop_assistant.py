@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +17,7 @@ from commerce.mail import queue, sending
 from commerce.models import Notification, Order, OrderEvent, OrderStatus
 from commerce.timeline import timeline
 from tests import backstage, reporting
+from tests.people import logged_in
 from tests.shop import Shop
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -25,23 +26,9 @@ ALL = ("view_order", "change_order", "add_refund", "change_notification")
 
 
 @pytest.fixture
-def log_in(client: Client) -> Any:
-    """Somebody of the shop with these permissions."""
-
-    def become(*permissions: str) -> Client:
-        user = User.objects.create(username="sam", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        return client
-
-    return become
-
-
-@pytest.fixture
-def sam(log_in: Any) -> Client:
+def sam(client: Client) -> Client:
     """Who may do everything that is tried here."""
-    client: Client = log_in(*ALL)
-    return client
+    return logged_in(client, *ALL)
 
 
 def offered(client: Client, order: Order) -> set[str]:
@@ -91,7 +78,7 @@ def test_a_refunded_order_has_nothing_left_to_give(shop: Shop, sam: Client) -> N
 
 
 @pytest.mark.parametrize("missing", ["add_refund", "change_order", "change_notification"])
-def test_only_what_one_may_do_is_offered(log_in: Any, missing: str) -> None:
+def test_only_what_one_may_do_is_offered(client: Client, missing: str) -> None:
     """A refund needs the permission to refund, as on the payment's page."""
     needs = {
         "refund": {"add_refund"},
@@ -103,7 +90,7 @@ def test_only_what_one_may_do_is_offered(log_in: Any, missing: str) -> None:
     order = reporting.order()
     backstage.mail(order)
 
-    shown = offered(log_in(*(set(ALL) - {missing})), order)
+    shown = offered(logged_in(client, *(set(ALL) - {missing})), order)
 
     assert shown == {name for name, permissions in needs.items() if missing not in permissions}
 
@@ -207,10 +194,10 @@ def test_an_unpaid_order_has_nothing_to_refund(shop: Shop, sam: Client) -> None:
     assert not Refund.objects.exists()
 
 
-def test_the_payments_page_refunds_as_before(shop: Shop, log_in: Any) -> None:
+def test_the_payments_page_refunds_as_before(shop: Shop, client: Client) -> None:
     """By the same form and service; billing does not know who paid."""
     _, payment = shop.paid()
-    client = log_in("view_payment", "add_refund")
+    logged_in(client, "view_payment", "add_refund")
 
     at = reverse("admin:billing_payment_action", args=[payment.pk, "refund"])
     answer = client.post(at, {"why": "cold", "key": "f" * 32, "amount": "1,25"}, follow=True)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,6 +14,7 @@ from billing.payments import service as payments
 from commerce import orders
 from commerce.models import Notification, Order, OrderStatus
 from commerce.timeline import for_customer, timeline
+from tests.people import logged_in
 from tests.shop import Shop
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -29,10 +29,7 @@ def _mails_to_memory(settings: Settings) -> None:
 @pytest.fixture
 def sam(client: Client) -> Client:
     """Somebody of the shop, logged in."""
-    user = User.objects.create(username="sam", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_order", "change_order"]))
-    client.force_login(user)
-    return client
+    return logged_in(client, "view_order", "change_order")
 
 
 def story(order: Order, *, customers: bool = False) -> list[str]:
@@ -249,9 +246,7 @@ def test_marking_twice_changes_nothing(shop: Shop, sam: Client) -> None:
 def test_who_may_only_look_marks_nothing(shop: Shop, client: Client) -> None:
     """The action is not there for them."""
     order = paid_order(shop)
-    user = User.objects.create(username="visitor", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename="view_order"))
-    client.force_login(user)
+    logged_in(client, "view_order", name="visitor")
 
     mark(client, order, confirmed="yes")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pika
-from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
@@ -73,9 +72,10 @@ class RabbitMQ(Server):
 
     def purge(self, *queues: str) -> None:
         """Empty the queues; those that do not exist are empty already."""
-        for queue in queues:
-            with suppress(ChannelClosedByBroker), self._channel() as channel:
-                channel.queue_purge(queue)
+        with self._connection() as connection:
+            for queue in queues:
+                with suppress(ChannelClosedByBroker):  # it closes the channel, and not the connection
+                    connection.channel().queue_purge(queue)
 
     def ctl(self, *words: str) -> str:
         """What `rabbitmqctl` says, asked as an operator does. Raises CalledProcessError."""
@@ -87,8 +87,8 @@ class RabbitMQ(Server):
 
     def counts(self, queue: str) -> int:
         """Count the messages that wait in a queue; one that does not exist has none."""
-        with suppress(ChannelClosedByBroker), self._channel() as channel:
-            return int(channel.queue_declare(queue, passive=True).method.message_count)
+        with suppress(ChannelClosedByBroker), self._connection() as connection:
+            return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
         return 0
 
     def _program(self) -> Program:
@@ -146,11 +146,11 @@ class RabbitMQ(Server):
             return False
 
     @contextmanager
-    def _channel(self) -> Iterator[BlockingChannel]:
-        """Connect for one errand: the broker closes a channel on which something failed."""
+    def _connection(self) -> Iterator[pika.BlockingConnection]:
+        """For one errand."""
         connection = pika.BlockingConnection(pika.URLParameters(f"{self.url}?socket_timeout=10&stack_timeout=20"))
         try:
-            yield connection.channel()
+            yield connection
         finally:
             connection.close()
 

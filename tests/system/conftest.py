@@ -1,11 +1,9 @@
 """One house for all tests; each finds it tidy and at rest, and says which parts shall run."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.embedded import Embedded
 from tests.system.house import House
 
 
@@ -34,11 +32,3 @@ def full_house(house: House) -> House:
     """Everything runs."""
     house.run("web", "worker", "scheduler")
     return house
-
-
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of an embedded shop before its first start; each test has a copy."""
-    var = tmp_path_factory.mktemp("prepared")
-    Embedded(var, mail_port=9).prepare()
-    return var

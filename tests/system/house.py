@@ -49,6 +49,9 @@ OPERATOR, PASSWORD = "operator", "a long password of an operator"
 START_S = HANG_S
 """Patience until a process is at work; it needs 4 s on a quiet machine with two processors."""
 
+PAUSE_S = 0.2
+"""Between two looks that cost as much as a part's own work: the parts that are waited for need the processors."""
+
 SETTLE_S = 180.0
 """Patience until an order that was paid is shown, settled and mailed; the claim of a dead worker is part of it."""
 
@@ -131,7 +134,7 @@ class House:
         with ThreadPoolExecutor() as aside:
             list(aside.map(self._stop, gone))
         if any(name.startswith("worker") for name in gone):
-            wait_until(lambda: self._most_consumers() <= self._workers(), "the broker had noticed who is gone", START_S)
+            wait_until(self._broker_knows_who_is_gone, "the broker had noticed who is gone", START_S, PAUSE_S)
         if not names:
             self._parts.clear()
         self.start(*names)
@@ -235,16 +238,16 @@ class House:
         if name.startswith("scheduler"):
             return self.part(name).wait_for_output('"scheduler.started"', START_S)
         look = self._web_answers if name.startswith("web") else self._worker_consumes
-        wait_until(lambda: look() or not self.part(name).alive, f"{name} was at work", START_S)
+        wait_until(lambda: look() or not self.part(name).alive, f"{name} was at work", START_S, PAUSE_S)
         assert self.part(name).alive, f"{name} ended instead of starting:\n{self.part(name).last_lines()}"
         return None
 
     def _worker_consumes(self) -> bool:
         """Every one of them: a second worker is not at work because the first one is."""
-        return all(self.consumers(queue) >= self._workers() for queue in QUEUES if not queue.endswith("XQ"))
+        return min(self._consumers(*(queue for queue in QUEUES if not queue.endswith("XQ")))) >= self._workers()
 
-    def _most_consumers(self) -> int:
-        return max(self.consumers(queue) for queue in QUEUES)
+    def _broker_knows_who_is_gone(self) -> bool:
+        return max(self._consumers(*QUEUES)) <= self._workers()
 
     def _workers(self) -> int:
         return sum(name.startswith("worker") for name in self.pids())
@@ -335,7 +338,9 @@ class House:
 
     def wait_until_settled(self, orders: Sequence[Placed], timeout_s: float = SETTLE_S) -> None:
         """Every one of the orders is paid, and nothing is left to be mailed about it."""
-        wait_until(lambda: self.settled(orders) == len(orders), f"{len(orders)} orders were settled", timeout_s)
+        wait_until(
+            lambda: self.settled(orders) == len(orders), f"{len(orders)} orders were settled", timeout_s, PAUSE_S
+        )
 
     def settled(self, orders: Sequence[Placed]) -> int:
         """How many of the orders are paid and mailed, by the shop's books."""
@@ -384,23 +389,39 @@ class House:
 
     def consumers(self, queue: str) -> int:
         """How many consume the queue; 0 if it is not there, or the broker is not."""
+        return self._consumers(queue)[0]
+
+    def _consumers(self, *queues: str) -> list[int]:
+        """Of each, by one connection: to make one costs the broker more than to answer."""
         try:
-            with self.channel() as channel:
-                return int(channel.queue_declare(queue, passive=True).method.consumer_count)
-        except (ChannelClosedByBroker, AMQPError, OSError):
-            return 0
+            with self._connection() as connection:
+                return [_consumers(connection, queue) for queue in queues]
+        except (AMQPError, OSError):
+            return [0] * len(queues)
 
     @contextmanager
     def channel(self) -> Iterator[BlockingChannel]:
         """A channel with confirms."""
-        limits = "socket_timeout=10&stack_timeout=20"
-        connection = pika.BlockingConnection(pika.URLParameters(f"{self.rabbitmq.url}?{limits}"))
-        try:
+        with self._connection() as connection:
             channel = connection.channel()
             channel.confirm_delivery()
             yield channel
+
+    @contextmanager
+    def _connection(self) -> Iterator[pika.BlockingConnection]:
+        limits = "socket_timeout=10&stack_timeout=20"
+        connection = pika.BlockingConnection(pika.URLParameters(f"{self.rabbitmq.url}?{limits}"))
+        try:
+            yield connection
         finally:
             connection.close()
+
+
+def _consumers(connection: pika.BlockingConnection, queue: str) -> int:
+    try:
+        return int(connection.channel().queue_declare(queue, passive=True).method.consumer_count)
+    except ChannelClosedByBroker:  # there is no such queue
+        return 0
 
 
 def message(actor: str, *args: Any, age_s: int = 0, **changes: Any) -> dict[str, Any]:

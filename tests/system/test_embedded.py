@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,13 @@ import pytest
 import requests
 
 from tests.embedded import Embedded
+from tests.metrics import Page
 from tests.stack.mail import MailServer
 from tests.stack.ports import HANG_S, LOOPBACK_IPV6, wait_until
 from tests.stopwatch import assert_quick, seconds_until
 from tests.system.test_log_file import FULL_PIPE
 
-pytestmark = [pytest.mark.django_db(transaction=False), pytest.mark.alone]
+pytestmark = pytest.mark.django_db(transaction=False)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def shop(prepared: Path, mail: MailServer, tmp_path: Path) -> Iterator[Embedded]
 def place_order(shop: Embedded) -> tuple[str, str]:
     """A customer goes as far as the provider's page; returns the order's id and the address of that page."""
     pay_url = shop.check_out()
-    payment = requests.get(f"{shop.sandbox_url}/control/payments", timeout=30).json()["payments"][-1]
+    payment = requests.get(f"{shop.sandbox_url}/control/payments", timeout=HANG_S).json()["payments"][-1]
     return payment["reference"], pay_url
 
 
@@ -53,8 +55,15 @@ def is_paid(shop: Embedded, order: str) -> bool:
 
 def is_hanging(shop: Embedded) -> bool:
     """Does the provider keep somebody waiting who asked about a payment?"""
-    asked = requests.get(f"{shop.sandbox_url}/control/requests", timeout=30).json()["requests"]
+    asked = requests.get(f"{shop.sandbox_url}/control/requests", timeout=HANG_S).json()["requests"]
     return any(each["fault"] == "hang" and each["status"] is None for each in asked)
+
+
+def jobs_done(shop: Embedded) -> float:
+    """Since its start, by its metrics."""
+    return Page(requests.get(f"{shop.url}/metrics", timeout=HANG_S).text).sum(
+        "tillkeeper_messages_total", outcome="done"
+    )
 
 
 def confirmations(mail: MailServer) -> int:
@@ -64,9 +73,10 @@ def confirmations(mail: MailServer) -> int:
 
 def pay(pay_url: str) -> None:
     """The buyer pays and closes the tab."""
-    requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=30).raise_for_status()
+    requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=HANG_S).raise_for_status()
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_it_within_five_seconds_and_the_next_start_goes_on(shop: Embedded, mail: MailServer) -> None:
     """An order left pending is settled after the restart."""
     order, pay_url = place_order(shop)
@@ -97,11 +107,12 @@ def test_it_runs_on_ipv6(prepared: Path, mail: MailServer, tmp_path: Path) -> No
         shop.program.kill()
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_it_within_five_seconds_while_the_provider_hangs(shop: Embedded) -> None:
     """Calls under way are not waited for longer than that; their payments come due again."""
     place_order(shop)
     fault = {"where": "status", "kind": "hang", "hang_s": 30}
-    requests.post(f"{shop.sandbox_url}/control/faults", json=fault, timeout=30).raise_for_status()
+    requests.post(f"{shop.sandbox_url}/control/faults", json=fault, timeout=HANG_S).raise_for_status()
     wait_until(lambda: is_hanging(shop), "a look at the payment had begun")
     started = time.monotonic()
 
@@ -127,16 +138,29 @@ def test_a_crash_is_followed_by_business_as_usual(shop: Embedded, mail: MailServ
     assert confirmations(mail) == 1
 
 
+@pytest.mark.alone
 def test_the_page_knows_within_a_second_and_without_callbacks_within_the_interval_and_two(shop: Embedded) -> None:
     """The nudge makes it quick; the sweep is the promise."""
     for lose_all, limit_s in ((False, 1), (True, 1 + 2)):
         rule = {"lose_all": lose_all}
-        requests.post(f"{shop.sandbox_url}/control/callbacks", json=rule, timeout=30).raise_for_status()
+        requests.post(f"{shop.sandbox_url}/control/callbacks", json=rule, timeout=HANG_S).raise_for_status()
         for _ in range(3):
             order, pay_url = place_order(shop)
             pay(pay_url)
             seconds = seconds_until(partial(is_paid, shop, order), "the order was paid")
             assert_quick(seconds, limit_s, f"finding it out ({lose_all=})")
+
+
+def test_a_shop_at_rest_logs_nothing_at_each_sweep(shop: Embedded) -> None:
+    """Nor at each beat: a line that comes every second hides all the others."""
+    shop.program.wait_for_output("Ctrl-C ends it", HANG_S)
+    before = len(shop.program.output().splitlines())
+    begun = jobs_done(shop)
+    wait_until(lambda: jobs_done(shop) >= begun + 40, "the sweeps had looked at everything several times")
+
+    said = Counter(re.sub(r"\d+", "", line) for line in shop.program.output().splitlines()[before:])
+    assert [line for line, times in said.items() if times > 1] == []
+    assert len(said) < 5, said
 
 
 def test_only_one_runs_over_the_same_data(shop: Embedded, tmp_path: Path) -> None:
@@ -148,7 +172,7 @@ def test_only_one_runs_over_the_same_data(shop: Embedded, tmp_path: Path) -> Non
         assert "set another VAR_DIR" in refused.output()
     with shop.manage("payments", "list") as another_command:
         assert another_command.wait(HANG_S) == 0
-    assert requests.get(f"{shop.url}/readyz", timeout=30).status_code == 200
+    assert requests.get(f"{shop.url}/readyz", timeout=HANG_S).status_code == 200
 
     shop.program.kill()
     second.start()
@@ -161,7 +185,7 @@ def test_an_empty_directory_becomes_a_shop(tmp_path: Path) -> None:
     new = Embedded(tmp_path / "var", mail_port=9)
     new.program = new.manage("runlocal", "--prepare")
     new.start()
-    assert "Add to cart" in requests.get(new.url, timeout=30).text
+    assert "Add to cart" in requests.get(new.url, timeout=HANG_S).text
     new.program.wait_for_output("Ctrl-C ends it", HANG_S)
     told = new.program.output()
     new.program.kill()

@@ -14,7 +14,7 @@ from tests.conformance.cases import CASES
 from tests.conformance.cases.case import Case
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
-from tests.stack.ports import LOOPBACK, free_port, wait_until
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=False)
 
@@ -33,7 +33,7 @@ def start(prepared: Path, tmp_path: Path) -> Iterator[Callable[..., Embedded]]:
             )
             stack.callback(shop.program.kill)
             shop.start()
-            shop.program.wait_for_output("Ctrl-C ends it", 30)
+            shop.program.wait_for_output("Ctrl-C ends it", HANG_S)
             return shop
 
         yield start
@@ -72,7 +72,7 @@ def test_an_order_is_paid_at_the_first_account(start: Callable[..., Embedded], a
         if case := cases.get(account):
             case.say(provider_ref, case.paid)
         else:
-            requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=30).raise_for_status()
+            requests.post(pay_url, {"action": "pay", "stay": "1"}, timeout=HANG_S).raise_for_status()
         wait_until(lambda: shop.state(order) == "paid", "the order was paid")
 
     assert account == accounts.partition(",")[0].partition(":")[0]
@@ -80,7 +80,7 @@ def test_an_order_is_paid_at_the_first_account(start: Callable[..., Embedded], a
     assert told.count("  Payments  ") == accounts.count(",") + 1
     assert ("new payments go there" in told) is ("," in accounts)
     assert ("Callbacks of a real provider cannot reach" in told) is bool(cases)
-    assert all(requests.get(f"{url}/control/payments", timeout=30).ok for url in sandboxes)
+    assert all(requests.get(f"{url}/control/payments", timeout=HANG_S).ok for url in sandboxes)
     assert "Traceback" not in told
 
 
@@ -88,7 +88,7 @@ def test_a_provider_that_is_away_costs_the_customer_no_page(start: Callable[...,
     """As with keys and no network: the shop starts, and the order waits for its payment page."""
     away = f"http://{LOOPBACK}:{free_port()}"
     shop = start(PAYMENT_ACCOUNTS="yookassa", YOOKASSA_SHOP_ID="1", YOOKASSA_SECRET_KEY="test_key", YOOKASSA_URL=away)
-    page = requests.get(f"{shop.url}{shop.check_out()}", timeout=30)
+    page = requests.get(f"{shop.url}{shop.check_out()}", timeout=HANG_S)
 
     assert page.status_code == 200
     assert payment(shop)[2] == ""

@@ -1,5 +1,6 @@
 """The metrics of a house that is at work agree with its tables."""
 
+import shutil
 import signal
 import sys
 import time
@@ -191,11 +192,10 @@ def test_the_processes_of_the_web_are_one_page(house: House) -> None:
         assert not list((house.directory / "metrics").glob(f"*/*_{one.pid}.db"))
 
 
-def test_the_embedded_shop_has_all_on_one_page(tmp_path: Path) -> None:
+def test_the_embedded_shop_has_all_on_one_page(prepared: Path, tmp_path: Path) -> None:
     """Counted in memory, by threads."""
     with MailServer() as mail:
-        shop = Embedded(tmp_path, mail.port)
-        shop.prepare()
+        shop = Embedded(shutil.copytree(prepared, tmp_path / "var"), mail.port)
         shop.start()
         try:
             wait_until(lambda: _page(shop.url).sum("tillkeeper_messages_total", outcome="done") > 5, "it worked")

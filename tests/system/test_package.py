@@ -44,7 +44,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, source)
     for path in ALONE:
         shutil.copy(path, source / "deploy")
-    offline = ["--no-build-isolation"] if find_spec("setuptools.command.bdist_wheel") else []
+    offline = ["--no-build-isolation", "--no-index"] if find_spec("setuptools.command.bdist_wheel") else []
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *offline, "--wheel-dir", out, source)
     (found,) = out.iterdir()
     return found
