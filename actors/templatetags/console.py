@@ -1,6 +1,5 @@
 """Tags and filters of the console's templates: times, buttons and charts."""
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,10 +9,12 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 
 from actors.console import bulk
 from actors.operations.findings import Finding
@@ -70,31 +71,24 @@ def what_to_do(finding: Finding) -> str:
 
 @register.filter
 def manual(text: str) -> SafeString:
-    """A section of the runbook: its lines as they are, with bold words, code, tables, and links inside our pages."""
-    shown = str(escape(text))
-    for pattern, replacement in _MARKUP:
-        shown = re.sub(pattern, replacement, shown)
-    return mark_safe(_TABLE.sub(_table, shown))  # noqa: S308 (escaped, and the file is our own)
+    """A section of the runbook, from its Markdown; HTML in it stays text."""
+    shown: str = _MARKDOWN.render(text)
+    return mark_safe(shown)  # noqa: S308 (markdown-it escapes, and the file is our own)
 
 
-_MARKUP = (
-    (r"\*\*(.+?)\*\*", r"<strong>\1</strong>"),
-    (r"(?m)(^|[\s(])\*(\w[^*]{0,60})\*(?=[\s.,;:)])", r"\1<em>\2</em>"),
-    (r"`([^`]+)`", r"<code>\1</code>"),
-    (r"\[([^\]]+)\]\(([#/][^)]*)\)", r'<a href="\2">\1</a>'),
-    (r"\[([^\]]+)\]\([^)]*\)", r"\1"),
-)
-"""Links to files of the release stay words."""
+def _for_this_page(state: StateCore) -> None:
+    """Tables look like the console's; links to files of the release stay words."""
+    for block in state.tokens:
+        if block.type == "table_open":
+            block.attrSet("class", "rows")
+        for link in (token for token in block.children or () if token.type in ("link_open", "link_close")):
+            if link.type == "link_open":
+                leads_elsewhere = not str(link.attrGet("href")).startswith(("#", "/"))
+            link.hidden = leads_elsewhere
 
-_TABLE = re.compile(r"^(\|.+)\n\|[ |-]+\n((?:\|.+(?:\n|\Z))+)", re.MULTILINE)
 
-
-def _table(found: re.Match[str]) -> str:
-    lines = (found[1], *found[2].splitlines())
-    heads, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    heading = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    body = "".join(f'<tr><th scope="row">{first}</th><td>{"</td><td>".join(rest)}</td></tr>' for first, *rest in rows)
-    return f'<table class="rows"><thead><tr>{heading}</tr></thead><tbody>{body}</tbody></table>'
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_MARKDOWN.core.ruler.push("for_this_page", _for_this_page)
 
 
 @register.simple_tag(takes_context=True)

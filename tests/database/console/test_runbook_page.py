@@ -42,10 +42,11 @@ def test_the_tables_of_the_runbook_are_tables(boss: Client, db: None) -> None:
 
 
 def test_what_the_runbook_says_is_text() -> None:
-    assert manual("| a | b |\n| --- | --- |\n| **c** <i> | `d` |\n\nend") == (
-        '<table class="rows"><thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead><tbody>'
-        '<tr><th scope="row"><strong>c</strong> &lt;i&gt;</th><td><code>d</code></td></tr></tbody></table>\nend'
-    )
+    """Only its Markdown becomes HTML, and only links that lead into the shop are links."""
+    shown = manual("| a | b |\n| --- | --- |\n| **c** <i> | `d` |\n\n[e](/admin/) [f](#f) [`g`](compose.yml) [h](#h)")
+    assert '<table class="rows">' in shown
+    assert "<td><strong>c</strong> &lt;i&gt;</td>\n<td><code>d</code></td>" in shown
+    assert '<p><a href="/admin/">e</a> <a href="#f">f</a> <code>g</code> <a href="#h">h</a></p>' in shown
 
 
 def test_a_finding_leads_to_its_section(calm: None, boss: Client, settings: Settings) -> None:
