@@ -31,7 +31,7 @@ def test_a_person_resolves_a_difference_with_a_reason(shop: Shop, client: Client
     assert "there and not here" in sam.get(changelist + "?state__exact=parked").content.decode()
 
     page = sam.post(changelist, form).content.decode()
-    assert "9.90 EUR" in page
+    assert "€9.90" in page
     assert only().state == State.PARKED
 
     sam.post(changelist, {**form, "why": "  a test of the bank's "})
