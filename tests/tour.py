@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from tests.demo.pages import Page as Form
 from tests.embedded import Embedded
@@ -110,11 +110,11 @@ class Tour:
         visitor.see("admin-log-in", admin)
         log_in(visitor.page, self.shop)
         visitor.see("reports", f"{self.shop.url}/reports/")
-        visitor.page.locator("main tbody a").first.click()
+        _follow(visitor.page.locator("main tbody a").first)
         visitor.see("report")
         visitor.see("account", f"{self.shop.url}/account/")
         visitor.see("mails", f"{self.shop.url}/mails/")
-        visitor.page.locator("main tbody a").first.click()
+        _follow(visitor.page.locator("main tbody a").first)
         visitor.see("mail")
         _see_admin(visitor, admin, self.orders[language]["paid"])
         self.console_pages(visitor)
@@ -251,7 +251,7 @@ def _see_purchase(visitor: Visitor, shop: Embedded, language: str) -> None:
     page = visitor.page
     for slug in ("enamel-mug", "moka-pot"):
         page.goto(f"{shop.url}/products/{slug}/")
-        page.locator("form.add button").click()
+        _follow(page.locator("form.add button"))
     visitor.see("cart-after-adding")
     visitor.see("cart", f"{shop.url}/cart/")
     visitor.see("checkout", f"{shop.url}/checkout/")
@@ -282,7 +282,13 @@ def _see_reviews(visitor: Visitor, links: dict[str, str]) -> None:
 def _send_unfinished(page: Page, form: str) -> None:
     """Send a form as it is: the browser would stop the customer, and the shop's answer is wanted."""
     page.locator(form).evaluate("form => { form.noValidate = true }")
-    page.locator(f"{form} button[type=submit]").click()
+    _follow(page.locator(f"{form} button[type=submit]"))
+
+
+def _follow(link: Locator) -> None:
+    """Click, and wait for the page that comes."""
+    with link.page.expect_navigation():
+        link.click()
 
 
 def _see_admin(visitor: Visitor, admin: str, order: Order) -> None:
@@ -300,12 +306,12 @@ def _see_admin(visitor: Visitor, admin: str, order: Order) -> None:
         for what, there in addresses.items():
             visitor.see(f"{name}-{what}", page.evaluate("address => new URL(address, document.baseURI).href", there))
     page.goto(f"{admin}commerce/order/?q={order.public_id}")
-    page.locator("#result_list tbody th a").first.click()
+    _follow(page.locator("#result_list tbody th a").first)
     visitor.see("admin-order-paid")
     page.goto(f"{admin}commerce/order/")
     page.locator("#action-toggle").check()
     page.locator("select[name=action]").select_option("cancel")
-    page.locator(".actions button[name=index]").click()
+    _follow(page.locator(".actions button[name=index]"))
     visitor.see("admin-decision")
 
 
@@ -316,10 +322,10 @@ def _see_console(visitor: Visitor, console: str) -> None:
         visitor.see(f"console-{name or 'overview'}", f"{console}{name}/" if name else console)
     visitor.see("console-kind", f"{console}work/payment/")
     visitor.see("console-payments-newest", f"{console}payments/?which=newest")
-    page.locator(".rows tbody th a").last.click()
+    _follow(page.locator(".rows tbody th a").last)
     visitor.see("console-payment")
     page.goto(f"{console}jobs/")
-    page.locator(".rows tbody th a").first.click()
+    _follow(page.locator(".rows tbody th a").first)
     visitor.see("console-job")
     visitor.see("console-ask", f"{console}act/pause-queue/?key=routine")
     visitor.see("console-runbook", f"{console}runbook")
