@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from tests.stack.ports import HANG_S
 from tests.stack.programs import find_chromium
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
@@ -17,6 +19,19 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
         yield browser
         browser.close()
+
+
+def new_visitor(browser: Browser, **options: Any) -> BrowserContext:
+    """A context with these options and with patience: a busy machine is slow."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(HANG_S * 1000)
+    return context
+
+
+def follow(link: Locator) -> None:
+    """Click, and wait for the page that comes."""
+    with link.page.expect_navigation():
+        link.click()
 
 
 def tab_to(page: Page, target: Locator) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browsing import follow, new_visitor
 from tests.demo.pages import Page as Form
 from tests.embedded import Embedded
 from tests.stack.ports import HANG_S, wait_until
@@ -62,7 +63,8 @@ class Window:
 
     def open(self, browser: Browser, language: str, scale: float = 1) -> BrowserContext:
         """A new visitor with this window."""
-        return browser.new_context(
+        return new_visitor(
+            browser,
             locale=LANGUAGES[language],
             viewport={"width": self.width, "height": self.height},
             color_scheme="dark" if self.dark else "light",
@@ -110,11 +112,11 @@ class Tour:
         visitor.see("admin-log-in", admin)
         log_in(visitor.page, self.shop)
         visitor.see("reports", f"{self.shop.url}/reports/")
-        _follow(visitor.page.locator("main tbody a").first)
+        follow(visitor.page.locator("main tbody a").first)
         visitor.see("report")
         visitor.see("account", f"{self.shop.url}/account/")
         visitor.see("mails", f"{self.shop.url}/mails/")
-        _follow(visitor.page.locator("main tbody a").first)
+        follow(visitor.page.locator("main tbody a").first)
         visitor.see("mail")
         _see_admin(visitor, admin, self.orders[language]["paid"])
         self.console_pages(visitor)
@@ -251,7 +253,7 @@ def _see_purchase(visitor: Visitor, shop: Embedded, language: str) -> None:
     page = visitor.page
     for slug in ("enamel-mug", "moka-pot"):
         page.goto(f"{shop.url}/products/{slug}/")
-        _follow(page.locator("form.add button"))
+        follow(page.locator("form.add button"))
     visitor.see("cart-after-adding")
     visitor.see("cart", f"{shop.url}/cart/")
     visitor.see("checkout", f"{shop.url}/checkout/")
@@ -282,13 +284,7 @@ def _see_reviews(visitor: Visitor, links: dict[str, str]) -> None:
 def _send_unfinished(page: Page, form: str) -> None:
     """Send a form as it is: the browser would stop the customer, and the shop's answer is wanted."""
     page.locator(form).evaluate("form => { form.noValidate = true }")
-    _follow(page.locator(f"{form} button[type=submit]"))
-
-
-def _follow(link: Locator) -> None:
-    """Click, and wait for the page that comes."""
-    with link.page.expect_navigation():
-        link.click()
+    follow(page.locator(f"{form} button[type=submit]"))
 
 
 def _see_admin(visitor: Visitor, admin: str, order: Order) -> None:
@@ -306,12 +302,12 @@ def _see_admin(visitor: Visitor, admin: str, order: Order) -> None:
         for what, there in addresses.items():
             visitor.see(f"{name}-{what}", page.evaluate("address => new URL(address, document.baseURI).href", there))
     page.goto(f"{admin}commerce/order/?q={order.public_id}")
-    _follow(page.locator("#result_list tbody th a").first)
+    follow(page.locator("#result_list tbody th a").first)
     visitor.see("admin-order-paid")
     page.goto(f"{admin}commerce/order/")
     page.locator("#action-toggle").check()
     page.locator("select[name=action]").select_option("cancel")
-    _follow(page.locator(".actions button[name=index]"))
+    follow(page.locator(".actions button[name=index]"))
     visitor.see("admin-decision")
 
 
@@ -322,10 +318,10 @@ def _see_console(visitor: Visitor, console: str) -> None:
         visitor.see(f"console-{name or 'overview'}", f"{console}{name}/" if name else console)
     visitor.see("console-kind", f"{console}work/payment/")
     visitor.see("console-payments-newest", f"{console}payments/?which=newest")
-    _follow(page.locator(".rows tbody th a").last)
+    follow(page.locator(".rows tbody th a").last)
     visitor.see("console-payment")
     page.goto(f"{console}jobs/")
-    _follow(page.locator(".rows tbody th a").first)
+    follow(page.locator(".rows tbody th a").first)
     visitor.see("console-job")
     visitor.see("console-ask", f"{console}act/pause-queue/?key=routine")
     visitor.see("console-runbook", f"{console}runbook")

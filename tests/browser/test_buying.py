@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import tab_to
+from tests.browsing import new_visitor, tab_to
 from tests.embedded import Embedded
 from tests.stack.mail import MailServer
 from tests.stack.ports import free_port, wait_until
@@ -26,7 +26,7 @@ def scripts(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def page(scripts: bool, chromium: Browser) -> Iterator[Page]:
     """A new visitor."""
-    context = chromium.new_context(java_script_enabled=scripts, locale="en-GB")
+    context = new_visitor(chromium, java_script_enabled=scripts, locale="en-GB")
     yield context.new_page()
     context.close()
 
@@ -66,13 +66,13 @@ def test_the_order_page_follows_a_payment_made_elsewhere(
     reloads: list[Page] = []
     page.on("domcontentloaded", lambda loaded: reloads.append(loaded))
 
-    elsewhere = chromium.new_page()
+    elsewhere = new_visitor(chromium).new_page()
     elsewhere.goto(pay_url)
     elsewhere.locator("button[value=pay]").click()
 
     expect(page.locator("[data-status=paid]")).to_be_visible()
     assert bool(reloads) != scripts
-    elsewhere.close()
+    elsewhere.context.close()
 
 
 def test_a_person_who_left_the_providers_page_finds_the_order(page: Page, scripts: bool, address: str) -> None:

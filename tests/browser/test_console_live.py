@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from actors.console.views import REFRESH_S
-from tests.browsing import tab_to
+from tests.browsing import new_visitor, tab_to
 from tests.embedded import Embedded
 from tests.stack.ports import HANG_S
 from tests.tour import log_in
@@ -46,7 +46,7 @@ def scripts(request: pytest.FixtureRequest) -> bool:
 def page(scripts: bool, chromium: Browser, shop: Embedded) -> Iterator[Page]:
     """The operator on a phone, logged in; a complaint of the browser fails the test."""
     viewport = {"width": 390, "height": 844}
-    context = chromium.new_context(java_script_enabled=scripts, locale="en-GB", viewport=viewport)  # type: ignore[arg-type]
+    context = new_visitor(chromium, java_script_enabled=scripts, locale="en-GB", viewport=viewport)
     opened, complaints = context.new_page(), []
     opened.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
     log_in(opened, shop)
@@ -144,7 +144,7 @@ def test_a_finding_is_worked_off_with_the_keyboard_alone(page: Page) -> None:
 def test_no_page_is_wider_than_its_window(chromium: Browser, shop: Embedded, locale: str) -> None:
     """Nor is a table or a chart wider than the panel it stands in: it would run into the next one."""
     _run(shop, FILL)
-    context = chromium.new_context(locale=locale, reduced_motion="reduce")
+    context = new_visitor(chromium, locale=locale, reduced_motion="reduce")
     page = context.new_page()
     log_in(page, shop)
     wrong = [found for address in _every_page(page, shop) for found in _sticks_out(page, address)]

@@ -9,6 +9,7 @@ from django.urls import URLPattern, resolve
 from playwright.sync_api import Browser, Page
 
 from commerce.urls import urlpatterns
+from tests.browsing import follow, new_visitor
 from tests.embedded import Embedded
 from tests.stack.ports import HANG_S
 from tests.tour import LANGUAGES, log_in
@@ -76,21 +77,21 @@ def test_no_page_of_the_shop_is_wider_than_its_window(
 ) -> None:
     """For staff with an open order and a full cart, and for a guest with an empty one."""
     too_wide: list[str] = []
-    guest = chromium.new_context(locale=LANGUAGES[language], reduced_motion="reduce").new_page()
-    staff = chromium.new_context(locale=LANGUAGES[language], reduced_motion="reduce").new_page()
+    guest = new_visitor(chromium, locale=LANGUAGES[language], reduced_motion="reduce").new_page()
+    staff = new_visitor(chromium, locale=LANGUAGES[language], reduced_motion="reduce").new_page()
     for path in ("/account/login/", "/account/new/", "/cart/", "/nothing", "/?q=nothing"):
         guest.goto(shop.url + path)
         too_wide += trouble_at_each_width(guest, path)
     log_in(staff, shop)
     staff.goto(f"{shop.url}/products/enamel-mug/")
-    staff.locator("form.add button").click()
+    follow(staff.locator("form.add button"))
     for path in filled["pages"]:
         staff.goto(shop.url + path)
         too_wide += trouble_at_each_width(staff, path)
     staff.goto(f"{shop.url}/checkout/")
     staff.locator("form#checkout").evaluate("form => { form.noValidate = true }")
     staff.locator("form#checkout [name=email]").fill("a" * 70 + "@")
-    staff.locator("form#checkout button[type=submit]").click()
+    follow(staff.locator("form#checkout button[type=submit]"))
     too_wide += trouble_at_each_width(staff, "/checkout/ with errors")
 
     assert not too_wide, "\n".join(too_wide)
@@ -110,14 +111,14 @@ def test_no_mail_is_wider_than_its_window_and_no_amount_is_torn(
     filled: dict[str, Any], chromium: Browser, width: int
 ) -> None:
     """Of every kind, in both languages."""
-    page = chromium.new_page(viewport={"width": width, "height": 600})
+    page = new_visitor(chromium, viewport={"width": width, "height": 600}).new_page()
     trouble: list[str] = []
     for name, html in filled["mails"].items():
         page.set_content(html)
         trouble += [f"{name}: {found}" for found in trouble_on(page)]
 
     assert not trouble, "\n".join(trouble)
-    page.close()
+    page.context.close()
 
 
 def trouble_on(page: Page) -> list[str]:
