@@ -43,6 +43,11 @@ class Job(models.Model):
             models.Index(
                 fields=["outcome", "-ended_at", "-id"], name="job_not_done", condition=~models.Q(outcome="done")
             ),
+            models.Index(
+                fields=["actor", "outcome", "-ended_at", "-id"],
+                name="job_not_done_of_actor",
+                condition=~models.Q(outcome="done"),
+            ),
             models.Index(fields=["message_id"], name="job_of_message"),
         ]
 
