@@ -29,7 +29,7 @@ from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, 
 from commerce.forms import LineField, ParagraphsField
 from commerce.models import Cart, Notification, Order, OrderLine
 from commerce.models.notification import without_texts
-from commerce.models.order import TO_BE_SENT
+from commerce.models.order import TO_BE_PACKED
 from commerce.order_search import orders_named
 from commerce.orders import ATTENTIVE_ORDERS
 from commerce.timeline import timeline
@@ -66,7 +66,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     list_display = ("number", "buyer", "total", "standing", "placed_at")
     list_filter = (
         needs_a_person(ATTENTIVE_ORDERS.needs_a_person),
-        filter_by(pgettext_lazy("orders", "work"), "work", lambda: {"pack": (_("To be packed"), TO_BE_SENT)}),
+        filter_by(pgettext_lazy("orders", "work"), "work", lambda: {"pack": (_("To be packed"), TO_BE_PACKED)}),
         "status",
         "placed_at",
     )

@@ -59,7 +59,8 @@ class ForbiddenArrow(ValueError):
     """ORDER_ARROWS has no such transition."""
 
 
-TO_BE_SENT = Q(status=OrderStatus.PAID, sent_at__isnull=True)
+TO_BE_PACKED = Q(status=OrderStatus.PAID, sent_at__isnull=True)
+"""Sent or picked up afterwards; a pick-up leaves this state when it is marked delivered."""
 
 
 def new_public_id() -> str:
@@ -151,7 +152,7 @@ class Order(DueRow):
             ),
             # The admin: orders that need a person, orders to pack, and orders of one customer.
             models.Index(fields=["-id"], condition=~Q(attention_note=""), name="order_needs_a_person"),
-            models.Index(fields=["-id"], condition=TO_BE_SENT, name="order_to_be_sent"),
+            models.Index(fields=["-id"], condition=TO_BE_PACKED, name="order_to_be_packed"),
             models.Index(Upper("email"), name="order_by_email"),
             # Parts of name and mail address: migration 0008 has `order_name_parts` and `order_email_parts`.
         ]

@@ -1,4 +1,4 @@
-"""The index of the orders to pack and send: paid, and not marked as sent."""
+"""The index of the orders to pack: paid, and not marked as sent."""
 
 from django.db import migrations, models
 
@@ -16,6 +16,6 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='order',
-            index=models.Index(condition=models.Q(('sent_at__isnull', True), ('status', 'paid')), fields=['-id'], name='order_to_be_sent'),
+            index=models.Index(condition=models.Q(('sent_at__isnull', True), ('status', 'paid')), fields=['-id'], name='order_to_be_packed'),
         ),
     ]
