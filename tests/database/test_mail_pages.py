@@ -57,6 +57,7 @@ def test_a_person_at_this_machine_sees_them(client: Client) -> None:
     """And is led there from the shop's pages."""
     assert statuses(client) == {200}
     assert '<a href="/mails/">' in client.get("/").content.decode()
+    assert " UTC</time>" in client.get("/mails/").content.decode()
 
 
 @pytest.mark.parametrize(
