@@ -12,7 +12,8 @@ _FACTOR = 7_368_787
 """A prime, so multiplication modulo _RANGE only puts the numbers into another order."""
 _INVERSE = pow(_FACTOR, -1, _RANGE)
 
-_LEFT_OUT = re.compile(r"[\s\-‐-―№#]+")
+_LEFT_OUT = re.compile(r"^\D*[\s:№#](?=\d)|[\s\-‐-―№#]+")
+"""Words before the number, as a mail writes it, and what stands between the digits."""
 _NUMBER = re.compile(r"[0-9]{8,18}")
 
 
@@ -29,7 +30,7 @@ def number_of(pk: int) -> str:
 
 
 def pk_of(text: str) -> int | None:
-    """The primary key that a number means, in any writing: `4812-7390`, `№ 4812 7390`, `48127390`.
+    """The primary key that a number means, in any writing: `4812-7390`, `Order № 4812 7390`, `48127390`.
 
     None if it is no order's number: the check digit shows what was misheard.
     """

@@ -15,6 +15,9 @@ from billing.embed.files import SOURCE
 APPS = ("django_dramatiq", "billing", "actors")
 """What INSTALLED_APPS needs, and our `config`."""
 
+ANSWER_WITHIN_S = 300
+"""A project that is read takes seconds. One that waits for an answer, or for its database, would wait for ever."""
+
 PROBE = """
 import json, os, runpy, sys
 told = {"error": "", "callbacks": ""}
@@ -51,7 +54,13 @@ os._exit(0)  # nothing that the project does at its end comes after the answer
 
 def ask(target: Path) -> dict[str, Any]:
     """What the project's settings and apps say, read by a process of its own."""
-    done = subprocess.run([sys.executable, "-B", "-c", PROBE], cwd=target, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-B", "-c", PROBE]
+    try:
+        done = subprocess.run(
+            command, cwd=target, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER_WITHIN_S
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"manage.py has not ended within {ANSWER_WITHIN_S} s"}
     try:
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):

@@ -12,6 +12,8 @@ from config.logging import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (Path(__file__).parents[1].name, "billing", "commerce", "actors")
+LIBRARIES = ("site-packages", "dist-packages")
+"""Where pip and Debian install."""
 
 NOT_OURS = ("dramatiq", "sentry_sdk", "urllib3.connectionpool")
 """Loggers that are left out: Dramatiq logs every attempt, and we log the last one ourselves."""
@@ -74,13 +76,13 @@ def _place(frames: list[traceback.FrameSummary]) -> str:
 def _is_ours(filename: str) -> bool:
     """An installed package stands beside the libraries."""
     path = Path(filename)
-    if ROOT.name == "site-packages":
+    if ROOT.name in LIBRARIES:
         return any(path.is_relative_to(ROOT / name) for name in PACKAGES)
-    return path.is_relative_to(ROOT) and "site-packages" not in path.parts
+    return path.is_relative_to(ROOT) and not any(name in path.parts for name in LIBRARIES)
 
 
 def _short(filename: str) -> str:
     path = Path(filename)
     if _is_ours(filename):
         return str(path.relative_to(ROOT))
-    return filename.rpartition("site-packages/")[2]
+    return filename.rpartition("-packages/")[2]

@@ -31,8 +31,12 @@ def test_neighbours_do_not_look_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    "writing", ["{0}-{1}", "{0}{1}", "{0} {1}", " № {0} {1} ", "#{0}-{1}", "{0}\u2011{1}", "{0}\u00a0–\u00a0{1}"]
-)
+    "writing",
+    [
+        "{0}-{1}", "{0}{1}", "{0} {1}", " № {0} {1} ", "#{0}-{1}", "{0}\u2011{1}", "{0}\u00a0–\u00a0{1}",
+        "Order number: {0}-{1}", "Заказ №{0}-{1}",
+    ],
+)  # fmt: skip
 def test_a_number_is_read_in_any_writing(writing: str) -> None:
     """As people type and paste it."""
     for pk in KEYS[::97]:
@@ -50,7 +54,20 @@ def test_one_wrong_digit_is_nobodys_number() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-", "17", "4812", "4812-739x", "٤٨١٢٧٣٩٠", "ann@example.com", "\0", "0" + number_of(17), "9" * 30, "²" * 8],
+    [
+        "",
+        "-",
+        "17",
+        "4812",
+        "4812-739x",
+        "٤٨١٢٧٣٩٠",
+        "ann@example.com",
+        "\0",
+        "0" + number_of(17),
+        "9" * 30,
+        "²" * 8,
+        "x" + number_of(17),
+    ],
 )
 def test_other_words_are_no_numbers(text: str) -> None:
     """Also with zeros in front, or in other digits than ours."""
