@@ -6,6 +6,7 @@ import sys
 
 from config.cli.terminal import never_wait_for_stderr, write_readably
 from config.env import WrongSetting
+from config.version import NAME, version
 
 NO_ANSWER = 2
 """The same as in config/cli/command.py, which cannot be imported before the settings are valid."""
@@ -17,6 +18,9 @@ def main() -> None:
     """Run the command. A wrong setting ends with NO_ANSWER, and so does output whose reader has gone."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     write_readably(sys.stdout, sys.stderr)
+    if sys.argv[1:] in (["version"], ["--version"]):
+        print(NAME, version())  # Django would say its own
+        return
     if sys.argv[1:2] and sys.argv[1] in RUN_UNTIL_STOPPED:
         never_wait_for_stderr()
     if sys.argv[1:2] == ["rundramatiq"]:

@@ -106,6 +106,7 @@ def test_its_commands_work(tillkeeper: Path, here: Path) -> None:
     """Also those that read files beside the code; the version is the package's own, and so is the runbook."""
     environment = {"PATH": os.environ["PATH"], "SHOP_URL": "https://shop.example.com"}
     run(tillkeeper, "check", cwd=here, env=environment)
+    assert run(tillkeeper, "--version", cwd=here, env=environment).stdout == f"tillkeeper {version()}\n"
     site = run(tillkeeper, "nginxconf", "--certificate", __file__, "--key", __file__, cwd=here, env=environment).stdout
     assert "server_name" in site
     code = (
