@@ -89,9 +89,9 @@ def test_a_missing_queue_is_told_everywhere(house: House) -> None:
     """RabbitMQ refuses to make it again, until the user has the rights. The web serves customers without it."""
     house.run("web", "worker", "scheduler")
     operator, before = house.signed_in(), house.pages()
-    delete(house, "urgent.XQ")
-    house.rabbitmq.ctl("set_permissions", "-p", "/", "till", "^$", ".*", ".*")
     try:
+        house.rabbitmq.ctl("set_permissions", "-p", "/", "till", "^$", ".*", ".*")
+        delete(house, "urgent.XQ")  # last: the command takes seconds, and the worker would have made the queue again
         wait_until(lambda: house.unready("worker") == ["queues"], "the worker was not ready", HANG_S)
         wait_until_told(house, operator, "missing at the broker: urgent.XQ")
         assert [there(house, queue) for queue in QUEUES] == [queue != "urgent.XQ" for queue in QUEUES]
