@@ -316,13 +316,13 @@ def test_a_misheard_number_finds_no_other_order(boss: Client) -> None:
 
 @pytest.mark.parametrize("model", [Payment, Refund, Callback, Notification, Review], ids=lambda m: m.__name__)
 def test_what_belongs_to_an_order_is_found_by_its_number(boss: Client, model: type[Model]) -> None:
-    """In two words as well, and without the rows of others."""
+    """In two words as well, with the words of the mail it was copied from, and without the rows of others."""
     make(model, 1)
     row: Any = make(model, 1)
     payment = row if isinstance(row, Payment) else getattr(row, "payment", None)
     order = Order.objects.get(public_id=payment.reference) if payment else row.order
 
-    for words in (order.number, order.number.replace("-", " ")):
+    for words in (order.number, order.number.replace("-", " "), f"Order number: {order.number}"):
         assert found(boss, model, words) == [row]
 
 
