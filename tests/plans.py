@@ -18,17 +18,42 @@ BY_CONDITIONS = ("seqscan", "indexscan")
 """Forbidden where several indexes answer together, in no order: a walk along the primary key would be an index scan."""
 
 
-def plan(rows: "QuerySet[Any, Any] | str", forbidden: tuple[str, ...] = ALONG) -> str:
-    """The steps of a query, a line each. What is forbidden holds for this question only."""
+def plan(rows: "QuerySet[Any, Any] | str", forbidden: tuple[str, ...] = ALONG, only: str = "") -> str:
+    """The steps of a query, a line each. What is forbidden holds for this question only.
+
+    With `only`, its table has no other index: the plan names this one if it can answer, whatever else could.
+    """
     sql, params = (rows, None) if isinstance(rows, str) else rows.query.sql_with_params()
     is_postgres = connection.vendor == "postgresql"
     with transaction.atomic(), connection.cursor() as cursor:
         for way in forbidden if is_postgres else ():
             cursor.execute(f"SET LOCAL enable_{way} = off")
+        if only:
+            (_hide_on_postgres if is_postgres else _hide_on_sqlite)(cursor, only)
         cursor.execute(f"{'EXPLAIN' if is_postgres else 'EXPLAIN QUERY PLAN'} {sql}", params)
         steps = "\n".join(line[-1] for line in cursor.fetchall())
         transaction.set_rollback(True)
     return steps
+
+
+def _hide_on_postgres(cursor: Any, only: str) -> None:
+    """The planner passes over an index that is not valid. That of the primary key cannot be dropped."""
+    cursor.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid <> %(only)s::regclass"
+        " AND indrelid = (SELECT indrelid FROM pg_index WHERE indexrelid = %(only)s::regclass)",
+        {"only": only},
+    )
+
+
+def _hide_on_sqlite(cursor: Any, only: str) -> None:
+    """Those of unique columns, and the primary key, cannot be dropped."""
+    cursor.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND sql <> '' AND name <> %(only)s"
+        " AND tbl_name = (SELECT tbl_name FROM sqlite_master WHERE name = %(only)s)",
+        {"only": only},
+    )
+    for (name,) in cursor.fetchall():
+        cursor.execute(f'DROP INDEX "{name}"')
 
 
 def reads_whole_table(steps: str) -> bool:

@@ -344,10 +344,13 @@ def test_the_search_of_orders_can_read_indexes_only(boss: Client, words: str) ->
 
     listed = [query["sql"] for query in captured if 'FROM "commerce_order"' in query["sql"]]
     assert listed
-    for sql in listed if connection.vendor == "postgresql" else ():  # SQLite has no such index, and reads its table
+    if connection.vendor == "sqlite":
+        return  # it has no such index, and reads its table
+    for sql in listed:
         steps = plan(sql, BY_CONDITIONS)
-        assert {"order_name_parts", "order_email_parts", "order_by_email"} <= set(re.findall(r"order_\w+", steps))
+        assert {"order_name_parts", "order_email_parts"} <= set(re.findall(r"order_\w+", steps))
         assert not reads_whole_table(steps), steps
+    assert "order_by_email" in plan(Order.objects.filter(email__iexact=words).order_by(), only="order_by_email")
 
 
 @pytest.mark.parametrize("field", ["pk", "reference", "provider_ref"])

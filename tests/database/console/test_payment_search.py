@@ -253,6 +253,25 @@ def test_every_filter_of_every_list_reads_an_index() -> None:
                     assert not sorts(steps), (which, sort, chosen, steps)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "index"),
+    [
+        ({"which": "attention"}, "payment_needs_a_person"),
+        ({"which": "due"}, "payment_due"),
+        ({"which": "open", "sort": "started"}, "payment_open_by_age"),
+        ({"which": "open", "sort": "due"}, "payment_due"),
+        ({"which": "newest", "created_from": "10m"}, "payment_by_day"),
+    ],
+)
+def test_each_list_has_an_index_with_its_rows_only(chosen: dict[str, str], index: str) -> None:
+    """It reads no rows of other lists. SQLite walks along the key where the list has the order of the key."""
+    found = listing(wanted(**chosen), database_now())
+    [rows] = found._ordered(found.parts)
+    steps = plan(rows, only=index)
+    assert index in steps or (connection.vendor == "sqlite" and found.column == "pk"), steps
+    assert not sorts(steps), steps
+
+
 @pytest.mark.parametrize("word", ["order-77", "77", "sb_77", "ann@example.com"])
 def test_a_word_reads_indexes(word: str) -> None:
     """Each part of the condition has one. SQLite does not combine them where a part is an empty list."""
