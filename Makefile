@@ -25,11 +25,11 @@ demo: .venv/dev ## Let 60 simulated customers buy through the real pages; SERVIC
 
 ##@ Test it
 
-# More than two on two processors, because tests wait a lot; system tests start processes of their own. File by file,
-# because what a file shares is slow to start, and in the order of tests/plugin.py: the longest files first.
-SIDE_BY_SIDE = --numprocesses $(1) --dist loadfile --no-loadscope-reorder
-ON_SQLITE := TEST_DATABASE=sqlite $(BIN)/python -m pytest -q $(call SIDE_BY_SIDE,4)
-ON_POSTGRES := TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(call SIDE_BY_SIDE,3)
+# Three on two processors, because system tests wait a lot; file by file, because what a file shares is slow to start,
+# and in the order of tests/plugin.py: the longest files first.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+ON_SQLITE := TEST_DATABASE=sqlite $(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
+ON_POSTGRES := TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 ALONE := TEST_DATABASE=postgres $(BIN)/python -m pytest -q
 
 .PHONY: test
@@ -63,8 +63,8 @@ fuzz: .venv/dev ## Check the invariants against random histories, new ones each 
 .PHONY: coverage
 coverage: .venv/dev ## Measure test coverage in this process (takes twice the time); fails below 97 % of billing/
 	$(BIN)/coverage erase
-	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q $(call SIDE_BY_SIDE,4) -m 'not alone' tests/unit tests/conformance tests/database $(SYSTEM_WITHOUT_SERVICES)
-	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q $(call SIDE_BY_SIDE,3) tests/database
+	TEST_DATABASE=sqlite $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) -m 'not alone' tests/unit tests/conformance tests/database $(SYSTEM_WITHOUT_SERVICES)
+	TEST_DATABASE=postgres $(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/database
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 	$(BIN)/coverage report --include='billing/*' --fail-under=97
 

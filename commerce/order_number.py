@@ -2,7 +2,7 @@
 
 It is computed from the primary key, both ways, so it needs no column. Its digits are scattered, so it does not tell how
 many orders there are, and two orders of one day do not look alike. The last digit is a check digit (Luhn): one misheard
-digit, and nearly every swap of two neighbours, is no order's number. It gives no access; `public_id` does.
+digit, and nearly every swap of two neighbours, makes it invalid. It gives no access; `public_id` does.
 """
 
 import re
@@ -32,7 +32,7 @@ def number_of(pk: int) -> str:
 def pk_of(text: str) -> int | None:
     """The primary key that a number means, in any writing: `4812-7390`, `Order № 4812 7390`, `48127390`.
 
-    None if it is no order's number: the check digit shows what was misheard.
+    None if it is not an order's number: the check digit shows what was misheard.
     """
     digits = _LEFT_OUT.sub("", text)
     if not _NUMBER.fullmatch(digits) or _luhn_sum(digits) % 10:

@@ -181,7 +181,7 @@ class Order(DueRow):
 
     @property
     def delivery_title(self) -> str:
-        """The delivery method, in the reader's language; empty: there was no choice."""
+        """The delivery method, in the reader's language; empty: the customer had no choice."""
         return for_reader(self.delivery_name, self.delivery_name_ru)
 
     @property
