@@ -397,6 +397,7 @@ def test_an_app_with_the_label_of_our_config_is_in_the_way_of_that_name_only() -
         ("import atexit; atexit.register(print, 'bye')", "Settings"),
         ("import os; os._exit(7)", "ended with status 7"),
         ("print('{')", "Settings"),
+        ("input('Which settings? ')", "EOFError"),
     ],
 )
 def test_a_project_may_print_and_die_as_it_likes(target: Path, line: str, told: str) -> None:
@@ -404,6 +405,14 @@ def test_a_project_may_print_and_die_as_it_likes(target: Path, line: str, told: 
     (target / "manage.py").write_text(line + MANAGE)
 
     assert told in project.ask(target)["error"]
+
+
+def test_a_project_that_hangs_is_a_sentence(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may wait for its database, for example."""
+    monkeypatch.setattr(project, "ANSWER_WITHIN_S", 1)
+    (target / "manage.py").write_text("import threading; threading.Event().wait()")
+
+    assert project.ask(target)["error"] == "manage.py has not ended within 1 s"
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,7 @@ def test_more_kinds_than_a_person_reads_are_one() -> None:
 
 
 SITE = Path("/venv/lib/python3.12/site-packages")
+DEBIANS = Path("/usr/lib/python3/dist-packages")
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,7 @@ SITE = Path("/venv/lib/python3.12/site-packages")
     [
         (SITE, SITE / "requests/api.py"),
         (Path("/shop"), Path("/shop/.venv/lib/python3.12/site-packages/requests/api.py")),
+        (DEBIANS, DEBIANS / "requests/api.py"),
     ],
 )
 def test_the_place_is_ours_also_where_we_are_installed_beside_the_libraries(
