@@ -5,6 +5,9 @@ each part. It does not know that this is a demo; settings make the times short. 
 callback and sends others twice or late. In the end every order must have the outcome that its customer caused, and
 every paid order exactly one mail.
 
+Three words are not fine. *Wrong*: the shop contradicts the provider, or a mail is one too many. *Lost*: the shop has
+come to rest, and an order has no end or no mail. *Unfinished*: the machine was too slow to say more.
+
 - `customers.py`: customers who use the forms of the real pages (`pages.py`) through requests
 - `stack.py`: starts one of the two shops
 - `watch.py`: observes from outside: the shop's answers, the provider's payments, the mails

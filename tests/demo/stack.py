@@ -42,7 +42,7 @@ CALLBACK_FAULTS = {"lose_every": 3, "duplicate_every": 4, "late_every": 5, "late
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH")
 """The shop gets only these variables of the caller's environment: a developer's settings must not change the demo."""
 
-READY_WITHIN_S = 40.0
+READY_WITHIN_S = 300.0
 STOP_WITHIN_S = 6.0
 
 WORKERS = 2

@@ -9,29 +9,25 @@ ENDS = (PAID, CANCELED, EXPIRED)
 """The shop's final states of an order."""
 
 
+PAID_AT_PROVIDER = "succeeded"
+OPEN_AT_PROVIDER = "pending"
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What a customer does on the provider's page, and the expected outcome."""
+    """What a customer does on the provider's page, and the order's state that should come of it."""
 
     text: str
     button: str | None
     returns: bool
     end: str
-    """The expected state of the order."""
-    books: tuple[str, ...]
-    """The expected states of the payment at the provider, any of them."""
-
-    @property
-    def mails(self) -> int:
-        """The expected number of confirmation mails."""
-        return int(self.end == PAID)
 
 
-PAYS = Plan("pays", "pay", True, PAID, ("succeeded",))
-PAYS_AND_LEAVES = Plan("pays and closes the tab", "pay", False, PAID, ("succeeded",))
-CANCELS = Plan("cancels", "cancel", True, CANCELED, ("canceled",))
-CANCELS_AND_LEAVES = Plan("cancels and closes the tab", "cancel", False, CANCELED, ("canceled",))
-WALKS_AWAY = Plan("never pays", None, False, EXPIRED, ("canceled", "expired"))  # the shop cancels in time
+PAYS = Plan("pays", "pay", True, PAID)
+PAYS_AND_LEAVES = Plan("pays and closes the tab", "pay", False, PAID)
+CANCELS = Plan("cancels", "cancel", True, CANCELED)
+CANCELS_AND_LEAVES = Plan("cancels and closes the tab", "cancel", False, CANCELED)
+WALKS_AWAY = Plan("never pays", None, False, EXPIRED)
 
 
 @dataclass(frozen=True)
@@ -42,40 +38,51 @@ class Case:
     plan: Plan
     order: str = ""
     """The order's public id; empty if it was never placed."""
-    books: tuple[str, ...] = ()
-    """The state of each payment that the provider has for the order."""
+    books: tuple[str, ...] | None = ()
+    """The state of each payment that the provider has for the order; None: the provider did not answer."""
     state: str = ""
-    """The order's state in the shop."""
+    """The order's state in the shop; empty if the shop did not answer."""
     mails: int = 0
     trouble: str = ""
     """Why the customer could not follow the plan."""
 
     @property
-    def has_ended(self) -> bool:
-        """True in any final state."""
-        return self.state in ENDS
+    def due_mails(self) -> int:
+        """One confirmation for an order that is paid."""
+        return int(self.state == PAID)
 
     @property
-    def is_right(self) -> bool:
-        """The shop and the provider agree with the plan; mails do not count here. Paid twice is not right."""
-        return self.state == self.plan.end and len(self.books) == 1 and self.books[0] in self.plan.books
+    def has_ended(self) -> bool:
+        """True in a final state, with its mail."""
+        return self.state in ENDS and self.mails >= self.due_mails
 
     @property
     def is_wrong(self) -> bool:
-        """A final state that differs from the plan; or the right one, with too many mails."""
-        return self.has_ended and (not self.is_right or self.mails > self.plan.mails)
+        """The shop contradicts the provider, the customer paid twice, or there is a mail too many.
+
+        An order that has ended unpaid contradicts a payment that is open: its money may still come. Without an answer
+        of the shop or the provider nothing is known, so nothing is wrong.
+        """
+        if self.books is None or not self.state:
+            return False
+        paid = self.books.count(PAID_AT_PROVIDER)
+        contradicts = self.state in ENDS and ((self.state == PAID) != (paid > 0) or OPEN_AT_PROVIDER in self.books)
+        return contradicts or paid > 1 or self.mails > self.due_mails
 
     @property
-    def is_lost(self) -> bool:
-        """No final state in time, or no order; or the right state, with a missing mail."""
-        return not self.has_ended or (self.is_right and self.mails < self.plan.mails)
+    def is_as_planned(self) -> bool:
+        """It has ended as its customer wanted; where the machine is slow, the order may expire before that."""
+        return self.has_ended and self.state == self.plan.end and self.books is not None
 
     def __str__(self) -> str:
         return (
             f"customer {self.customer} {self.plan.text}; order {self.order or 'never placed'}; "
-            f"provider: {', '.join(self.books) or 'no payment'}; shop: {self.state or 'no answer'}, "
-            f"should be {self.plan.end}; mails: {self.mails}, should be {self.plan.mails}"
+            f"provider: {self._books_in_words()}; shop: {self.state or 'no answer'}, "
+            f"planned {self.plan.end}; mails: {self.mails}, due {self.due_mails}"
         ) + (f"; trouble: {self.trouble}" if self.trouble else "")
+
+    def _books_in_words(self) -> str:
+        return "no answer" if self.books is None else ", ".join(self.books) or "no payment"
 
 
 @dataclass(frozen=True)
@@ -83,28 +90,36 @@ class Verdict:
     """The result of all customers."""
 
     cases: Sequence[Case]
+    at_rest: bool
+    """Had the shop all the time that it needs? Otherwise an order without an end is not finished, and not lost."""
     strays: Sequence[str] = ()
     """Addresses that got a mail without an order; each counts as wrong."""
 
     @property
     def wrong(self) -> int:
-        """The number of orders with a wrong outcome, and of mails to strangers."""
+        """The number of orders that contradict the provider or have a mail too many, and of mails to strangers."""
         return sum(case.is_wrong for case in self.cases) + len(self.strays)
 
     @property
     def lost(self) -> int:
-        """The number of orders without an outcome in time, or without their mail."""
-        return sum(case.is_lost for case in self.cases)
+        """The number of orders that will not end, or whose mail will not come."""
+        return sum(self._is_lost(case) for case in self.cases)
+
+    @property
+    def unfinished(self) -> int:
+        """The number of orders that had no time to end, or whose customers could not do what they planned."""
+        return sum(self._is_unfinished(case) for case in self.cases)
 
     @property
     def is_fine(self) -> bool:
-        """True if every order has its expected outcome."""
-        return not self.wrong and not self.lost
+        """True if every order has ended as its customer planned."""
+        return not self.wrong and not self.lost and not self.unfinished
 
     def complaints(self) -> list[str]:
         """One line for each difference."""
         cases = [f"WRONG  {case}" for case in self.cases if case.is_wrong]
-        cases += [f"LOST   {case}" for case in self.cases if case.is_lost]
+        cases += [f"LOST   {case}" for case in self.cases if self._is_lost(case)]
+        cases += [f"NOT FINISHED  {case}" for case in self.cases if self._is_unfinished(case)]
         return [*cases, *(f"WRONG  a mail went to {address}, who ordered nothing" for address in self.strays)]
 
     def last_line(self) -> str:
@@ -116,5 +131,12 @@ class Verdict:
             "mailed": sum(case.mails for case in self.cases),
             "wrong": self.wrong,
             "lost": self.lost,
+            "unfinished": self.unfinished,
         }
         return "demo: " + " ".join(f"{name}={count}" for name, count in counts.items())
+
+    def _is_lost(self, case: Case) -> bool:
+        return self.at_rest and not case.has_ended and not case.is_wrong
+
+    def _is_unfinished(self, case: Case) -> bool:
+        return not (case.is_as_planned or case.is_wrong or self._is_lost(case))
