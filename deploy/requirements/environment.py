@@ -14,6 +14,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 SHOWN_EVERY_S = 1 if sys.stdout.isatty() else 4
@@ -87,8 +88,9 @@ def run(
 
 
 def _read(output: Iterable[str], steps: Steps) -> None:
-    for line in output:
-        steps.read(line)
+    with suppress(ValueError):  # Ctrl-C closes the pipe while it is read
+        for line in output:
+            steps.read(line)
 
 
 if __name__ == "__main__":
