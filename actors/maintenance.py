@@ -4,6 +4,7 @@ import dramatiq
 
 from actors.queues import ROUTINE
 from commerce import pruning
+from commerce.accounts.pruning import prune_accounts as prune
 from config.messaging.nudges import nudge
 
 CLEANUP_S = 300.0
@@ -15,4 +16,12 @@ def cleanup_old_carts() -> bool:
     """Delete abandoned carts."""
     if pruning.cleanup_old_carts(CLEANUP_S):
         nudge("cleanup_old_carts")
+    return True
+
+
+@dramatiq.actor(**ROUTINE)
+def prune_accounts() -> bool:
+    """Delete sessions that are over, and counted tries that are forgotten."""
+    if prune(CLEANUP_S):
+        nudge("prune_accounts")
     return True

@@ -208,7 +208,7 @@ def test_the_mail_is_sent_in_the_language_of_the_page(settings: Settings, langua
     with mail_server(settings) as server:
         ask(client)
         sending.send_due(10)
-        [mail] = server.mails
-    assert mail["To"] == ADDRESS
+        [mail] = server.messages
+    assert mail.recipients == (ADDRESS,)
     assert Notification.objects.get().status == "sent"
     assert ("Здравствуйте!" in Notification.objects.get().text) == (language == "ru")

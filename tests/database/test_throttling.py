@@ -30,7 +30,8 @@ def _first_waits_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine would wait the real ones out between two tries."""
     for name in ("ACCOUNT", "NETWORK"):
         limits = {
-            purpose: replace(limit, first_wait=limit.longest_wait) for purpose, limit in getattr(throttling, name).items()
+            purpose: replace(limit, first_wait=limit.longest_wait)
+            for purpose, limit in getattr(throttling, name).items()
         }
         monkeypatch.setattr(throttling, name, limits)
 
