@@ -17,6 +17,7 @@ from math import ceil
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
@@ -98,8 +99,8 @@ def admit(request: HttpRequest, purpose: Purpose, name: str) -> None:
     """Count a try for this account. Raises Throttled, and counts nothing, if it comes too early."""
     limits = _counted(request, purpose, name)
     with transaction.atomic():
-        now = database_now()
-        rows = _locked(limits, now)
+        rows = _locked(limits)
+        now = database_now()  # after the lock: tries that it waited for have their waits from then on
         wait_s = ceil(max((row.wait_until - now).total_seconds() for row in rows))
         if wait_s > 0:
             raise Throttled(wait_s)
@@ -148,9 +149,9 @@ def _key(purpose: Purpose, kind: str, what: str) -> str:
     return salted_hmac(SALT, f"{purpose} {kind} {what}", algorithm="sha256").hexdigest()
 
 
-def _locked(limits: Mapping[str, Limit], now: datetime) -> list[Throttle]:
+def _locked(limits: Mapping[str, Limit]) -> list[Throttle]:
     """The rows, made where there are none. The write locks them, in the order of their keys."""
-    rows = [Throttle(key=key, tried_at=now, wait_until=now) for key in sorted(limits)]
+    rows = [Throttle(key=key, tried_at=Now(), wait_until=Now()) for key in sorted(limits)]
     Throttle.objects.bulk_create(rows, update_conflicts=True, unique_fields=["key"], update_fields=["key"])
     return list(Throttle.objects.filter(key__in=limits))
 

@@ -215,7 +215,7 @@ def test_what_is_over_is_deleted_at_night(browser: Open, ann: User) -> None:
     """Expired sessions, rows without a session, forgotten tries; the rest stays."""
     here, over, lost = browser(), browser(), browser()
     Session.objects.filter(pk=over.session.session_key).update(expire_date=timezone.now() - timedelta(seconds=1))
-    Session.objects.filter(pk=lost.session.session_key)._raw_delete("default")  # type: ignore[attr-defined]
+    Session.objects.filter(pk=lost.session.session_key)._raw_delete("default")
     for key, age in (("old", KEPT + timedelta(days=1)), ("young", timedelta(days=1))):
         Throttle.objects.create(key=key, tried_at=database_now() - age, wait_until=database_now())
 

@@ -182,6 +182,20 @@ def test_a_long_password_counts_with_all_its_characters(client: Client) -> None:
     assert not ann.check_password(long[:128])
 
 
+@pytest.mark.sqlite_is_enough
+def test_the_admin_does_not_show_the_link(boss: Client, ann: User) -> None:
+    """A person who may read mails must not be able to log in as a customer."""
+    ask(Client())
+    mail = Notification.objects.get()
+
+    lists = boss.get(reverse("admin:commerce_notification_changelist")).content.decode()
+    page = boss.get(reverse("admin:commerce_notification_change", args=[mail.pk])).content.decode()
+
+    assert ADDRESS in lists
+    assert ADDRESS in page
+    assert link() not in page
+
+
 def test_eight_at_once_ask_for_one_address() -> None:
     """Some get "please wait"; none gets an error, and the mailbox is not filled."""
     answers = at_once(*[lambda: ask(Client())[0] for _ in range(8)])
