@@ -1,4 +1,4 @@
-"""Counts every try at a password, wherever Django's `authenticate` is called for a request."""
+"""Counts every try at a password: each call of Django's `authenticate` for a request."""
 
 from typing import Any
 

@@ -140,7 +140,7 @@ class NewPassword(auth.PasswordResetConfirmView):
     post_reset_login_backend = BACKEND
 
     def get_user(self, uidb64: str) -> User | None:
-        """Staff set a new password in the admin, or ask somebody there."""
+        """Staff set a new password in the admin, or ask a colleague."""
         user = super().get_user(uidb64)
         return user if isinstance(user, User) and user.is_active and not user.is_staff else None
 

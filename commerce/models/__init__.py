@@ -1,6 +1,6 @@
 """The shop's models."""
 
-from commerce.models.account import LogIn, Throttle
+from commerce.models.account import KeyDigest, LogIn, Throttle
 from commerce.models.cart import Cart, CartItem, Obstacle
 from commerce.models.catalogue import FOR_SALE, DeliveryMethod, Product, Seller
 from commerce.models.notification import Notification
@@ -14,6 +14,7 @@ __all__ = [
     "CartItem",
     "DailyReport",
     "DeliveryMethod",
+    "KeyDigest",
     "LogIn",
     "Notification",
     "Obstacle",

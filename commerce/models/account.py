@@ -37,3 +37,13 @@ class LogIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.browser} {self.since:%Y-%m-%d}"
+
+
+class KeyDigest(models.Model):
+    """What the shop's keys looked like at the last look. A digest does not give its key away."""
+
+    name = models.CharField(max_length=100, primary_key=True, help_text="SECRET_KEY, or a payment account.")
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.name

@@ -7,7 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
+from commerce.accounts import keys
+from commerce.models import KeyDigest
 from config.logging import JsonLines, configuration
 from config.security_log import SECURITY_EVENTS_TOTAL, SecurityEvent, security_event
 from tests.people import logged_in
@@ -90,3 +93,29 @@ def test_each_event_is_counted() -> None:
 def test_the_log_level_hides_no_event() -> None:
     """LOG_LEVEL=ERROR is for the noise of the shop."""
     assert configuration("json", "ERROR")["loggers"]["security"]["level"] == "INFO"
+
+
+NEW_KEY = "k" * 50
+
+
+def test_changed_keys_are_events(settings: Settings, logged: Logged, caplog: pytest.LogCaptureFixture) -> None:
+    """Once each: SECRET_KEY with and without the earlier one, and an account's; never with the key itself."""
+    account = {"provider": "sandbox", "url": "http://127.0.0.1:1", "api_key": "one", "callback_secret": "two"}
+    settings.PAYMENT_ACCOUNTS, settings.SECRET_KEY_FALLBACKS = {"shop": account}, []
+    assert keys.log_changes() == keys.log_changes() == []
+
+    settings.PAYMENT_ACCOUNTS = {"shop": account | {"url": "http://127.0.0.1:2"}}
+    assert keys.log_changes() == []
+    settings.PAYMENT_ACCOUNTS = {"shop": account | {"api_key": "stolen"}, "new": account}
+    assert keys.log_changes() == ["shop"]
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], NEW_KEY
+    assert keys.log_changes() == ["SECRET_KEY"]
+    settings.PAYMENT_ACCOUNTS = {"shop": account}
+    assert keys.log_changes() == ["shop"]
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [], NEW_KEY[::-1] + "x"
+    assert keys.log_changes() == ["SECRET_KEY"]
+    assert keys.log_changes() == []
+
+    assert [event for event, _ in logged()] == ["security.key_changed"] * 4
+    assert "stolen" not in caplog.text
+    assert not KeyDigest.objects.filter(digest__contains="stolen").exists()
