@@ -1,7 +1,7 @@
 """Tries at passwords and at mails are counted in the database, and each wait is longer than the one before.
 
-A try counts before its password is checked, under a lock, so parallel guesses do not pass the limit. A name that a person
-typed counts in the same way whether or not it has an account.
+A try counts before its password is checked, under a lock, so parallel guesses do not pass the limit. A name counts in
+the same way whether or not it has an account.
 
 A browser that has logged in before has a counter of its own. So a stranger who guesses slows down other strangers, and
 not the account's owner ("Slow Down Online Guessing Attacks with Device Cookies", OWASP).
