@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, BaseUserCreationForm
-from django.contrib.auth.models import User
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -159,52 +157,3 @@ class ReviewForm(forms.Form):
         help_text=_("Shown under your review. A first name or a nickname is enough."),
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
-
-
-class LoginForm(AuthenticationForm):
-    """Customers log in with their mail address; staff, who log in here too, may have another user name."""
-
-    error_messages = {
-        "invalid_login": _("No account has this e-mail address and password. Capital letters in the password count."),
-        "inactive": _("This account is closed."),
-    }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("E-mail")
-        self.fields["username"].widget.attrs |= {"autocomplete": "username", "inputmode": "email"}
-
-    def clean_username(self) -> str:
-        """As `SignUpForm` stored it."""
-        name: str = self.cleaned_data["username"]
-        return name.lower() if "@" in name else name
-
-
-class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg]  # it cannot be subscripted
-    """A new account. The lower-case address is the user name."""
-
-    email = forms.EmailField(
-        label=_("E-mail"),
-        max_length=150,
-        validators=[validate_mail_domain],
-        widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
-    )
-    first_name = LineField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-
-    class Meta:
-        model = User
-        fields = ("email", "first_name")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["password1"].label, self.fields["password2"].label = _("Password"), _("Password, once more")
-        self.fields["password1"].help_text = _("At least 8 characters, and not a common password.")
-        self.fields["password2"].help_text = ""
-
-    def clean_email(self) -> str:
-        """One account per address, ignoring case."""
-        email: str = self.cleaned_data["email"].lower()
-        if User.objects.filter(username=email).exists():
-            raise forms.ValidationError(_("There is an account with this address. Please log in."), code="taken")
-        self.instance.username = email
-        return email

@@ -2,11 +2,10 @@
 
 from datetime import date
 
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from commerce import customer_views, order_views, views
+from commerce import order_views, views
 from commerce.mail import files
 from commerce.mail import pages as mail_pages
 from commerce.reports import views as report_views
@@ -63,10 +62,7 @@ urlpatterns = [
     path("orders/<order:public_id>/cancel/", order_views.cancel, name="order-cancel"),
     path("orders/<order:public_id>/again/", order_views.order_again, name="order-again"),
     path("orders/<order:public_id>/receipt/", order_views.receipt, name="order-receipt"),
-    path("account/", customer_views.account, name="account"),
-    path("account/login/", customer_views.LogIn.as_view(), name="login"),
-    path("account/logout/", LogoutView.as_view(), name="logout"),
-    path("account/new/", customer_views.SignUp.as_view(), name="sign-up"),
+    path("account/", include("commerce.accounts.urls")),
     path("reviews/<signed:token>/", review_views.review, name="review"),
     path("reports/", report_views.report_list, name="reports"),
     path("reports/<day:day>/", report_views.report, name="report"),

@@ -10,8 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 import requests
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -114,7 +117,8 @@ class Tour:
         visitor.see("reports", f"{self.shop.url}/reports/")
         follow(visitor.page.locator("main tbody a").first)
         visitor.see("report")
-        visitor.see("account", f"{self.shop.url}/account/")
+        for page in ("account", "account/password", "account/sessions"):
+            visitor.see(page.replace("/", "-"), f"{self.shop.url}/{page}/")
         visitor.see("mails", f"{self.shop.url}/mails/")
         follow(visitor.page.locator("main tbody a").first)
         visitor.see("mail")
@@ -268,9 +272,38 @@ def _see_account(visitor: Visitor, shop: Embedded) -> None:
     visitor.see("log-in", f"{shop.url}/account/login/")
     _send_unfinished(page, "form.sheet")
     visitor.see("log-in-errors")
+    visitor.see("forgot-password", f"{shop.url}/account/password/forgotten/")
+    visitor.see("new-password-over", f"{shop.url}/account/password/MQ/none/")
     visitor.see("sign-up", f"{shop.url}/account/new/")
     _send_unfinished(page, "form.sheet")
     visitor.see("sign-up-errors")
+    address = f"{uuid4().hex}@example.com"
+    for what in ("link-mailed", "", "", "please-wait"):
+        page.goto(f"{shop.url}/account/new/")
+        page.locator("[name=email]").fill(address)
+        follow(page.locator("form.sheet button[type=submit]"))
+        if what:
+            visitor.see(what)
+    visitor.see("link-over", f"{shop.url}/account/new/none/")
+    visitor.see("new-account", _mailed_link(shop, address))
+    _send_unfinished(page, "form.sheet")
+    visitor.see("new-account-errors")
+
+
+def _mailed_link(shop: Embedded, address: str) -> str:
+    """The link of the mail to this address; the shop writes its mails into files."""
+    directory = Path(shop.environment["VAR_DIR"], "mail")
+    found: list[str] = []
+
+    def is_there() -> bool:
+        texts = [file.read_bytes() for file in directory.glob("*.eml")]
+        mails = [message_from_bytes(text, policy=default) for text in texts if address.encode() in text]
+        bodies = [body.get_content() for mail in mails if (body := mail.get_body(("plain",)))]
+        found.extend(word for body in bodies for word in body.split() if "/account/new/" in word)
+        return bool(found)
+
+    wait_until(is_there, "the mail was written")
+    return found[0]
 
 
 def _see_reviews(visitor: Visitor, links: dict[str, str]) -> None:

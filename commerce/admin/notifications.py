@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bases import LargeTable, ReadOnlyAdmin, link_to_row, needs_a_person, sentence
@@ -63,18 +63,25 @@ class NotificationAdmin(ActionAdmin, LargeTable, ReadOnlyAdmin):
     search_help_text = _("The mail address, the order's number, or a part of its customer's name or mail address.")
     fields = (
         "about", "kind", "recipient", "recipient_name", "status", "trouble", "errors", "claims", "queued_at",
-        "send_after", "refused_since", "sent_at", "message_id", "subject", "text",
+        "send_after", "refused_since", "sent_at", "message_id", "subject", "words",
     )  # fmt: skip
-    readonly_fields = ("about", "trouble", "queued_at")
+    readonly_fields = ("about", "trouble", "queued_at", "words")
     trouble = sentence("error")
     list_actions = page_actions = (SEND_AGAIN, SEND_ALIKE_AGAIN)
 
     @admin.display(description=_("about"))
-    def about(self, mail: Notification) -> SafeString:
-        """The order, or the day's report."""
+    def about(self, mail: Notification) -> str:
+        """The order, the day's report, or nothing for a mail about an account."""
         if mail.order:
             return link_to_row(Order, mail.order.pk, mail.order.number)
-        return link_to_row(DailyReport, mail.report_id, mail.title)
+        if mail.report:
+            return link_to_row(DailyReport, mail.report.pk, mail.title)
+        return str(self.get_empty_value_display())
+
+    @admin.display(description=pgettext_lazy("name", "text"))
+    def words(self, mail: Notification) -> str:
+        """Not of a link to an account: its reader could set the password."""
+        return str(self.get_empty_value_display()) if mail.kind == Notification.Kind.ACCOUNT_LINK else mail.text
 
     def named(self, word: str) -> Q:
         """Orders are searched first: a search over two tables at once would use no index."""

@@ -106,6 +106,13 @@ def queue_report(report: DailyReport, write: Callable[[DailyReport], MailContent
     return queued
 
 
+def queue_account_link(token: str, recipient: str, name: str, language: str, **facts: object) -> None:
+    """To the owner of a mail address: a link to a new account, or to a new password. `token` is the mail's own."""
+    written = content.render(Kind.ACCOUNT_LINK, language, {"name": name, **facts})
+    _queue(Kind.ACCOUNT_LINK, recipient, name, written, token)
+    nudge("send_pending_emails")
+
+
 def send_again(notification_id: int) -> int:
     """Requeue a mail that was given up; 0 if it was not given up.
 

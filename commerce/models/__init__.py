@@ -1,5 +1,6 @@
 """The shop's models."""
 
+from commerce.models.account import KeyDigest, LogIn, Throttle
 from commerce.models.cart import Cart, CartItem, Obstacle
 from commerce.models.catalogue import FOR_SALE, DeliveryMethod, Product, Seller
 from commerce.models.notification import Notification
@@ -13,6 +14,8 @@ __all__ = [
     "CartItem",
     "DailyReport",
     "DeliveryMethod",
+    "KeyDigest",
+    "LogIn",
     "Notification",
     "Obstacle",
     "Order",
@@ -22,4 +25,5 @@ __all__ = [
     "Product",
     "Review",
     "Seller",
+    "Throttle",
 ]

@@ -24,7 +24,7 @@ stored(gettext_noop("it may have been sent: %(why)s"))
 
 
 class Notification(DueRow):
-    """One mail to one recipient, about one occasion of an order or about one day's report.
+    """One mail to one recipient, about one occasion of an order, one day's report, or an account.
 
     It is written in the transaction of its reason. Its content is frozen then, Message-ID and date included, so a mail
     that is sent again is the same mail. A crash between the mail server's "accepted" and our "sent" leaves it
@@ -39,6 +39,7 @@ class Notification(DueRow):
         STOP_PACKING = "stop_packing", _("stop packing")
         REPORT = "report", pgettext_lazy("mail", "report")
         PAYMENT_LINK = "payment_link", _("payment link")
+        ACCOUNT_LINK = "account_link", _("account link")
 
         @property
         def held_if_uncertain(self) -> bool:
@@ -100,8 +101,9 @@ class Notification(DueRow):
             ),
             models.CheckConstraint(
                 condition=Q(kind="report", report__isnull=False, order__isnull=True)
-                | (~Q(kind="report") & Q(report__isnull=True, order__isnull=False)),
-                name="notification_is_about_one_thing",
+                | Q(kind="account_link", report__isnull=True, order__isnull=True)
+                | (~Q(kind__in=("report", "account_link")) & Q(report__isnull=True, order__isnull=False)),
+                name="notification_is_about_something",
             ),
             models.CheckConstraint(
                 condition=Q(status="queued", send_after__isnull=False)

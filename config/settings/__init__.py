@@ -47,6 +47,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.security_log.RefusedPermissions",
+    "commerce.accounts.middleware.Accounts",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -85,10 +87,17 @@ STORAGES = {
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
 LOGOUT_REDIRECT_URL = "catalogue"
+AUTHENTICATION_BACKENDS = ["commerce.accounts.backend.CountTries", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["commerce.accounts.hashing.BoundedHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    *(
+        {"NAME": f"django.contrib.auth.password_validation.{name}"}
+        for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    ),
+    {"NAME": "commerce.accounts.passwords.ContextWords"},
 ]
+PASSWORD_RESET_TIMEOUT = 3600
+"""Seconds. Long enough for a slow mail, and short, because the mailbox keeps the link (OWASP ASVS 5.0.0, 6.4.1)."""
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -103,6 +103,12 @@ OVERVIEW = Dashboard(
                     Query("sum by (track) (max by (account, track) (tillkeeper_open_payments))", "{{track}} track"),
                     stacked=True,
                 ),
+                chart(
+                    "Security events",
+                    "Events of the security log per minute. Many failed or throttled log-ins: passwords are guessed.",
+                    "cpm",
+                    Query(per_minute("tillkeeper_security_events_total", "event"), "{{event}}"),
+                ),
             ],
         ),
     ],

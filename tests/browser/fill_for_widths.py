@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from billing.models import Advice, Payment
@@ -60,6 +61,7 @@ def mails(order: Order, language: str) -> dict[str, str]:
     facts: dict[str, dict[str, object]] = {
         Kind.PAYMENT_LINK: {"was_late": False, "advice": ADVICE[Advice.OTHER]},
         Kind.REVIEW_REMINDER: links.reminder_facts(lines),
+        Kind.ACCOUNT_LINK: {"path": reverse("new-account", args=["0" * 32]), "hours": 24, "has_account": False},
         Kind.MONEY_BACK: {"amount": Money(123_456, "EUR"), "order_stands": True},
     }
     made: dict[str, content.MailContent] = {
@@ -88,6 +90,7 @@ gone = links.address(links.Subject(delivered.pk, 0))
 again = links.address(links.Subject(delivered.pk, blend.pk))
 pages = [
     "/", "/?page=2", "/?q=mug", "/products/house-blend/", "/products/moka-pot/", "/cart/", "/checkout/", "/account/",
+    "/account/password/", "/account/sessions/",
     *(f"/orders/{order.public_id}/" for order in (waiting, paid, delivered)), f"/orders/{paid.public_id}/receipt/",
     *(link.removeprefix(settings.SHOP_URL) for link in (gone, again)),
     "/reports/", f"/reports/{reporting.yesterday()}/",

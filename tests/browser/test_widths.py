@@ -8,6 +8,7 @@ import pytest
 from django.urls import URLPattern, resolve
 from playwright.sync_api import Browser, Page
 
+from commerce.accounts import urls as accounts
 from commerce.urls import urlpatterns
 from tests.browsing import follow, new_visitor
 from tests.embedded import Embedded
@@ -19,9 +20,15 @@ MAIL_WIDTHS = (320, 600)
 
 NO_PAGES = {
     "cart-add", "cart-change", "order-state", "order-return", "order-pay", "order-cancel", "order-again", "logout",
+    "end-sessions",
     "report-csv", "reports-csv", "mails", "mail", "mail-html", "mail-file",
 }  # fmt: skip
 """URLs that answer with a redirect or with data, or only without a mail server."""
+
+PAGES_OF_GUESTS = (
+    "/account/login/", "/account/new/", "/account/new/none/", "/account/mailed/", "/account/password/forgotten/",
+    "/account/password/MQ/none/",
+)  # fmt: skip
 
 FILL = Path(__file__).with_name("fill_for_widths.py")
 """Runs in the shop's shell: long names, large numbers, and one row of everything that a page can show."""
@@ -79,7 +86,7 @@ def test_no_page_of_the_shop_is_wider_than_its_window(
     too_wide: list[str] = []
     guest = new_visitor(chromium, locale=LANGUAGES[language], reduced_motion="reduce").new_page()
     staff = new_visitor(chromium, locale=LANGUAGES[language], reduced_motion="reduce").new_page()
-    for path in ("/account/login/", "/account/new/", "/cart/", "/nothing", "/?q=nothing"):
+    for path in (*PAGES_OF_GUESTS, "/cart/", "/nothing", "/?q=nothing"):
         guest.goto(shop.url + path)
         too_wide += trouble_at_each_width(guest, path)
     log_in(staff, shop)
@@ -101,9 +108,10 @@ def test_no_page_of_the_shop_is_wider_than_its_window(
 
 def test_every_page_of_the_shop_is_opened(filled: dict[str, Any]) -> None:
     """A new page is tried as well."""
-    opened = {resolve(path.partition("?")[0]).url_name for path in filled["pages"]} | {"login", "sign-up"}
+    opened = {resolve(path.partition("?")[0]).url_name for path in (*filled["pages"], *PAGES_OF_GUESTS)}
 
-    assert opened == {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern)} - NO_PAGES
+    addresses = [*urlpatterns, *accounts.urlpatterns]
+    assert opened == {pattern.name for pattern in addresses if isinstance(pattern, URLPattern)} - NO_PAGES
 
 
 @pytest.mark.parametrize("width", MAIL_WIDTHS)

@@ -12,6 +12,7 @@ from django.urls import resolve
 from billing.errors import ProviderError
 from billing.models import Breaker, Callback
 from billing.states import DisputeStatus, RefundStatus, Status
+from config.security_log import SecurityEvent
 from deploy.grafana.build import DASHBOARDS, DIRECTORY, file_of, written
 from deploy.grafana.colors import COLORS, STATE_LABELS
 from deploy.grafana.model import COLUMNS, Dashboard, Panel, Query, Row, Steps
@@ -130,6 +131,7 @@ STATES: dict[str, set[str]] = {
     "tillkeeper_payments_total": set(Status.values),
     "tillkeeper_provider_request_seconds_count": {*outcomes_of_calls(), "answered"},
     "tillkeeper_refunds_total": set(RefundStatus.values),
+    "tillkeeper_security_events_total": set(SecurityEvent),
     "tillkeeper_unsent_mails": {"queued", "given_up"},
 }
 """Every state that a line of a panel may be, by its series."""

@@ -1,0 +1,36 @@
+"""What a new password must not be."""
+
+import re
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from config.hosts import host_of
+
+SHOP_WORDS = ("tillkeeper", "till", "coffee")
+
+SHORTEST_WORD_CHARS = 4
+"""A shorter part of the shop's address says nothing."""
+
+OTHER_CHARS = 4
+"""What must be left of a password without these words: the words are the first that a stranger tries, with a year."""
+
+
+class ContextWords:
+    """Refuses the shop's own words with little beside them (OWASP ASVS 5.0.0, 6.2.11)."""
+
+    def validate(self, password: str, user: object = None) -> None:
+        """Raises ValidationError."""
+        left = re.sub("|".join(map(re.escape, _words())), "", password.casefold())
+        if left != password.casefold() and len(re.sub(r"[\W\d_]", "", left)) < OTHER_CHARS:
+            raise ValidationError(_("This password is too much like the name of the shop."), code="context")
+
+    def get_help_text(self) -> str:
+        return _("It must not be the name of the shop.")
+
+
+def _words() -> list[str]:
+    """The longest first, so that a word is not left over because of a shorter one in it."""
+    labels = [label for label in host_of(settings.SHOP_URL).casefold().split(".") if len(label) >= SHORTEST_WORD_CHARS]
+    return sorted({*SHOP_WORDS, *labels}, key=len, reverse=True)
