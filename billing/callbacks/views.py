@@ -10,7 +10,7 @@ from billing.callbacks import inbox
 from billing.models import Callback
 from billing.providers import provider_of
 from billing.providers.base import CallbackRequest
-from config.web.proxies import sender
+from config.web.networks import sender_of
 
 
 @transaction.non_atomic_requests  # stored before it is answered, in a project with ATOMIC_REQUESTS too
@@ -45,10 +45,7 @@ def _read(request: HttpRequest, limit: int) -> bytes | None:
 
 def _post(request: HttpRequest, account: str, body: bytes) -> CallbackRequest:
     names = provider_of(account).signature_headers
-    address = sender(
-        request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""), settings.TRUSTED_PROXIES
-    )
-    return CallbackRequest(body, {name: request.headers.get(name, "") for name in names}, address)
+    return CallbackRequest(body, {name: request.headers.get(name, "") for name in names}, sender_of(request))
 
 
 def _answer(status: int, text: str) -> HttpResponse:
