@@ -17,12 +17,13 @@ from billing.models import Payment, Refund
 from billing.money import LARGEST_MINOR, Money
 from billing.payments import service as payments
 from billing.refunds import service as refunds
-from commerce import carts, delivery, stock, unpaid
+from commerce import carts, delivery, stock
 from commerce.errors import AmountNotTaken, CartChanged, EmptyCart, NothingToPay, SeveralCurrencies, TooMuch
 from commerce.mail.queue import queue_order_confirmation, queue_seller_notifications
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
 from commerce.models.order import ORDER_ARROWS
+from commerce.unpaid import limits
 from config.actions import ActionRefused
 from config.due.queue import Due, database_now
 
@@ -73,8 +74,8 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     """Turn the cart into an order with reserved stock and a stored payment, in one transaction.
 
     Prices are current, read under lock. Raises CannotOrder, and changes nothing, if the cart is empty, a product or the
-    delivery is not available, the customer holds too much that is not paid, goods or prices differ from what was shown, or the provider
-    does not take the total. The caller introduces the payment afterwards.
+    delivery is not available, too much is held unpaid, goods or prices differ from what was shown, or the provider does
+    not take the total. The caller introduces the payment afterwards.
     """
     with transaction.atomic():
         items = _take_items(cart, customer)
@@ -250,11 +251,11 @@ def _take_items(cart: Cart, customer: Customer) -> list[CartItem]:
     items = list(cart.items.all())
     if not items:
         raise EmptyCart
-    unpaid.check_orders(cart, customer)
+    limits.check_orders(cart, customer)
     products = stock.take({item.product_id: item.quantity for item in items})
     for item in items:
         item.product = products[item.product_id]
-    unpaid.check_pieces(cart, customer, items)
+    limits.check_pieces(cart, customer, items)
     return items
 
 

@@ -104,7 +104,7 @@ class Order(DueRow):
     sent_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was marked as sent; it stays paid."))
     delivered_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was marked delivered."))
     network = models.CharField(max_length=32, default="", db_default="", blank=True, editable=False)
-    """A keyed hash of the customer's network while the order is unpaid, for `commerce.unpaid`; empty: not limited."""
+    """A keyed hash of the customer's network while it is unpaid, for `commerce.unpaid.limits`; empty: not limited."""
 
     reviews_asked_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When the customer was asked for reviews, or there was nothing to review.")

@@ -1,7 +1,8 @@
-"""What orders may hold while they are not paid: an order costs nothing until then, and takes its goods from all others.
+"""What one customer, and one network, may hold unpaid: an order is free of charge, and takes its goods from all others.
 
 Unpaid orders count for their customer (the browser's cart, the account, or a guest's mail address) and for the network
-that they came from. Each may have so many of them, and hold such a share of a product. An order with money never counts.
+that they came from. For each, the number of orders and the share of a product
+are limited. An order with money never counts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,23 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, Q, QuerySet, Sum
 
-from billing.models import Payment
 from billing.states import Status
 from commerce.errors import TooManyUnpaid, TooMuchOfOne
-from commerce.models import Cart, CartItem, Order, OrderLine, OrderStatus
+from commerce.models import Cart, CartItem, Order, OrderLine
+from commerce.unpaid.held import PAYMENTS, share, unpaid
 from config.database.locks import key_of, lock_until_commit
 from config.due.queue import database_now
 
 if TYPE_CHECKING:
     from commerce.orders import Customer
 
-SMALL_STOCK = 5
-"""Pieces of one product that a customer may hold of any stock: who takes five of the last six is a customer."""
-
-_OF_THE_ORDER = Payment.objects.filter(reference=OuterRef("public_id"))
-_WITH_MONEY = Q(status__in=(Status.AUTHORIZED, Status.SUCCEEDED)) | Q(working_since__isnull=False)
 _CAN_BE_PAID = Q(status__in=(Status.CREATED, Status.PENDING), cancel_asked_at=None)
 
 
@@ -57,38 +53,29 @@ def check_pieces(cart: Cart, customer: "Customer", items: Sequence[CartItem]) ->
         lines = OrderLine.objects.filter(order__in=holder.holding, product__in=[item.product_id for item in items])
         held = dict(lines.values_list("product").annotate(Sum("quantity")).order_by())
         for item in items:
-            left = _share(item.product.stock + held.get(item.product_id, 0)) - held.get(item.product_id, 0)
+            theirs = held.get(item.product_id, 0)
+            left = share(item.product.stock + theirs) - theirs
             if item.quantity > left:
                 raise TooMuchOfOne(item.product.title, max(0, left))
-
-
-def waiting() -> QuerySet[Order]:
-    """Orders that hold goods for no money."""
-    paid = Exists(_OF_THE_ORDER.filter(_WITH_MONEY))
-    return Order.objects.filter(~paid, status=OrderStatus.AWAITING_PAYMENT).order_by()
 
 
 def _holders(cart: Cart, customer: "Customer") -> Iterator[_Holder]:
     """A customer's second attempt is not punished: what they cancelled or let expire does not count for them, and the
     goods of a failed payment do not. For the network it does: else a robot would hold goods by failing.
     """
-    current = waiting().filter(pay_before__gt=database_now())
-    current = current.exclude(Exists(_OF_THE_ORDER.filter(cancel_asked_at__isnull=False)))
-    payable = current.filter(Exists(_OF_THE_ORDER.filter(_CAN_BE_PAID)))
+    canceling = Exists(PAYMENTS.filter(cancel_asked_at__isnull=False))
+    current = unpaid().filter(~canceling, pay_before__gt=database_now())
+    payable = current.filter(Exists(PAYMENTS.filter(_CAN_BE_PAID)))
     most = settings.UNPAID_ORDERS_PER_CUSTOMER
     visitor = Q(cart=cart) | (Q(customer=customer.account) if customer.account else Q())
     yield _Holder(current.filter(visitor), payable.filter(visitor), most, is_the_visitor=True)
     if mail := _mail(customer):
         yield _Holder(current.filter(email__iexact=mail), payable.filter(email__iexact=mail), most)
     if customer.network:
-        here = waiting().filter(network=customer.network)
+        here = unpaid().filter(network=customer.network)
         yield _Holder(here, here, settings.UNPAID_ORDERS_PER_NETWORK)
 
 
 def _mail(customer: "Customer") -> str:
     """A guest's address. An account counts by itself: else a stranger could use up the limit of a known address."""
     return "" if customer.account else customer.email.strip().casefold()
-
-
-def _share(pieces: int) -> int:
-    return max(SMALL_STOCK, pieces * settings.UNPAID_SHARE_OF_STOCK_PERCENT // 100)
