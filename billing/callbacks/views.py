@@ -28,9 +28,9 @@ def callback(request: HttpRequest, account: str) -> HttpResponse:
         return _answer(400, "The body is empty.")
     stored = inbox.receive(account, _post(request, account, body))
     if stored.outcome == Callback.Outcome.FORGED:
-        return _answer(400, "The signature does not match; the callback was stored.")
+        return _answer(400, "The signature does not match.")
     if stored.outcome == Callback.Outcome.MALFORMED:
-        return _answer(400, "The body cannot be read as a callback; it was stored.")
+        return _answer(400, "The body cannot be read as a callback.")
     return _answer(200, "OK")
 
 

@@ -1,4 +1,4 @@
-"""What one customer, and one network, may hold unpaid: an order is free of charge, and takes its goods from all others.
+"""Limits of one customer, and of one network: an unpaid order is free of charge, and takes its goods from all others.
 
 Unpaid orders count for their customer (the browser's cart, the account, or a guest's mail address) and for the network
 that they came from. For each, the number of orders and the share of a product

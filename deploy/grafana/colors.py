@@ -16,7 +16,7 @@ COLORS: Mapping[str, Sequence[str]] = {
     ),
     "orange": (
         "attention", "put_off", "retried", "uncertain", "refused", "amount_not_accepted", "not_now", "not_offered",
-        "deadline_passed", "unknown_payment", "open",
+        "deadline_passed", "unknown_payment", "open", "not_stored",
     ),
     "red": (
         "failed", "error", "given_up", "forged", "malformed", "refused_by_server", "lost", "unknown", "unreachable",
