@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from actors.console.page import Page
 from actors.kinds import CALLBACKS, DAYS, OPEN_PAYMENTS, REFUNDS, Kind
 from actors.operations.findings import mail as findings
+from actors.operations.findings import orders as order_findings
 from actors.operations.queries.mail import known_here, mail
 from actors.project import Project
 from billing.explain.timeline import Entry
@@ -49,7 +50,13 @@ SHOP = Project(
         REFUNDS,
         DAYS,
     ),
-    checks=(findings.mail_server_away, findings.mails_given_up, findings.mails_refused),
+    checks=(
+        findings.mail_server_away,
+        findings.mails_given_up,
+        findings.mails_refused,
+        order_findings.crowded_networks,
+        order_findings.goods_held,
+    ),
     pages=[Page("mail", _("Mail"), "mail/", lambda query: mail(), ("commerce.view_notification",))],
     actions=(SEND_AGAIN, SEND_ALIKE_AGAIN),
     story=_story,

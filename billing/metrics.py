@@ -30,7 +30,8 @@ REFUNDS_TOTAL = counter("tillkeeper_refunds_total", "Refunds by the state they r
 DISPUTES_TOTAL = counter("tillkeeper_disputes_total", "Disputes by the state they reached.", "account", "status")
 CALLBACKS_TOTAL = counter(
     "tillkeeper_callbacks_total",
-    "Callbacks received or repeated, and how they were processed, by outcome.",
+    "Callbacks received or repeated, and how they were processed, by outcome; not_stored: beyond what strangers may "
+    "leave.",
     *("account", "result"),
 )
 CALLBACKS_LOST_TOTAL = counter(

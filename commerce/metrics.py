@@ -13,6 +13,12 @@ ORDERS_TOTAL = counter(
     "Orders by event: placed, paid, canceled, expired, delivered, refunded, attention.",
     "event",
 )
+ORDERS_REFUSED_TOTAL = counter(
+    "tillkeeper_orders_refused_total",
+    "Orders that were not placed, by reason: unpaid_orders and unpaid_pieces (too much is held unpaid), not_enough, "
+    "not_sold, cart_changed, delivery, amount_not_taken, currencies, nothing_to_pay, too_much.",
+    "reason",
+)
 CHECKOUT_SECONDS = histogram(
     "tillkeeper_checkout_seconds",
     "Duration of a checkout, by outcome: sent_on (to the provider), placed (and not payable yet), refused, error (also "

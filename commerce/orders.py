@@ -23,6 +23,7 @@ from commerce.mail.queue import queue_order_confirmation, queue_seller_notificat
 from commerce.metrics import ORDERS_TOTAL
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderEvent, OrderLine, OrderStatus
 from commerce.models.order import ORDER_ARROWS
+from commerce.unpaid import limits
 from config.actions import ActionRefused
 from config.due.queue import Due, database_now
 
@@ -52,6 +53,9 @@ class Customer:
     account: User | None = None
     """The user who is logged in; None: a guest."""
 
+    network: str = ""
+    """Where the order comes from: `config.web.networks.network_key`. Empty: not known, and no limit for it."""
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -70,11 +74,11 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
     """Turn the cart into an order with reserved stock and a stored payment, in one transaction.
 
     Prices are current, read under lock. Raises CannotOrder, and changes nothing, if the cart is empty, a product or the
-    delivery is not available, goods or prices differ from what was shown, or the provider does not take the total. The
-    caller introduces the payment afterwards.
+    delivery is not available, too much is held unpaid, goods or prices differ from what was shown, or the provider does
+    not take the total. The caller introduces the payment afterwards.
     """
     with transaction.atomic():
-        items = _take_items(cart)
+        items = _take_items(cart, customer)
         goods = carts.total(items)
         if goods is None:
             raise SeveralCurrencies
@@ -235,8 +239,8 @@ def give_up(order: Order, status: OrderStatus) -> None:
     transaction.on_commit(ORDERS_TOTAL.labels(status.value).inc)
 
 
-def _take_items(cart: Cart) -> list[CartItem]:
-    """The items, with their products as they are under lock; their stock is taken.
+def _take_items(cart: Cart, customer: Customer) -> list[CartItem]:
+    """The items, with their products as they are under lock; their stock is taken, within what may be held unpaid.
 
     The cart's lock makes a second click of the same button wait, and then find the cart empty.
     """
@@ -247,9 +251,11 @@ def _take_items(cart: Cart) -> list[CartItem]:
     items = list(cart.items.all())
     if not items:
         raise EmptyCart
+    limits.check_orders(cart, customer)
     products = stock.take({item.product_id: item.quantity for item in items})
     for item in items:
         item.product = products[item.product_id]
+    limits.check_pieces(cart, customer, items)
     return items
 
 
@@ -264,6 +270,7 @@ def _write_order(cart: Cart, customer: Customer, goods: Money, method: DeliveryM
         cart=cart,
         customer=customer.account,
         email=customer.email,
+        network=customer.network,
         name=customer.name,
         address=customer.address,
         language=customer.language,

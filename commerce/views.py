@@ -17,9 +17,11 @@ from commerce import carts, delivery, orders, visitors
 from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder, EmptyCart
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
+from commerce.metrics import ORDERS_REFUSED_TOTAL
 from commerce.models import FOR_SALE, Cart, Product
 from commerce.order_views import to_provider
 from commerce.reviews import ratings
+from config.web.networks import network_key
 
 
 @require_safe
@@ -94,12 +96,14 @@ def checkout(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("Some items in your cart are not available. Please change the marked ones."))
         return redirect("cart")
     if request.method == "POST" and form.is_valid():
-        customer = orders.Customer(**form.customer, language=get_language() or "en", account=buyer)
+        language, network = get_language() or "en", network_key(request)
+        customer = orders.Customer(**form.customer, language=language, account=buyer, network=network)
         try:
             order, payment = orders.place(visitors_cart, customer, form.wishes)
         except EmptyCart:
             return _nothing_to_order(request, visitors_cart)
         except CannotOrder as error:
+            ORDERS_REFUSED_TOTAL.labels(error.reason).inc()
             form.add_error(None, str(error))
         else:
             visitors.remember(request, order)

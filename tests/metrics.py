@@ -2,6 +2,9 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.metrics.page import metrics_page
+from config.metrics.registry import DATABASE
+
 
 class Page:
     """Its numbers, by name and labels."""
@@ -24,3 +27,23 @@ class Page:
     def names(self) -> set[str]:
         """Names as the catalogue has them: those of counters end in `_total`."""
         return {name + "_total" * (family.type == "counter") for name, family in self.families.items()}
+
+
+def page() -> Page:
+    """What a web process shows."""
+    status, _content_type, body = metrics_page(DATABASE)
+    assert status == 200
+    return Page(body.decode())
+
+
+class Counted:
+    """What was counted since this object was made."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def __call__(self, name: str, **labels: str) -> float:
+        return self._now().sum(name, **labels) - self._before.sum(name, **labels)
+
+    def _now(self) -> Page:
+        return page()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -68,6 +69,11 @@ def written_payment(now: datetime, **facts: Any) -> Payment:
     return Payment(**{**row, **facts})
 
 
+def another_customer(number: int) -> orders.Customer:
+    """Orders of several customers count for none of them together."""
+    return replace(CUSTOMER, email=f"customer{number}@example.com")
+
+
 class Shop:
     """Sets up in one line what a test needs."""
 
@@ -94,9 +100,9 @@ class Shop:
             carts.add(cart, product, quantity)
         return cart
 
-    def order(self, *products: Product, quantity: int = 1) -> tuple[Order, Payment]:
+    def order(self, *products: Product, quantity: int = 1, by: orders.Customer = CUSTOMER) -> tuple[Order, Payment]:
         """An order whose payment the provider knows."""
-        order, payment = orders.place(self.cart(*products, quantity=quantity), CUSTOMER)
+        order, payment = orders.place(self.cart(*products, quantity=quantity), by)
         return order, payments.introduce(payment)
 
     def buyer(self, payment: Payment, action: str) -> None:

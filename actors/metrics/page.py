@@ -22,7 +22,7 @@ from config.health.server import Response
 from config.metrics import files
 from config.metrics.ended import CountsOfAll
 from config.metrics.registry import BROKER, DATABASE, READERS, REGISTRY, Reader, Value, reading
-from config.web.proxies import sender
+from config.web.networks import sender_of
 
 READER_SECONDS = reading("tillkeeper_reader_seconds", "Duration of the last read of these series.", "reader")
 READER_UP_GAUGE = reading("tillkeeper_reader_up", "1 if the last read of these series succeeded, else 0.", "reader")
@@ -53,10 +53,9 @@ def metrics_page(*sources: str) -> Response:
 
 def _is_allowed(request: HttpRequest) -> bool:
     """An unknown proxy makes strangers look like neighbours: all have its address."""
-    forwarded_for = request.headers.get("X-Forwarded-For", "")
-    if forwarded_for and not settings.TRUSTED_PROXIES:
+    if request.headers.get("X-Forwarded-For") and not settings.TRUSTED_PROXIES:
         return False
-    found = sender(request.META.get("REMOTE_ADDR", ""), forwarded_for, settings.TRUSTED_PROXIES)
+    found = sender_of(request)
     return bool(found) and any(ip_address(found) in network for network in settings.METRICS_ALLOWED)
 
 

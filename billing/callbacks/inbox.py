@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from billing import lookup
+from billing.callbacks import strangers
 from billing.errors import BadAnswer, Forged
 from billing.metrics import CALLBACKS_TOTAL
 from billing.models import AskedBy, Callback, Payment
@@ -32,6 +33,12 @@ BATCH = 50
 PRUNED_AT_ONCE = 500
 """Rows per delete: with bodies of up to 64 KiB each, it takes a fraction of a second."""
 
+REPEATS_COUNTED = 1_000
+"""More repeats of one callback are not written: each would be a new version of the row for VACUUM."""
+
+NOT_STORED = "not_stored"
+"""In the metric: a callback beyond what strangers may leave."""
+
 UNKNOWN_PAYMENT_WAIT = (timedelta(seconds=5), timedelta(seconds=60))
 """The waits before a callback about an unknown payment is tried again; then its outcome is UNKNOWN_PAYMENT."""
 
@@ -41,18 +48,22 @@ def receive(account: str, post: CallbackRequest) -> Callback:
 
     A forged one is kept for operators and not processed. If the same callback is received later with a valid
     signature, because our secret was wrong and has been corrected, it is processed.
+
+    What a stranger may have sent is kept within bounds (`strangers`). Beyond them the returned row is not stored.
     """
-    digest = hashlib.sha256(post.body).hexdigest()
-    forged = _is_forged(account, post)  # before it is stored, so that no sweep takes it for a genuine one meanwhile
-    state = {"outcome": Callback.Outcome.FORGED} if forged else _waiting()
-    first = {"body": post.body, "sender": post.sender or None, **state}
-    callback, new = Callback.objects.get_or_create(account=account, digest=digest, defaults=first)
+    row = _row_of(account, post)  # judged before it is stored, so that no sweep takes a forged one for a genuine one
+    known = Callback.objects.filter(account=account, digest=row.digest)
+    if not row.is_proven and not known.exists() and not strangers.have_room(account, _payment_of(row)):
+        return _act_without_storing(row)
+    first = {name: getattr(row, name) for name in ("body", "sender", "is_proven", "outcome", "process_after")}
+    callback, new = Callback.objects.get_or_create(account=account, digest=row.digest, defaults=first)
     CALLBACKS_TOTAL.labels(account, "received" if new else "repeated").inc()
     if not new:
-        Callback.objects.filter(pk=callback.pk).update(repeats=F("repeats") + 1)
-    if new and forged:
-        CALLBACKS_TOTAL.labels(account, Callback.Outcome.FORGED.value).inc()
-    elif not forged and (new or callback.outcome == Callback.Outcome.FORGED):
+        known.filter(repeats__lt=REPEATS_COUNTED).update(repeats=F("repeats") + 1)
+    if row.outcome == Callback.Outcome.FORGED:
+        if new:
+            CALLBACKS_TOTAL.labels(account, Callback.Outcome.FORGED.value).inc()
+    elif new or _takes_up(callback, row):
         _request_processing(callback)
     return callback
 
@@ -84,37 +95,69 @@ def process_due() -> int:
 
 
 def prune_callbacks(seconds: float) -> bool:
-    """Delete callbacks older than CALLBACK_RETENTION_DAYS for up to `seconds`; True if there may be more.
+    """Delete callbacks older than CALLBACK_RETENTION_DAYS, and those of strangers after `strangers.KEPT`, for up to
+    `seconds`; True if there may be more.
 
     Callbacks that are not processed are kept, and those of payments whose outcome is not known.
     """
     ends_at, deleted, full = time.monotonic() + seconds, 0, True
     while full and time.monotonic() < ends_at and not shutting_down.is_set():
-        batch = list(_old().order_by("received_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
-        deleted += _old().filter(pk__in=batch).delete()[0]
-        full = len(batch) == PRUNED_AT_ONCE
+        counts = [_delete(_old()), _delete(strangers.old())]
+        deleted, full = deleted + sum(counts), PRUNED_AT_ONCE in counts
     if deleted:
         log.info("callbacks.pruned", extra={"deleted": deleted, "finished": not full})
     return full
 
 
-def _is_forged(account: str, post: CallbackRequest) -> bool:
+def _delete(old: QuerySet[Callback]) -> int:
+    batch = list(old.order_by("received_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    return old.filter(pk__in=batch).delete()[0]
+
+
+def _row_of(account: str, post: CallbackRequest) -> Callback:
+    """The row that would be stored. A forged one keeps the begin of its body; the digest is of the whole."""
+    digest, sender = hashlib.sha256(post.body).hexdigest(), post.sender or None
+    row = Callback(account=account, digest=digest, body=post.body, sender=sender, **_waiting())
     try:
-        provider_of(account).verify(post)
+        row.is_proven = provider_of(account).verify(post)
     except Forged as error:
-        log.warning("callback.forged", extra={"account": account, "sender": post.sender, "error": str(error)})
-        return True
-    return False
+        strangers.warn("callback.forged", account, sender=post.sender, error=str(error))
+        row.body, row.is_proven = post.body[: strangers.KEPT_BYTES], False
+        row.outcome, row.process_after = Callback.Outcome.FORGED, None
+    return row
+
+
+def _act_without_storing(row: Callback) -> Callback:
+    """Check its payment: it may be a true one among many that are not, and a check costs little."""
+    CALLBACKS_TOTAL.labels(row.account, NOT_STORED).inc()
+    strangers.warn("callback.not_stored", row.account, sender=row.sender)
+    if row.outcome == Callback.Outcome.FORGED:
+        return row
+    hint, payment = _hint(row), _payment_of(row)
+    if hint is None:
+        row.outcome = Callback.Outcome.MALFORMED
+    elif payment:
+        payments.check_now(payment, AskedBy.CALLBACK, hint.refs)
+    return row
 
 
 def _waiting() -> dict[str, Any]:
     return {"outcome": Callback.Outcome.WAITING, "process_after": database_now()}
 
 
+def _takes_up(callback: Callback, repeat: Callback) -> bool:
+    """Does a repeat make a stored callback genuine? It was taken for a forged one, and brings the whole body again."""
+    was_cut = repeat.is_proven and bytes(callback.body) != bytes(repeat.body)
+    if callback.outcome != Callback.Outcome.FORGED and not was_cut:
+        return False
+    facts = {"body": repeat.body, "is_proven": repeat.is_proven, **_waiting()}
+    Callback.objects.filter(pk=callback.pk).exclude(outcome=Callback.Outcome.WAITING).update(**facts)
+    callback.refresh_from_db()
+    return True
+
+
 def _request_processing(callback: Callback) -> None:
     """Nudge a worker. A callback that cannot be read is processed at once, so that the sender gets an error."""
-    if Callback.objects.filter(pk=callback.pk, outcome=Callback.Outcome.FORGED).update(**_waiting()):
-        callback.outcome = Callback.Outcome.WAITING
     if _hint(callback) is None:
         process(callback.pk)
         callback.refresh_from_db(fields=["outcome"])
@@ -123,8 +166,7 @@ def _request_processing(callback: Callback) -> None:
 
 
 def _process(callback: Callback) -> None:
-    hint = _hint(callback)
-    payment = lookup.at_provider(callback.account, hint.refs, hint.reference) if hint else None
+    hint, payment = _hint(callback), _payment_of(callback)
     if callback.died_too_often:
         log.error("callback.given_up", extra={"account": callback.account})
         _finish(callback, Callback.Outcome.GIVEN_UP)
@@ -142,21 +184,29 @@ def _wait_for_its_payment(callback: Callback, hint: CallbackHint) -> None:
     if callback.errors < len(UNKNOWN_PAYMENT_WAIT):
         _put_off(callback, UNKNOWN_PAYMENT_WAIT[callback.errors])
     else:
-        log.warning("callback.unknown_payment", extra={"account": callback.account})
+        strangers.warn("callback.unknown_payment", callback.account)
         _finish(callback, Callback.Outcome.UNKNOWN_PAYMENT, event=hint.event)
+
+
+def _payment_of(callback: Callback) -> Payment | None:
+    """The payment that it names; none for a forged one, which is not read."""
+    hint = None if callback.outcome == Callback.Outcome.FORGED else _hint(callback)
+    return lookup.at_provider(callback.account, hint.refs, hint.reference) if hint else None
 
 
 def _hint(callback: Callback) -> CallbackHint | None:
     try:
         return provider_of(callback.account).read_callback(bytes(callback.body))
     except BadAnswer as error:
-        log.warning("callback.malformed", extra={"account": callback.account, "error": str(error)})
+        strangers.warn("callback.malformed", callback.account, error=str(error))
         return None
 
 
 def _finish(callback: Callback, outcome: Callback.Outcome, event: str = "", payment: Payment | None = None) -> None:
     with CALLBACK_QUEUE.holding(callback) as held:
         held.outcome, held.event, held.payment = outcome, event, payment
+        if not held.is_proven:
+            held.body = bytes(held.body)[: strangers.KEPT_BYTES]
         CALLBACK_QUEUE.done(held)
         held.save()
         transaction.on_commit(CALLBACKS_TOTAL.labels(callback.account, outcome.value).inc)

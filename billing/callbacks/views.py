@@ -10,7 +10,7 @@ from billing.callbacks import inbox
 from billing.models import Callback
 from billing.providers import provider_of
 from billing.providers.base import CallbackRequest
-from config.web.proxies import sender
+from config.web.networks import sender_of
 
 
 @transaction.non_atomic_requests  # stored before it is answered, in a project with ATOMIC_REQUESTS too
@@ -28,9 +28,9 @@ def callback(request: HttpRequest, account: str) -> HttpResponse:
         return _answer(400, "The body is empty.")
     stored = inbox.receive(account, _post(request, account, body))
     if stored.outcome == Callback.Outcome.FORGED:
-        return _answer(400, "The signature does not match; the callback was stored.")
+        return _answer(400, "The signature does not match.")
     if stored.outcome == Callback.Outcome.MALFORMED:
-        return _answer(400, "The body cannot be read as a callback; it was stored.")
+        return _answer(400, "The body cannot be read as a callback.")
     return _answer(200, "OK")
 
 
@@ -45,10 +45,7 @@ def _read(request: HttpRequest, limit: int) -> bytes | None:
 
 def _post(request: HttpRequest, account: str, body: bytes) -> CallbackRequest:
     names = provider_of(account).signature_headers
-    address = sender(
-        request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""), settings.TRUSTED_PROXIES
-    )
-    return CallbackRequest(body, {name: request.headers.get(name, "") for name in names}, address)
+    return CallbackRequest(body, {name: request.headers.get(name, "") for name in names}, sender_of(request))
 
 
 def _answer(status: int, text: str) -> HttpResponse:

@@ -28,6 +28,9 @@ class Callback(DueRow):
     sender = models.GenericIPAddressField(null=True, blank=True, help_text=_("As reported by our own proxies."))
     digest = models.CharField(max_length=64, help_text=_("SHA-256 of the body: a repeat is the same callback."))
     repeats = models.PositiveIntegerField(default=0)
+    is_proven = models.BooleanField(
+        default=True, db_default=True, help_text=_("Its signature, or its network, is the provider's.")
+    )
     event = models.CharField(max_length=200, blank=True)
     outcome = models.CharField(max_length=16, choices=Outcome.choices, default=Outcome.WAITING)
     payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="callbacks")
@@ -51,6 +54,12 @@ class Callback(DueRow):
             models.Index(fields=["process_after"], condition=Q(process_after__isnull=False), name="callback_due"),
             # prune_history
             models.Index(fields=["received_at"], name="callback_by_age"),
+            # The inbox: what strangers have left in the last day.
+            models.Index(
+                fields=["account", "received_at"],
+                condition=Q(is_proven=False) & ~Q(outcome="looked"),
+                name="callback_of_strangers",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -206,8 +206,8 @@ class Provider(Protocol):
         that cannot be read. The first raises NotOffered if there is no list.
         """
 
-    def verify(self, post: CallbackRequest) -> None:
-        """Raises Forged if the provider cannot have sent the callback; without signatures it raises nothing."""
+    def verify(self, post: CallbackRequest) -> bool:
+        """Is it proven that the provider sent the callback? Raises Forged if it cannot have sent it."""
 
     def read_callback(self, body: bytes) -> CallbackHint:
         """Read which payment a callback names. Raises BadAnswer if it names none."""

@@ -119,8 +119,9 @@ class Sandbox:
         pages = self._pages("disputes", {"payment": answer.provider_ref})
         return [_dispute_answer(each) for page in pages for each in objects(page, "disputes")]
 
-    def verify(self, post: CallbackRequest) -> None:
+    def verify(self, post: CallbackRequest) -> bool:
         post.check_signature("sandbox-signature", self._account.options["callback_secret"], time.time())
+        return True
 
     def read_callback(self, body: bytes) -> CallbackHint:
         event = read_json(body)

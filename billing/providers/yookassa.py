@@ -180,9 +180,10 @@ class YooKassa:
         """Refunds; YooKassa's API has no disputes."""
         return self._list("/refunds", start, end, _movement)
 
-    def verify(self, post: CallbackRequest) -> None:
+    def verify(self, post: CallbackRequest) -> bool:
         if self._networks and not any(_is_in(post.sender, network) for network in self._networks):
             raise Forged("it came from outside the networks in CALLBACK_NETWORKS")
+        return bool(self._networks)
 
     def read_callback(self, body: bytes) -> CallbackHint:
         """A refund names its payment."""

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import transaction
 
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Notification
+from config.database.locks import lock_until_commit
 from config.due.queue import database_now
 from config.metrics.registry import DATABASE, Value, reader, reading
 
@@ -66,14 +67,6 @@ def claim_within(claim: Callable[[int], list[Notification]], most: int) -> list[
     if left() is None:
         return claim(most)
     with transaction.atomic(using=MAIL_QUEUE.database):
-        _wait_for_other_claims()
+        lock_until_commit(LOCK_KEY, using=MAIL_QUEUE.database)
         free = min(most, left() or 0)
         return claim(free) if free else []
-
-
-def _wait_for_other_claims() -> None:
-    """SQLite needs no lock: its transactions here begin IMMEDIATE, one writer at a time."""
-    connection = connections[MAIL_QUEUE.database]
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])

@@ -103,6 +103,9 @@ class Order(DueRow):
     ended_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was paid, cancelled or expired."))
     sent_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was marked as sent; it stays paid."))
     delivered_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was marked delivered."))
+    network = models.CharField(max_length=32, default="", db_default="", blank=True, editable=False)
+    """A keyed hash of the customer's network while it is unpaid, for `commerce.unpaid.limits`; empty: not limited."""
+
     reviews_asked_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When the customer was asked for reviews, or there was nothing to review.")
     )
@@ -154,6 +157,10 @@ class Order(DueRow):
             models.Index(fields=["-id"], condition=~Q(attention_note=""), name="order_needs_a_person"),
             models.Index(fields=["-id"], condition=TO_BE_PACKED, name="order_to_be_packed"),
             models.Index(Upper("email"), name="order_by_email"),
+            # The checkout: unpaid orders from one network.
+            models.Index(
+                fields=["network"], condition=Q(status="awaiting_payment") & ~Q(network=""), name="order_unpaid_there"
+            ),
             # Parts of name and mail address: migration 0008 has `order_name_parts` and `order_email_parts`.
         ]
 
@@ -231,7 +238,7 @@ class Order(DueRow):
     def end(self, status: OrderStatus, now: datetime) -> None:
         """End the wait for payment, in memory. Raises ForbiddenArrow."""
         self._change_status(status)
-        self.ended_at, self.expires_at, self.claims = now, None, 0
+        self.ended_at, self.expires_at, self.claims, self.network = now, None, 0, ""
 
     def deliver(self, now: datetime) -> None:
         """Mark delivered, in memory. Raises ForbiddenArrow unless it is paid."""

@@ -31,6 +31,9 @@ _UNITS = {
     "_PER_MINUTE": "per minute",
     "_PER_HOUR": "per hour",
     "_PER_DAY": "per day",
+    "_PER_CUSTOMER": "per customer",
+    "_PER_NETWORK": "per network",
+    "_PERCENT": "percent",
     "_ATTEMPTS_LIMIT": "errors",
 }
 """The name of a setting ends with its unit. The longest ending that fits counts."""

@@ -31,6 +31,25 @@ PAYMENT_REMINDER_AFTER_S = env.seconds(
     example="900",
 )  # fmt: skip
 
+UNPAID_ORDERS_PER_CUSTOMER = env.integer(
+    "UNPAID_ORDERS_PER_CUSTOMER", 5, at_least=1,
+    help="Orders that may wait for payment at the same time for one browser, account, or mail address of a guest. They "
+    "hold goods that others cannot buy.",
+    wrong="1: a customer whose payment failed cannot order again before the first order ends. Too many: a few visitors "
+    "empty the shop without paying.",
+)  # fmt: skip
+UNPAID_ORDERS_PER_NETWORK = env.integer(
+    "UNPAID_ORDERS_PER_NETWORK", 50, at_least=1,
+    help="The same for one IPv4 address or one IPv6 /64 of the Internet. Private addresses have no such limit.",
+    wrong="Too few: families, offices and mobile networks share an address, and their customers are refused.",
+)  # fmt: skip
+UNPAID_SHARE_OF_STOCK_PERCENT = env.integer(
+    "UNPAID_SHARE_OF_STOCK_PERCENT", 50, at_least=1, at_most=100,
+    help="Share of a product's stock that one customer, and one network, may hold unpaid; five pieces are always "
+    "allowed.",
+    wrong="Too small: large orders are refused. 100: one visitor can hold all of it for `PAYMENT_WINDOW_S`.",
+)  # fmt: skip
+
 section("Reviews")
 
 REVIEW_REQUEST_AFTER_DAYS = env.integer(

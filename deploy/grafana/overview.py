@@ -97,6 +97,20 @@ OVERVIEW = Dashboard(
                     Query(percentile(0.95, "tillkeeper_checkout_seconds"), "95 % are faster"),
                 ),
                 chart(
+                    "Orders that were refused",
+                    "Orders per minute that were not placed, by reason. unpaid_orders and unpaid_pieces: too much is "
+                    "held unpaid.",
+                    "cpm",
+                    Query(or_zero(per_minute("tillkeeper_orders_refused_total", "reason")), "{{reason}}"),
+                ),
+                chart(
+                    "Held unpaid",
+                    "Orders that wait for payment, and the pieces that nobody else can buy meanwhile.",
+                    "short",
+                    Query("max(tillkeeper_unpaid_orders)", "orders"),
+                    Query("max(tillkeeper_unpaid_pieces)", "pieces"),
+                ),
+                chart(
                     "Open payments",
                     "Payments whose outcome is not known. On the fast track the customer may still be waiting.",
                     "short",

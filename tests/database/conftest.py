@@ -11,6 +11,7 @@ from billing.limits import breaker
 from billing.reconciliation import runs
 from billing.sandbox import SandboxServer
 from tests.mailing import mail_server
+from tests.metrics import Counted
 from tests.money.world import World
 from tests.shop import sandbox_account
 
@@ -50,3 +51,9 @@ def world(make_world: Callable[..., World]) -> Iterator[World]:
     world = make_world(stock=100)
     yield world
     world.close()
+
+
+@pytest.fixture
+def counted(db: None) -> Counted:
+    """What is counted from now on."""
+    return Counted()

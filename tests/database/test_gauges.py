@@ -12,7 +12,6 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from actors import pauses
-from actors.metrics.page import metrics_page
 from actors.models import Tick
 from actors.scheduling.periods import Cron
 from billing.metrics import accounts
@@ -23,34 +22,8 @@ from config.database import counts
 from config.due import lag
 from config.due.queue import KINDS, database_now
 from config.metrics.registry import DATABASE, READERS, Value, reader
-from tests.metrics import Page
+from tests.metrics import Counted, Page, page
 from tests.shop import Shop
-
-
-def page() -> Page:
-    """What a web process shows."""
-    status, _content_type, body = metrics_page(DATABASE)
-    assert status == 200
-    return Page(body.decode())
-
-
-class Counted:
-    """What was counted since this object was made."""
-
-    def __init__(self) -> None:
-        self._before = self._now()
-
-    def __call__(self, name: str, **labels: str) -> float:
-        return self._now().sum(name, **labels) - self._before.sum(name, **labels)
-
-    def _now(self) -> Page:
-        return page()
-
-
-@pytest.fixture
-def counted(db: None) -> Counted:
-    return Counted()
-
 
 # --- what is read ----------------------------------------------------------------------------------------------------
 

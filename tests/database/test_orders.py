@@ -13,17 +13,17 @@ from commerce import carts, orders
 from commerce.errors import CannotOrder, EmptyCart, NotEnough, SeveralCurrencies
 from commerce.models import Cart, Order, OrderLine, OrderStatus, Product
 from config.due.queue import database_now
-from tests.shop import CUSTOMER, Shop
+from tests.shop import CUSTOMER, Shop, another_customer
 from tests.stock import held, stock_adds_up
 from tests.threads import at_once
 
 
-def buying(cart: Cart) -> Callable[[], str]:
+def buying(cart: Cart, customer: orders.Customer = CUSTOMER) -> Callable[[], str]:
     """A click on "order": "placed", or the name of what was in the way."""
 
     def click() -> str:
         try:
-            orders.place(cart, CUSTOMER)
+            orders.place(cart, customer)
         except CannotOrder as error:
             return type(error).__name__
         return "placed"
@@ -145,7 +145,7 @@ def test_many_buyers_never_buy_more_than_there_is(shop: Shop) -> None:
     """Eight want two each of nine: four get them, and one stays on the shelf."""
     espresso = shop.product(stock=9)
 
-    results = at_once(*(buying(shop.cart(espresso, quantity=2)) for _ in range(8)))
+    results = at_once(*(buying(shop.cart(espresso, quantity=2), another_customer(number)) for number in range(8)))
 
     assert sorted(results) == ["NotEnough"] * 4 + ["placed"] * 4
     assert shop.fresh(espresso).stock == 1
@@ -157,7 +157,8 @@ def test_buyers_of_the_same_things_in_another_order_do_not_block_each_other(shop
     espresso, mug = shop.product("espresso", stock=20), shop.product("mug", stock=20)
     there, back = [(espresso, mug)] * 4, [(mug, espresso)] * 4
 
-    results = at_once(*(buying(shop.cart(*products, quantity=2)) for products in there + back))
+    carts_of_all = [shop.cart(*products, quantity=2) for products in there + back]
+    results = at_once(*(buying(cart, another_customer(number)) for number, cart in enumerate(carts_of_all)))
 
     assert results == ["placed"] * 8
     assert stock_adds_up(espresso, 20)
@@ -363,7 +364,7 @@ def test_orders_that_expire_hold_up_no_other(shop: Shop) -> None:
 def test_two_sweeps_at_once_give_the_stock_back_once(shop: Shop) -> None:
     """An order expires once."""
     espresso = shop.product(stock=10)
-    placed = [shop.order(espresso, quantity=2) for _ in range(4)]
+    placed = [shop.order(espresso, quantity=2, by=another_customer(number)) for number in range(4)]
     for _, payment in placed:
         shop.buyer(payment, "decline")
         shop.look(payment)

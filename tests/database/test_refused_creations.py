@@ -15,8 +15,8 @@ from commerce import orders
 from commerce.errors import AmountNotTaken
 from commerce.models import Order
 from tests.conformance.cases.stripe import StripeCase
-from tests.database.test_gauges import Counted
 from tests.database.test_providers_in_checks import only_provider
+from tests.metrics import Counted
 from tests.shop import CUSTOMER, Shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]

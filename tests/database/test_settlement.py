@@ -15,7 +15,7 @@ from billing.states import Status
 from commerce import orders, settlement
 from commerce.models import Notification, Order, OrderStatus, Product
 from config.due.queue import database_now
-from tests.shop import CUSTOMER, Shop
+from tests.shop import CUSTOMER, Shop, another_customer
 from tests.stock import stock_adds_up
 from tests.threads import at_once
 
@@ -137,7 +137,7 @@ def test_events_settled_in_reverse_lead_to_the_same_end(shop: Shop, action: str)
 def test_many_settlers_at_once_settle_once(shop: Shop) -> None:
     """Workers share the events; each order is paid, and confirmed, once."""
     espresso = shop.product(stock=20)
-    placed = [shop.order(espresso) for _ in range(8)]
+    placed = [shop.order(espresso, by=another_customer(number)) for number in range(8)]
     for _, payment in placed:
         shop.buyer(payment, "pay")
         shop.look(payment)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from django.urls import resolve
 
+from billing.callbacks.inbox import NOT_STORED
 from billing.errors import ProviderError
 from billing.models import Breaker, Callback
 from billing.states import DisputeStatus, RefundStatus, Status
@@ -112,7 +113,7 @@ def outcomes_of_calls(error: type[ProviderError] = ProviderError) -> set[str]:
 
 
 STATES: dict[str, set[str]] = {
-    "tillkeeper_callbacks_total": {*Callback.Outcome.values, "received", "repeated"},
+    "tillkeeper_callbacks_total": {*Callback.Outcome.values, "received", "repeated", NOT_STORED},
     "tillkeeper_mails_total": {"sent", "put_off", "refused_by_server", "given_up", "uncertain"},
     "tillkeeper_messages_total": {"done", "retried", "failed", "dropped"},
     "tillkeeper_nudges_total": {"sent", "dropped"},

@@ -37,6 +37,7 @@ SECTIONS: dict[str, bool] = {
     "a-queue-with-other-arguments": True,
     "an-entry-without-an-actor": True,
     "broker_metrics_url": False,
+    "goods-held-by-unpaid-orders": False,
     "lost-rights-at-the-broker": True,
     "runs-missing-in-the-history": False,
     "settings-that-do-not-suit-customers": True,

@@ -184,8 +184,9 @@ class PayPal:
         ids = [text(each, "dispute_id") for each in objects_or_none(found, "items")]
         return [dispute_answer(self._get(f"/v1/customer/disputes/{each}")) for each in ids]
 
-    def verify(self, post: CallbackRequest) -> None:
+    def verify(self, post: CallbackRequest) -> bool:
         """PayPal's callbacks are not verified; see the class."""
+        return False
 
     def read_callback(self, body: bytes) -> CallbackHint:
         return read_hint(body)

@@ -152,8 +152,9 @@ class Stripe:
         found = self._http.get("/disputes", {"payment_intent": intent, "limit": "100"}) if intent else {"data": []}
         return [dispute_answer(dispute) for dispute in objects(found, "data")]
 
-    def verify(self, post: CallbackRequest) -> None:
+    def verify(self, post: CallbackRequest) -> bool:
         post.check_signature("stripe-signature", self._account.options["callback_secret"], time.time())
+        return True
 
     def read_callback(self, body: bytes) -> CallbackHint:
         return read_hint(body)

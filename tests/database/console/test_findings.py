@@ -33,7 +33,7 @@ from tests import backstage, reporting
 from tests.consoles import fired_until, given_up, worker
 from tests.faces import Faces, Found, Told
 from tests.mailing import mail_server
-from tests.shop import Shop
+from tests.shop import Shop, another_customer
 
 
 def test_a_calm_house_has_none(calm: None, found: Found, boss: Client) -> None:
@@ -374,6 +374,32 @@ def test_settings_that_do_not_suit_customers(calm: None, found: Found, settings:
     unknown = [replace(queue, unacked=None) for queue in seen.queues.value or []]
     subjects = [finding.subject for finding in findings_of(replace(seen, queues=Latest(unknown)))]
     assert "BROKER_METRICS_URL" in subjects
+
+
+# --- goods that are held ---------------------------------------------------------------------------------------------
+
+
+def test_goods_that_unpaid_orders_hold(calm: None, shop: Shop, found: Found, settings: Settings) -> None:
+    """Robots hold them, or a crowd: an operator sees it in office hours. Nothing of it is urgent."""
+    settings.UNPAID_ORDERS_PER_NETWORK = 1
+    espresso = shop.product(stock=20)
+    for number in range(2):
+        shop.order(espresso, quantity=6, by=replace(another_customer(number), network=f"{number:032}"))
+    assert found() == {
+        "unpaid orders": "2 networks have as many of them as UNPAID_ORDERS_PER_NETWORK allows",
+        "product Espresso": "unpaid orders hold 12 of 20",
+    }
+    assert not any(finding.is_urgent for finding in findings_of(take_snapshot()))
+    with translation.override("ru"):
+        assert all(not finding.advice.isascii() for finding in findings_of(take_snapshot()))
+
+
+def test_goods_that_were_paid_are_not_held(calm: None, shop: Shop, found: Found) -> None:
+    """They are sold; a small rest of a stock is no reason either."""
+    espresso = shop.product(stock=8)
+    shop.paid(espresso, quantity=4)
+    shop.order(espresso, quantity=4)
+    assert found() == {}
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------
