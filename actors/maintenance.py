@@ -4,6 +4,7 @@ import dramatiq
 
 from actors.queues import ROUTINE
 from commerce import pruning
+from commerce.personal_data import retention
 from config.messaging.nudges import nudge
 
 CLEANUP_S = 300.0
@@ -15,4 +16,12 @@ def cleanup_old_carts() -> bool:
     """Delete abandoned carts."""
     if pruning.cleanup_old_carts(CLEANUP_S):
         nudge("cleanup_old_carts")
+    return True
+
+
+@dramatiq.actor(**ROUTINE)
+def erase_old_data() -> bool:
+    """Delete personal data of customers that is older than its retention time."""
+    if retention.erase_old_data(CLEANUP_S):
+        nudge("erase_old_data")
     return True

@@ -51,6 +51,12 @@ class Callback(DueRow):
             models.Index(fields=["process_after"], condition=Q(process_after__isnull=False), name="callback_due"),
             # prune_history
             models.Index(fields=["received_at"], name="callback_by_age"),
+            # prune_history
+            models.Index(
+                fields=["received_at", "id"],
+                condition=~Q(body=b"") & ~Q(outcome="waiting"),
+                name="callback_with_body",
+            ),
         ]
 
     def __str__(self) -> str:
