@@ -6,6 +6,7 @@ from actors.queues import ROUTINE
 from commerce import pruning
 from commerce.accounts import keys
 from commerce.accounts.pruning import prune_accounts as prune
+from commerce.personal_data import retention
 from config.messaging.nudges import nudge
 
 CLEANUP_S = 300.0
@@ -32,4 +33,12 @@ def prune_accounts() -> bool:
 def log_key_changes() -> bool:
     """Say in the security log which keys have changed."""
     keys.log_changes()
+    return True
+
+
+@dramatiq.actor(**ROUTINE)
+def erase_old_data() -> bool:
+    """Delete personal data of customers that is older than its retention time."""
+    if retention.erase_old_data(CLEANUP_S):
+        nudge("erase_old_data")
     return True

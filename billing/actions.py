@@ -60,7 +60,7 @@ REPLAY = Action(
     "replay", _("Process again"),
     _("As if they had just come, forged ones too: all that can happen is a question to the provider."),
     ("billing.change_callback",), row_of(Callback, "body"), inbox.replay,
-    _("Callbacks that are processed again now"),
+    _("Callbacks that are processed again now"), _("Callbacks whose body is deleted"),
 )  # fmt: skip
 COMPARE_AGAIN = Action(
     "compare-again", _("Compare again"), _("The day comes due now, however long ago it was compared."),

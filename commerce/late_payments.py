@@ -33,6 +33,7 @@ KEY_RULE = "late money"
 PAID_TWICE = stored(gettext_noop("paid twice: payment %(payment)s came after %(first)s"))
 DISPUTED = stored(gettext_noop("late payment: payment %(payment)s succeeded, and its money is disputed"))
 LATE = stored(gettext_noop("late payment: payment %(payment)s succeeded after the order had ended"))
+ERASED = stored(gettext_noop("late payment: payment %(payment)s succeeded after the customer's data was deleted"))
 SOLD = stored(gettext_noop("late payment: payment %(payment)s succeeded after the stock was sold"))
 NOT_REFUNDED = stored(gettext_noop("%(note)s; %(refusal)s"))
 CAME = stored(gettext_noop("payment %(payment)s: %(why)s"))
@@ -61,6 +62,8 @@ def decide(payment: Payment, order: Order) -> None:
         orders.require_attention(order, PAID_TWICE % {"payment": payment.pk, "first": order.paid_with_id})
     elif disputes.undecided(payment) or payment.left != payment.received:
         orders.require_attention(order, DISPUTED % {"payment": payment.pk})
+    elif order.erased_at:
+        orders.require_attention(order, ERASED % {"payment": payment.pk})
     elif settings.LATE_MONEY_POLICY == PARK:
         orders.require_attention(order, LATE % {"payment": payment.pk})
     elif stock.take_again(order):
@@ -99,6 +102,8 @@ def accept(order_id: int, payment_id: int, by: str, why: str) -> Order:
     with _deciding(order_id, payment_id, by, ACCEPTED, why) as (order, payment):
         if order.was_paid:
             raise CannotDecide(_("This order is paid already; this payment can only be given back."))
+        if order.erased_at:
+            raise CannotDecide(_("Its customer's data was deleted; this payment can only be given back."))
         if not order.awaits_payment and not stock.take_again(order):
             raise CannotDecide(_("Some of its goods are sold out or no longer for sale."))
         orders.mark_paid(order, payment)

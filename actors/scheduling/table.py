@@ -50,6 +50,7 @@ def entries() -> list[Entry]:
         Entry("cleanup_old_carts", Cron("0 3 * * *"), catch_up=timedelta(hours=12)),
         Entry("prune_accounts", Cron("30 3 * * *"), catch_up=timedelta(hours=12)),
         Entry("log_key_changes", Every(300), catch_up=timedelta(minutes=5)),
+        Entry("erase_old_data", Cron("30 3 * * *"), catch_up=timedelta(hours=12)),
         Entry("generate_daily_report", Cron("0 0 * * *"), catch_up=timedelta(hours=23)),
         Entry("build_missing_reports", Every(300), catch_up=timedelta(minutes=5)),
         Entry("request_reviews", Cron("0 10 * * *"), catch_up=timedelta(hours=12)),

@@ -39,6 +39,9 @@ REPEATS_COUNTED = 1_000
 NOT_STORED = "not_stored"
 """In the metric: a callback beyond what strangers may leave."""
 
+NO_BODY = b""
+"""Of a callback whose body was deleted: a provider's own is never empty."""
+
 UNKNOWN_PAYMENT_WAIT = (timedelta(seconds=5), timedelta(seconds=60))
 """The waits before a callback about an unknown payment is tried again; then its outcome is UNKNOWN_PAYMENT."""
 
@@ -69,8 +72,9 @@ def receive(account: str, post: CallbackRequest) -> Callback:
 
 
 def replay(callback_id: int, by: str) -> bool:
-    """Process a stored callback, a forged one too, as if it had just come: the provider is asked; False if unknown."""
-    stored = Callback.objects.filter(pk=callback_id)
+    """Process a stored callback, a forged one too, as if it had just come: the provider is asked; False if it is
+    unknown, or its body is deleted."""
+    stored = Callback.objects.filter(pk=callback_id).exclude(body=NO_BODY)
     done = stored.exclude(outcome=Callback.Outcome.WAITING)
     done.update(**_waiting(), claims=0, errors=0)
     if not stored.update(replayed_at=Now(), replayed_by=by[:150]):
@@ -107,6 +111,28 @@ def prune_callbacks(seconds: float) -> bool:
     if deleted:
         log.info("callbacks.pruned", extra={"deleted": deleted, "finished": not full})
     return full
+
+
+def prune_bodies(seconds: float) -> bool:
+    """Delete the bodies of callbacks older than CALLBACK_BODY_RETENTION_DAYS for up to `seconds`; True if there may be
+    more. The rest of the row stays.
+    """
+    ends_at, full = time.monotonic() + seconds, True
+    before = database_now() - timedelta(days=settings.CALLBACK_BODY_RETENTION_DAYS)
+    old = _with_bodies().filter(received_at__lt=before).order_by("received_at", "pk")
+    while full and time.monotonic() < ends_at and not shutting_down.is_set():
+        keys = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        full = _with_bodies().filter(pk__in=keys).update(body=NO_BODY) == PRUNED_AT_ONCE
+    return full
+
+
+def forget_bodies(reference: str) -> int:
+    """Delete the bodies of the callbacks about payments of this reference; returns how many."""
+    return _with_bodies().filter(payment__reference=reference).update(body=NO_BODY)
+
+
+def _with_bodies() -> QuerySet[Callback]:
+    return Callback.objects.exclude(body=NO_BODY).exclude(outcome=Callback.Outcome.WAITING)
 
 
 def _delete(old: QuerySet[Callback]) -> int:

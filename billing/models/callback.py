@@ -60,6 +60,12 @@ class Callback(DueRow):
                 condition=Q(is_proven=False) & ~Q(outcome="looked"),
                 name="callback_of_strangers",
             ),
+            # prune_history
+            models.Index(
+                fields=["received_at", "id"],
+                condition=~Q(body=b"") & ~Q(outcome="waiting"),
+                name="callback_with_body",
+            ),
         ]
 
     def __str__(self) -> str:

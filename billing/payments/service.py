@@ -13,7 +13,7 @@ from billing.money import Money
 from billing.payments.check import CHECK_QUEUE, check, record
 from billing.providers import provider_of
 from billing.refunds import service as refunds
-from billing.states import OPEN_REFUND_STATES, OPEN_STATES, RefundStatus, Status
+from billing.states import OPEN_REFUND_STATES, OPEN_STATES, UNDECIDED_DISPUTES, RefundStatus, Status
 from config.due.queue import database_now
 from config.messaging.nudges import nudge
 
@@ -143,6 +143,19 @@ def open_or_paid_since(reference: OuterRef, moment: datetime) -> QuerySet[Paymen
     refunding = Q(Exists(Refund.objects.filter(payment=OuterRef("pk"), status__in=OPEN_REFUND_STATES)))
     paid = Q(status=Status.SUCCEEDED, ended_at__gte=moment)
     return Payment.objects.filter(Q(status__in=OPEN_STATES) | undecided | refunding | paid, reference=reference)
+
+
+def unfinished(reference: OuterRef) -> QuerySet[Payment]:
+    """A subquery for the shop: payments for the reference that are open, need an operator, have a refund that does, or
+    a dispute without a decision, or whose events are not settled.
+    """
+    this = OuterRef("pk")
+    refunds_left = Refund.objects.filter(Q(status__in=OPEN_REFUND_STATES) | ~Q(attention=Attention.NONE), payment=this)
+    disputed = Dispute.objects.filter(status__in=UNDECIDED_DISPUTES, payment=this)
+    unsettled = PaymentEvent.objects.filter(settle_after__isnull=False, payment=this)
+    itself = Q(status__in=OPEN_STATES) | ~Q(attention=Attention.NONE)
+    left = itself | Q(Exists(refunds_left)) | Q(Exists(disputed)) | Q(Exists(unsettled))
+    return Payment.objects.filter(left, reference=reference)
 
 
 def history(reference: str) -> History:

@@ -25,6 +25,7 @@ from billing.admin.bases import (
     sentence,
 )
 from billing.models import Callback, Payment, PaymentEvent, Refund
+from commerce.admin.personal_data import ERASE, PersonalDataAdmin
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, MARK_SENT, OF_ORDERS
 from commerce.forms import LineField, ParagraphsField
 from commerce.models import Cart, Notification, Order, OrderLine
@@ -60,7 +61,7 @@ class NotificationInline(ReadOnlyInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ActionAdmin, LargeTable):
+class OrderAdmin(PersonalDataAdmin, ActionAdmin, LargeTable):
     """An order with its lines, mails, links and history."""
 
     list_display = ("number", "buyer", "total", "standing", "placed_at")
@@ -74,7 +75,7 @@ class OrderAdmin(ActionAdmin, LargeTable):
     search_help_text = _("The number, or three letters or more of the customer's name or mail address.")
     inlines = (LineInline, NotificationInline)
     list_actions = (MARK_SENT, MARK_DELIVERED, CANCEL, CLEAR_ATTENTION)
-    page_actions = OF_ORDERS
+    page_actions = (*OF_ORDERS, ERASE)
     total = money("total")
     fields = (
         "number", "status", "total", "refunded", "links", "note", "email", "name", "address",

@@ -163,7 +163,7 @@ def repeatable(order: Order) -> QuerySet[Notification]:
     Of a refunded order only the last refund's mail: those before it say that the order is valid.
     """
     kinds = [kind for kind, is_true in STILL_TRUE.items() if is_true(order)]
-    mails = order.notifications.exclude(status=Status.QUEUED).filter(kind__in=kinds)
+    mails = order.notifications.exclude(status=Status.QUEUED).exclude(text="").filter(kind__in=kinds)
     if order.status == OrderStatus.REFUNDED:
         last = order.notifications.filter(kind=Kind.MONEY_BACK).order_by("-pk").values("pk")[:1]
         mails = mails.filter(~Q(kind=Kind.MONEY_BACK) | Q(pk__in=last))
@@ -193,7 +193,7 @@ def take_back(notification_ids: Sequence[int]) -> int:
 
 def _requeue(mails: QuerySet[Notification], **facts: object) -> int:
     due = {"status": Status.QUEUED, "send_after": database_now(), "claims": 0, "errors": 0, "asked_by": ""}
-    requeued = mails.order_by().update(**due, **facts)
+    requeued = mails.exclude(text="").order_by().update(**due, **facts)
     if requeued:
         nudge("send_pending_emails")
         log.info("mail.again", extra={"mails": requeued})
@@ -259,6 +259,8 @@ def mails_given_up() -> QuerySet[Notification]:
 def _queue_to_customer(
     kind: Kind, order: Order, lines: Sequence[OrderLine], occasion: str = "", **facts: object
 ) -> None:
+    if order.erased_at:
+        return  # nobody is known any more
     written = content.of_order(kind, order.language, order.name, order, lines, **facts)
     _queue(kind, order.email, order.name, written, occasion, order=order)
 

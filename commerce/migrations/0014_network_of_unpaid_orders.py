@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('commerce', '0011_orders_to_be_packed'),
+        ('commerce', '0013_key_digests'),
     ]
 
     operations = [

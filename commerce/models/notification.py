@@ -119,6 +119,12 @@ class Notification(DueRow):
             # The admin: mails that were given up, and mails of one recipient.
             models.Index(fields=["-id"], condition=Q(status="given_up"), name="notification_given_up"),
             models.Index(Upper("recipient"), name="notification_by_recipient"),
+            # erase_old_data
+            models.Index(
+                fields=["queued_at", "id"],
+                condition=~Q(text="") & ~Q(status="queued") & Q(order__isnull=False),
+                name="notification_not_erased",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -113,9 +113,16 @@ class Order(DueRow):
         "refunded in minor units", default=0, db_default=0, editable=False, help_text=_("The refunded amount.")
     )
     refunded_at = models.DateTimeField(null=True, blank=True, help_text=_("When all of its money was refunded."))
+    erased_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When its customer's data was deleted.")
+    )
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [
+            ("export_personal_data", _("Can export the data of a customer")),
+            ("erase_personal_data", _("Can erase the data of a customer")),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(status__in=sorted(OrderStatus)), name="order_status_is_known"),
             models.CheckConstraint(
@@ -160,6 +167,12 @@ class Order(DueRow):
             # The checkout: unpaid orders from one network.
             models.Index(
                 fields=["network"], condition=Q(status="awaiting_payment") & ~Q(network=""), name="order_unpaid_there"
+            ),
+            # erase_old_data: the first that ended, of those that still name their customer.
+            models.Index(
+                fields=["ended_at", "id"],
+                condition=Q(ended_at__isnull=False, erased_at__isnull=True),
+                name="order_not_erased",
             ),
             # Parts of name and mail address: migration 0008 has `order_name_parts` and `order_email_parts`.
         ]

@@ -143,6 +143,13 @@ CALLBACK_RETENTION_DAYS = env.integer(
     wrong="Too short: a dispute finds no trace. Too long: the table grows.",
 )  # fmt: skip
 
+CALLBACK_BODY_RETENTION_DAYS = env.integer(
+    "CALLBACK_BODY_RETENTION_DAYS", 30, at_least=1,
+    help="Retention of their bodies, which may name the customer. Such a callback cannot be processed again.",
+    wrong="Too short: the reason of a strange callback cannot be read any more.",
+    example="14",
+)  # fmt: skip
+
 section("Reconciliation")
 
 RECONCILIATION_SHARED_ACCOUNTS = env.words(

@@ -50,6 +50,23 @@ UNPAID_SHARE_OF_STOCK_PERCENT = env.integer(
     wrong="Too small: large orders are refused. 100: one visitor can hold all of it for `PAYMENT_WINDOW_S`.",
 )  # fmt: skip
 
+section("Personal data")
+
+CUSTOMER_DATA_RETENTION_DAYS = env.integer(
+    "CUSTOMER_DATA_RETENTION_DAYS", 3650, at_least=1,
+    help="Retention of name, address and mail address of an order after its end. Then they are deleted, with its "
+    "mails, reviews, and link to an account; goods, amounts and payments stay.",
+    wrong="Too short: a dispute or a return finds no customer, and invoices break the law of your country. Too long: "
+    "data of people who have left.",
+    example="2555",
+)  # fmt: skip
+MAIL_RETENTION_DAYS = env.integer(
+    "MAIL_RETENTION_DAYS", 1095, at_least=1,
+    help="Retention of the texts of mails about orders; that they were sent, and when, stays.",
+    wrong="Too short: support cannot see what a customer was told, nor write it again.",
+    example="365",
+)  # fmt: skip
+
 section("Reviews")
 
 REVIEW_REQUEST_AFTER_DAYS = env.integer(

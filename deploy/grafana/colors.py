@@ -22,7 +22,7 @@ COLORS: Mapping[str, Sequence[str]] = {
     ),
     "orange": (
         "attention", "put_off", "retried", "uncertain", "refused", "amount_not_accepted", "not_now", "not_offered",
-        "deadline_passed", "unknown_payment", "open", "throttled", "recovery_code_used", "key_changed",
+        "deadline_passed", "unknown_payment", "open", "throttled", "recovery_code_used", "key_changed", "not_stored",
     ),
     "red": (
         "failed", "error", "given_up", "forged", "malformed", "refused_by_server", "lost", "unknown", "unreachable",

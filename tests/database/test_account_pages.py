@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from commerce.models import Cart, CartItem, Order, Product, Throttle
-from tests.shop import Shop
+from tests.shop import Shop, another_customer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
@@ -206,8 +206,8 @@ def test_nobody_sees_the_orders_of_others(client: Client, ann: User, espresso: P
 def test_a_long_list_has_pages(shop: Shop, client: Client, ann: User) -> None:
     """The number of queries does not grow with it, and a page that is not there is the nearest one that is."""
     beans = shop.product("beans", stock=25)
-    for _ in range(25):
-        shop.order(beans)
+    for number in range(25):
+        shop.order(beans, by=another_customer(number))
     Order.objects.update(customer=ann)
     log_in(client)
 

@@ -27,6 +27,7 @@ from billing.models import AccountState, Attention, Callback, Difference, Disput
 from commerce.models import Order, OrderStatus, Review
 from config.actions import Action, recorded
 from config.actions.admin import ActionAdmin
+from config.due.queue import database_now
 from tests import reporting
 from tests.backstage import mail, make
 from tests.consoles import job
@@ -67,6 +68,7 @@ DECLARED = {
     "order write-again": "commerce.change_notification",
     "order cancel": "commerce.change_order",
     "order clear-attention": "commerce.change_order",
+    "order erase-personal-data": "commerce.erase_personal_data",
     "payment check-payment": "billing.change_payment",
     "payment refund": "billing.add_refund",
     "payment accept": "billing.change_payment",
@@ -244,6 +246,7 @@ SUBJECTS: dict[str, Callable[[], str]] = {
     "order write-again": lambda: str(mail(reporting.order()).order_id),
     "order cancel": lambda: str(reporting.order(OrderStatus.AWAITING_PAYMENT).pk),
     "order clear-attention": lambda: _row(Order, attention_note="paid twice"),
+    "order erase-personal-data": lambda: _row(Order, sent_at=database_now()),
     "payment check-payment": _open_payment,
     "payment refund": lambda: _row(Payment),
     "payment accept": _wrong_sum,
