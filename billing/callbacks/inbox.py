@@ -173,7 +173,7 @@ def _waiting() -> dict[str, Any]:
 
 def _takes_up(callback: Callback, repeat: Callback) -> bool:
     """Does a repeat make a stored callback genuine? It was taken for a forged one, and brings the whole body again."""
-    was_cut = repeat.is_proven and bytes(callback.body) != bytes(repeat.body)
+    was_cut = repeat.is_proven and bytes(callback.body) not in (NO_BODY, bytes(repeat.body))
     if callback.outcome != Callback.Outcome.FORGED and not was_cut:
         return False
     facts = {"body": repeat.body, "is_proven": repeat.is_proven, **_waiting()}

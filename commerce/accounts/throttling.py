@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
 from math import ceil
 
-from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -24,7 +23,7 @@ from django.utils.crypto import salted_hmac
 from commerce.accounts import devices
 from commerce.models import Throttle
 from config.due.queue import database_now
-from config.web.proxies import sender
+from config.web.networks import network_key
 
 SALT = "commerce.accounts.throttling"
 
@@ -75,7 +74,7 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 ACCOUNT: Mapping[Purpose, Limit] = {
     # NIST SP 800-63B-4, 3.2.2 allows 100 failures in a row; OWASP ASVS 5.0.0, 6.3.1 asks for a limit. Half of the 100,
-    # because each known browser has a counter of its own. After the last one a new password by mail opens the account.
+    # because each known browser has a counter of its own. After the last one a new password opens the account, for example by mail.
     Purpose.LOG_IN: Limit(5, 2 * SECOND, HOUR, 30 * DAY, most=50),
     # A mail may be slow or in the wrong folder, so a person asks again; a stranger must not fill a mailbox.
     Purpose.MAIL: Limit(3, MINUTE, DAY, DAY),
@@ -90,9 +89,6 @@ NETWORK: Mapping[Purpose, Limit] = {
 
 KEPT = max(limit.forgotten_after for limits in (ACCOUNT, NETWORK) for limit in limits.values())
 """Rows without a try for this long say nothing any more."""
-
-IPV6_NETWORK_BITS = 64
-"""The smallest network that one customer of a provider gets (RFC 6177): each address alone would be a new stranger."""
 
 
 def admit(request: HttpRequest, purpose: Purpose, name: str) -> None:
@@ -120,29 +116,19 @@ def succeeded(request: HttpRequest, name: str) -> None:
     _uncount(shared)
 
 
-def reopen(name: str) -> None:
-    """The account has a new password: earlier guesses by strangers say nothing about it."""
-    Throttle.objects.filter(key=_key(Purpose.LOG_IN, "account", devices.normal(name))).delete()
-
-
-def network_of(request: HttpRequest) -> str:
-    """The sender's network. Empty for an address that is not the internet's: it may be a proxy that all share."""
-    forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    found = sender(request.META.get("REMOTE_ADDR", ""), forwarded_for, settings.TRUSTED_PROXIES)
-    if not found or not (address := ip_address(found)).is_global:
-        return ""
-    bits = IPV6_NETWORK_BITS if address.version == 6 else address.max_prefixlen
-    return str(ip_network(f"{address}/{bits}", strict=False))
-
-
 def _counted(request: HttpRequest, purpose: Purpose, name: str) -> dict[str, Limit]:
     """The counters of a try, with their limits. A known browser's network does not count: others may share it."""
     if device := devices.known(request, name):
         return {_key(purpose, "device", device): ACCOUNT[purpose]}
-    counted = {_key(purpose, "account", devices.normal(name)): ACCOUNT[purpose]}
-    if network := network_of(request):
+    counted = {_key(purpose, "account", f"{devices.normal(name)} {_password(name)}"): ACCOUNT[purpose]}
+    if network := network_key(request):
         counted[_key(purpose, "network", network)] = NETWORK[purpose]
     return counted
+
+
+def _password(name: str) -> str:
+    """The stored hash, which a new password changes: earlier guesses say nothing about that one, wherever it was set."""
+    return User.objects.filter(username=name).values_list("password", flat=True).first() or ""
 
 
 def _key(purpose: Purpose, kind: str, what: str) -> str:

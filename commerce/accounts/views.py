@@ -171,7 +171,6 @@ def _password_is_new(request: HttpRequest, event: SecurityEvent) -> None:
     """Django refuses sessions with the old password; they also leave the list."""
     assert isinstance(request.user, User)  # noqa: S101 - both views have logged in
     throttling.succeeded(request, request.user.username)
-    throttling.reopen(request.user.username)
     sessions.end_others(request)
     security_event(event, request.user.pk)
 

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             model_name='notification',
-            index=models.Index(condition=models.Q(models.Q(('text', ''), _negated=True), models.Q(('status', 'queued'), _negated=True), ('order__isnull', False)), fields=['queued_at', 'id'], name='notification_not_erased'),
+            index=models.Index(condition=models.Q(models.Q(('text', ''), _negated=True), models.Q(('status', 'queued'), _negated=True), ('report__isnull', True)), fields=['queued_at', 'id'], name='notification_not_erased'),
         ),
         AddIndexConcurrently(
             model_name='order',

@@ -122,7 +122,7 @@ class Notification(DueRow):
             # erase_old_data
             models.Index(
                 fields=["queued_at", "id"],
-                condition=~Q(text="") & ~Q(status="queued") & Q(order__isnull=False),
+                condition=~Q(text="") & ~Q(status="queued") & Q(report__isnull=True),
                 name="notification_not_erased",
             ),
         ]

@@ -57,7 +57,7 @@ def _old_orders(before: datetime) -> Iterator[int]:
 def _blank_mails(before: datetime) -> int:
     """Of one batch, from the index `notification_not_erased`."""
     mails = Notification.objects.exclude(text="").exclude(status=Notification.Status.QUEUED)
-    old = mails.filter(order__isnull=False, queued_at__lt=before).order_by("queued_at", "pk")
+    old = mails.filter(report__isnull=True, queued_at__lt=before).order_by("queued_at", "pk")
     keys = list(old.values_list("pk", flat=True)[:BATCH])
     return erasing.blank_texts(mails.filter(pk__in=keys))
 
