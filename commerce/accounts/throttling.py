@@ -74,7 +74,7 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 ACCOUNT: Mapping[Purpose, Limit] = {
     # NIST SP 800-63B-4, 3.2.2 allows 100 failures in a row; OWASP ASVS 5.0.0, 6.3.1 asks for a limit. Half of the 100,
-    # because each known browser has a counter of its own. After the last one a new password opens the account, for example by mail.
+    # because each known browser has a counter of its own. After the last one a new password opens the account.
     Purpose.LOG_IN: Limit(5, 2 * SECOND, HOUR, 30 * DAY, most=50),
     # A mail may be slow or in the wrong folder, so a person asks again; a stranger must not fill a mailbox.
     Purpose.MAIL: Limit(3, MINUTE, DAY, DAY),
@@ -127,7 +127,7 @@ def _counted(request: HttpRequest, purpose: Purpose, name: str) -> dict[str, Lim
 
 
 def _password(name: str) -> str:
-    """The stored hash, which a new password changes: earlier guesses say nothing about that one, wherever it was set."""
+    """The stored hash. A new password changes it, wherever it is set: earlier guesses say nothing about that one."""
     return User.objects.filter(username=name).values_list("password", flat=True).first() or ""
 
 
