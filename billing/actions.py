@@ -44,14 +44,14 @@ def _compare_again(run_id: int, by: str) -> None:
 
 
 CHECK_PAYMENT = Action(
-    "check-payment", _("Check now"), _("The provider is asked at once."), ("billing.change_payment",),
+    "check-payment", _("Check now"), _("The provider is asked at once."), ("billing.check_payment",),
     row_of(Payment), lambda payment_id, by: payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR),
     _("Payments the provider is asked about now"),
     _("Payments that the provider never had"),
     offered=lambda payment: payment.is_open or payment.provider_ref != "",
 )  # fmt: skip
 CHECK_REFUND = Action(
-    "check-refund", _("Check now"), _("The provider is asked at once."), ("billing.add_refund",),
+    "check-refund", _("Check now"), _("The provider is asked at once."), ("billing.check_refund",),
     row_of(Refund), lambda refund_id, by: REFUND_QUEUE.make_due(Q(pk=refund_id), AskedBy.OPERATOR),
     _("Refunds the provider is asked about now"),
     _("Refunds whose outcome is known already"), offered=lambda refund: refund.is_open,
@@ -206,7 +206,7 @@ OF_PAYMENTS = (
     REFUND,
     Action(
         "accept", _("Accept what came"), _("The payment succeeds with what came instead of what was asked for."),
-        ("billing.change_payment",), row_of(Payment), mismatches.accept, _("Payments accepted with what came"),
+        ("billing.decide_payment",), row_of(Payment), mismatches.accept, _("Payments accepted with what came"),
         form=Reason, offered=_can_be_accepted,
     ),
     Action(
@@ -218,20 +218,20 @@ OF_PAYMENTS = (
     Action(
         "close", _("Close, because no money came"),
         _("Make sure in the provider's own pages that no money came with this payment. It is cancelled then."),
-        ("billing.change_payment",), row_of(Payment), mismatches.close, _("Payments closed without money"),
+        ("billing.decide_payment",), row_of(Payment), mismatches.close, _("Payments closed without money"),
         form=Reason, offered=_waits_without_money,
     ),
     Action(
         "confirm", _("Money came"),
         _("Make sure in the provider's own pages that money came with this payment, and how much. It succeeds with "
           "that."),
-        ("billing.change_payment",), row_of(Payment), mismatches.confirm, _("Payments confirmed"),
+        ("billing.decide_payment",), row_of(Payment), mismatches.confirm, _("Payments confirmed"),
         form=CameForm, one_by_one=True, offered=_waits_without_money,
     ),
     Action(
         "note-difference", _("Note the difference"),
         _("Compare what went back with the provider's own pages, and see to it there. Our books stay as they are."),
-        ("billing.change_payment",), row_of(Payment), mismatches.note_difference, _("Differences noted"), form=Reason,
+        ("billing.decide_payment",), row_of(Payment), mismatches.note_difference, _("Differences noted"), form=Reason,
         offered=lambda payment: not payment.is_open and payment.attention == Attention.REFUNDS_DIFFER,
     ),
 )  # fmt: skip
@@ -242,20 +242,20 @@ OF_REFUNDS = (
         "give-up", _("Give up, because it was not carried out"),
         _("Make sure in the provider's own pages that this refund was not carried out. What it holds is free again "
           "then."),
-        ("billing.add_refund",), row_of(Refund), refunds.give_up, _("Refunds given up"), form=Reason,
+        ("billing.decide_refund",), row_of(Refund), refunds.give_up, _("Refunds given up"), form=Reason,
         offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
     ),
     Action(
         "confirm", _("It was carried out"),
         _("Make sure in the provider's own pages that this refund was carried out."),
-        ("billing.add_refund",), row_of(Refund), refunds.confirm, _("Refunds confirmed"), form=Reason,
+        ("billing.decide_refund",), row_of(Refund), refunds.confirm, _("Refunds confirmed"), form=Reason,
         offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
     ),
     Action(
         "note-returned", _("The returned money is seen to"),
         _("The customer's bank sent the money back. Say how the customer gets it: by another refund, or outside of "
           "the provider."),
-        ("billing.add_refund",), row_of(Refund), refunds.note_returned, _("Returned refunds seen to"), form=Reason,
+        ("billing.decide_refund",), row_of(Refund), refunds.note_returned, _("Returned refunds seen to"), form=Reason,
         offered=lambda refund: refund.attention == Attention.RETURNED,
     ),
 )  # fmt: skip
@@ -264,7 +264,7 @@ OF_DISPUTES = (
         "answered", _("Answered"),
         _("Say what was done in the provider's own pages: which evidence was sent, or that it was accepted. The "
           "provider decides; its decision appears here."),
-        ("billing.change_dispute",), row_of(Dispute), disputes.answered, _("Disputes answered"),
+        ("billing.decide_dispute",), row_of(Dispute), disputes.answered, _("Disputes answered"),
         form=Reason, offered=lambda dispute: dispute.status == DisputeStatus.OPEN and not dispute.answered_by,
         told=_answer_told,
     ),
@@ -273,7 +273,7 @@ OF_DIFFERENCES = (
     Action(
         "resolve", _("Resolved, with a reason"),
         _("Say what was done about these. A difference comes back if the provider says something else of it later."),
-        ("billing.change_difference",), row_of(Difference), differences.resolve, _("Differences resolved"),
+        ("billing.resolve_difference",), row_of(Difference), differences.resolve, _("Differences resolved"),
         _("Differences that do not wait for a person"), Reason, named=lambda found: f"{found}; {found.sides}",
         offered=lambda found: found.state == Difference.State.PARKED,
     ),

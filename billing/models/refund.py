@@ -26,6 +26,10 @@ class Refund(Followed):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [
+            ("check_refund", "May ask the provider about a refund: moves no money by itself"),
+            ("decide_refund", "May decide about a refund: given up, carried out, returned money seen to"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_is_positive"),
             models.CheckConstraint(

@@ -144,7 +144,7 @@ ACCEPT, GIVE_BACK, LEAVE = (
     Action(
         "accept", _("Reopen the order"),
         _("The payment is accepted, and the order is paid. Its goods are reserved, if they are still in stock."),
-        ("commerce.change_order",), row_of(Order),
+        ("commerce.change_order", "billing.decide_payment"), row_of(Order),
         lambda order, by, why, key, payment: late_payments.accept(order, payment, by, why),
         _("Orders reopened"), form=LatePaymentForm, told=_reopening_told,
         offered=lambda order: not order.was_paid and _has_late_payment(order), named=_named,

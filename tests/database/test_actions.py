@@ -45,8 +45,8 @@ DECLARED = {
     "console resume-queue": "actors.console_configure",
     "console pause-entry": "actors.console_configure",
     "console resume-entry": "actors.console_configure",
-    "console check-payment": "actors.console_act billing.change_payment",
-    "console check-payments": "actors.console_act billing.change_payment",
+    "console check-payment": "actors.console_act billing.check_payment",
+    "console check-payments": "actors.console_act billing.check_payment",
     "console send-mail-again": "actors.console_act commerce.change_notification",
     "console send-alike-again": "actors.console_act commerce.change_notification",
     "console open-breaker": "actors.console_configure billing.change_accountstate",
@@ -54,10 +54,10 @@ DECLARED = {
     "accountstate open-breaker": "billing.change_accountstate",
     "accountstate close-breaker": "billing.change_accountstate",
     "callback replay": "billing.change_callback",
-    "difference resolve": "billing.change_difference",
+    "difference resolve": "billing.resolve_difference",
     "notification send-mail-again": "commerce.change_notification",
     "notification send-alike-again": "commerce.change_notification",
-    "order accept": "commerce.change_order",
+    "order accept": "commerce.change_order billing.decide_payment",
     "order give-back": "billing.add_refund",
     "order leave": "commerce.change_order",
     "order refund": "billing.add_refund",
@@ -67,19 +67,19 @@ DECLARED = {
     "order write-again": "commerce.change_notification",
     "order cancel": "commerce.change_order",
     "order clear-attention": "commerce.change_order",
-    "payment check-payment": "billing.change_payment",
+    "payment check-payment": "billing.check_payment",
     "payment refund": "billing.add_refund",
-    "payment accept": "billing.change_payment",
+    "payment accept": "billing.decide_payment",
     "payment give-back": "billing.add_refund",
-    "payment close": "billing.change_payment",
-    "payment confirm": "billing.change_payment",
-    "payment note-difference": "billing.change_payment",
-    "dispute answered": "billing.change_dispute",
+    "payment close": "billing.decide_payment",
+    "payment confirm": "billing.decide_payment",
+    "payment note-difference": "billing.decide_payment",
+    "dispute answered": "billing.decide_dispute",
     "reconciliation compare-again": "billing.change_reconciliation",
-    "refund check-refund": "billing.add_refund",
-    "refund give-up": "billing.add_refund",
-    "refund confirm": "billing.add_refund",
-    "refund note-returned": "billing.add_refund",
+    "refund check-refund": "billing.check_refund",
+    "refund give-up": "billing.decide_refund",
+    "refund confirm": "billing.decide_refund",
+    "refund note-returned": "billing.decide_refund",
     "review publish": "commerce.change_review",
     "review reject": "commerce.change_review",
 }
@@ -110,7 +110,7 @@ class Face:
 
     def needs(self) -> set[str]:
         """All permissions, as they are written down above."""
-        rows = {"billing.change_payment"} if str(self) == "console look-at" else set()
+        rows = {"billing.check_payment"} if str(self) == "console look-at" else set()
         return {self.sees, *DECLARED[str(self)].split(), *rows}
 
     def ask(self, client: Client, key: str) -> Any:
