@@ -104,7 +104,8 @@ class Action:
 
     do: Callable[..., object]
     """Called with the target, the user's name and the form's answers. Returns False or 0 if there was nothing to do, or
-    the number of things done; any other result means done. Raises ActionRefused."""
+    the number of things done; any other result means done. One whose `repeated` is true was done by an earlier click on
+    the same form: the history has it. Raises ActionRefused."""
 
     done: Text
     """The sentence in the history, and the message afterwards about several subjects."""
@@ -178,33 +179,51 @@ def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mappi
 
 
 def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
-    """Do it and record it in one transaction. Returns the result of `do`. Raises ActionRefused."""
-    by = who if isinstance(who, str) else who.get_username()
+    """Do it and record it in one transaction. Returns the result of `do`. Raises ActionRefused.
+
+    The history is written first: what is done outside of the database, like a message that is sent, cannot be rolled
+    back, and must not be done without it.
+    """
+    why = answers.get("why", "")
     with transaction.atomic():
-        result = action.do(subject.row.pk if subject.target is None else subject.target, by, **answers)
-        if times := _times(result):
-            with translation.override(None):
-                done = f"{action.done} ({times})" if times > 1 else str(action.done)
-            record(who, subject, done, answers.get("why", ""))
+        entry = None if isinstance(who, str) else _entry(who, action, subject, why)
+        result = action.do(subject.row.pk if subject.target is None else subject.target, name_of(who), **answers)
+        times = 0 if getattr(result, "repeated", False) else _times(result)
+        done = _in_english(action.done, times)
+        if entry and not times:
+            entry.delete()
+        elif entry and times > 1:
+            entry.change_message = _message(done, why)
+            entry.save(update_fields=["change_message"])
+        elif times and not entry:
+            log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
     return result
 
 
-def record(who: Who, subject: Subject, done: str, why: str) -> None:
-    """Record who did what to what, and why: in the admin's history, or in the log for the command line.
+def name_of(who: Who) -> str:
+    return who if isinstance(who, str) else who.get_username()
 
-    The history has many readers, so `done` is in English, and `recorded` translates it.
-    """
-    if isinstance(who, str):
-        log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
-        return
-    LogEntry.objects.create(
+
+def _entry(who: User, action: Action, subject: Subject, why: str) -> LogEntry:
+    """The record of the admin's history."""
+    return LogEntry.objects.create(
         user=who,
         content_type=ContentType.objects.get_for_model(subject.row, for_concrete_model=False),
         object_id=str(subject.row.pk),
         object_repr=subject.name[:200],
         action_flag=CHANGE,
-        change_message=f"{done}: {why}" if why else f"{done}.",
+        change_message=_message(_in_english(action.done), why),
     )
+
+
+def _in_english(done: Text, times: int = 1) -> str:
+    """The history has many readers: `recorded` translates it."""
+    with translation.override(None):
+        return f"{done} ({times})" if times > 1 else str(done)
+
+
+def _message(done: str, why: str) -> str:
+    return f"{done}: {why}" if why else f"{done}."
 
 
 def recorded(message: str) -> str:

@@ -40,6 +40,7 @@ ROLES = {
 
 
 class Command(Base):
+    changes = True
     help = f"Creates the groups {', '.join(f'“{name}”' for name in ROLES)}, and adds missing permissions."
 
     def handle(self, *args: Any, **options: Any) -> None:
