@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing import disputes
+from billing import disputes, stakes
 from billing.callbacks import inbox
 from billing.limits import breaker
 from billing.models import (
@@ -199,7 +199,8 @@ REFUND = Action(
     "refund", _("Refund"),
     _("The money goes back to the customer, all of it or a part; the seller decides what becomes of the goods."),
     ("billing.add_refund",), row_of(Payment), refund, _("Refunds begun"), form=RefundForm, one_by_one=True,
-    told=_refund_told, offered=lambda payment: payment.status == Status.SUCCEEDED and _can_go_back(payment),
+    stake=stakes.refund, told=_refund_told,
+    offered=lambda payment: payment.status == Status.SUCCEEDED and _can_go_back(payment),
 )  # fmt: skip
 OF_PAYMENTS = (
     CHECK_PAYMENT,
@@ -207,31 +208,32 @@ OF_PAYMENTS = (
     Action(
         "accept", _("Accept what came"), _("The payment succeeds with what came instead of what was asked for."),
         ("billing.decide_payment",), row_of(Payment), mismatches.accept, _("Payments accepted with what came"),
-        form=Reason, offered=_can_be_accepted,
+        form=Reason, stake=stakes.all_of, offered=_can_be_accepted,
     ),
     Action(
         "give-back", _("Give back all that came"),
         _("Everything that came goes back, the payment has failed, and the customer may try again."),
         ("billing.add_refund",), row_of(Payment), mismatches.give_back, _("Payments given back"), form=MoneyForm,
-        offered=lambda payment: _waits_for_decision(payment) and _can_go_back(payment),
+        stake=stakes.all_of, offered=lambda payment: _waits_for_decision(payment) and _can_go_back(payment),
     ),
     Action(
         "close", _("Close, because no money came"),
         _("Make sure in the provider's own pages that no money came with this payment. It is cancelled then."),
         ("billing.decide_payment",), row_of(Payment), mismatches.close, _("Payments closed without money"),
-        form=Reason, offered=_waits_without_money,
+        form=Reason, stake=stakes.all_of, offered=_waits_without_money,
     ),
     Action(
         "confirm", _("Money came"),
         _("Make sure in the provider's own pages that money came with this payment, and how much. It succeeds with "
           "that."),
         ("billing.decide_payment",), row_of(Payment), mismatches.confirm, _("Payments confirmed"),
-        form=CameForm, one_by_one=True, offered=_waits_without_money,
+        form=CameForm, one_by_one=True, stake=stakes.confirm, offered=_waits_without_money,
     ),
     Action(
         "note-difference", _("Note the difference"),
         _("Compare what went back with the provider's own pages, and see to it there. Our books stay as they are."),
         ("billing.decide_payment",), row_of(Payment), mismatches.note_difference, _("Differences noted"), form=Reason,
+        stake=stakes.all_of,
         offered=lambda payment: not payment.is_open and payment.attention == Attention.REFUNDS_DIFFER,
     ),
 )  # fmt: skip
@@ -243,20 +245,20 @@ OF_REFUNDS = (
         _("Make sure in the provider's own pages that this refund was not carried out. What it holds is free again "
           "then."),
         ("billing.decide_refund",), row_of(Refund), refunds.give_up, _("Refunds given up"), form=Reason,
-        offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
+        stake=stakes.of_refund, offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
     ),
     Action(
         "confirm", _("It was carried out"),
         _("Make sure in the provider's own pages that this refund was carried out."),
         ("billing.decide_refund",), row_of(Refund), refunds.confirm, _("Refunds confirmed"), form=Reason,
-        offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
+        stake=stakes.of_refund, offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
     ),
     Action(
         "note-returned", _("The returned money is seen to"),
         _("The customer's bank sent the money back. Say how the customer gets it: by another refund, or outside of "
           "the provider."),
         ("billing.decide_refund",), row_of(Refund), refunds.note_returned, _("Returned refunds seen to"), form=Reason,
-        offered=lambda refund: refund.attention == Attention.RETURNED,
+        stake=stakes.of_refund, offered=lambda refund: refund.attention == Attention.RETURNED,
     ),
 )  # fmt: skip
 OF_DISPUTES = (

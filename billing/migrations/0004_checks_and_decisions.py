@@ -1,7 +1,8 @@
 import logging
 
 from django.conf import settings
-from django.db import migrations
+from django.db import migrations, models
+from django.db.models.functions import Now
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,32 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["-id"],
                 "permissions": [("resolve_difference", "May resolve a difference with a provider's books")],
+            },
+        ),
+        migrations.CreateModel(
+            name='Proposal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('about', models.CharField(editable=False, max_length=100)),
+                ('subject', models.BigIntegerField(editable=False)),
+                ('action', models.CharField(editable=False, max_length=50)),
+                ('answers', models.JSONField(editable=False)),
+                ('key', models.CharField(blank=True, editable=False, max_length=32, null=True)),
+                ('amount_minor', models.BigIntegerField(verbose_name='amount in minor units')),
+                ('currency', models.CharField(max_length=3)),
+                ('asked_by', models.CharField(max_length=150)),
+                ('asked_by_user', models.BigIntegerField(blank=True, editable=False, null=True)),
+                ('why', models.CharField(blank=True, max_length=200)),
+                ('asked_at', models.DateTimeField(db_default=Now(), editable=False)),
+                ('state', models.CharField(choices=[('waiting', 'waits for a second person'), ('approved', 'approved'), ('declined', 'declined'), ('expired', 'expired')], default='waiting', max_length=8)),
+                ('decided_by', models.CharField(blank=True, max_length=150)),
+                ('decided_why', models.CharField(blank=True, max_length=200)),
+                ('decided_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['-id'], name='proposal_needs_a_person')],
+                'constraints': [models.UniqueConstraint(fields=('key',), name='proposal_once_per_form'), models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('about', 'subject'), name='proposal_one_waits_per_subject'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['approved', 'declined']), _negated=True), models.Q(models.Q(('decided_by', ''), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='proposal_decided_by_somebody')],
             },
         ),
         migrations.RunPython(split, migrations.RunPython.noop, elidable=True),

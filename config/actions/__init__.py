@@ -128,6 +128,11 @@ class Action:
     """Does it stop work? Its button shows that."""
 
     template: str = "actions/ask.html"
+    stake: Callable[[Any, Mapping[str, Any]], Sequence[Any]] | None = None
+    """The amounts of money that it decides about, from the locked row and the form's answers; None: no money."""
+
+    subject_of: Callable[[Any], Subject] | None = None
+    """The subject of a row; None: the row itself."""
 
     @property
     def asks_why(self) -> bool:
@@ -140,7 +145,7 @@ class Action:
 
     def about(self, row: Model) -> Subject:
         """The row as a subject."""
-        return Subject(str(row.pk), self.named(row), row)
+        return self.subject_of(row) if self.subject_of else Subject(str(row.pk), self.named(row), row)
 
     def subject(self, key: str) -> Subject | None:
         """The subject that a key names; None if there is none."""
@@ -156,7 +161,30 @@ class Outcome:
     told: str = ""
     """The sentence of `Action.told`, if there was one subject and it was done."""
     left_alone: int = 0
+    held: int = 0
+    """Not done yet: they wait for another person."""
     refusals: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Held:
+    """An action that a gate has held: it is not done now, but waits for another person."""
+
+    done: Text
+    """The sentence in the history."""
+
+    told: Text
+    """The message for the person who wanted it."""
+
+    repeated: bool
+    """Has an earlier click on the same form written the history?"""
+
+
+Gate = Callable[[Action, Subject, Who, Mapping[str, Any]], Held | None]
+
+GATES: list[Gate] = []
+"""Asked before each action, in its transaction; the first one that holds it decides. Apps add theirs when they start:
+this package has no models."""
 
 
 def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mapping[str, Any]) -> Outcome:
@@ -170,6 +198,9 @@ def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mappi
             if isinstance(refusal, RefusedForAll):
                 break
         else:
+            if isinstance(result, Held):
+                outcome.held, outcome.told = outcome.held + 1, str(result.told)
+                continue
             times = _times(result)
             outcome.done += times
             outcome.left_alone += not times
@@ -179,7 +210,7 @@ def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mappi
 
 
 def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
-    """Do it and record it in one transaction. Returns the result of `do`. Raises ActionRefused.
+    """Do it and record it in one transaction. Returns the result of `do`, or what holds it. Raises ActionRefused.
 
     The history is written first: what is done outside of the database, like a message that is sent, cannot be rolled
     back, and must not be done without it.
@@ -187,12 +218,14 @@ def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
     why = answers.get("why", "")
     with transaction.atomic():
         entry = None if isinstance(who, str) else _entry(who, action, subject, why)
-        result = action.do(subject.row.pk if subject.target is None else subject.target, name_of(who), **answers)
+        held = next((held for gate in GATES if (held := gate(action, subject, who, answers))), None)
+        target = subject.row.pk if subject.target is None else subject.target
+        result = held or action.do(target, name_of(who), **answers)
         times = 0 if getattr(result, "repeated", False) else _times(result)
-        done = _in_english(action.done, times)
+        done = _in_english(held.done if held else action.done, times)
         if entry and not times:
             entry.delete()
-        elif entry and times > 1:
+        elif entry and (held or times > 1):
             entry.change_message = _message(done, why)
             entry.save(update_fields=["change_message"])
         elif times and not entry:

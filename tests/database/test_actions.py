@@ -23,7 +23,17 @@ from dramatiq.broker import MessageProxy
 from actors import pauses
 from actors.console.actions import ACTIONS
 from actors.management.commands.consoleroles import ROLES
-from billing.models import AccountState, Attention, Callback, Difference, Dispute, Payment, Reconciliation, Refund
+from billing.models import (
+    AccountState,
+    Attention,
+    Callback,
+    Difference,
+    Dispute,
+    Payment,
+    Proposal,
+    Reconciliation,
+    Refund,
+)
 from commerce.models import Order, OrderStatus, Review
 from config.actions import Action, recorded
 from config.actions.admin import ActionAdmin
@@ -75,6 +85,8 @@ DECLARED = {
     "payment confirm": "billing.decide_payment",
     "payment note-difference": "billing.decide_payment",
     "dispute answered": "billing.decide_dispute",
+    "proposal approve": "billing.view_proposal",
+    "proposal decline": "billing.view_proposal",
     "reconciliation compare-again": "billing.change_reconciliation",
     "refund check-refund": "billing.check_refund",
     "refund give-up": "billing.decide_refund",
@@ -111,6 +123,7 @@ class Face:
     def needs(self) -> set[str]:
         """All permissions, as they are written down above."""
         rows = {"billing.check_payment"} if str(self) == "console look-at" else set()
+        rows |= {"billing.add_refund"} if self.noun == "proposal" else set()  # that of what was proposed
         return {self.sees, *DECLARED[str(self)].split(), *rows}
 
     def ask(self, client: Client, key: str) -> Any:
@@ -257,6 +270,8 @@ SUBJECTS: dict[str, Callable[[], str]] = {
     "refund give-up": lambda: _open_refund(attention=Attention.KEY_FORGOTTEN),
     "refund confirm": lambda: _open_refund(attention=Attention.KEY_FORGOTTEN),
     "refund note-returned": lambda: _row(Refund, status="failed", attention=Attention.RETURNED),
+    "proposal approve": lambda: _row(Proposal),
+    "proposal decline": lambda: _row(Proposal),
     "review publish": lambda: _row(Review),
     "review reject": lambda: _row(Review),
 }

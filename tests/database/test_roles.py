@@ -35,6 +35,7 @@ ROLES = {
         refund: check-refund give-up confirm note-returned
         dispute: answered
         difference: resolve
+        proposal: approve decline
         order: accept give-back leave refund cancel-paid mark-sent mark-delivered cancel clear-attention
     """,
 }

@@ -15,6 +15,7 @@ from config.cli.command import Command as Base
 _READS = (
     READ, "billing.view_payment", "billing.view_paymentevent", "billing.view_refund", "billing.view_dispute",
     "billing.view_callback", "billing.view_accountstate", "billing.view_reconciliation", "billing.view_difference",
+    "billing.view_proposal",
     "commerce.view_order", "commerce.view_notification", "commerce.view_dailyreport",
 )  # fmt: skip
 _ACTS = (
