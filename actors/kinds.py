@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_permission_codename
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from billing.actions import CHECK_PAYMENT, CHECK_REFUND
 from billing.callbacks.inbox import CALLBACK_QUEUE
 from billing.payments.check import CHECK_QUEUE
 from billing.reconciliation.day import RECONCILIATION_QUEUE
@@ -53,13 +55,28 @@ class Kind:
     why_late: "Callable[[Snapshot], WhyLate | SaidElsewhere | None]" = lambda seen: None
     """None: no worker has checked the rows."""
 
+    check: str = ""
+    """The permission to check one of its rows now; empty: the permission to change such rows."""
+
     @property
     def name(self) -> str:
         """As in metrics, like `payment_event`; also used in URLs."""
         return self.due.noun
 
+    @property
+    def needs(self) -> str:
+        """The permission to check one of its rows now, besides that of the console."""
+        rows = self.due.model._meta
+        return self.check or f"{rows.app_label}.{get_permission_codename('change', rows)}"
 
-OPEN_PAYMENTS = Kind(_("open payments"), CHECK_QUEUE, "check_pending_payments", section="customerswait")
+
+OPEN_PAYMENTS = Kind(
+    _("open payments"),
+    CHECK_QUEUE,
+    "check_pending_payments",
+    section="customerswait",
+    check=CHECK_PAYMENT.permissions[0],
+)
 CALLBACKS = Kind(
     _("stored callbacks"),
     CALLBACK_QUEUE,
@@ -68,7 +85,11 @@ CALLBACKS = Kind(
     section="customerswait",
 )
 REFUNDS = Kind(  # its text needs the payment's currency
-    _("open refunds"), REFUND_QUEUE, "follow_refunds", trim=lambda rows: rows.select_related("payment")
+    _("open refunds"),
+    REFUND_QUEUE,
+    "follow_refunds",
+    trim=lambda rows: rows.select_related("payment"),
+    check=CHECK_REFUND.permissions[0],
 )
 DAYS = Kind(_("days to compare with a provider's list"), RECONCILIATION_QUEUE, "reconcile_payments")
 

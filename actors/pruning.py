@@ -5,6 +5,7 @@ import dramatiq
 from actors.queues import ROUTINE
 from actors.runtime import history
 from actors.scheduling import ledger
+from billing import four_eyes
 from billing.callbacks.inbox import prune_bodies, prune_callbacks
 from config.messaging.nudges import nudge
 
@@ -14,8 +15,9 @@ CALLBACKS_S, JOBS_S = 120.0, 120.0
 
 @dramatiq.actor(**ROUTINE)
 def prune_history() -> bool:
-    """Delete rows, and bodies of callbacks, that are older than their retention time."""
+    """Delete rows, and bodies of callbacks, that are older than their retention time; let old proposals expire."""
     ledger.prune()
+    four_eyes.expire()
     if prune_callbacks(CALLBACKS_S) | prune_bodies(CALLBACKS_S) | history.prune(JOBS_S):
         nudge("prune_history")
     return True

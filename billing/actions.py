@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing import disputes
+from billing import disputes, stakes
 from billing.callbacks import inbox
 from billing.limits import breaker
 from billing.models import (
@@ -44,14 +44,14 @@ def _compare_again(run_id: int, by: str) -> None:
 
 
 CHECK_PAYMENT = Action(
-    "check-payment", _("Check now"), _("The provider is asked at once."), ("billing.change_payment",),
+    "check-payment", _("Check now"), _("The provider is asked at once."), ("billing.check_payment",),
     row_of(Payment), lambda payment_id, by: payments.check_now(Payment.objects.get(pk=payment_id), AskedBy.OPERATOR),
     _("Payments the provider is asked about now"),
     _("Payments that the provider never had"),
     offered=lambda payment: payment.is_open or payment.provider_ref != "",
 )  # fmt: skip
 CHECK_REFUND = Action(
-    "check-refund", _("Check now"), _("The provider is asked at once."), ("billing.add_refund",),
+    "check-refund", _("Check now"), _("The provider is asked at once."), ("billing.check_refund",),
     row_of(Refund), lambda refund_id, by: REFUND_QUEUE.make_due(Q(pk=refund_id), AskedBy.OPERATOR),
     _("Refunds the provider is asked about now"),
     _("Refunds whose outcome is known already"), offered=lambda refund: refund.is_open,
@@ -199,39 +199,41 @@ REFUND = Action(
     "refund", _("Refund"),
     _("The money goes back to the customer, all of it or a part; the seller decides what becomes of the goods."),
     ("billing.add_refund",), row_of(Payment), refund, _("Refunds begun"), form=RefundForm, one_by_one=True,
-    told=_refund_told, offered=lambda payment: payment.status == Status.SUCCEEDED and _can_go_back(payment),
+    stake=stakes.refund, told=_refund_told,
+    offered=lambda payment: payment.status == Status.SUCCEEDED and _can_go_back(payment),
 )  # fmt: skip
 OF_PAYMENTS = (
     CHECK_PAYMENT,
     REFUND,
     Action(
         "accept", _("Accept what came"), _("The payment succeeds with what came instead of what was asked for."),
-        ("billing.change_payment",), row_of(Payment), mismatches.accept, _("Payments accepted with what came"),
-        form=Reason, offered=_can_be_accepted,
+        ("billing.decide_payment",), row_of(Payment), mismatches.accept, _("Payments accepted with what came"),
+        form=Reason, stake=stakes.all_of, offered=_can_be_accepted,
     ),
     Action(
         "give-back", _("Give back all that came"),
         _("Everything that came goes back, the payment has failed, and the customer may try again."),
         ("billing.add_refund",), row_of(Payment), mismatches.give_back, _("Payments given back"), form=MoneyForm,
-        offered=lambda payment: _waits_for_decision(payment) and _can_go_back(payment),
+        stake=stakes.all_of, offered=lambda payment: _waits_for_decision(payment) and _can_go_back(payment),
     ),
     Action(
         "close", _("Close, because no money came"),
         _("Make sure in the provider's own pages that no money came with this payment. It is cancelled then."),
-        ("billing.change_payment",), row_of(Payment), mismatches.close, _("Payments closed without money"),
-        form=Reason, offered=_waits_without_money,
+        ("billing.decide_payment",), row_of(Payment), mismatches.close, _("Payments closed without money"),
+        form=Reason, stake=stakes.all_of, offered=_waits_without_money,
     ),
     Action(
         "confirm", _("Money came"),
         _("Make sure in the provider's own pages that money came with this payment, and how much. It succeeds with "
           "that."),
-        ("billing.change_payment",), row_of(Payment), mismatches.confirm, _("Payments confirmed"),
-        form=CameForm, one_by_one=True, offered=_waits_without_money,
+        ("billing.decide_payment",), row_of(Payment), mismatches.confirm, _("Payments confirmed"),
+        form=CameForm, one_by_one=True, stake=stakes.confirm, offered=_waits_without_money,
     ),
     Action(
         "note-difference", _("Note the difference"),
         _("Compare what went back with the provider's own pages, and see to it there. Our books stay as they are."),
-        ("billing.change_payment",), row_of(Payment), mismatches.note_difference, _("Differences noted"), form=Reason,
+        ("billing.decide_payment",), row_of(Payment), mismatches.note_difference, _("Differences noted"), form=Reason,
+        stake=stakes.all_of,
         offered=lambda payment: not payment.is_open and payment.attention == Attention.REFUNDS_DIFFER,
     ),
 )  # fmt: skip
@@ -242,21 +244,21 @@ OF_REFUNDS = (
         "give-up", _("Give up, because it was not carried out"),
         _("Make sure in the provider's own pages that this refund was not carried out. What it holds is free again "
           "then."),
-        ("billing.add_refund",), row_of(Refund), refunds.give_up, _("Refunds given up"), form=Reason,
-        offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
+        ("billing.decide_refund",), row_of(Refund), refunds.give_up, _("Refunds given up"), form=Reason,
+        stake=stakes.of_refund, offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
     ),
     Action(
         "confirm", _("It was carried out"),
         _("Make sure in the provider's own pages that this refund was carried out."),
-        ("billing.add_refund",), row_of(Refund), refunds.confirm, _("Refunds confirmed"), form=Reason,
-        offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
+        ("billing.decide_refund",), row_of(Refund), refunds.confirm, _("Refunds confirmed"), form=Reason,
+        stake=stakes.of_refund, offered=lambda refund: refund.is_open and refund.attention != Attention.NONE,
     ),
     Action(
         "note-returned", _("The returned money is seen to"),
         _("The customer's bank sent the money back. Say how the customer gets it: by another refund, or outside of "
           "the provider."),
-        ("billing.add_refund",), row_of(Refund), refunds.note_returned, _("Returned refunds seen to"), form=Reason,
-        offered=lambda refund: refund.attention == Attention.RETURNED,
+        ("billing.decide_refund",), row_of(Refund), refunds.note_returned, _("Returned refunds seen to"), form=Reason,
+        stake=stakes.of_refund, offered=lambda refund: refund.attention == Attention.RETURNED,
     ),
 )  # fmt: skip
 OF_DISPUTES = (
@@ -264,7 +266,7 @@ OF_DISPUTES = (
         "answered", _("Answered"),
         _("Say what was done in the provider's own pages: which evidence was sent, or that it was accepted. The "
           "provider decides; its decision appears here."),
-        ("billing.change_dispute",), row_of(Dispute), disputes.answered, _("Disputes answered"),
+        ("billing.decide_dispute",), row_of(Dispute), disputes.answered, _("Disputes answered"),
         form=Reason, offered=lambda dispute: dispute.status == DisputeStatus.OPEN and not dispute.answered_by,
         told=_answer_told,
     ),
@@ -273,7 +275,7 @@ OF_DIFFERENCES = (
     Action(
         "resolve", _("Resolved, with a reason"),
         _("Say what was done about these. A difference comes back if the provider says something else of it later."),
-        ("billing.change_difference",), row_of(Difference), differences.resolve, _("Differences resolved"),
+        ("billing.resolve_difference",), row_of(Difference), differences.resolve, _("Differences resolved"),
         _("Differences that do not wait for a person"), Reason, named=lambda found: f"{found}; {found.sides}",
         offered=lambda found: found.state == Difference.State.PARKED,
     ),

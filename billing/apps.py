@@ -17,10 +17,13 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Read the accounts' settings and register the gauges. Raises ImproperlyConfigured for a wrong model name."""
-        from billing import metrics  # noqa: F401
+        from billing import four_eyes, metrics  # noqa: F401
         from billing.providers import REGISTRY, options
+        from config.actions import GATES
 
         translate_names(self)
+        if four_eyes.gate not in GATES:
+            GATES.append(four_eyes.gate)
         options.describe(REGISTRY)
         options.complete(settings.PAYMENT_ACCOUNTS, REGISTRY)
         name = settings.PAYMENT_REFERENCE_MODEL

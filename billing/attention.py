@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop
 from billing import polling
 from billing.errors import ProviderError, Refused, is_definite_no
 from billing.limits import permits
-from billing.models import Attention, Difference, Dispute, Payment, Refund
+from billing.models import Attention, Difference, Dispute, Payment, Proposal, Refund
 from billing.models.payment import Followed
 from billing.states import DisputeStatus, Status
 from config.database.counts import capped, first, in_one_round_trip
@@ -48,6 +48,7 @@ ATTENTIVE = {
     "payment": Attentive(Payment, ~Q(attention=""), "created_at"),
     "refund": Attentive(Refund, ~Q(attention=""), "created_at"),
     "dispute": Attentive(Dispute, Q(status=DisputeStatus.OPEN, answered_by=""), "opened_at"),
+    "proposal": Attentive(Proposal, Q(state=Proposal.State.WAITING), "asked_at"),
     "difference": Attentive(Difference, Q(state=Difference.State.PARKED), "found_at"),
 }
 """Every kind of row that may need a person, by noun. The shop adds its orders."""

@@ -13,7 +13,9 @@ from django.utils.module_loading import import_string
 
 from billing.actions import OF_DIFFERENCES, OF_DISPUTES, OF_PAYMENTS, OF_REFUNDS
 from billing.admin.bases import page_of
+from billing.admin.proposals import OF_PROPOSALS
 from billing.attention import ATTENTIVE
+from billing.four_eyes import action_of, subject_of
 from billing.models import Payment
 from config.actions import Action
 from config.actions.admin import offers
@@ -44,8 +46,10 @@ def all_items(limit: int) -> list[Item]:
 
 
 def items(limit: int) -> list[Item]:
-    """Those of billing: payments, refunds, disputes, and differences with a provider's books."""
-    return [*_of_payments(limit), *_of_refunds(limit), *_of_disputes(limit), *_of_differences(limit)]
+    """Those of billing: payments, refunds, disputes, proposals, and differences with a provider's books."""
+    return [
+        *_of_payments(limit), *_of_refunds(limit), *_of_disputes(limit), *_of_proposals(limit), *_of_differences(limit),
+    ]  # fmt: skip
 
 
 def item(
@@ -74,6 +78,13 @@ def _of_disputes(limit: int) -> Iterator[Item]:
         what = f"a dispute about {row.amount}, {row.reason}"
         due = f"to be answered by {moment(row.evidence_due_at)} UTC" if row.evidence_due_at else "to be answered"
         yield item(row, OF_DISPUTES, _paid_for(row.payment), row.opened_at, what, due)
+
+
+def _of_proposals(limit: int) -> Iterator[Item]:
+    for row in ATTENTIVE["proposal"].rows()[:limit]:
+        about = subject_of(row).row
+        what = f"{action_of(row).title} {row.amount}, proposed by {row.asked_by}"
+        yield item(row, OF_PROPOSALS, (str(about), str(row.subject)), row.asked_at, what, row.why)
 
 
 def _of_differences(limit: int) -> Iterator[Item]:

@@ -114,8 +114,8 @@ def give_back(order_id: int, payment_id: int, by: str, why: str, key: str) -> Re
     """Refund the whole payment. The same key gives the same refund. Raises CannotDecide, CannotRefund."""
     with transaction.atomic():
         Order.objects.select_for_update().get(pk=order_id)
-        known = Refund.objects.filter(idempotency_key=key, payment_id=payment_id).first()
-        if known is not None:
+        known = refunds.made_with(key)
+        if known is not None and known.payment_id == payment_id:
             return known
         with _deciding(order_id, payment_id, by, GIVEN_BACK, why):
             return refunds.start(payment_id, None, wanted_by=by, why=why, key=key)

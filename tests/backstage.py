@@ -9,7 +9,17 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Model
 
-from billing.models import AccountState, Callback, Difference, Dispute, Payment, PaymentEvent, Reconciliation, Refund
+from billing.models import (
+    AccountState,
+    Callback,
+    Difference,
+    Dispute,
+    Payment,
+    PaymentEvent,
+    Proposal,
+    Reconciliation,
+    Refund,
+)
 from billing.states import Status
 from commerce.models import (
     Cart,
@@ -92,6 +102,14 @@ def _event_of_refund() -> PaymentEvent:
     )
 
 
+def _proposal(_: int) -> Proposal:
+    return Proposal.objects.create(
+        about="billing.payment", subject=_payment(0).pk, action="refund", amount_minor=100, currency="EUR",
+        answers={"amount": {"value": "1.00", "currency": "EUR"}, "why": "broken", "key": uuid4().hex},
+        asked_by="sam", why="broken",
+    )  # fmt: skip
+
+
 def _reconciliation(_: int) -> Reconciliation:
     day = reporting.DAY - timedelta(days=Reconciliation.objects.count())
     return Reconciliation.objects.create(account="sandbox", day=day, compared_at=reporting.MORNING)
@@ -172,6 +190,7 @@ MAKERS: dict[type[Model], Callable[[int], Model]] = {
     Order: _order,
     Payment: _payment,
     PaymentEvent: lambda _: _event_of_refund(),
+    Proposal: _proposal,
     Product: lambda _: reporting.product(f"Product {uuid4()}"),
     Reconciliation: _reconciliation,
     Refund: _refund,

@@ -25,6 +25,7 @@ OURS = (
     "HSTS_",
     "EMAIL_",
     "PAYMENT_",
+    "MONEY_",
     "SANDBOX_",
     "YOOKASSA_",
     "STRIPE_",

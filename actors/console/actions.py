@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_permission_codename
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -35,14 +34,11 @@ def _kind(key: str) -> Subject | None:
 
 
 def _row(key: str) -> Subject | None:
-    """A key like `notification:17`. It needs the permission to change such rows: the console grants none."""
+    """A key like `notification:17`. It needs the permission to check such rows: the console grants none."""
     name, _colon, pk = key.partition(":")
     kind = kind_named(name)
-    row = kind.trim(kind.due.appointments()).filter(pk=number_in(pk)).first() if kind else None
-    if row is None:
-        return None
-    change = f"{row._meta.app_label}.{get_permission_codename('change', row._meta)}"
-    return Subject(key, str(row), row, (kind, row.pk), (change,))
+    row = kind and kind.trim(kind.due.appointments()).filter(pk=number_in(pk)).first()
+    return Subject(key, str(row), row, (kind, row.pk), (kind.needs,)) if kind and row else None
 
 
 def _check_row(target: tuple[Kind, int], by: str) -> bool:

@@ -20,6 +20,7 @@ from actors.operations.actions import ACT, named
 from actors.operations.queries import job_search, payment_search
 from actors.operations.queries.paging import Listing
 from actors.runtime import history
+from billing.actions import CHECK_PAYMENT
 from billing.lookup import number_in
 from billing.models import AskedBy, Payment
 from billing.payments import service as payments
@@ -119,7 +120,7 @@ CHECK_PAYMENTS = Action(
     "check-payments", gettext_lazy("Check all found"),
     gettext_lazy("The provider is asked as soon as its limit allows. Checked are the payments that the filter finds at "
                  "this moment, not more than the number below, and 5,000 at most."),
-    ("billing.change_payment",), _found_payments, _check_payments,
+    CHECK_PAYMENT.permissions, _found_payments, _check_payments,
     gettext_lazy("Payments the provider is asked about now"), form=Question, template="console/ask_all.html",
 )  # fmt: skip
 RERUN_JOBS = Action(

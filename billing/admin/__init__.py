@@ -1,3 +1,3 @@
 """The admin of billing, for operators; the shop's own lists and pages stand on `bases`."""
 
-from billing.admin import accounts, payments  # noqa: F401 - they register their pages
+from billing.admin import accounts, payments, proposals  # noqa: F401 - they register their pages

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('billing', '0003_known_refunds'),
+        ('billing', '0004_checks_and_decisions'),
     ]
 
     operations = [

@@ -5,6 +5,7 @@ from billing.models.callback import Callback
 from billing.models.dispute import Dispute
 from billing.models.event import PaymentEvent
 from billing.models.payment import Advice, AskedBy, Attention, Payment, ProviderId
+from billing.models.proposal import Proposal
 from billing.models.reconciliation import Difference, Reconciliation
 from billing.models.refund import Refund
 
@@ -19,6 +20,7 @@ __all__ = [
     "Dispute",
     "Payment",
     "PaymentEvent",
+    "Proposal",
     "ProviderId",
     "Reconciliation",
     "Refund",

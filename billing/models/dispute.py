@@ -43,6 +43,7 @@ class Dispute(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [("decide_dispute", "May mark a dispute as answered")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "provider_ref"], name="dispute_noted_once"),
             models.CheckConstraint(condition=Q(status__in=sorted(DisputeStatus)), name="dispute_status_is_known"),

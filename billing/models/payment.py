@@ -171,6 +171,10 @@ class Payment(Followed):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [
+            ("check_payment", "May ask the provider about a payment: moves no money by itself"),
+            ("decide_payment", "May decide about the money of a payment: accept, close, confirm, note a difference"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_amount_is_positive"),
             models.CheckConstraint(

@@ -89,6 +89,7 @@ class Difference(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [("resolve_difference", "May resolve a difference with a provider's books")]
         constraints: ClassVar = [
             # Not per day: a payment made here before midnight and there after it is found on two days.
             models.UniqueConstraint(fields=["account", "kind", "provider_ref"], name="difference_noted_once"),

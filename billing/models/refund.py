@@ -17,6 +17,8 @@ class Refund(Followed):
     """Returns all or a part of a payment. The database refuses more than was paid, by `payment.refunds_minor`."""
 
     OPEN, ARROWS = OPEN_REFUND_STATES, REFUND_ARROWS
+    repeated = False
+    """Was it found by the key of a form that was sent before? Not a column."""
 
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
     status = models.CharField(max_length=12, choices=RefundStatus.choices, default=RefundStatus.CREATED)
@@ -26,6 +28,10 @@ class Refund(Followed):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [
+            ("check_refund", "May ask the provider about a refund: moves no money by itself"),
+            ("decide_refund", "May decide about a refund: given up, carried out, returned money seen to"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_is_positive"),
             models.CheckConstraint(

@@ -62,13 +62,20 @@ def start(payment_id: int, amount: Money | None, *, wanted_by: str, why: str, ke
     """
     with transaction.atomic(using=REFUND_QUEUE.database):
         payment = Payment.objects.select_for_update().get(pk=payment_id)
-        known = Refund.objects.select_related("payment").filter(idempotency_key=key).first()
-        if known is not None:
+        if (known := made_with(key)) is not None:
             return _same(known, payment, amount)
         refund = hold(payment, _checked(payment, amount), wanted_by, why, idempotency_key=key)
         nudge("follow_refund", refund.pk)
     log.info("refund.wanted", extra={"refund": refund.pk, "order": payment.reference, "amount": str(refund.amount)})
     return refund
+
+
+def made_with(key: str) -> Refund | None:
+    """The refund that a form with this key has started; it is `repeated`."""
+    known = Refund.objects.select_related("payment").filter(idempotency_key=key).first()
+    if known is not None:
+        known.repeated = True
+    return known
 
 
 def key_for(payment: Payment, rule: str) -> str:

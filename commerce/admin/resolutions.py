@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from billing import stakes
 from billing.actions import REFUND, MoneyForm, RefundForm, refund
 from billing.attention_list import Item, item
 from billing.models import Payment, Refund
@@ -140,13 +141,31 @@ def _write_again(order_id: int, by: str, why: str, mail: int) -> Notification | 
     return queue.repeat(order_id, mail) or False
 
 
+# --- the money at stake, for the second person -----------------------------------------------------------------------
+
+
+def _late_payment(_order: Order, answers: stakes.Answers) -> list[Money]:
+    payment = Payment.objects.filter(pk=answers["payment"]).first()
+    return stakes.all_of(payment, answers) if payment else []
+
+
+def _part_of_paid(order: Order, answers: stakes.Answers) -> list[Money]:
+    """The payment is locked after its order: a refund on the payment's own page is judged before or after."""
+    paid = order.paid_with
+    return stakes.refund(Payment.objects.select_for_update().get(pk=paid.pk), answers) if paid else []
+
+
+def _all_of_paid(order: Order, answers: stakes.Answers) -> list[Money]:
+    return stakes.all_of(order.paid_with, answers) if order.paid_with else []
+
+
 ACCEPT, GIVE_BACK, LEAVE = (
     Action(
         "accept", _("Reopen the order"),
         _("The payment is accepted, and the order is paid. Its goods are reserved, if they are still in stock."),
-        ("commerce.change_order",), row_of(Order),
+        ("commerce.change_order", "billing.decide_payment"), row_of(Order),
         lambda order, by, why, key, payment: late_payments.accept(order, payment, by, why),
-        _("Orders reopened"), form=LatePaymentForm, told=_reopening_told,
+        _("Orders reopened"), form=LatePaymentForm, told=_reopening_told, stake=_late_payment,
         offered=lambda order: not order.was_paid and _has_late_payment(order), named=_named,
     ),
     Action(
@@ -154,7 +173,7 @@ ACCEPT, GIVE_BACK, LEAVE = (
         _("The whole payment is refunded; the order does not change."),
         ("billing.add_refund",), row_of(Order),
         lambda order, by, why, key, payment: late_payments.give_back(order, payment, by, why, key),
-        _("Late payments given back"), form=LatePaymentForm, told=_refund_told,
+        _("Late payments given back"), form=LatePaymentForm, told=_refund_told, stake=_late_payment,
         offered=_has_late_payment, named=_named,
     ),
     Action(
@@ -169,7 +188,8 @@ ACCEPT, GIVE_BACK, LEAVE = (
 )  # fmt: skip
 REFUND_ORDER = Action(
     "refund", REFUND.title, REFUND.explanation, REFUND.permissions, row_of(Order), _refund, REFUND.done,
-    form=OrderRefundForm, one_by_one=True, named=_named, offered=_has_money_left, told=_refund_told,
+    form=OrderRefundForm, one_by_one=True, named=_named, stake=_part_of_paid,
+    offered=_has_money_left, told=_refund_told,
 )  # fmt: skip
 CANCEL_PAID = Action(
     "cancel-paid", _("Cancel and refund"),
@@ -177,7 +197,7 @@ CANCEL_PAID = Action(
       "that were not sent are back in stock then, and the sellers get a mail not to pack them. This cannot be undone."),
     ("commerce.change_order", *REFUND.permissions), row_of(Order), orders.cancel_paid,
     _("Paid orders cancelled"), form=MoneyForm,
-    one_by_one=True, named=_named_with_left,
+    one_by_one=True, named=_named_with_left, stake=_all_of_paid,
     offered=lambda order: order.status == OrderStatus.PAID and _has_money_left(order), told=_refund_told,
 )  # fmt: skip
 MARK_SENT = Action(

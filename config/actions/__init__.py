@@ -104,7 +104,8 @@ class Action:
 
     do: Callable[..., object]
     """Called with the target, the user's name and the form's answers. Returns False or 0 if there was nothing to do, or
-    the number of things done; any other result means done. Raises ActionRefused."""
+    the number of things done; any other result means done. One whose `repeated` is true was done by an earlier click on
+    the same form: the history has it. Raises ActionRefused."""
 
     done: Text
     """The sentence in the history, and the message afterwards about several subjects."""
@@ -127,6 +128,11 @@ class Action:
     """Does it stop work? Its button shows that."""
 
     template: str = "actions/ask.html"
+    stake: Callable[[Any, Mapping[str, Any]], Sequence[Any]] | None = None
+    """The amounts of money that it decides about, from the locked row and the form's answers; None: no money."""
+
+    subject_of: Callable[[Any], Subject] | None = None
+    """The subject of a row; None: the row itself."""
 
     @property
     def asks_why(self) -> bool:
@@ -139,7 +145,7 @@ class Action:
 
     def about(self, row: Model) -> Subject:
         """The row as a subject."""
-        return Subject(str(row.pk), self.named(row), row)
+        return self.subject_of(row) if self.subject_of else Subject(str(row.pk), self.named(row), row)
 
     def subject(self, key: str) -> Subject | None:
         """The subject that a key names; None if there is none."""
@@ -155,7 +161,30 @@ class Outcome:
     told: str = ""
     """The sentence of `Action.told`, if there was one subject and it was done."""
     left_alone: int = 0
+    held: int = 0
+    """Not done yet: they wait for another person."""
     refusals: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Held:
+    """An action that a gate has held: it is not done now, but waits for another person."""
+
+    done: Text
+    """The sentence in the history."""
+
+    told: Text
+    """The message for the person who wanted it."""
+
+    repeated: bool
+    """Has an earlier click on the same form written the history?"""
+
+
+Gate = Callable[[Action, Subject, Who, Mapping[str, Any]], Held | None]
+
+GATES: list[Gate] = []
+"""Asked before each action, in its transaction; the first one that holds it decides. Apps add theirs when they start:
+this package has no models."""
 
 
 def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mapping[str, Any]) -> Outcome:
@@ -169,6 +198,9 @@ def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mappi
             if isinstance(refusal, RefusedForAll):
                 break
         else:
+            if isinstance(result, Held):
+                outcome.held, outcome.told = outcome.held + 1, str(result.told)
+                continue
             times = _times(result)
             outcome.done += times
             outcome.left_alone += not times
@@ -178,33 +210,53 @@ def do_all(action: Action, subjects: Sequence[Subject], who: Who, answers: Mappi
 
 
 def do_one(action: Action, subject: Subject, who: Who, **answers: Any) -> Any:
-    """Do it and record it in one transaction. Returns the result of `do`. Raises ActionRefused."""
-    by = who if isinstance(who, str) else who.get_username()
+    """Do it and record it in one transaction. Returns the result of `do`, or what holds it. Raises ActionRefused.
+
+    The history is written first: what is done outside of the database, like a message that is sent, cannot be rolled
+    back, and must not be done without it.
+    """
+    why = answers.get("why", "")
     with transaction.atomic():
-        result = action.do(subject.row.pk if subject.target is None else subject.target, by, **answers)
-        if times := _times(result):
-            with translation.override(None):
-                done = f"{action.done} ({times})" if times > 1 else str(action.done)
-            record(who, subject, done, answers.get("why", ""))
+        entry = None if isinstance(who, str) else _entry(who, action, subject, why)
+        held = next((held for gate in GATES if (held := gate(action, subject, who, answers))), None)
+        target = subject.row.pk if subject.target is None else subject.target
+        result = held or action.do(target, name_of(who), **answers)
+        times = 0 if getattr(result, "repeated", False) else _times(result)
+        done = _in_english(held.done if held else action.done, times)
+        if entry and not times:
+            entry.delete()
+        elif entry and (held or times > 1):
+            entry.change_message = _message(done, why)
+            entry.save(update_fields=["change_message"])
+        elif times and not entry:
+            log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
     return result
 
 
-def record(who: Who, subject: Subject, done: str, why: str) -> None:
-    """Record who did what to what, and why: in the admin's history, or in the log for the command line.
+def name_of(who: Who) -> str:
+    return who if isinstance(who, str) else who.get_username()
 
-    The history has many readers, so `done` is in English, and `recorded` translates it.
-    """
-    if isinstance(who, str):
-        log.warning("action.done", extra={"by": who, "action": done, "subject": subject.name[:200], "why": why})
-        return
-    LogEntry.objects.create(
+
+def _entry(who: User, action: Action, subject: Subject, why: str) -> LogEntry:
+    """The record of the admin's history."""
+    return LogEntry.objects.create(
         user=who,
         content_type=ContentType.objects.get_for_model(subject.row, for_concrete_model=False),
         object_id=str(subject.row.pk),
         object_repr=subject.name[:200],
         action_flag=CHANGE,
-        change_message=f"{done}: {why}" if why else f"{done}.",
+        change_message=_message(_in_english(action.done), why),
     )
+
+
+def _in_english(done: Text, times: int = 1) -> str:
+    """The history has many readers: `recorded` translates it."""
+    with translation.override(None):
+        return f"{done} ({times})" if times > 1 else str(done)
+
+
+def _message(done: str, why: str) -> str:
+    return f"{done}: {why}" if why else f"{done}."
 
 
 def recorded(message: str) -> str:

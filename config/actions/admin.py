@@ -70,7 +70,8 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
         obj: Any = None,
     ) -> HttpResponse:
         """With the actions that make sense now and that the user may take."""
-        allowed = [action for action in self.page_actions if obj and action.allows(request.user)]
+        makes_sense = [action for action in self.page_actions if obj and action.offered(obj)]
+        allowed = [action for action in makes_sense if action.allows(request.user, [action.about(obj)])]
         with_offers = context | {"offers": offers(allowed, obj)}
         return super().render_change_form(request, with_offers, add, change, form_url, obj)
 

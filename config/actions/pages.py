@@ -69,6 +69,8 @@ def _ask(
 
 
 def _say(request: HttpRequest, action: Action, outcome: Outcome) -> None:
+    if outcome.held:
+        messages.warning(request, f"{outcome.told} ({outcome.held})" if outcome.held > 1 else outcome.told)
     if outcome.done:
         messages.success(request, outcome.told or f"{action.done}: {outcome.done}.")
     if outcome.left_alone:

@@ -5,6 +5,7 @@ there is no answer: an unknown id, a database or broker that does not answer, wr
 """
 
 import getpass
+import logging
 import os
 import sys
 from typing import Any
@@ -15,6 +16,8 @@ from django.utils import translation
 
 from config.formats import first_line
 from config.health.liveness import database_problem
+
+log = logging.getLogger(__name__)
 
 SOMETHING_LEFT, NO_ANSWER = 1, 2
 
@@ -39,6 +42,9 @@ class NoAnswer(CommandError):
 
 class Command(BaseCommand):
     """Ends by the rule above, also when the database fails."""
+
+    changes = False
+    """Does it change rows without an action (`config.actions`)? Then the log says who ran it."""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
         """The help text explains the exit statuses."""
@@ -65,13 +71,23 @@ class Command(BaseCommand):
                 raise NoAnswer(f"{value!a} is not text: it has bytes that are no letters in this terminal.")
         try:
             with translation.override(None):
-                return super().execute(*args, **options)
+                result = super().execute(*args, **options)
+            self._record()
+            return result
+        except SomethingLeft:
+            self._record()
+            raise
         except SystemCheckError as error:
             error.returncode = NO_ANSWER
             raise
         except Error as error:
             problem = database_problem() or f"The database has refused ({type(error).__name__}): {first_line(error)}"
             raise NoAnswer(problem) from error
+
+    def _record(self) -> None:
+        if self.changes:
+            command = type(self).__module__.rpartition(".")[2]
+            log.warning("command.done", extra={"by": os_user(), "command": command})
 
 
 def _is_text(argument: str) -> bool:

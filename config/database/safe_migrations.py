@@ -54,7 +54,9 @@ def unsafe_migrations(apps: set[str]) -> list[str]:
     found: list[str] = []
     for (app, name), migration in sorted(loader.disk_migrations.items()):
         if app in apps and not migration.initial:
-            before = loader.project_state(list(migration.dependencies))
+            # The user model's migration is named `__first__`, because a project may have its own.
+            needed = [key for each in migration.dependencies if (key := loader.check_key(each, app))]
+            before = loader.project_state(needed)
             found += unsafe_operations(migration, before, f"{app}.{name}")
     return found
 

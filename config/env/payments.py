@@ -4,6 +4,7 @@
 """
 
 import re
+from decimal import Decimal
 from ipaddress import ip_network
 
 from config import env
@@ -126,6 +127,25 @@ PAYMENT_CHECK_CONCURRENCY = env.integer(
     help="Parallel calls to one provider in one process. Each provider has its own.",
     wrong="Too small: payments at a slow provider are found late. Too large: threads and memory.",
 )  # fmt: skip
+
+MONEY_DECISION_LIMIT: dict[str, Decimal] = {}
+"""By currency: the largest amount that one person decides about alone. Empty: no decision needs a second person."""
+
+for _word in env.words(
+    "MONEY_DECISION_LIMIT",
+    help="The largest amount that one person may refund, accept or write off alone, by currency. A decision above it "
+    "waits for a second person; one in a currency that is not named always does. Empty: none waits. Set it in "
+    "production as soon as two people have the role *Money: decide*.",
+    wrong="Too small: daily refunds wait for a second person. Too large or empty: one stolen login can empty the "
+    "account.",
+    example="EUR:100,USD:120,RUB:10000",
+):  # fmt: skip
+    _amount = re.fullmatch(r"([A-Z]{3}):([0-9]{1,12}(?:\.[0-9]{1,3})?)", _word)
+    if _amount is None or _amount[1] in MONEY_DECISION_LIMIT:
+        env.refuse(
+            "MONEY_DECISION_LIMIT", _word, "write currencies with amounts, like EUR:100,USD:120.50, each currency once"
+        )
+    MONEY_DECISION_LIMIT[_amount[1]] = Decimal(_amount[2])
 
 section("Callbacks")
 

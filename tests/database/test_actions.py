@@ -23,7 +23,17 @@ from dramatiq.broker import MessageProxy
 from actors import pauses
 from actors.console.actions import ACTIONS
 from actors.management.commands.consoleroles import ROLES
-from billing.models import AccountState, Attention, Callback, Difference, Dispute, Payment, Reconciliation, Refund
+from billing.models import (
+    AccountState,
+    Attention,
+    Callback,
+    Difference,
+    Dispute,
+    Payment,
+    Proposal,
+    Reconciliation,
+    Refund,
+)
 from commerce.models import Order, OrderStatus, Review
 from config.actions import Action, recorded
 from config.actions.admin import ActionAdmin
@@ -46,8 +56,8 @@ DECLARED = {
     "console resume-queue": "actors.console_configure",
     "console pause-entry": "actors.console_configure",
     "console resume-entry": "actors.console_configure",
-    "console check-payment": "actors.console_act billing.change_payment",
-    "console check-payments": "actors.console_act billing.change_payment",
+    "console check-payment": "actors.console_act billing.check_payment",
+    "console check-payments": "actors.console_act billing.check_payment",
     "console send-mail-again": "actors.console_act commerce.change_notification",
     "console send-alike-again": "actors.console_act commerce.change_notification",
     "console open-breaker": "actors.console_configure billing.change_accountstate",
@@ -55,10 +65,10 @@ DECLARED = {
     "accountstate open-breaker": "billing.change_accountstate",
     "accountstate close-breaker": "billing.change_accountstate",
     "callback replay": "billing.change_callback",
-    "difference resolve": "billing.change_difference",
+    "difference resolve": "billing.resolve_difference",
     "notification send-mail-again": "commerce.change_notification",
     "notification send-alike-again": "commerce.change_notification",
-    "order accept": "commerce.change_order",
+    "order accept": "commerce.change_order billing.decide_payment",
     "order give-back": "billing.add_refund",
     "order leave": "commerce.change_order",
     "order refund": "billing.add_refund",
@@ -69,19 +79,21 @@ DECLARED = {
     "order cancel": "commerce.change_order",
     "order clear-attention": "commerce.change_order",
     "order erase-personal-data": "commerce.erase_personal_data",
-    "payment check-payment": "billing.change_payment",
+    "payment check-payment": "billing.check_payment",
     "payment refund": "billing.add_refund",
-    "payment accept": "billing.change_payment",
+    "payment accept": "billing.decide_payment",
     "payment give-back": "billing.add_refund",
-    "payment close": "billing.change_payment",
-    "payment confirm": "billing.change_payment",
-    "payment note-difference": "billing.change_payment",
-    "dispute answered": "billing.change_dispute",
+    "payment close": "billing.decide_payment",
+    "payment confirm": "billing.decide_payment",
+    "payment note-difference": "billing.decide_payment",
+    "dispute answered": "billing.decide_dispute",
+    "proposal approve": "billing.view_proposal",
+    "proposal decline": "billing.view_proposal",
     "reconciliation compare-again": "billing.change_reconciliation",
-    "refund check-refund": "billing.add_refund",
-    "refund give-up": "billing.add_refund",
-    "refund confirm": "billing.add_refund",
-    "refund note-returned": "billing.add_refund",
+    "refund check-refund": "billing.check_refund",
+    "refund give-up": "billing.decide_refund",
+    "refund confirm": "billing.decide_refund",
+    "refund note-returned": "billing.decide_refund",
     "review publish": "commerce.change_review",
     "review reject": "commerce.change_review",
 }
@@ -112,7 +124,8 @@ class Face:
 
     def needs(self) -> set[str]:
         """All permissions, as they are written down above."""
-        rows = {"billing.change_payment"} if str(self) == "console look-at" else set()
+        rows = {"billing.check_payment"} if str(self) == "console look-at" else set()
+        rows |= {"billing.add_refund"} if self.noun == "proposal" else set()  # that of what was proposed
         return {self.sees, *DECLARED[str(self)].split(), *rows}
 
     def ask(self, client: Client, key: str) -> Any:
@@ -260,6 +273,8 @@ SUBJECTS: dict[str, Callable[[], str]] = {
     "refund give-up": lambda: _open_refund(attention=Attention.KEY_FORGOTTEN),
     "refund confirm": lambda: _open_refund(attention=Attention.KEY_FORGOTTEN),
     "refund note-returned": lambda: _row(Refund, status="failed", attention=Attention.RETURNED),
+    "proposal approve": lambda: _row(Proposal),
+    "proposal decline": lambda: _row(Proposal),
     "review publish": lambda: _row(Review),
     "review reject": lambda: _row(Review),
 }

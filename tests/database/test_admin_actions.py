@@ -21,7 +21,7 @@ from tests.threads import at_once
 
 pytestmark = pytest.mark.sqlite_is_enough
 
-CHANGES = ["view_order", "change_order", "view_payment", "change_payment", "view_notification", "change_notification"]
+CHANGES = ["view_order", "change_order", "view_payment", "check_payment", "view_notification", "change_notification"]
 
 
 @pytest.fixture

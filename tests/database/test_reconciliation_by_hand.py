@@ -25,7 +25,7 @@ def test_a_person_resolves_a_difference_with_a_reason(shop: Shop, client: Client
     """Asked for the reason first; then it stands there with their name."""
     stranger(shop)
     reconcile()
-    sam = logged_in(client, "view_difference", "change_difference")
+    sam = logged_in(client, "view_difference", "resolve_difference")
     changelist = reverse("admin:billing_difference_changelist")
     form = {"action": "resolve", ACTION_CHECKBOX_NAME: [only().pk]}
     assert "there and not here" in sam.get(changelist + "?state__exact=parked").content.decode()

@@ -81,7 +81,7 @@ def test_a_difference_that_was_cleared_up_is_noted(shop: Shop) -> None:
     """Nothing in the books moves; who cleared it up and how stands on the payment, and it calls for nobody any more."""
     _, payment = shop.paid()
     refunds.notice(payment.pk, payment.amount_minor + 1)
-    olga = operator("change_payment")
+    olga = operator("decide_payment")
     assert resolution(payment, "note-difference") in page_of(olga, payment)
 
     take(olga, resolution(payment, "note-difference"))
@@ -179,7 +179,7 @@ def test_a_refund_that_nobody_knows_about_is_given_up(shop: Shop) -> None:
     """Offered only there."""
     _, payment = shop.paid()
     refund = shop.refund(payment)
-    olga = operator("add_refund")
+    olga = operator("decide_refund")
     assert resolution(refund, "give-up") not in page_of(olga, refund)
     assert take(olga, resolution(refund, "give-up")).status_code == 409
 
@@ -199,7 +199,7 @@ def test_an_operator_asks_about_a_refund(shop: Shop) -> None:
     shop.sandbox.force_refund(refund.provider_ref, "succeeded")
 
     fields = {"action": "check-refund", "_selected_action": [refund.pk]}
-    operator("add_refund").post(reverse("admin:billing_refund_changelist"), fields)
+    operator("check_refund").post(reverse("admin:billing_refund_changelist"), fields)
     follow.follow_due("sandbox", 5)
 
     assert shop.fresh(refund).events.get(target="succeeded").found_by == "operator"
@@ -211,7 +211,7 @@ def test_an_operator_asks_about_a_refund(shop: Shop) -> None:
 def test_what_came_instead_is_accepted(shop: Shop) -> None:
     """Offered beside giving back; taken, neither is there any more."""
     payment = wrong_sum(shop)
-    olga = operator("change_payment", "add_refund")
+    olga = operator("decide_payment", "add_refund")
     page = page_of(olga, payment)
     assert resolution(payment, "accept") in page
     assert resolution(payment, "give-back") in page
@@ -227,7 +227,7 @@ def test_what_came_instead_is_accepted(shop: Shop) -> None:
 def test_what_came_in_another_currency_can_only_go_back(shop: Shop) -> None:
     """Accepting is not offered, and refused to whoever knows its address."""
     payment = wrong_sum(shop, "4.50", "USD")
-    olga = operator("change_payment", "add_refund")
+    olga = operator("decide_payment", "add_refund")
     assert resolution(payment, "accept") not in page_of(olga, payment)
     assert "only EUR can count" in take(olga, resolution(payment, "accept")).content.decode()
 
@@ -243,7 +243,7 @@ def test_a_payment_without_money_is_closed(shop: Shop) -> None:
     shop.sandbox.fault("status", "wrong_reference")
     shop.look(payment)
 
-    take(operator("change_payment"), resolution(payment, "close"))
+    take(operator("decide_payment"), resolution(payment, "close"))
 
     assert shop.fresh(payment).status == Status.CANCELED
 
@@ -289,7 +289,7 @@ def test_late_money_has_three_resolutions(
     shop: Shop, parked: Order, name: str, status: OrderStatus, refunded: bool, note: str
 ) -> None:
     """On the order's page; the order tells who decided what."""
-    olga = operator("change_order", "add_refund")
+    olga = operator("change_order", "decide_payment", "add_refund")
     assert resolution(parked, name) in page_of(olga, parked)
     payment = Payment.objects.get()
 
@@ -306,7 +306,7 @@ def test_late_money_has_three_resolutions(
 
 def test_late_money_that_was_decided_on_is_not_decided_again(shop: Shop, parked: Order) -> None:
     """A second operator with the old form is told so; a second click of the first one is the same click."""
-    olga, payment = operator("change_order", "add_refund"), Payment.objects.get()
+    olga, payment = operator("change_order", "decide_payment", "add_refund"), Payment.objects.get()
     address = resolution(parked, "give-back")
     form = {"why": "sold out", "payment": payment.pk, "key": key_in(olga.get(address).content.decode())}
     accept = key_in(olga.get(resolution(parked, "accept")).content.decode())
@@ -322,7 +322,7 @@ def test_late_money_that_was_decided_on_is_not_decided_again(shop: Shop, parked:
 def test_a_payment_that_does_not_exist_is_not_decided_on(shop: Shop, name: str) -> None:
     """The form came from elsewhere."""
     order, _ = shop.order()
-    olga = operator("change_order", "add_refund")
+    olga = operator("change_order", "decide_payment", "add_refund")
 
     answer = take(olga, resolution(order, name), payment=999_999)
 
@@ -330,16 +330,16 @@ def test_a_payment_that_does_not_exist_is_not_decided_on(shop: Shop, name: str) 
     assert "decided on already" in answer.content.decode()
 
 
-def test_refunding_late_money_needs_the_permission_for_refunds(parked: Order) -> None:
-    """Changing orders is not enough."""
+def test_late_money_needs_the_permissions_about_money(parked: Order) -> None:
+    """Changing orders is not enough to give it back or to accept it; it is to leave it waiting."""
     olga = operator("change_order")
 
-    assert olga.get(resolution(parked, "give-back")).status_code == 403
-    assert olga.get(resolution(parked, "accept")).status_code == 200
+    statuses = {name: olga.get(resolution(parked, name)).status_code for name in ("give-back", "accept", "leave")}
+    assert statuses == {"give-back": 403, "accept": 403, "leave": 200}
 
 
 def test_whoever_decides_on_what_came_sees_what_came(shop: Shop) -> None:
     """On the page that asks why, beside what was asked for."""
     payment = wrong_sum(shop)
-    page = operator("change_payment").get(resolution(payment, "accept")).content.decode()
+    page = operator("decide_payment").get(resolution(payment, "accept")).content.decode()
     assert "the provider has €4.00, we asked for €4.50" in page

@@ -24,7 +24,7 @@ from actors.models import Job
 from actors.shop import SHOP
 from billing.attention import LOST_WORKERS, require_attention
 from billing.limits import breaker
-from billing.models import Attention, Callback, Difference, Dispute, Payment, PaymentEvent, Refund
+from billing.models import Attention, Callback, Difference, Dispute, Payment, PaymentEvent, Proposal, Refund
 from billing.models.reconciliation import in_words
 from billing.money import Money
 from billing.payments.check import OTHER_AMOUNT
@@ -131,6 +131,7 @@ NEEDED: dict[tuple[type[Model], str], dict[str, Any]] = {
     (Order, "expired"): UNPAID,
     (Order, "delivered"): {"delivered_at": NOW},
     (Order, "refunded"): {"refunded_at": NOW},
+    **{(Proposal, state): {"decided_by": "sam", "decided_at": NOW} for state in ("approved", "declined")},
     (Difference, "resolved"): {"decided_by": "sam", "why": "because"},
     (Review, "published"): {"moderated_at": NOW},
     (Review, "rejected"): {"moderated_at": NOW},

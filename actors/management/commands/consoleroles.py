@@ -1,4 +1,4 @@
-"""The groups of the console: one for each level of permission.
+"""The groups of staff: one for each level of the console, and one for decisions about money.
 
 The console's own permissions belong to `Console`, a model without a table. Actions of other apps also need those apps'
 permissions: a user who may act in the console, but not change payments, cannot change them here either.
@@ -15,21 +15,34 @@ from config.cli.command import Command as Base
 _READS = (
     READ, "billing.view_payment", "billing.view_paymentevent", "billing.view_refund", "billing.view_dispute",
     "billing.view_callback", "billing.view_accountstate", "billing.view_reconciliation", "billing.view_difference",
+    "billing.view_proposal",
     "commerce.view_order", "commerce.view_notification", "commerce.view_dailyreport",
 )  # fmt: skip
 _ACTS = (
-    *_READS, ACT, "billing.change_payment", "billing.change_paymentevent", "billing.change_refund",
+    *_READS, ACT, "billing.check_payment", "billing.check_refund", "billing.change_paymentevent",
     "billing.change_callback", "billing.change_reconciliation", "commerce.change_notification",
     "commerce.change_dailyreport",
 )  # fmt: skip
 _CONFIGURES = (*_ACTS, CONFIGURE, "billing.change_accountstate")
 
-ROLES = {"Console: read": _READS, "Console: act": _ACTS, "Console: configure": _CONFIGURES}
-"""None of these groups may refund money: that is `billing.add_refund`."""
+_DECIDES = (
+    *_READS, "billing.check_payment", "billing.check_refund", "billing.decide_payment", "billing.add_refund",
+    "billing.decide_refund", "billing.decide_dispute", "billing.resolve_difference", "commerce.change_order",
+)  # fmt: skip
+"""Late money is decided on its order, so this role may change orders."""
+
+ROLES = {
+    "Console: read": _READS,
+    "Console: act": _ACTS,
+    "Console: configure": _CONFIGURES,
+    "Money: decide": _DECIDES,
+}
+"""By group. Only “Money: decide” moves money; it does not act in the console."""
 
 
 class Command(Base):
-    help = "Creates the groups “Console: read”, “Console: act” and “Console: configure”, and adds missing permissions."
+    changes = True
+    help = f"Creates the groups {', '.join(f'“{name}”' for name in ROLES)}, and adds missing permissions."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for name, permissions in ROLES.items():

@@ -19,6 +19,7 @@ WATCH_S = 5.0
 class Command(Base):
     """`manage.py restored --backup-taken-at 2026-03-29T02:00:00Z`, while everything else is stopped."""
 
+    changes = True
     help = (
         "After a restore and before the shop opens: asks the providers what was paid since, settles it, and holds "
         "every mail that may have been sent already. Web, workers and scheduler must be stopped. May be run again."

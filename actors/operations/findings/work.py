@@ -20,6 +20,7 @@ LISTS = {
     "payment": "console:payments",
     "refund": "admin:billing_refund_changelist",
     "dispute": "admin:billing_dispute_changelist",
+    "proposal": "admin:billing_proposal_changelist",
     "difference": "admin:billing_difference_changelist",
     "order": "admin:commerce_order_changelist",
 }
@@ -56,6 +57,7 @@ def waiting_for_a_person(seen: Snapshot) -> Iterator[Finding]:
     """One finding per kind of row."""
     subjects = {
         "payment": _("payments"), "refund": _("refunds"), "dispute": _("disputes"), "difference": _("differences"),
+        "proposal": _("decisions for a second person"),
         "order": _("orders"),
     }  # fmt: skip
     for waiting in seen.waiting:

@@ -19,6 +19,7 @@ from config.due.queue import database_now
 
 
 class Command(Base):
+    changes = True
     help = (
         "Compares our payments with the providers' own lists, in both directions, for yesterday or the given days in "
         "UTC. Ends with 1 if a difference is not settled, with 2 if a day could not be compared completely."

@@ -22,6 +22,7 @@ from config.due.queue import database_now
 
 
 class Command(Base):
+    changes = True
     help = (
         "Builds the reports of closed days; without options the missing ones. Write days like 2026-03-29. They are "
         "days of SHOP_TIME_ZONE."

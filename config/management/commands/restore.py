@@ -11,6 +11,7 @@ from config.database import backups
 class Command(Base):
     """`manage.py restore FILE` fills the empty database of DATABASE_URL; with `--drill`, a temporary one."""
 
+    changes = True
     help = "Restore a backup into the (empty) database, or with --drill into a temporary one, to check that it works."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

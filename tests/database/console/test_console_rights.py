@@ -46,7 +46,7 @@ def test_the_console_does_not_widen_what_one_may_in_other_rooms(house: dict[str,
     """Acting in the console is not enough to make a payment move."""
     client = somebody("act")
     Group.objects.get(name=LEVELS["act"]).permissions.remove(
-        *Group.objects.get(name=LEVELS["act"]).permissions.filter(codename="change_payment")
+        *Group.objects.get(name=LEVELS["act"]).permissions.filter(codename="check_payment")
     )
 
     assert do(client, "check-payment", house["check-payment"]).status_code == 403
