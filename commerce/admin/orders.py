@@ -25,7 +25,7 @@ from billing.admin.bases import (
     sentence,
 )
 from billing.models import Callback, Payment, PaymentEvent, Refund
-from commerce.admin.personal_data import ERASE, PersonalDataAdmin
+from commerce.admin.personal_data import PersonalDataAdmin
 from commerce.admin.resolutions import CANCEL, CLEAR_ATTENTION, MARK_DELIVERED, MARK_SENT, OF_ORDERS
 from commerce.forms import LineField, ParagraphsField
 from commerce.models import Cart, Notification, Order, OrderLine
@@ -33,6 +33,7 @@ from commerce.models.notification import without_texts
 from commerce.models.order import TO_BE_PACKED
 from commerce.order_search import orders_named
 from commerce.orders import ATTENTIVE_ORDERS
+from commerce.personal_data.actions import ERASE
 from commerce.timeline import timeline
 from config.actions.admin import ActionAdmin
 from config.formats.sentences import shown

@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 _QUEUED_MAILS = Notification.objects.filter(order=OuterRef("pk"), status=Notification.Status.QUEUED)
 
-ERASED = _("Personal data erased")
-
 NEEDED = (
     (_("it waits for its payment"), Q(status=OrderStatus.AWAITING_PAYMENT)),
     (_("its goods are not marked as sent or delivered"), TO_BE_PACKED),
@@ -103,9 +101,13 @@ def _blank(mails: QuerySet[Notification], address: str) -> int:
 
 
 def _forget_history(model: type[Model], keys: list[int], name: str) -> None:
-    """The history of actions names a row as it was then: an order with its customer, a mail with its recipient."""
+    """The history of actions names a row as it was then: an order with its customer, a mail with its recipient.
+
+    Entries about personal data name nobody (`commerce.personal_data.actions`).
+    """
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
-    entries.filter(object_id__in=[str(key) for key in keys]).update(object_repr=name)
+    named = entries.exclude(change_message__startswith="Personal data ")
+    named.filter(object_id__in=[str(key) for key in keys]).update(object_repr=name)
 
 
 def _why_needed(order: Order) -> str:

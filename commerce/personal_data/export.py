@@ -6,15 +6,12 @@ Names of staff and what they noted are left out: they are not the customer's.
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.utils.translation import gettext_lazy as _
 
 from billing.models import Payment, Refund
 from billing.payments import service as payments
 from commerce.models import Cart, Notification, Order
 from commerce.personal_data.people import Person
 from config.due.queue import database_now
-
-EXPORTED = _("Personal data exported")
 
 
 def export(person: Person) -> dict[str, Any]:

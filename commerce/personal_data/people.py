@@ -7,11 +7,11 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from commerce.models import Notification, Order
-from config.actions import ActionRefused, Subject
+from config.actions import ActionRefused
 
 
 class NotACustomer(ActionRefused):
-    """The address belongs to staff: their name stands in the history of what they did."""
+    """No address, or one of staff, whose name stands in the history of what they did."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,11 @@ class Person:
     @property
     def is_known(self) -> bool:
         """Does any row name the address?"""
-        return self.orders.exists() or self.accounts.exists() or self.mails.exists()
-
-    @property
-    def subject(self) -> Subject:
-        """For the log of actions, which must not name them."""
-        return Subject("", _("a customer"), Order())
+        return "@" in self.address and (self.orders.exists() or self.accounts.exists() or self.mails.exists())
 
     def check(self) -> None:
-        """Raise NotACustomer if an account with the address is staff."""
+        """Raise NotACustomer for an address of staff, and for none: that would be all customers who were erased."""
+        if "@" not in self.address:
+            raise NotACustomer(_("The customer's data was erased already."))
         if self.accounts.filter(is_staff=True).exists():
             raise NotACustomer(_("This address belongs to a member of staff. Take the account's staff rights first."))

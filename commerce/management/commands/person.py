@@ -3,18 +3,16 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db import transaction
 
-from commerce.personal_data.erasing import ERASED, erase
-from commerce.personal_data.export import EXPORTED, export
-from commerce.personal_data.people import Person
-from config.actions import ActionRefused, record
+from commerce.personal_data.actions import ERASE, EXPORT, at_terminal
+from config.actions import ActionRefused, do_one
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer, SomethingLeft, os_user
 from config.cli.tables import as_json
 
 
 class Command(Base):
+    changes = True
     help = (
         "The personal data of a customer, who is known by a mail address. Make sure first that the address is the "
         "asking person's own."
@@ -29,20 +27,13 @@ class Command(Base):
             verb.add_argument("address", metavar="ADDRESS", help="the customer's mail address")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        person = Person(options["address"].strip())
-        if not person.is_known:
+        subject = at_terminal(options["address"].strip())
+        if not subject.target.is_known:
             raise NoAnswer("No order, account or mail has this address.")
         try:
-            self._export(person) if options["verb"] == "export" else self._erase(person, options["why"])
+            if options["verb"] == "export":
+                self.stdout.write(as_json(do_one(EXPORT, subject, os_user())))
+            else:
+                self.stdout.write(f"Erased: {do_one(ERASE, subject, os_user(), why=options['why'])}.")
         except ActionRefused as refusal:
             raise SomethingLeft(str(refusal)) from None
-
-    def _export(self, person: Person) -> None:
-        self.stdout.write(as_json(export(person)))
-        record(os_user(), person.subject, str(EXPORTED), "")
-
-    def _erase(self, person: Person, why: str) -> None:
-        with transaction.atomic():
-            erased = erase(person)
-            record(os_user(), person.subject, str(ERASED), why)
-        self.stdout.write(f"Erased: {erased}.")
