@@ -213,7 +213,7 @@ def test_money_that_comes_for_an_erased_order_waits_for_a_person(shop: Shop, set
     late = shop.fresh(order)
     assert (late.status, late.email) == (OrderStatus.CANCELED, "")
     assert late.attention_note.startswith("late payment")
-    olga = logged_in(Client(), "view_order", "change_order", "add_refund", name="olga")
+    olga = logged_in(Client(), "view_order", "change_order", "decide_payment", name="olga")
     address = reverse("admin:commerce_order_action", args=[order.pk, "accept"])
     said = olga.post(address, {"why": "x", "payment": payment.pk, "key": "1" * 32})
     assert "can only be given back" in said.content.decode()
