@@ -101,6 +101,15 @@ def test_a_page_of_a_session_that_ended_is_not_shown_from_the_browsers_memory(cl
     assert "no-store" in client.get(reverse("account"))["Cache-Control"]
 
 
+@pytest.mark.parametrize("page", ["catalogue", "cart", "account"])
+def test_logging_out_is_at_most_one_click_away(client: Client, ann: User, page: str) -> None:
+    """Every page leads to the account, and the account has the button (7.4.4)."""
+    _log_in(client)
+    html = client.get(reverse(page)).content.decode()
+    assert f'href="{reverse("account")}"' in html
+    assert f'action="{reverse("logout")}"' in client.get(reverse("account")).content.decode()
+
+
 @pytest.mark.parametrize(
     "end",
     [
