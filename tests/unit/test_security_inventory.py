@@ -1,13 +1,16 @@
 """deploy/SECURITY-INVENTORY.md lists every key, connection, table, log and limit of a form."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.forms.forms import BaseForm
+from django.urls import reverse
 
-from commerce import carts, forms
+from commerce import carts
 from config.env import reference
 from config.logging import configuration
 
@@ -47,16 +50,27 @@ def test_every_output_of_the_log_is_in_the_inventory() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", section("Logs"), re.MULTILINE)) == set(outputs)
 
 
-@pytest.mark.parametrize(
-    "form", [forms.CheckoutForm, forms.ReviewForm, forms.SignUpForm], ids=lambda form: form.__name__
-)
-def test_the_lengths_that_are_written_are_those_of_the_forms(form: type) -> None:
-    """Each field of text stands there with its limit."""
-    text = section("Input")
-    for name, field in vars(form)["base_fields"].items():
-        if most := getattr(field, "max_length", None):
-            assert f"| {form.__name__}.{name} | up to {most:,} characters" in text
-    assert f"1 to {carts.MAX_QUANTITY}" in text
+def _forms(above: type = BaseForm) -> Iterator[type]:
+    """The forms of visitors' pages; those of the admin only ask why."""
+    form: type
+    for form in above.__subclasses__():
+        yield from _forms(form)
+        if form.__module__.startswith("commerce.") and ".admin" not in form.__module__:
+            yield form
+
+
+def test_the_lengths_that_are_written_are_those_of_the_forms() -> None:
+    """Each field of text stands there with its limit, and no other does."""
+    reverse("catalogue")  # imports every page
+    lengths = {
+        f"{form.__name__}.{name}": f"{field.max_length:,}"
+        for form in _forms()
+        for name, field in vars(form)["base_fields"].items()
+        if getattr(field, "max_length", None)
+    }
+    written = re.findall(r"^\| (\w+Form\.\w+) \| up to ([\d,]+) characters", section("Input"), re.MULTILINE)
+    assert dict(written) == lengths
+    assert f"1 to {carts.MAX_QUANTITY} of a product" in section("Input")
 
 
 def test_costly_work_names_its_bound() -> None:
@@ -77,6 +91,5 @@ def test_each_severity_has_its_days() -> None:
 def test_every_library_is_locked_with_hashes(lock: Path) -> None:
     """One exact version, from the index, and no other file under its name."""
     each = re.split(r"\n(?=\S)", re.sub(r"(?m)^\s*#.*\n", "", lock.read_text()))
-    assert [
-        entry for entry in each if not re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+ [\s\S]*--hash=sha256:[0-9a-f]{64}", entry)
-    ] == []
+    exact = re.compile(r"[\w.-]+(\[[\w,-]+\])?==\S+ [\s\S]*--hash=sha256:[0-9a-f]{64}")
+    assert [entry for entry in each if not exact.match(entry)] == []
