@@ -50,6 +50,14 @@ def test_every_output_of_the_log_is_in_the_inventory() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", section("Logs"), re.MULTILINE)) == set(outputs)
 
 
+def test_logs_are_closed_to_other_users() -> None:
+    """Files that a unit writes, and those that logrotate makes."""
+    units = (ROOT / "deploy/systemd/tillkeeper-.service.d/common.conf").read_text().splitlines()
+    rotation = "".join(path.read_text() for path in (ROOT / "deploy/logrotate").iterdir())
+    assert {"UMask=0077", "LogsDirectoryMode=0750"} <= set(units)
+    assert re.findall(r"create (\d+)", rotation) == ["0640"]
+
+
 def _forms(above: type = BaseForm) -> Iterator[type]:
     """The forms of visitors' pages; those of the admin only ask why."""
     form: type
