@@ -79,7 +79,8 @@ def _hashes_weakly(node: ast.AST) -> bool:
 
 
 def _takes_files(node: ast.AST) -> bool:
-    return getattr(node, "attr", getattr(node, "id", "")) in ("FileField", "ImageField", "FILES")
+    name = getattr(node, "attr", getattr(node, "id", ""))
+    return name in ("FileField", "ImageField") or (isinstance(node, ast.Attribute) and name == "FILES")
 
 
 RULES: dict[str, tuple[Callable[[ast.AST], bool], set[str], str]] = {
