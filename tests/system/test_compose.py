@@ -97,6 +97,13 @@ def test_every_secret_is_made(composed: dict[str, Any], tmp_path: Path) -> None:
     assert set(composed["secrets"]) <= set(made)
 
 
+def test_the_certificate_is_as_strong_as_the_rest(tmp_path: Path) -> None:
+    """128 bits (ASVS 5.0.0, 11.2.3): a key of RSA would need 3,072 bits."""
+    make_secrets(tmp_path)
+    shown = ["openssl", "x509", "-in", str(tmp_path / "certificate"), "-noout", "-text"]
+    assert "NIST CURVE: P-256" in subprocess.run(shown, check=True, capture_output=True, text=True).stdout
+
+
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `prepare` makes of the shipped monitoring."""

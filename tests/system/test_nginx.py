@@ -259,6 +259,12 @@ def test_the_map_of_the_names_is_not_shown(front: Front) -> None:
         assert front.get(path).status_code in {400, 404}
 
 
+def test_no_directory_is_listed(front: Front) -> None:
+    """Names of files are learned from pages only."""
+    for path in ("/static/", "/static/commerce/"):
+        assert front.get(path).status_code == 403
+
+
 # --- callbacks -------------------------------------------------------------------------------------------------------
 
 
