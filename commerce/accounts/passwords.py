@@ -1,12 +1,15 @@
-"""What a new password must not be."""
+"""What a new password must not be, and what follows from one."""
 
 import re
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from commerce.accounts import throttling
 from config.hosts import host_of
+from config.security_log import SecurityEvent, security_event
 
 SHOP_WORDS = ("tillkeeper", "till", "coffee")
 
@@ -17,14 +20,19 @@ OTHER_CHARS = 4
 """What must be left of a password without these words: the words are the first that a stranger tries, with a year."""
 
 
-class ContextWords:
-    """Refuses the shop's own words with little beside them (OWASP ASVS 5.0.0, 6.2.11)."""
+class NewPassword:
+    """Django asks it about every new password: on a page, in the admin or by a command."""
 
     def validate(self, password: str, user: object = None) -> None:
-        """Raises ValidationError."""
+        """Raises ValidationError for the shop's own words with little beside them (OWASP ASVS 5.0.0, 6.2.11)."""
         left = re.sub("|".join(map(re.escape, _words())), "", password.casefold())
         if left != password.casefold() and len(re.sub(r"[\W\d_]", "", left)) < OTHER_CHARS:
             raise ValidationError(_("This password is too much like the name of the shop."), code="context")
+
+    def password_changed(self, password: str, user: AbstractBaseUser) -> None:
+        """Earlier guesses say nothing about it, so an account that strangers have closed is open again."""
+        throttling.reopen(user.get_username())
+        security_event(SecurityEvent.PASSWORD_CHANGED, user.pk)
 
     def get_help_text(self) -> str:
         return _("It must not be the name of the shop.")

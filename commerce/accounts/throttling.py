@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -116,19 +115,19 @@ def succeeded(request: HttpRequest, name: str) -> None:
     _uncount(shared)
 
 
+def reopen(name: str) -> None:
+    """The account has a new password: earlier guesses by strangers say nothing about it."""
+    Throttle.objects.filter(key=_key(Purpose.LOG_IN, "account", devices.normal(name))).delete()
+
+
 def _counted(request: HttpRequest, purpose: Purpose, name: str) -> dict[str, Limit]:
     """The counters of a try, with their limits. A known browser's network does not count: others may share it."""
     if device := devices.known(request, name):
         return {_key(purpose, "device", device): ACCOUNT[purpose]}
-    counted = {_key(purpose, "account", f"{devices.normal(name)} {_password(name)}"): ACCOUNT[purpose]}
+    counted = {_key(purpose, "account", devices.normal(name)): ACCOUNT[purpose]}
     if network := network_key(request):
         counted[_key(purpose, "network", network)] = NETWORK[purpose]
     return counted
-
-
-def _password(name: str) -> str:
-    """The stored hash. A new password changes it, wherever it is set: earlier guesses say nothing about that one."""
-    return User.objects.filter(username=name).values_list("password", flat=True).first() or ""
 
 
 def _key(purpose: Purpose, kind: str, what: str) -> str:

@@ -146,7 +146,8 @@ class NewPassword(auth.PasswordResetConfirmView):
 
     def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         answer = super().form_valid(form)
-        _password_is_new(self.request, SecurityEvent.PASSWORD_RESET)
+        _password_is_new(self.request)
+        security_event(SecurityEvent.PASSWORD_RESET, self.request.user.pk)
         return answer
 
 
@@ -162,17 +163,17 @@ class ChangePassword(auth.PasswordChangeView):
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         answer = super().form_valid(form)
-        _password_is_new(self.request, SecurityEvent.PASSWORD_CHANGED)
+        _password_is_new(self.request)
         messages.success(self.request, _("You have a new password. All other browsers are logged out."))
         return answer
 
 
-def _password_is_new(request: HttpRequest, event: SecurityEvent) -> None:
-    """Django refuses sessions with the old password; they also leave the list."""
+def _password_is_new(request: HttpRequest) -> None:
+    """The old one was right, or a link has proved the address. Django refuses sessions with the old password; they also
+    leave the list."""
     assert isinstance(request.user, User)  # noqa: S101 - both views have logged in
     throttling.succeeded(request, request.user.username)
     sessions.end_others(request)
-    security_event(event, request.user.pk)
 
 
 @never_cache

@@ -94,7 +94,7 @@ AUTH_PASSWORD_VALIDATORS = [
         {"NAME": f"django.contrib.auth.password_validation.{name}"}
         for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
     ),
-    {"NAME": "commerce.accounts.passwords.ContextWords"},
+    {"NAME": "commerce.accounts.passwords.NewPassword"},
 ]
 PASSWORD_RESET_TIMEOUT = 3600
 """Seconds. Long enough for a slow mail, and short, because the mailbox keeps the link (OWASP ASVS 5.0.0, 6.4.1)."""

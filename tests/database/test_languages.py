@@ -16,6 +16,7 @@ from pytest_django import Settings
 from billing.models import Dispute, Payment, Refund
 from billing.payments import service as payments
 from commerce import orders, payment_links
+from commerce.accounts import mails as account_mails
 from commerce.models import DailyReport, DeliveryMethod, Notification, Order, OrderLine, Product
 from commerce.orders import Customer, Wishes
 from commerce.reports import service as reports
@@ -67,6 +68,7 @@ def every_mail(shop: Shop, settings: Settings, language: str) -> list[Notificati
         shop.sweep()
         shop.refund(payment)
         shop.sweep()
+        account_mails.send_link("new@example.com", language)
     return list(Notification.objects.order_by("pk"))
 
 

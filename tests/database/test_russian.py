@@ -126,6 +126,7 @@ NEEDED: dict[tuple[type[Model], str], dict[str, Any]] = {
     **{(Dispute, state): {"ended_at": NOW} for state in ("won", "lost")},
     (Callback, "waiting"): {"process_after": NOW},
     (Notification, "queued"): {"send_after": NOW},
+    (Notification, "account_link"): {"order": None},
     (Order, "awaiting_payment"): {"paid_with": None, "expires_at": NOW, "ended_at": None},
     (Order, "canceled"): UNPAID,
     (Order, "expired"): UNPAID,
@@ -153,7 +154,7 @@ def choices() -> Iterator[tuple[type[Model], "Field[Any, Any]", str]]:
 def in_state(model: type[Model], field: "Field[Any, Any]", value: str) -> Model:
     """A row of this model in this state."""
     row = backstage.make(model, 1)
-    needed = NEEDED.get((model, value), {}) if field.name in ("status", "outcome", "state") else {}
+    needed = NEEDED.get((model, value), {}) if field.name in ("status", "outcome", "state", "kind") else {}
     model._default_manager.filter(pk=row.pk).update(**{field.name: value, **needed})
     row.refresh_from_db()
     return row

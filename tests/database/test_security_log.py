@@ -10,7 +10,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from commerce.accounts import keys
-from commerce.models import KeyDigest
+from commerce.models import KeyDigest, Notification
 from config.logging import JsonLines, configuration
 from config.security_log import SECURITY_EVENTS_TOTAL, SecurityEvent, security_event
 from tests.people import logged_in
@@ -58,6 +58,26 @@ def test_log_ins_good_and_bad_and_log_outs_are_events(client: Client, ann: User,
         ("security.logged_in", ann.pk),
         ("security.logged_out", ann.pk),
     ]
+
+
+def test_a_new_password_is_an_event_wherever_it_is_set(client: Client, ann: User, logged: Logged) -> None:
+    """By a mailed link, and by a command or the admin, which save the user; so is what led to it."""
+    client.post(reverse("forgot-password"), {"email": "ann@example.com"})
+    [path] = [word for word in Notification.objects.get().text.split() if "/account/" in word]
+    form = client.get("/account/" + path.partition("/account/")[2])["Location"]
+    client.post(form, {"new_password1": "another sentence", "new_password2": "another sentence"})
+    client.post(reverse("end-sessions"))
+    ann.refresh_from_db()
+    ann.set_password(PASSWORD)
+    ann.save()
+
+    assert logged() == [
+        (f"security.{event}", ann.pk)
+        for event in (
+            "password_reset_asked", "password_changed", "logged_in", "password_reset", "sessions_ended",
+            "password_changed",
+        )
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", ["/admin/console/", "/admin/billing/payment/", "/reports/"])
