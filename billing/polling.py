@@ -4,16 +4,30 @@ import math
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
+from typing import TypeVar
 from zlib import crc32
 
 from django.conf import settings
+from django.db.models import Q
 
-from billing.models import Payment, Refund
+from billing.models import AskedBy, Payment, Refund
 from billing.models.payment import Followed
 from config.due import backoff
+from config.due.queue import Due
+from config.messaging.nudges import nudge
+
+F = TypeVar("F", bound=Followed)
 
 BANK_SHORTEST, BANK_LONGEST = timedelta(seconds=5), timedelta(hours=1)
 """Bounds of the time between two checks of what a bank works on: a refund, or a payment that the customer has made."""
+
+REQUESTS_APART = timedelta(seconds=2)
+"""The least time between two checks of one payment that pages and callbacks cause: anyone can send those. A customer
+who comes back, and whose callback comes at the same time, waits no longer than that.
+"""
+
+FROM_ANYONE = frozenset({AskedBy.RETURN, AskedBy.CALLBACK, AskedBy.CUSTOMER})
+"""Reasons to check that a stranger can repeat at will."""
 
 GROWING_LONGEST_S = 300.0
 """Longest interval of the policy `growing`."""
@@ -34,6 +48,16 @@ def next_check(payment: Payment, due_since: datetime, asked_at: datetime, now: d
     growing = options.get("polling_policy", settings.PAYMENT_POLLING_POLICY) == "growing"
     moment = _growing(payment, now) if growing else next_step(due_since, interval(now - payment.created_at), now)
     return min(moment, max(payment.window_ends_at, now)) if payment.window_ends_at > asked_at else moment
+
+
+def check_soon(queue: Due[F], pk: int, asked_by: AskedBy, actor: str) -> None:
+    """Request a check of a row: at once for the shop's own people, at the pace of REQUESTS_APART for all others."""
+    if asked_by in FROM_ANYONE:
+        is_due = queue.request(pk, asked_by)
+    else:
+        is_due = bool(queue.make_due_again(Q(pk=pk), asked_by) or queue.make_due(Q(pk=pk), asked_by))
+    if is_due:
+        nudge(actor, pk)
 
 
 def interval(age: timedelta) -> timedelta:

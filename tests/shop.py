@@ -162,6 +162,7 @@ class Shop:
         gap = timedelta(seconds=seconds)
         Payment.objects.update(created_at=F("created_at") - gap, window_ends_at=F("window_ends_at") - gap)
         Payment.objects.filter(next_check_at__isnull=False).update(next_check_at=F("next_check_at") - gap)
+        Payment.objects.filter(requested_for__isnull=False).update(requested_for=F("requested_for") - gap)
         Order.objects.update(pay_before=F("pay_before") - gap)
         Order.objects.filter(expires_at__isnull=False).update(expires_at=F("expires_at") - gap)
 

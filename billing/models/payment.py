@@ -76,6 +76,9 @@ class Followed(DueRow):
     attention_note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     next_check_at = models.DateTimeField(null=True, blank=True, help_text=_("The due column: the next check."))
+    requested_for = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When a page or callback last caused a check.")
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -49,7 +49,12 @@ Every provider: status, cancel when the payment window is over, status again. St
 thread's access token and then fetch its own; with a capture and a status that is five.
 """
 
-CHECK_QUEUE = Due(Payment, "next_check_at", lease=timedelta(seconds=MAX_REQUESTS * longest_request_s() + 2))
+CHECK_QUEUE = Due(
+    Payment,
+    "next_check_at",
+    lease=timedelta(seconds=MAX_REQUESTS * longest_request_s() + 2),
+    pace=polling.REQUESTS_APART,
+)
 
 
 def calls_needed(payment: Payment, now: datetime) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from billing import polling
 from billing.limits import breaker, permits
 from billing.models import AskedBy, Attention, Breaker, Callback, Dispute, Payment, PaymentEvent, Refund
 from billing.money import Money
@@ -15,7 +16,6 @@ from billing.providers import provider_of
 from billing.refunds import service as refunds
 from billing.states import OPEN_REFUND_STATES, OPEN_STATES, UNDECIDED_DISPUTES, RefundStatus, Status
 from config.due.queue import database_now
-from config.messaging.nudges import nudge
 
 PATIENCE_S = 1.0
 """Longest wait of a customer at the checkout for a call to the provider. Then the sweep makes it, and the page says so.
@@ -185,7 +185,5 @@ def _check_now(which: Q, asked_by: AskedBy) -> bool:
     payment = Payment.objects.filter(which & KNOWN_THERE).only("pk").first()
     if payment is None:
         return False
-    this = Q(pk=payment.pk)
-    CHECK_QUEUE.make_due_again(this, asked_by) or CHECK_QUEUE.make_due(this, asked_by)
-    nudge("check_payment", payment.pk)
+    polling.check_soon(CHECK_QUEUE, payment.pk, asked_by, "check_payment")
     return True

@@ -35,7 +35,12 @@ OTHER_AMOUNT = stored(gettext_noop("the provider has %(theirs)s, we sent %(ours)
 PERMIT_WAIT_S = 1.0
 """How long a refund waits for its slot at the account; then it is put off."""
 
-REFUND_QUEUE = Due(Refund, "next_check_at", lease=timedelta(seconds=3 * longest_request_s() + PERMIT_WAIT_S + 2))
+REFUND_QUEUE = Due(
+    Refund,
+    "next_check_at",
+    lease=timedelta(seconds=3 * longest_request_s() + PERMIT_WAIT_S + 2),
+    pace=polling.REQUESTS_APART,
+)
 """The lease covers three requests (Stripe, after a stored failure) and a write."""
 
 

@@ -14,7 +14,7 @@ from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from billing import disputes
+from billing import disputes, polling
 from billing.attention import require_attention, withdraw_attention
 from billing.models import AskedBy, Attention, Payment, Refund
 from billing.money import Money
@@ -90,9 +90,7 @@ def check_now(payment: Payment, asked_by: AskedBy, refs: Collection[str] = ()) -
     named = Q(status=RefundStatus.SUCCEEDED, provider_ref__in=[ref for ref in refs if ref])
     wanted = Refund.objects.filter(Q(status__in=OPEN_REFUND_STATES) | named, payment=payment)
     for refund_id in wanted.values_list("pk", flat=True):
-        this = Q(pk=refund_id)
-        REFUND_QUEUE.make_due_again(this, asked_by) or REFUND_QUEUE.make_due(this, asked_by)
-        nudge("follow_refund", refund_id)
+        polling.check_soon(REFUND_QUEUE, refund_id, asked_by, "follow_refund")
 
 
 def check_many_now(payments: Collection[int], asked_by: AskedBy) -> None:

@@ -86,6 +86,10 @@ class Due(Generic[R]):
     model: type[R]
     column: str
     lease: timedelta
+    pace: timedelta | None = None
+    """The least time between two attempts that strangers can cause (`request`). The model's column `requested_for` has
+    the time of the last one; None: the model has no such column.
+    """
 
     def __post_init__(self) -> None:
         KINDS[self.model] = self
@@ -235,6 +239,26 @@ class Due(Generic[R]):
         """Make rows due now that have no appointment any more: they are to be looked at once more. Returns how many."""
         return self._rows().filter(rows, **{self.column: None}).update(**{self.column: Now()}, asked_by=asked_by)
 
+    def request(self, pk: int, asked_by: str) -> bool:
+        """A page or callback asks for an attempt: make the row due as soon as `pace` permits. True if that is now.
+
+        No request is lost: one that comes too early moves the due time to the end of the pace. On a row that a worker
+        holds, the outcome does so.
+        """
+        with transaction.atomic(using=self.database):
+            row: Any = self._rows().select_for_update(of=("self",)).get(pk=pk)
+            now, due = database_now(self.database), self.due_time(row)
+            moment = max(now, row.requested_for + self.pace) if row.requested_for else now
+            is_news = not row.asked_by if row.claims else due is None or due > moment
+            if is_news:
+                row.requested_for = moment
+            if is_news and not row.claims:
+                due = moment
+                setattr(row, self.column, due)
+            row.asked_by = asked_by
+            row.save(update_fields=[self.column, "requested_for", "asked_by"])
+        return not row.claims and due is not None and due <= now
+
     def due(self, now: datetime) -> QuerySet[R]:
         """The due rows, longest wait first. `now` is the database's time."""
         return self.appointments().filter(**{f"{self.column}__lte": now})
@@ -255,7 +279,7 @@ class Due(Generic[R]):
 
     @property
     def _statements(self) -> Statements:
-        return Statements(self.model, self.column, self.database)
+        return Statements(self.model, self.column, self.database, is_paced=self.pace is not None)
 
     def _rows(self) -> QuerySet[R]:
         return self.model._default_manager.using(self.database)
@@ -290,10 +314,14 @@ class Due(Generic[R]):
     def _finish(self, row: R, outcome: str, after: timedelta | None, errors: int) -> None:
         self.count(outcome)
         now = database_now(self.database)
-        wait = timedelta(0) if row.asked_by and after is not None else after
+        wait = self._until_requested(row, now) if row.asked_by and after is not None else after
         setattr(row, self.column, None if wait is None else now + wait)
         row.claims, row.errors = 0, errors
         row.asked_by = "" if wait is None else row.asked_by
+
+    def _until_requested(self, row: Any, now: datetime) -> timedelta:
+        requested_for = (row.requested_for if self.pace else None) or now
+        return max(timedelta(0), requested_for - now)
 
 
 def database_now(using: str = "default") -> datetime:

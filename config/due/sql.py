@@ -18,13 +18,15 @@ Triple = tuple[int, datetime | None, datetime]
 class Statements:
     """The statements for a model with this due column, in the database of this alias."""
 
-    def __init__(self, model: type[models.Model], column: str, using: str) -> None:
+    def __init__(self, model: type[models.Model], column: str, using: str, *, is_paced: bool = False) -> None:
         self._connection = connections[using]
         self._quoted, self._adapted = self._connection.ops.quote_name, self._connection.ops.adapt_datetimefield_value
         self._table, self._key = self._quoted(model._meta.db_table), self._quoted(model._meta.pk.column or "")
         self._due = self._quoted(column)
         self._is_postgresql = self._connection.vendor == "postgresql"
         self._now = "statement_timestamp()" if self._is_postgresql else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+        later = "GREATEST" if self._is_postgresql else "MAX"
+        self._requested = f"{later}({self._now}, COALESCE(requested_for, {self._now}))" if is_paced else self._now
 
     def finish(self, pk: int, held: datetime | None, done_at: str | None, outcome: Mapping[str, Any]) -> bool:
         """Write the outcome, clear the due time, and set `done_at` to now. Was the row still held?"""
@@ -41,8 +43,8 @@ class Statements:
         return self._update_each("batch.column3, claims = claims - 1", rows)
 
     def snooze(self, rows: Sequence[Triple]) -> int:
-        """Make rows due at their next appointment, or at once if asked for. Returns how many were still held."""
-        sooner = f"CASE WHEN asked_by <> '' THEN {self._now} ELSE batch.column3 END"
+        """Make rows due at their next appointment, or as soon as it was asked for. Returns how many were still held."""
+        sooner = f"CASE WHEN asked_by <> '' THEN {self._requested} ELSE batch.column3 END"
         return self._update_each(f"{sooner}, claims = 0, errors = 0", rows)
 
     def _update_each(self, outcome: str, rows: Sequence[Triple]) -> int:

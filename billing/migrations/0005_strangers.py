@@ -1,4 +1,4 @@
-"""Callbacks that the provider has not proven to be its own: they are bounded, and counted by the day."""
+"""What strangers cause is bounded: callbacks that are not proven to be the provider's, and checks at their request."""
 
 from django.db import migrations, models
 
@@ -18,6 +18,16 @@ class Migration(migrations.Migration):
             model_name='callback',
             name='is_proven',
             field=models.BooleanField(db_default=True, default=True, help_text="Its signature, or its network, is the provider's."),
+        ),
+        migrations.AddField(
+            model_name='payment',
+            name='requested_for',
+            field=models.DateTimeField(blank=True, editable=False, help_text='When a page or callback last caused a check.', null=True),
+        ),
+        migrations.AddField(
+            model_name='refund',
+            name='requested_for',
+            field=models.DateTimeField(blank=True, editable=False, help_text='When a page or callback last caused a check.', null=True),
         ),
         AddIndexConcurrently(
             model_name='callback',
