@@ -38,7 +38,7 @@ DATABASE_URL = env.url(
     otherwise="SQLite in `VAR_DIR`; refused in production",
     help="The database: `postgres://user:password@host:port/name`. Special characters are written as in every URL. "
     "libpq reads it: several hosts, a socket (`postgres:///name?host=/run/postgresql`) and its parameters "
-    "(`?sslmode=verify-full`) work.",
+    "(`?sslmode=verify-full`) work, and others are refused. Our time limits come after its `options`.",
     wrong="Another database is another shop: `/readyz` says 503 where its migrations are missing.",
     example="postgres://till@db.internal:5432/shop",
 )  # fmt: skip

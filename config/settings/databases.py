@@ -27,6 +27,7 @@ def _postgresql(url: str) -> dict[str, object]:
     """Read by libpq itself, so each of its parameters works: several hosts, a socket's directory, TLS.
 
     Every wait is limited: a hung database must end in an error. Our limits come last, so the address cannot undo them.
+    Django sets `client_encoding`.
     """
     given = _read_by_libpq(url)
     limits = " ".join(f"-c {name}={int(limit_s * 1000)}" for name, limit_s in DATABASE_LIMITS_S.items())
@@ -36,7 +37,7 @@ def _postgresql(url: str) -> dict[str, object]:
         "USER": given.pop("user", ""),
         "PASSWORD": given.pop("password", ""),
         "HOST": given.pop("host", ""),
-        "PORT": given.pop("port", "5432"),
+        "PORT": given.pop("port", ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
@@ -56,6 +57,10 @@ def _read_by_libpq(url: str) -> dict[str, Any]:
         env.refuse("DATABASE_URL", "***", f"libpq cannot read it ({reason}); {WRITE_INSTEAD}")
     if not all(port.isdecimal() for port in str(given.get("port", "5432")).split(",")):
         env.refuse("DATABASE_URL", "***", f"its port is not a number; {WRITE_INSTEAD}")
+    if not given.keys() & {"dbname", "service"}:
+        env.refuse("DATABASE_URL", "***", f"it names no database; {WRITE_INSTEAD}")
+    if str(given.pop("client_encoding", "UTF8")).upper().replace("-", "") != "UTF8":
+        env.refuse("DATABASE_URL", "***", "the shop writes UTF8; leave client_encoding out")
     return given
 
 
