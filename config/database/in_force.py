@@ -14,11 +14,11 @@ from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext as _
 
+from config.hosts import is_this_host
+
 READ_ONLY_SQLSTATE = "25006"
 
 ENCODING = "UTF8"
-
-LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,11 @@ def _tls() -> Iterator[Difference]:
     """Who writes an `sslmode` has decided, and libpq obeys. Without one it falls back to clear text silently."""
     connection.ensure_connection()
     actual = connection.connection
-    is_far = actual.info.host not in LOCAL_HOSTS and not actual.info.host.startswith("/")
-    if is_far and "sslmode" not in connection.settings_dict["OPTIONS"] and not actual.pgconn.ssl_in_use:
+    if (
+        not is_this_host(actual.info.host)
+        and "sslmode" not in connection.settings_dict["OPTIONS"]
+        and not actual.pgconn.ssl_in_use
+    ):
         yield Difference(
             "DATABASE_URL",
             _("the connection to the database is not encrypted"),

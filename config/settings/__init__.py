@@ -12,8 +12,10 @@ from config.env.monitoring import *
 from config.env.payments import *
 from config.env.process import *
 from config.env.shop import *
+from config.env.transport import *
 from config.env.web import *
 from config.logging import configuration
+from config.settings import transport
 from config.settings.databases import database
 
 with var_dir_is_ours():
@@ -165,6 +167,7 @@ if PRODUCTION:
         env.refuse("EMAIL_HOST", None, "in production write a mail server; without one mails only become files")
     if "@example.com" in DEFAULT_FROM_EMAIL:
         env.refuse("EMAIL_FROM", DEFAULT_FROM_EMAIL, "in production write the shop's own address")
+    transport.insist("DATABASE_URL", DATABASES["default"])
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def _read_by_libpq(url: str) -> dict[str, Any]:
     except ProgrammingError as error:
         reason = scrubbed(str(error))
         env.refuse("DATABASE_URL", "***", f"libpq cannot read it ({reason}); {WRITE_INSTEAD}")
-    if not all(port.isdecimal() for port in str(given.get("port", "5432")).split(",")):
+    if not all(port.isdecimal() for port in str(given.get("port", "")).split(",") if port):
         env.refuse("DATABASE_URL", "***", f"its port is not a number; {WRITE_INSTEAD}")
     if not given.keys() & {"dbname", "service"}:
         env.refuse("DATABASE_URL", "***", f"it names no database; {WRITE_INSTEAD}")

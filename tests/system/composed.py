@@ -130,6 +130,7 @@ class Host:
             "http 8080": f"http {LOOPBACK}:{self.nginx.port}",
             "https 8443": f"https {LOOPBACK}:{self.nginx.tls_port}",
             "172.28.80.0/24": LOOPBACK,
+            "/dev/stdout": str(self.nginx.directory / "access.log"),
         }
 
     def _watched_places(self) -> dict[str, str]:

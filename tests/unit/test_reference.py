@@ -34,8 +34,8 @@ def production(directory: Path, **changes: str) -> dict[str, str]:
 
 
 URLS = {
-    "DATABASE_URL_FILE": "postgres://till:hush@db.internal/shop",
-    "BROKER_URL_FILE": "amqp://till:hush@mq.internal/till",
+    "DATABASE_URL_FILE": "postgres://till:hush@db.internal/shop?sslmode=verify-full",
+    "BROKER_URL_FILE": "amqps://till:hush@mq.internal/till",
 }
 
 
