@@ -12,5 +12,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Warn about removed settings that are still set, and watch each database connection."""
+        from config.database import checks  # noqa: F401 (registers them)
+
         connection_created.connect(leave_read_only)
         warn_of_removed()

@@ -24,6 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from config.cli.command import NoAnswer
+from config.database.roles import owner_database
 from config.formats import first_line
 
 NAME = "shop-%Y%m%dT%H%M%SZ.dump"
@@ -154,8 +155,8 @@ def _parameters() -> dict[str, str]:
 
 
 def _database() -> Mapping[str, Any]:
-    """Raises NoAnswer for SQLite: copy its file while no process runs."""
-    database: Mapping[str, Any] = settings.DATABASES["default"]
+    """As its owner, if one is set. Raises NoAnswer for SQLite: copy its file while no process runs."""
+    database: Mapping[str, Any] = owner_database() or settings.DATABASES["default"]
     if not str(database["ENGINE"]).endswith("postgresql"):
         raise NoAnswer("DATABASE_URL is not PostgreSQL; stop the shop and copy the file of SQLite instead.")
     return database

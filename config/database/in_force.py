@@ -20,6 +20,10 @@ READ_ONLY_SQLSTATE = "25006"
 
 ENCODING = "UTF8"
 
+MAY_CHANGE_TABLES = """\
+SELECT rolsuper, EXISTS (SELECT FROM pg_class WHERE relname = 'django_migrations' AND pg_has_role(relowner, 'USAGE'))
+FROM pg_roles WHERE rolname = current_user"""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -50,7 +54,7 @@ def read_only_problem() -> str | None:
 
 
 def differences() -> list[Difference]:
-    """Encoding, time zone, limits and TLS that are in force and not as our settings ask for. Raises Error."""
+    """Encoding, time zone, limits, TLS and rights that are in force and not as our settings ask for. Raises Error."""
     if connection.vendor != "postgresql":
         return []
     wanted_s: dict[str, float] = getattr(settings, "DATABASE_LIMITS_S", {})
@@ -63,6 +67,7 @@ def differences() -> list[Difference]:
         *_representation(found["server_encoding"][0], found["TimeZone"][0]),
         *_limits(wanted_s, limits_ms),
         *_tls(),
+        *(_rights() if getattr(settings, "PRODUCTION", False) else ()),
     ]
 
 
@@ -113,6 +118,21 @@ def _limits(wanted_s: Mapping[str, float], found_ms: Mapping[str, int]) -> Itera
                 _("it is %(found)s in force, and not %(wanted)s") % values,
                 _("A pooler drops our limits: give them to the role, ALTER ROLE … SET %(name)s = %(ms)s.") % values,
             )
+
+
+def _rights() -> Iterator[Difference]:
+    """In production the role of the web and the workers cannot drop a table: ASVS 5.0.0, 13.2.2."""
+    with connection.cursor() as cursor:
+        cursor.execute(MAY_CHANGE_TABLES)
+        is_superuser, owns_tables = cursor.fetchone()
+    if is_superuser or owns_tables:
+        yield Difference(
+            "DATABASE_OWNER_URL",
+            _("the role of DATABASE_URL is a superuser")
+            if is_superuser
+            else _("the role of DATABASE_URL owns the tables"),
+            _("Make roles with manage.py dbroles: a role of its own owns the tables, and runs migrations."),
+        )
 
 
 def _tls() -> Iterator[Difference]:

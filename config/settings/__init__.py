@@ -115,6 +115,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 # --- the database ---------------------------------------------------------------------------------------
 
 DATABASES = {"default": database(DATABASE_URL)}
+DATABASE_OWNER = database(DATABASE_OWNER_URL, "DATABASE_OWNER_URL") if DATABASE_OWNER_URL else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
@@ -168,6 +169,7 @@ if PRODUCTION:
     if "@example.com" in DEFAULT_FROM_EMAIL:
         env.refuse("EMAIL_FROM", DEFAULT_FROM_EMAIL, "in production write the shop's own address")
     transport.insist("DATABASE_URL", DATABASES["default"])
+    transport.insist("DATABASE_OWNER_URL", DATABASE_OWNER or DATABASES["default"])
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

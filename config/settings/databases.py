@@ -18,18 +18,18 @@ CONNECT_TIMEOUT_S = 5
 WRITE_INSTEAD = "write postgres://user:password@host:port/name, with %23 for # and %40 for @ in a password"
 
 
-def database(url: str) -> dict[str, object]:
-    """The database of this address."""
-    return _sqlite(url) if url.startswith("sqlite:") else _postgresql(url)
+def database(url: str, name: str = "DATABASE_URL") -> dict[str, object]:
+    """The database of this address. `name`: the setting that has it."""
+    return _sqlite(url) if url.startswith("sqlite:") else _postgresql(url, name)
 
 
-def _postgresql(url: str) -> dict[str, object]:
+def _postgresql(url: str, name: str) -> dict[str, object]:
     """Read by libpq itself, so each of its parameters works: several hosts, a socket's directory, TLS.
 
     Every wait is limited: a hung database must end in an error. Our limits come last, so the address cannot undo them.
     Django sets `client_encoding`.
     """
-    given = _read_by_libpq(url)
+    given = _read_by_libpq(url, name)
     limits = " ".join(f"-c {name}={int(limit_s * 1000)}" for name, limit_s in DATABASE_LIMITS_S.items())
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -48,19 +48,19 @@ def _postgresql(url: str) -> dict[str, object]:
     }
 
 
-def _read_by_libpq(url: str) -> dict[str, Any]:
+def _read_by_libpq(url: str, name: str) -> dict[str, Any]:
     """The address never appears in the error: a password may stand anywhere in one that cannot be read."""
     try:
         given = conninfo_to_dict(url)
     except ProgrammingError as error:
         reason = scrubbed(str(error))
-        env.refuse("DATABASE_URL", "***", f"libpq cannot read it ({reason}); {WRITE_INSTEAD}")
+        env.refuse(name, "***", f"libpq cannot read it ({reason}); {WRITE_INSTEAD}")
     if not all(port.isdecimal() for port in str(given.get("port", "")).split(",") if port):
-        env.refuse("DATABASE_URL", "***", f"its port is not a number; {WRITE_INSTEAD}")
+        env.refuse(name, "***", f"its port is not a number; {WRITE_INSTEAD}")
     if not given.keys() & {"dbname", "service"}:
-        env.refuse("DATABASE_URL", "***", f"it names no database; {WRITE_INSTEAD}")
+        env.refuse(name, "***", f"it names no database; {WRITE_INSTEAD}")
     if str(given.pop("client_encoding", "UTF8")).upper().replace("-", "") != "UTF8":
-        env.refuse("DATABASE_URL", "***", "the shop writes UTF8; leave client_encoding out")
+        env.refuse(name, "***", "the shop writes UTF8; leave client_encoding out")
     return given
 
 

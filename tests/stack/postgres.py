@@ -42,8 +42,9 @@ class Postgres(Server):
         """The database that every cluster has."""
         return self.url_of("postgres")
 
-    def url_of(self, database: str) -> str:
-        return f"postgres://postgres@{LOOPBACK}:{self.port}/{database}"
+    def url_of(self, database: str, user: str = "postgres") -> str:
+        """The address of a database, for the superuser or another role."""
+        return f"postgres://{user}@{LOOPBACK}:{self.port}/{database}"
 
     def create_database(self, name: str, encoding: str = "UTF8") -> str:
         """Create a database unless it exists, and return its address."""
