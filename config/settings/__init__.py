@@ -19,7 +19,8 @@ from config.settings import transport
 from config.settings.databases import database
 
 with var_dir_is_ours():
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    # A proxy reads the static files of a production; in a trial nothing is for other users.
+    VAR_DIR.mkdir(mode=0o755 if PRODUCTION else 0o700, parents=True, exist_ok=True)
 
 DEBUG = False
 CSRF_TRUSTED_ORIGINS = [SHOP_URL]

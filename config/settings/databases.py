@@ -1,6 +1,7 @@
 """Django's settings for PostgreSQL and SQLite, made from their addresses."""
 
 from os import fsdecode, fsencode
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -8,7 +9,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from config import env
-from config.env.files import VAR_DIR
+from config.env.files import VAR_DIR, make_private
 from config.env.process import DATABASE_LIMITS_S
 from config.errors.scrubbing import scrubbed
 
@@ -65,10 +66,15 @@ def _read_by_libpq(url: str, name: str) -> dict[str, Any]:
 
 
 def _sqlite(url: str) -> dict[str, object]:
-    """Use IMMEDIATE transactions: with Django's default, two threads that read and then write do not wait but fail."""
+    """A file that only its owner can read.
+
+    Use IMMEDIATE transactions: with Django's default, two threads that read and then write do not wait but fail.
+    """
+    path = fsdecode(unquote_to_bytes(fsencode(url.removeprefix("sqlite:///"))))
+    make_private(Path(path))
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": fsdecode(unquote_to_bytes(fsencode(url.removeprefix("sqlite:///")))),
+        "NAME": path,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,

@@ -11,6 +11,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -25,7 +26,7 @@ def main(directory: Path, host: str) -> None:
     for name in ("secret-key", "sandbox-api-key", "sandbox-callback-secret", "postgres-password", "grafana-password"):
         _once(directory / name, lambda: secrets.token_urlsafe(48))
     for role, name in (("till_app", "database-url"), ("till_owner", "database-owner-url")):
-        _once(directory / name, lambda: f"postgres://{role}:{secrets.token_urlsafe(24)}@postgres:5432/shop")  # noqa: B023
+        _once(directory / name, partial("postgres://{}:{}@postgres:5432/shop".format, role, secrets.token_urlsafe(24)))
     _once(directory / "database-roles", lambda: _printed("dbroles", directory, "database-url", "database-owner-url"))
     _once(directory / "broker-url", lambda: f"amqp://till:{secrets.token_urlsafe(24)}@rabbitmq:5672/till")
     _once(directory / "rabbitmq-definitions", lambda: _printed("rabbitmqconf", directory, "broker-url"))
