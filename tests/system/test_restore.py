@@ -93,7 +93,7 @@ def test_backups_are_read_before_older_ones_go(house: House, tmp_path: Path) -> 
     for file in (old, foreign):
         file.write_text("x")
 
-    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:9/shop"}
+    nowhere = {"DATABASE_OWNER_URL": "postgres://nobody@127.0.0.1:9/shop"}
     failed = house.manage("backup", str(kept), changes=nowhere)
     assert failed.returncode != 0
     assert "pg_dump failed: " in failed.stderr

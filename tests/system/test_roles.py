@@ -96,6 +96,8 @@ def test_readers_see_numbers_and_no_person(house: House) -> None:
     """Each shown column can be read; those with words, addresses and keys cannot, nor can anything be written."""
     house.run("web")
     house.place(1)
+    with psycopg.connect(house.postgres.url_of("shop")) as superuser:
+        superuser.execute(house.manage("dbroles", check=True).stdout.encode())
     with connected_as(house, READERS) as connection:
         connection.autocommit = True
         for table, column in readable():
