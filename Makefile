@@ -115,6 +115,10 @@ up: .venv/runtime ## Start everything in containers: nginx, web, worker, schedul
 	@$(BIN)/python deploy/compose/make_secrets.py
 	$(COMPOSE) up --detach --build --wait
 
+.PHONY: pin-images
+pin-images: ## Write the digests of the foreign images into compose.yml and Dockerfile: a tag can be moved
+	@$(PYTHON) deploy/compose/pin_images.py
+
 .PHONY: down
 down: ## Stop the containers; their data stays
 	$(COMPOSE) down
