@@ -169,8 +169,7 @@ if PRODUCTION:
         env.refuse("EMAIL_HOST", None, "in production write a mail server; without one mails only become files")
     if "@example.com" in DEFAULT_FROM_EMAIL:
         env.refuse("EMAIL_FROM", DEFAULT_FROM_EMAIL, "in production write the shop's own address")
-    transport.insist("DATABASE_URL", DATABASES["default"])
-    transport.insist("DATABASE_OWNER_URL", DATABASE_OWNER or DATABASES["default"])
+    transport.insist({"DATABASE_URL": DATABASES["default"], "DATABASE_OWNER_URL": DATABASE_OWNER})
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

@@ -13,10 +13,11 @@ from config.hosts import is_private, is_this_host
 from config.messaging.address import BUILT_IN_USER, is_verified, read
 
 
-def insist(name: str, database: Mapping[str, Any]) -> None:
-    """Stop the start where a part on another host can be read on the way. `name`: the setting of this database."""
-    if not _is_near(database) and not _proves_its_name(database["OPTIONS"]):
-        insist_on_tls("database", name, "***", "write ?sslmode=verify-full (with sslrootcert=…, see libpq)")
+def insist(databases: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Stop the start where a part on another host can be read on the way. Databases come by their settings' names."""
+    for name, database in databases.items():
+        if database and not _is_near(database) and not _proves_its_name(database["OPTIONS"]):
+            insist_on_tls("database", name, "***", "write ?sslmode=verify-full (with sslrootcert=…, see libpq)")
     _insist_for_the_broker()
     if not (is_this_host(EMAIL_HOST) or EMAIL_USE_TLS or EMAIL_USE_SSL):
         insist_on_tls("mail", "EMAIL_USE_TLS", "no", "write yes, or EMAIL_USE_SSL=yes for port 465")

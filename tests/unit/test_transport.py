@@ -22,6 +22,7 @@ FAR: dict[str, list[tuple[str, str, dict[str, str]]]] = {
         ("DATABASE_URL", "postgres://till:hush@localhost/shop?hostaddr=192.0.2.1", {}),
         ("DATABASE_URL", "postgres://till:hush@/shop?service=far", {}),
         ("DATABASE_URL", "postgres://till:hush@/shop", {"PGHOST": "db.internal"}),
+        ("DATABASE_OWNER_URL", "postgres://till_owner:hush@db.internal/shop", {}),
     ],
     "broker": [
         ("BROKER_URL", "amqp://till:hush@mq.internal/till", {}),
