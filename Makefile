@@ -72,10 +72,15 @@ coverage: .venv/dev ## Measure test coverage in this process (takes twice the ti
 check: lint types imports test ## Run everything that CI runs
 
 .PHONY: lint
-lint: .venv/dev ## Check style, common mistakes, and migrations that would block a running shop
+lint: .venv/dev audit ## Check style, common mistakes, security, and migrations that would block a running shop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive manage.py config billing commerce actors deploy
 	$(MANAGE) checkmigrations
+
+.PHONY: audit
+audit: .venv/dev ## Ask PyPI for known vulnerabilities of the locked packages, where it can be reached
+	@$(BIN)/python deploy/requirements/audit.py
 
 .PHONY: types
 types: .venv/dev ## Check the type annotations
@@ -109,6 +114,10 @@ COMPOSE := docker compose --file deploy/compose/compose.yml
 up: .venv/runtime ## Start everything in containers: nginx, web, worker, scheduler, services, monitoring; writes its secrets first
 	@$(BIN)/python deploy/compose/make_secrets.py
 	$(COMPOSE) up --detach --build --wait
+
+.PHONY: pin-images
+pin-images: ## Write the digests of the foreign images into compose.yml and Dockerfile: a tag can be moved
+	@$(PYTHON) deploy/compose/pin_images.py
 
 .PHONY: down
 down: ## Stop the containers; their data stays

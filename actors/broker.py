@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import dramatiq
 import pika
@@ -25,7 +24,7 @@ from pika.spec import Queue
 
 from config.actions import RefusedForAll
 from config.formats.sentences import stored
-from config.hosts import host_and_port
+from config.messaging import address
 from config.messaging.broker import InMemory, Rabbitmq
 
 log = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ def queue_names() -> list[str]:
 def channel() -> Iterator[BlockingChannel]:
     """A new channel, with confirms, on a connection with short timeouts. Raises BrokerSilent."""
     try:
-        connection = pika.BlockingConnection(pika.URLParameters(_with_limits(settings.BROKER_URL)))
+        connection = pika.BlockingConnection(address.ours(limits=LIMITS))
     except Exception as error:  # a silent peer raises errors outside of pika's own tree
         raise _silent(error) from None
     try:
@@ -199,8 +198,8 @@ def metrics() -> dict[tuple[str, str], int]:
     try:
         with requests.Session() as session:
             session.trust_env = False
-            address = f"{settings.BROKER_METRICS_URL}/metrics/detailed"
-            answer = session.get(address, params=families, timeout=METRICS_TIMEOUT_S)
+            page = f"{settings.BROKER_METRICS_URL}/metrics/detailed"
+            answer = session.get(page, params=families, timeout=METRICS_TIMEOUT_S)
         answer.raise_for_status()
     except requests.RequestException:
         return {}
@@ -209,7 +208,7 @@ def metrics() -> dict[tuple[str, str], int]:
 
 def _samples(text: str) -> Iterator[tuple[tuple[str, str], int]]:
     names = {"messages_unacked": "unacked", "head_message_timestamp": "oldest"}
-    ours = unquote(urlsplit(settings.BROKER_URL).path[1:]) or "/"
+    ours = address.ours().virtual_host
     for figure, vhost, queue, value in _SAMPLE.findall(text):
         if figure in names and vhost == ours and value not in ("NaN", "undefined"):
             yield (names[figure], queue), int(float(value))
@@ -221,12 +220,5 @@ def _age(told: Mapping[tuple[str, str], int], name: str, ready: int) -> float | 
     return max(0.0, time.time() - published) if ready and published else None
 
 
-def _with_limits(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), **LIMITS})))
-
-
 def _silent(error: Exception) -> BrokerSilent:
-    address = urlsplit(settings.BROKER_URL)
-    where = host_and_port(address.hostname or "", address.port or 5672)
-    return BrokerSilent(SILENT % {"where": where, "error": type(error).__name__})
+    return BrokerSilent(SILENT % {"where": address.where(), "error": type(error).__name__})

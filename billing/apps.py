@@ -13,6 +13,11 @@ class BillingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"  # as in the migrations; the project may use another default
     verbose_name = _("Billing")
     backup_tables = ("billing_payment",)
+    readable = (
+        "billing_payment.account", "billing_payment.currency", "billing_payment.raw_status",
+        "billing_refund.raw_status", "billing_dispute.account", "billing_dispute.currency",
+        "billing_callback.account", "billing_reconciliation.account", "billing_difference.account",
+    )  # fmt: skip
     backup_summary = "SELECT count(*) || ' payments, ' || count(next_check_at) || ' of them open' FROM billing_payment"
 
     def ready(self) -> None:

@@ -10,6 +10,11 @@ class CommerceConfig(AppConfig):
     name = "commerce"
     verbose_name = _("Shop")
     backup_tables = ("commerce_order", "commerce_notification")
+    readable = (
+        "commerce_order.currency", "commerce_order.language", "commerce_orderline.name", "commerce_orderline.currency",
+        "commerce_product.name", "commerce_product.slug", "commerce_product.currency",
+        "commerce_deliverymethod.name", "commerce_deliverymethod.currency",
+    )  # fmt: skip
     backup_summary = (
         "SELECT count(*) || ' orders, the newest of ' || coalesce(max(placed_at)::text, 'never') FROM commerce_order"
     )

@@ -12,7 +12,8 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Warn about removed settings that are still set, watch each database connection, and log who logs in."""
-        from config import security_log  # noqa: F401
+        from config import security_log  # noqa: F401 (it hears of log-ins)
+        from config.database import checks  # noqa: F401 (registers them)
 
         connection_created.connect(leave_read_only)
         warn_of_removed()

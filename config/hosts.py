@@ -43,6 +43,21 @@ def is_address(host: str) -> bool:
         return False
 
 
+def is_this_host(host: str) -> bool:
+    """Say whether a connection to the host stays on this machine: loopback, a socket's path, or no host at all.
+
+    A name other than `localhost` may lead elsewhere tomorrow.
+    """
+    if is_address(host):
+        return ip_address(host.strip("[]")).is_loopback
+    return host in ("", "localhost") or host.startswith(("/", "@"))
+
+
+def is_private(url: str) -> bool:
+    """Say whether no other machine can read what HTTP sends to the address: it is encrypted, or stays on this host."""
+    return url.lower().startswith("https:") or is_this_host(urlsplit(url).hostname or "")
+
+
 def in_brackets(host: str) -> str:
     """An IPv6 address as URLs and Host headers spell it; any other host unchanged.
 

@@ -137,6 +137,13 @@ class Console(Output):
         _write_whole(self._stream.fileno(), data)
 
 
+class PrivateFile(logging.handlers.WatchedFileHandler):
+    """A new file is for its owner only, whatever the umask is: a log tells what customers do."""
+
+    def _open(self) -> io.TextIOWrapper:
+        return open(self.baseFilename, "a", opener=lambda path, flags: os.open(path, flags, 0o600))
+
+
 class SharedFile(Output):
     """Append lines to a file that several processes share. Open it again after logrotate has renamed it.
 
@@ -146,7 +153,7 @@ class SharedFile(Output):
 
     def __init__(self, filename: str) -> None:
         super().__init__("file")
-        self._file = logging.handlers.WatchedFileHandler(filename, delay=True)
+        self._file = PrivateFile(filename, delay=True)
         self._is_in_trouble = False
 
     def write(self, data: bytes) -> None:

@@ -17,6 +17,7 @@ from tests.stopwatch import TooSlow
 
 OURS = (
     "DATABASE_URL",
+    "DATABASE_OWNER_URL",
     "BROKER_",
     "SHOP_URL",
     "SECRET_KEY",

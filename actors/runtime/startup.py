@@ -3,7 +3,6 @@
 import logging
 import queue
 import signal
-from urllib.parse import urlsplit
 
 import pika
 from django.conf import settings
@@ -11,8 +10,8 @@ from django.db import Error
 
 from config.database.in_force import differences
 from config.health.liveness import database_problem
-from config.hosts import host_and_port
-from config.messaging.broker import with_defaults
+from config.messaging import address
+from config.messaging.broker import CONNECTION
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +38,11 @@ def _database_differs() -> str | None:
 def _broker_problem() -> str | None:
     if not settings.BROKER_URL:
         return "BROKER_URL is not set: separate processes need RabbitMQ between them. Set it, or use `make run`."
-    address = urlsplit(settings.BROKER_URL)
     try:
-        pika.BlockingConnection(pika.URLParameters(with_defaults(settings.BROKER_URL))).close()
+        pika.BlockingConnection(address.ours(defaults=CONNECTION)).close()
     except Exception as error:  # a silent peer raises errors outside of pika's own tree
-        where = host_and_port(address.hostname or "", address.port or 5672)
-        return f"RabbitMQ at {where} does not answer ({type(error).__name__}); start it, or correct BROKER_URL."
+        why = type(error).__name__
+        return f"RabbitMQ at {address.where()} does not answer ({why}); start it, or correct BROKER_URL."
     return None
 
 

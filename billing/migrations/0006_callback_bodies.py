@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('billing', '0005_callbacks_of_strangers'),
+        ('billing', '0005_strangers'),
     ]
 
     operations = [

@@ -14,6 +14,8 @@ from billing.providers.base import Provider
 from config import env
 from config.env import reference
 from config.env.reference import About, only_described, section
+from config.env.transport import insist_on_tls
+from config.hosts import is_private
 
 CALLS_REFUSED = "Every call is refused: the account's payments need a person, none is lost."
 CALLBACKS_REFUSED = "Callbacks are refused as forged; the sweep still finds every outcome."
@@ -62,22 +64,29 @@ def prefix_of(account: str) -> str:
 
 
 def api_url(name: str, default: str, schemes: tuple[str, ...] = ("https", "http"), example: str = "") -> str:
-    """Read the address of the provider's API."""
-    return env.url(
+    """Read the address of the provider's API. Production refuses one that can be read on the way."""
+    value = env.url(
         name, default, schemes=schemes,
         help="Address of the provider's API.",
         wrong="Calls fail: the account's breaker opens and its payments wait.",
         example=example or default,
     )  # fmt: skip
+    if _is_production() and not is_private(value):
+        insist_on_tls("providers", name, value, "write an address like https://host")
+    return value
 
 
 def own_secret(name: str, public: str, **about: Unpack[About]) -> str:
     """Read a secret with a public default. Production refuses the default: it would let anyone pay without money."""
     about |= {"otherwise": "a public one, refused in production", "example": public}
     value = env.secret(name, public, **about)
-    if value == public and getattr(settings, "PRODUCTION", False) and not only_described():
+    if value == public and _is_production():
         env.refuse(name, "***", "in production write a secret of your own")
     return value
+
+
+def _is_production() -> bool:
+    return getattr(settings, "PRODUCTION", False) and not only_described()
 
 
 def _rate_limit(prefix: str, default: int) -> str:

@@ -46,7 +46,7 @@ class SandboxServer(Sandbox):
         port: int = 0,
         database: str | Path | None = None,
         api_key: str = "sandbox-key",
-        callback_secret: str = "sandbox-secret",  # noqa: S107 - public, and it protects no money
+        callback_secret: str = "sandbox-secret",  # noqa: S107 - public, protects no money  # nosec B107
         public_url: str = "",
     ) -> None:
         super().__init__(database, api_key, callback_secret)

@@ -19,12 +19,19 @@ LONGEST_LOG = 20_000
 """Requests kept; older ones are forgotten, but still counted."""
 
 
+def _close(database: Path) -> None:
+    """Only its owner may read the file, from its beginning. SQLite gives its companions the same mode."""
+    database.touch(mode=0o600)
+    database.chmod(0o600)
+
+
 class Storage:
     """Records by kind and id, by first write; written only inside `together`. `None` keeps them in memory only."""
 
     def __init__(self, database: str | Path | None = None) -> None:
         if database is not None:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
+            _close(Path(database))
         self._lock, self._closed = threading.RLock(), False
         self._db = sqlite3.connect(database or ":memory:", check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")

@@ -21,11 +21,16 @@ import psycopg
 from django.apps import apps
 from django.conf import settings
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from config.cli.command import NoAnswer
+from config.database.roles import owner_database
 from config.formats import first_line
 
 NAME = "shop-%Y%m%dT%H%M%SZ.dump"
+
+NOT_SHOWN = "*"
+"""What libpq says of a parameter that a form must not show."""
 
 
 def take(directory: Path, kept_days: int) -> Path:
@@ -39,7 +44,8 @@ def take(directory: Path, kept_days: int) -> Path:
     path = directory / now.strftime(NAME)
     unfinished = path.with_suffix(".unfinished")
     try:
-        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={unfinished}", where=directory)
+        options = ("--format=custom", "--no-owner", "--no-privileges", f"--dbname={_to(str(_database()['NAME']))}")
+        _run("pg_dump", *options, f"--file={unfinished}", where=directory)
         verify(unfinished)
         unfinished.chmod(0o600)
         unfinished.rename(path)
@@ -71,7 +77,7 @@ def restore(path: Path, database: str | None = None) -> None:
         raise NoAnswer(f"The database {name} has {tables} tables already; restore into an empty one.")
     # A comment on an extension may be written only by its owner, who may be a superuser: pg_trgm has one.
     quiet = ("--no-owner", "--no-comments")
-    _run("pg_restore", "--exit-on-error", "--single-transaction", *quiet, f"--dbname={name}", str(path))
+    _run("pg_restore", "--exit-on-error", "--single-transaction", *quiet, f"--dbname={_to(name)}", str(path))
 
 
 def drill(path: Path) -> str:
@@ -120,10 +126,25 @@ def _run(program: str, *arguments: str, where: Path | None = None) -> str:
 
 def _environment() -> dict[str, str]:
     """The parameters in libpq's variables, which `ps` does not show."""
-    given = {**_parameters(), "dbname": str(_database()["NAME"])}
-    known = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
-    own = {variable.decode(): given[name] for name, variable in known.items() if variable and name in given}
-    return {**os.environ, **own}
+    given, variables = _parameters(), _options("envvar")
+    return {**os.environ, **{variables[name]: value for name, value in given.items() if variables[name]}}
+
+
+def _to(name: str) -> str:
+    """The database with this name, with the parameters that have no variable. Raises NoAnswer for a secret of these."""
+    variables, kinds = _options("envvar"), _options("dispchar")
+    rest = {parameter: value for parameter, value in _parameters().items() if not variables[parameter]}
+    if hidden := [parameter for parameter in rest if kinds[parameter] == NOT_SHOWN]:
+        raise NoAnswer(
+            f"DATABASE_URL has {hidden[0]}, which pg_dump and pg_restore take only where others can read it."
+        )
+    return make_conninfo(**{**rest, **({"dbname": name} if name else {})})
+
+
+def _options(attribute: str) -> dict[str, str]:
+    """This attribute of each parameter of libpq: `envvar`, its variable, or `dispchar`, how a form shows it."""
+    every = psycopg.pq.Conninfo.get_defaults()
+    return {each.keyword.decode(): (getattr(each, attribute) or b"").decode() for each in every}
 
 
 def _parameters() -> dict[str, str]:
@@ -134,8 +155,8 @@ def _parameters() -> dict[str, str]:
 
 
 def _database() -> Mapping[str, Any]:
-    """Raises NoAnswer for SQLite: copy its file while no process runs."""
-    database: Mapping[str, Any] = settings.DATABASES["default"]
+    """As its owner, if one is set. Raises NoAnswer for SQLite: copy its file while no process runs."""
+    database: Mapping[str, Any] = owner_database() or settings.DATABASES["default"]
     if not str(database["ENGINE"]).endswith("postgresql"):
         raise NoAnswer("DATABASE_URL is not PostgreSQL; stop the shop and copy the file of SQLite instead.")
     return database

@@ -14,11 +14,15 @@ from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext as _
 
+from config.hosts import is_this_host
+
 READ_ONLY_SQLSTATE = "25006"
 
 ENCODING = "UTF8"
 
-LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+MAY_CHANGE_TABLES = """\
+SELECT rolsuper, EXISTS (SELECT FROM pg_class WHERE relname = 'django_migrations' AND pg_has_role(relowner, 'USAGE'))
+FROM pg_roles WHERE rolname = current_user"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def read_only_problem() -> str | None:
 
 
 def differences() -> list[Difference]:
-    """Encoding, time zone, limits and TLS that are in force and not as our settings ask for. Raises Error."""
+    """Encoding, time zone, limits, TLS and rights that are in force and not as our settings ask for. Raises Error."""
     if connection.vendor != "postgresql":
         return []
     wanted_s: dict[str, float] = getattr(settings, "DATABASE_LIMITS_S", {})
@@ -63,6 +67,7 @@ def differences() -> list[Difference]:
         *_representation(found["server_encoding"][0], found["TimeZone"][0]),
         *_limits(wanted_s, limits_ms),
         *_tls(),
+        *(_rights() if getattr(settings, "PRODUCTION", False) else ()),
     ]
 
 
@@ -115,12 +120,30 @@ def _limits(wanted_s: Mapping[str, float], found_ms: Mapping[str, int]) -> Itera
             )
 
 
+def _rights() -> Iterator[Difference]:
+    """In production the role of the web and the workers cannot drop a table: ASVS 5.0.0, 13.2.2."""
+    with connection.cursor() as cursor:
+        cursor.execute(MAY_CHANGE_TABLES)
+        is_superuser, owns_tables = cursor.fetchone()
+    if is_superuser or owns_tables:
+        yield Difference(
+            "DATABASE_OWNER_URL",
+            _("the role of DATABASE_URL is a superuser")
+            if is_superuser
+            else _("the role of DATABASE_URL owns the tables"),
+            _("Make roles with manage.py dbroles: a role of its own owns the tables, and runs migrations."),
+        )
+
+
 def _tls() -> Iterator[Difference]:
     """Who writes an `sslmode` has decided, and libpq obeys. Without one it falls back to clear text silently."""
     connection.ensure_connection()
     actual = connection.connection
-    is_far = actual.info.host not in LOCAL_HOSTS and not actual.info.host.startswith("/")
-    if is_far and "sslmode" not in connection.settings_dict["OPTIONS"] and not actual.pgconn.ssl_in_use:
+    if (
+        not is_this_host(actual.info.host)
+        and "sslmode" not in connection.settings_dict["OPTIONS"]
+        and not actual.pgconn.ssl_in_use
+    ):
         yield Difference(
             "DATABASE_URL",
             _("the connection to the database is not encrypted"),

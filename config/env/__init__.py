@@ -92,6 +92,16 @@ def words(name: str, default: str = "", **about: Unpack[About]) -> list[str]:
     return _words(name, "words", default, about)
 
 
+def reasons(name: str, allowed: tuple[str, ...], **about: Unpack[About]) -> dict[str, str]:
+    """Return the reason for each word that is named, like `database: why; mail: why`. The default is none."""
+    value = _read(name, f"reasons for {', '.join(f'`{word}`' for word in allowed)}", "", about)
+    pairs = [(word.strip(), reason.strip()) for word, _, reason in (one.partition(":") for one in value.split(";"))]
+    found = dict(pairs) if value else {}
+    if value and (len(found) < len(pairs) or not found.keys() <= {*allowed} or not all(found.values())):
+        refuse(name, value, f"write a reason for each, like `{allowed[0]}: why`; the words are {', '.join(allowed)}")
+    return found
+
+
 def addresses(name: str, **about: Unpack[About]) -> list[str]:
     """Return e-mail addresses without duplicates. Commas separate them; the default is none."""
     found = _words(name, "e-mail addresses", "", about)

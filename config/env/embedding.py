@@ -10,6 +10,7 @@ from config.env.files import METRICS_DIR, VAR_DIR  # noqa: F401 (__all__ has the
 from config.env.mode import *
 from config.env.monitoring import *
 from config.env.payments import *
+from config.env.transport import *
 
 ACTOR_PROJECT = "actors.project.BILLING_ALONE"
 """What operators see beside billing."""

@@ -1,6 +1,7 @@
 """Where files are kept, and the secrets that a machine generates for itself."""
 
 import fcntl
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -53,10 +54,21 @@ def make_public(directory: Path) -> None:
         directory.chmod(0o755)
 
 
+def make_private(database: Path) -> None:
+    """Make the file of a SQLite database unreadable for others, before anything stands in it. Its companions follow it.
+
+    Files of an earlier release, which were readable, are closed too.
+    """
+    with suppress(OSError):  # SQLite itself says what is wrong with a path
+        database.touch(mode=0o600)
+        for path in database.parent.glob(f"{glob.escape(database.name)}*"):
+            path.chmod(0o600)
+
+
 @var_dir_is_ours()
 def kept_secret(path: Path, random_bytes: int) -> str:
     """Return this machine's own random secret. The first start writes it to a file that only its owner can read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     with path.open("r+", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # two processes may start at the same time

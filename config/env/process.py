@@ -38,9 +38,17 @@ DATABASE_URL = env.url(
     otherwise="SQLite in `VAR_DIR`; refused in production",
     help="The database: `postgres://user:password@host:port/name`. Special characters are written as in every URL. "
     "libpq reads it: several hosts, a socket (`postgres:///name?host=/run/postgresql`) and its parameters "
-    "(`?sslmode=verify-full`) work.",
+    "(`?sslmode=verify-full`) work, and others are refused. Our time limits come after its `options`.",
     wrong="Another database is another shop: `/readyz` says 503 where its migrations are missing.",
-    example="postgres://till@db.internal:5432/shop",
+    example="postgres://till:password@db.internal:5432/shop?sslmode=verify-full",
+)  # fmt: skip
+DATABASE_OWNER_URL = env.url(
+    "DATABASE_OWNER_URL", "", schemes=("postgres", "postgresql"),
+    otherwise="none: the role of `DATABASE_URL` does that too",
+    help="The same database with the role that owns the tables, for `migrate`, `backup`, `restore` and `dbroles` only. "
+    "Services need it not.",
+    wrong="Migrations make tables that the shop's role cannot use.",
+    example="postgres://till_owner:password@db.internal:5432/shop?sslmode=verify-full",
 )  # fmt: skip
 DATABASE_STATEMENT_TIMEOUT_S = env.seconds(
     "DATABASE_STATEMENT_TIMEOUT_S", 30, at_least=1,

@@ -10,7 +10,6 @@ from collections import Counter, defaultdict, deque
 from functools import partial
 from queue import Full
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import dramatiq
 from dramatiq.broker import Consumer, MessageProxy
@@ -24,6 +23,7 @@ from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
 from config.health.liveness import Heartbeats
+from config.messaging.address import read
 from config.messaging.clock import clock
 from config.messaging.consumers import InMemoryConsumer, RabbitmqConsumer
 
@@ -43,7 +43,7 @@ CONNECTION = {
     "socket_timeout": "2",
     "stack_timeout": "4",
 }
-"""Query parameters added to the broker's URL unless it sets them."""
+"""Parameters of a connection unless the broker's URL sets them."""
 
 _FIELDS = {
     "queue_name": str,
@@ -89,8 +89,9 @@ class Rabbitmq(RabbitmqBroker):
     paused: frozenset[str] = frozenset()
     """The queues that this process does not read at present."""
 
-    def __init__(self, *, url: str, middleware: list[Middleware] | None = None) -> None:
-        super().__init__(url=with_defaults(url), confirm_delivery=True, middleware=middleware)
+    def __init__(self, *, url: str, ca_file: str = "", middleware: list[Middleware] | None = None) -> None:
+        super().__init__(confirm_delivery=True, middleware=middleware)
+        self.parameters = read(url, ca_file, defaults=CONNECTION)
         self.heartbeats = Heartbeats()
         """Of the consuming threads, by queue."""
 
@@ -161,12 +162,6 @@ class DropStale(Middleware):
         max_age = broker.get_actor(message.actor_name).options.get("max_age")
         if max_age is not None and clock.millis() - message.message_timestamp >= max_age:
             raise TooOld("too old")
-
-
-def with_defaults(url: str) -> str:
-    """The broker's URL with the missing connection timeouts filled in."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=urlencode({**CONNECTION, **dict(parse_qsl(parts.query))})))
 
 
 def _publish_stamped(publish: Any, *, properties: BasicProperties, **words: Any) -> None:

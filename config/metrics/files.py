@@ -68,7 +68,7 @@ def forget(pid: int) -> None:
 @contextmanager
 def _alone(parent: Path) -> Iterator[None]:
     """Lock the parent, so that a new directory, not locked yet, does not look like one left over."""
-    parent.mkdir(parents=True, exist_ok=True)
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (parent / LOCK).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -12,12 +12,15 @@ from config.env.monitoring import *
 from config.env.payments import *
 from config.env.process import *
 from config.env.shop import *
+from config.env.transport import *
 from config.env.web import *
 from config.logging import configuration
+from config.settings import transport
 from config.settings.databases import database
 
 with var_dir_is_ours():
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    # A proxy reads the static files of a production; in a trial nothing is for other users.
+    VAR_DIR.mkdir(mode=0o755 if PRODUCTION else 0o700, parents=True, exist_ok=True)
 
 DEBUG = False
 CSRF_TRUSTED_ORIGINS = [SHOP_URL]
@@ -122,6 +125,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 # --- the database ---------------------------------------------------------------------------------------
 
 DATABASES = {"default": database(DATABASE_URL)}
+DATABASE_OWNER = database(DATABASE_OWNER_URL, "DATABASE_OWNER_URL") if DATABASE_OWNER_URL else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
@@ -174,6 +178,7 @@ if PRODUCTION:
         env.refuse("EMAIL_HOST", None, "in production write a mail server; without one mails only become files")
     if "@example.com" in DEFAULT_FROM_EMAIL:
         env.refuse("EMAIL_FROM", DEFAULT_FROM_EMAIL, "in production write the shop's own address")
+    transport.insist({"DATABASE_URL": DATABASES["default"], "DATABASE_OWNER_URL": DATABASE_OWNER})
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -24,10 +25,11 @@ def main(directory: Path, host: str) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("secret-key", "sandbox-api-key", "sandbox-callback-secret", "postgres-password", "grafana-password"):
         _once(directory / name, lambda: secrets.token_urlsafe(48))
-    password = (directory / "postgres-password").read_text().strip()
-    _once(directory / "database-url", lambda: f"postgres://till:{password}@postgres:5432/shop")
+    for role, name in (("till_app", "database-url"), ("till_owner", "database-owner-url")):
+        _once(directory / name, partial("postgres://{}:{}@postgres:5432/shop".format, role, secrets.token_urlsafe(24)))
+    _once(directory / "database-roles", lambda: _printed("dbroles", directory, "database-url", "database-owner-url"))
     _once(directory / "broker-url", lambda: f"amqp://till:{secrets.token_urlsafe(24)}@rabbitmq:5672/till")
-    _once(directory / "rabbitmq-definitions", lambda: _definitions(directory / "broker-url"))
+    _once(directory / "rabbitmq-definitions", lambda: _printed("rabbitmqconf", directory, "broker-url"))
     if not (directory / "certificate").exists():
         _certify(host, directory / "certificate", directory / "certificate-key")
 
@@ -37,9 +39,12 @@ def _once(path: Path, make: Callable[[], str]) -> None:
         path.write_text(make() + "\n")
 
 
-def _definitions(broker_url: Path) -> str:
-    env = {**os.environ, "BROKER_URL": "", "BROKER_URL_FILE": str(broker_url)}
-    return subprocess.run([*MANAGE, "rabbitmqconf"], env=env, check=True, capture_output=True, text=True).stdout
+def _printed(command: str, directory: Path, *files: str) -> str:
+    """The output of a command with only these addresses."""
+    unset = dict.fromkeys(("DATABASE_URL", "DATABASE_OWNER_URL", "BROKER_URL"), "")
+    given = {f"{file.upper().replace('-', '_')}_FILE": str(directory / file) for file in files}
+    env = {**os.environ, **unset, **given}
+    return subprocess.run([*MANAGE, command], env=env, check=True, capture_output=True, text=True).stdout
 
 
 def _certify(host: str, certificate: Path, key: Path) -> None:

@@ -49,15 +49,29 @@ def test_the_password_stays_the_same() -> None:
     assert get_user_model().objects.count() == 1
 
 
-def test_the_password_in_the_file_is_the_one_that_holds() -> None:
-    """A database from somewhere else, or a password that was changed, does not lock the owner out."""
-    first = embedded.operator_login()
+def test_a_changed_password_survives_the_next_start() -> None:
+    """Who has changed it may have done so because others knew the first one; that one is not shown any more."""
+    first = password_of(embedded.operator_login())
     user = get_user_model().objects.get()
     user.set_password("changed by hand")
     user.save()
 
-    assert embedded.operator_login() == first
-    assert authenticate(username=embedded.OPERATOR, password=password_of(first))
+    shown = embedded.operator_login()
+
+    assert first not in shown
+    assert "changepassword operator" in shown
+    assert authenticate(username=embedded.OPERATOR, password="changed by hand")
+    assert not authenticate(username=embedded.OPERATOR, password=first)
+
+
+def test_a_password_that_cannot_be_used_stays_so() -> None:
+    """An operator who was locked out by hand is not let in by a start."""
+    embedded.operator_login()
+    get_user_model().objects.update(password="!locked")
+
+    embedded.operator_login()
+
+    assert get_user_model().objects.get().password == "!locked"
 
 
 def test_two_machines_have_two_passwords(settings: Settings, tmp_path: Path) -> None:

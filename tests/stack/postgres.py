@@ -11,6 +11,7 @@ from tests.stack.ports import LOOPBACK
 from tests.stack.processes import Program
 from tests.stack.programs import find_postgres
 from tests.stack.server import Server, StartError
+from tests.stack.tls import Certificate
 from tests.stack.users import give, unprivileged
 
 USERS = ("postgres", "nobody")
@@ -28,9 +29,12 @@ class Postgres(Server):
     # The fast way: PostgreSQL takes SIGTERM as "wait until every client has gone".
     stop_request = signal.SIGINT
 
-    def __init__(self, data_directory: Path | None = None, port: int | None = None) -> None:
-        """Given a directory, keep the data there and write it to the disk faithfully."""
+    def __init__(
+        self, data_directory: Path | None = None, port: int | None = None, tls: Certificate | None = None
+    ) -> None:
+        """Given a directory, keep the data there and write it to the disk faithfully. With `tls`, offer it too."""
         self.binaries = find_postgres()
+        self._tls = tls
         super().__init__(data_directory, port)
 
     @property
@@ -38,8 +42,9 @@ class Postgres(Server):
         """The database that every cluster has."""
         return self.url_of("postgres")
 
-    def url_of(self, database: str) -> str:
-        return f"postgres://postgres@{LOOPBACK}:{self.port}/{database}"
+    def url_of(self, database: str, user: str = "postgres") -> str:
+        """The address of a database, for the superuser or another role."""
+        return f"postgres://{user}@{LOOPBACK}:{self.port}/{database}"
 
     def create_database(self, name: str, encoding: str = "UTF8") -> str:
         """Create a database unless it exists, and return its address."""
@@ -77,11 +82,14 @@ class Postgres(Server):
             f"unix_socket_directories={'' if self.keeps_data else self.sockets}",
             "max_connections=200",
             *(() if self.keeps_data else DISKLESS),
+            *((f"ssl_cert_file={self._tls.chain}", f"ssl_key_file={self._tls.key}", "ssl=on") if self._tls else ()),
         ]
         return [word for setting in settings for word in ("-c", setting)]
 
     def _prepare(self) -> None:
         """Make the cluster, once."""
+        if self._tls:
+            give(self._tls.key, *USERS)
         if not (self._data / "PG_VERSION").exists():
             self.sockets.mkdir(parents=True, exist_ok=True)
             give(self.sockets, *USERS)

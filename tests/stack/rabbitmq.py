@@ -16,6 +16,7 @@ from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
 from tests.stack.programs import find_epmd, find_rabbitmq
 from tests.stack.server import Server
+from tests.stack.tls import Certificate
 
 # The first bytes of an AMQP 0-9-1 client; a broker that is ready answers them.
 AMQP_GREETING = b"AMQP\0\0\x09\x01"
@@ -28,9 +29,16 @@ ERLANG_OPTIONS = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdc
 class RabbitMQ(Server):
     """One node with its own epmd, Erlang's name server; the user is guest."""
 
-    def __init__(self, directory: Path | None = None, port: int | None = None, plugins: Sequence[str] = ()) -> None:
-        """Plugins listen on the two ports above a given one, and on free ports otherwise."""
+    def __init__(
+        self,
+        directory: Path | None = None,
+        port: int | None = None,
+        plugins: Sequence[str] = (),
+        tls: Certificate | None = None,
+    ) -> None:
+        """Plugins listen on the two ports above a given one, and on free ports otherwise. With `tls`, so does TLS."""
         self.plugins = plugins
+        self._tls, self.tls_port = tls, free_port()
         self._management_port = port + 1 if port else free_port()
         self._prometheus_port = port + 2 if port else free_port()
         self._distribution_port = free_port()
@@ -131,6 +139,10 @@ class RabbitMQ(Server):
         settings = {"disk_free_limit.absolute": "50MB"}
         if self._definitions:
             settings["load_definitions"] = str(self.directory / "definitions.json")
+        if self._tls:
+            files = {"cacertfile": self._tls.authority, "certfile": self._tls.chain, "keyfile": self._tls.key}
+            settings |= {f"ssl_options.{name}": str(path) for name, path in files.items()}
+            settings["listeners.ssl.1"] = f"{LOOPBACK}:{self.tls_port}"
         if "rabbitmq_management" in self.plugins:
             settings |= {"management.tcp.ip": LOOPBACK, "management.tcp.port": str(self._management_port)}
         if "rabbitmq_prometheus" in self.plugins:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 import requests
-from psycopg import sql
 
 from tests.stack.mail import MailServer
 from tests.stack.nginx import Nginx
@@ -130,6 +129,7 @@ class Host:
             "http 8080": f"http {LOOPBACK}:{self.nginx.port}",
             "https 8443": f"https {LOOPBACK}:{self.nginx.tls_port}",
             "172.28.80.0/24": LOOPBACK,
+            "/dev/stdout": str(self.nginx.directory / "access.log"),
         }
 
     def _watched_places(self) -> dict[str, str]:
@@ -153,14 +153,12 @@ class Host:
         return {there: str(here) for there, here in lent.items()}
 
     def _create_database(self, postgres: Postgres) -> None:
-        """As the image does from its environment."""
-        password = (self.secrets / "postgres-password").read_text().strip()
-        with psycopg.connect(postgres.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE ROLE till LOGIN PASSWORD {}").format(sql.Literal(password)))
-            connection.execute("CREATE DATABASE shop OWNER till")
+        """As the image does from its environment and its directory of SQL."""
+        with psycopg.connect(postgres.create_database("shop")) as connection:
+            connection.execute((self.secrets / "database-roles").read_bytes())
 
     def _move(self, addresses: dict[str, str]) -> None:
-        for name in ("database-url", "broker-url"):
+        for name in ("database-url", "database-owner-url", "broker-url"):
             path = self.secrets / name
             for there, here in addresses.items():
                 path.write_text(path.read_text().replace(there, here))

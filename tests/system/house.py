@@ -29,6 +29,8 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from actors.management.commands.rabbitmqconf import definitions
 from billing.sandbox import SandboxServer
+from config.database.roles import statements
+from config.settings.databases import database
 from tests import forked
 from tests.metrics import Page
 from tests.stack.mail import MailServer
@@ -43,6 +45,9 @@ QUEUES = ("urgent", "urgent.DQ", "urgent.XQ", "routine", "routine.DQ", "routine.
 
 FAST_TRACK_INTERVAL_S = 2
 PAYMENT_API_TIMEOUT_S = 2
+
+APP, OWNER, READERS = "till", "till_owner", "till_read"
+"""Roles in the database."""
 
 OPERATOR, PASSWORD = "operator", "a long password of an operator"
 
@@ -88,7 +93,7 @@ class House:
             self._exits.enter_context(service)
         with ThreadPoolExecutor(1) as aside:
             broker = aside.submit(self._exits.enter_context, self.rabbitmq)
-            self.postgres.create_database("shop")
+            self._create_database()
             self.furnish()
             broker.result()
         return self
@@ -105,7 +110,8 @@ class House:
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
             "VAR_DIR": str(self.directory),
-            "DATABASE_URL": self.postgres.url_of("shop"),
+            "DATABASE_URL": self.postgres.url_of("shop", APP),
+            "DATABASE_OWNER_URL": self.postgres.url_of("shop", OWNER),
             "BROKER_URL": self.broker_url,
             "BROKER_METRICS_URL": self.rabbitmq.prometheus_url.removesuffix("/metrics"),
             "SHOP_URL": self.url,
@@ -182,6 +188,14 @@ class House:
         self.manage("migrate", "--verbosity", "0", check=True)
         self.sql(PRODUCT)
 
+    def _create_database(self) -> None:
+        """With the roles of a production: no part of the shop owns a table."""
+        superuser = self.postgres.create_database("shop")
+        app, owner = (database(self.postgres.url_of("shop", role)) for role in (APP, OWNER))
+        with psycopg.connect(superuser) as connection:
+            connection.execute(statements(app, owner, READERS).encode())
+            connection.execute(f"ALTER ROLE {OWNER} CREATEDB".encode())  # for the drill of a restore
+
     def tidy(self) -> None:
         """An honest provider that tells everything, no mails, and no messages that nobody wants."""
         self.provider.clear_faults()
@@ -197,7 +211,7 @@ class House:
         assert not self.pids()
         self._parts.clear()
         self.postgres, self.rabbitmq, self.broker_url = postgres, rabbitmq, broker_url
-        postgres.create_database("shop")
+        self._create_database()
 
     def pids(self) -> dict[str, int]:
         """The parts that run, and which processes they are."""

@@ -13,7 +13,16 @@ from tests.stack.ports import LOOPBACK, free_port
 from tests.system.house import ROOT, House
 
 SECRETS = {"SECRET_KEY": "secret-key", "DATABASE_URL": "database-url", "BROKER_URL": "broker-url"}
-NOT_SHARED = {"PATH", "LANG", "VAR_DIR", "LOG_FILE", "METRICS_PORT", "SCHEDULER_METRICS_PORT", *SECRETS}
+NOT_SHARED = {
+    "PATH",
+    "LANG",
+    "VAR_DIR",
+    "LOG_FILE",
+    "METRICS_PORT",
+    "SCHEDULER_METRICS_PORT",
+    "DATABASE_OWNER_URL",
+    *SECRETS,
+}
 
 
 class Installed:

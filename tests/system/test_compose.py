@@ -27,6 +27,16 @@ ENDS = {"prepare"}
 OURS = ("prepare", "web", "worker", "scheduler", "sandbox")
 PUBLIC = {"nginx"}
 
+VERSION = r":v?\d+\.\d+(\.\d+)?(-[\w-]+)?(@sha256:[0-9a-f]{64})?$"
+
+DOCKER = """\
+#!/bin/sh
+# Answers as the engine does, for `docker buildx imagetools inspect --format {{.Manifest.Digest}} IMAGE`.
+test "$1 $2 $3" = "buildx imagetools inspect" || exit 9
+case "$6" in *broken*) exit 1;; esac
+echo "sha256:$(printf %s "$6" | sha256sum | cut -d' ' -f1)"
+"""
+
 JOBS = {"web", "worker", "scheduler", "rabbitmq"}
 
 WATCHED_S = 90.0
@@ -55,14 +65,64 @@ def test_every_container_is_confined(composed: dict[str, Any]) -> None:
         assert service["user"] not in ("", "root", "0", "0:0"), name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert re.fullmatch(r"\d+m|1g|1073741824", str(service["mem_limit"])), name
+        assert 0 < service["pids_limit"] <= 512, name
 
 
 def test_every_image_is_pinned(composed: dict[str, Any]) -> None:
-    """To a whole version; only our own is built here."""
+    """To a whole version, and by `make pin-images` to its content; only our own is built here."""
     foreign = [service["image"] for name, service in services(composed) if name not in OURS]
+    foreign += re.findall(r"^FROM (\S+)", (HERE / "Dockerfile").read_text(), re.MULTILINE)
 
-    assert all(re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", image) for image in foreign), foreign
+    assert all(re.search(VERSION, image) for image in foreign), foreign
     assert {service["image"] for name, service in services(composed) if name in OURS} == {"tillkeeper:local"}
+
+
+@pytest.fixture
+def pinned(tmp_path: Path) -> Callable[[], "subprocess.CompletedProcess[str]"]:
+    """`make pin-images` on a copy of the files; the engine is one that needs no network."""
+    for name in ("compose.yml", "Dockerfile"):
+        (tmp_path / name).write_text((HERE / name).read_text())
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    command: list[str | Path] = [sys.executable, HERE / "pin_images.py", tmp_path]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    return lambda: subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
+
+
+def test_images_are_pinned_to_what_their_tags_mean_now(
+    tmp_path: Path, pinned: Callable[[], "subprocess.CompletedProcess[str]"]
+) -> None:
+    """Each one, and ours is left alone; a second time changes nothing, and a new tag gets a new digest."""
+    assert pinned().returncode == 0
+    text = (tmp_path / "compose.yml").read_text() + (tmp_path / "Dockerfile").read_text()
+    images = re.findall(r"^(?:FROM|\s+image:) (\S+)", text, re.MULTILINE)
+    foreign = [image for image in images if not image.startswith("tillkeeper:")]
+    assert len(foreign) >= 8
+    assert all(re.search(VERSION.replace("64})?", "64})"), image) for image in foreign), foreign
+    assert pinned().returncode == 0
+    assert text == (tmp_path / "compose.yml").read_text() + (tmp_path / "Dockerfile").read_text()
+
+    compose = tmp_path / "compose.yml"
+    old = re.findall(r"postgres:15.8-bookworm@(\S+)", compose.read_text())
+    compose.write_text(compose.read_text().replace("postgres:15.8", "postgres:15.9"))
+    assert pinned().returncode == 0
+    assert re.findall(r"postgres:15.9-bookworm@(\S+)", compose.read_text()) not in (old, [])
+
+
+def test_an_image_that_cannot_be_found_changes_no_file(
+    tmp_path: Path, pinned: Callable[[], "subprocess.CompletedProcess[str]"]
+) -> None:
+    """Half a set of pins would look like a whole one."""
+    compose = tmp_path / "compose.yml"
+    compose.write_text(compose.read_text().replace("axllent/mailpit", "axllent/broken"))
+    before = compose.read_text()
+
+    done = pinned()
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("docker cannot find axllent/broken:")
+    assert compose.read_text() == before
 
 
 def test_everything_that_stays_is_looked_after(composed: dict[str, Any]) -> None:

@@ -224,3 +224,47 @@ def test_a_terminal_that_hangs_stops_neither_the_shop_nor_its_end(shop: Embedded
 
     shop.program.send(signal.SIGINT)
     assert shop.program.wait(HANG_S) == 0
+
+
+# --- its files -------------------------------------------------------------------------------------------------------
+
+
+def open_to_others(var: Path) -> list[str]:
+    """What other users of the machine could read or write, but for the static files, which are for the proxy."""
+    found = []
+    for directory, directories, files in os.walk(var):
+        here = Path(directory)
+        closed = [here / name for name in (*directories, *files) if not (here / name).stat().st_mode & 0o077]
+        found += [str(here / name) for name in (*directories, *files) if here / name not in closed]
+        directories[:] = [name for name in directories if here / name not in closed]
+    public = str(var / "static")
+    return [each for each in found if not each.startswith(public)]
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """As most machines have it: files are readable for everyone unless a program says otherwise."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_no_other_user_can_read_its_files(tmp_path: Path) -> None:
+    """Database, mails, log, metrics, secrets: while it runs and afterwards, and those of an earlier release too."""
+    var = tmp_path / "var"
+    Embedded(var).prepare()
+    assert not var.stat().st_mode & 0o077
+    assert open_to_others(var) == []
+    for path in var.glob("*.sqlite3*"):
+        path.chmod(0o644)
+    shop = Embedded(var, LOG_FILE=str(var / "shop.log"))
+    shop.start()
+    try:
+        pay(shop.check_out())
+        wait_until(lambda: list((var / "mail").glob("*.eml")), "a mail was written")
+        assert {"shop.sqlite3", "sandbox.sqlite3", "shop.log"} <= {path.name for path in var.iterdir()}
+        assert open_to_others(var) == []
+    finally:
+        shop.program.stop()
+    assert open_to_others(var) == []

@@ -58,7 +58,7 @@ class Front:
             "SECRET_KEY": "only-for-tests-" * 5,
             "VAR_DIR": str(self.nginx.directory / "our var;"),
             "DATABASE_URL": postgres().create_database(DATABASE),
-            "BROKER_URL": f"amqp://guest:guest@{LOOPBACK}:{free_port()}",
+            "BROKER_URL": f"amqp://till:secret@{LOOPBACK}:{free_port()}",
             "EMAIL_HOST": LOOPBACK,
             "EMAIL_FROM": "Till <till@localhost>",
             "SANDBOX_API_KEY": "a-key-of-our-own",
@@ -79,7 +79,8 @@ class Front:
 
     def configure(self, operators: bytes = OPERATORS, callbacks_per_s: int = CALLBACKS_PER_S) -> None:
         """Write the site, with these rules about who may see the admin, and this limit."""
-        certificate = self.authority.issue_cert("localhost")
+        # RSA, as most certificates of shops are: the weakest suites need it.
+        certificate = self.authority.issue_cert("localhost", key_type=trustme.KeyType.RSA)
         chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
         site = self.manage(
             "nginxconf", "--web", f"{LOOPBACK}:{self.web_port}",
@@ -88,6 +89,7 @@ class Front:
             "--certificate", str(self.nginx.lend("the; chain {1}.pem", chain)),
             "--key", str(self.nginx.lend("the key #1's.pem", certificate.private_key_pem.bytes())),
             "--callbacks-per-second", str(callbacks_per_s),
+            "--access-log", str(self.nginx.directory / "access.log"),
             "--operators", str(self.nginx.lend("our operators;.conf", operators)),
         )  # fmt: skip
         self.nginx.configure(site)
@@ -410,3 +412,99 @@ def test_a_configuration_that_cannot_work_is_refused(front: Front) -> None:
         )  # fmt: skip
         assert done.returncode != 0
         assert sentence in done.stderr
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------------
+
+
+def version_of(front: Front, server_name: str, version: ssl.TLSVersion, ciphers: str = "ALL:@SECLEVEL=0") -> str:
+    """The version and the suite that are agreed on with a client of this one version. Raises SSLError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers(ciphers)
+    context.minimum_version = context.maximum_version = version
+    plain = socket.create_connection((LOOPBACK, front.nginx.tls_port), 30)
+    with plain, context.wrap_socket(plain, server_hostname=server_name) as connection:
+        return f"{connection.version()} {(connection.cipher() or ('',))[0]}"
+
+
+def test_tls_1_3_and_1_2_with_forward_secrecy_are_spoken(front: Front) -> None:
+    """By all browsers of the last ten years."""
+    assert version_of(front, "localhost", ssl.TLSVersion.TLSv1_3).startswith("TLSv1.3 TLS_")
+    assert version_of(front, "localhost", ssl.TLSVersion.TLSv1_2).startswith("TLSv1.2 ECDHE-")
+
+
+WEAK: dict[str, tuple[ssl.TLSVersion, str]] = {
+    "TLS 1.1": (ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"),
+    "TLS 1.0": (ssl.TLSVersion.TLSv1, "ALL:@SECLEVEL=0"),
+    "RSA key exchange": (ssl.TLSVersion.TLSv1_2, "kRSA:@SECLEVEL=0"),
+    "CBC": (ssl.TLSVersion.TLSv1_2, "ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA384"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+@pytest.mark.parametrize("server_name", ["localhost", "elsewhere.example"])
+@pytest.mark.parametrize("weak", WEAK)
+def test_old_versions_and_weak_suites_are_refused(front: Front, weak: str, server_name: str) -> None:
+    """Under every name: the default server's settings decide for all that listen at its address."""
+    version, ciphers = WEAK[weak]
+    with pytest.raises(ssl.SSLError) as caught:
+        version_of(front, server_name, version, ciphers)
+    # A refusal for the name alone means that the version was taken; suites are chosen after the name.
+    assert version is ssl.TLSVersion.TLSv1_2 or caught.value.reason != "TLSV1_UNRECOGNIZED_NAME"
+
+
+def test_no_session_tickets_are_given(front: Front) -> None:
+    """One key for all of them would open what was recorded."""
+    context = ssl.create_default_context()
+    front.authority.configure_trust(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    plain = socket.create_connection((LOOPBACK, front.nginx.tls_port), 30)
+    with plain, context.wrap_socket(plain, server_hostname="localhost") as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        connection.recv(1)
+        assert connection.session
+        assert not connection.session.has_ticket
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+ID = "Ab3dEf6hIj9lMn2pQr5tUv"
+BEARER_LINKS = (
+    f"/orders/{ID}/",
+    f"/orders/{ID}",
+    f"/orders/{ID}/pay/?a={ID}",
+    f"/orders/{ID}/state.json",
+    f"/reviews/{ID}:1tXYZ1:{ID}{ID}/",
+    f"/account/reset/MQ/{ID}/",
+    f"/?order={ID}",
+    f"//orders//{ID}",
+)
+
+
+def test_the_log_has_no_link_that_opens_an_order(front: Front) -> None:
+    """Who reads logs may find an order by the beginning of its id, and not open it. Queries hold what people type."""
+    log = front.nginx.directory / "access.log"
+    before = len(log.read_text())
+    for path in BEARER_LINKS:
+        front.get(path, headers={"Referer": f"{front.url}/orders/{ID}/", "User-Agent": "a test"})
+    with http() as browser:
+        browser.get(f"http://localhost:{front.nginx.port}/orders/{ID}/", allow_redirects=False, timeout=HANG_S)
+
+    wait_until(lambda: log.read_text()[before:].count("\n") > len(BEARER_LINKS), "all were logged")
+    logged = log.read_text()[before:]
+    assert ID[:9] not in logged
+    assert f'"GET /orders/{ID[:8]}.../pay/ HTTP/1.1" ' in logged
+    assert f'"{front.url}" "a test"' in logged
+
+
+def test_the_log_has_what_names_nobody_s_order(front: Front) -> None:
+    """Products and pages are told whole."""
+    log = front.nginx.directory / "access.log"
+    before = len(log.read_text())
+    front.get("/products/ethiopia-yirgacheffe-250g/")
+    front.get("/account/login/")
+
+    wait_until(lambda: "login" in log.read_text()[before:], "both were logged")
+    assert '"GET /products/ethiopia-yirgacheffe-250g/ HTTP/1.1" 404' in log.read_text()[before:]
+    assert '"GET /account/login/ HTTP/1.1" 200' in log.read_text()[before:]

@@ -93,7 +93,7 @@ def test_backups_are_read_before_older_ones_go(house: House, tmp_path: Path) -> 
     for file in (old, foreign):
         file.write_text("x")
 
-    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:9/shop"}
+    nowhere = {"DATABASE_OWNER_URL": "postgres://nobody@127.0.0.1:9/shop"}
     failed = house.manage("backup", str(kept), changes=nowhere)
     assert failed.returncode != 0
     assert "pg_dump failed: " in failed.stderr
@@ -134,14 +134,16 @@ def test_a_drill_by_a_user_without_the_right_says_what_to_grant(house: House, tm
     """The shop's own user, as a rule, and no traceback; a file that is not there is told of first."""
     good = house.manage("backup", str(tmp_path), check=True).stdout.strip()
     house.sql("CREATE ROLE confined")
+    house.sql("GRANT CONNECT ON DATABASE shop TO confined")
     house.sql("CREATE ROLE clerk LOGIN IN ROLE confined")
     house.sql("ALTER ROLE clerk SET role = 'confined'")
-    confined = {"DATABASE_URL": house.environment["DATABASE_URL"].replace("postgres@", "clerk@")}
+    confined = {"DATABASE_OWNER_URL": house.postgres.url_of("shop", "clerk")}
     for file, sentence in ((good, "ALTER ROLE confined CREATEDB"), (f"{good}.gone", "There is no file")):
         refused = house.manage("restore", "--drill", file, changes=confined)
         assert refused.returncode == 2
         assert sentence in refused.stderr
         assert len(refused.stderr.strip().splitlines()) == 1
+    house.sql("DROP OWNED BY confined")
     house.sql("DROP ROLE clerk, confined")
 
 

@@ -8,7 +8,7 @@ import pytest
 from dramatiq.common import current_millis
 from dramatiq.errors import DecodeError
 
-from config.messaging.broker import MAX_DELAY_MS, MAX_MESSAGE_BYTES, StrictEncoder, with_defaults
+from config.messaging.broker import MAX_DELAY_MS, MAX_MESSAGE_BYTES, StrictEncoder
 
 ENCODER = StrictEncoder()
 SECRET = "hush-hush-4111111111111111"
@@ -141,20 +141,3 @@ def test_the_longest_wait_is_read() -> None:
     for sent in (now, now + 10 * MAX_DELAY_MS):
         with pytest.raises(DecodeError):
             ENCODER.decode(changed(message_timestamp=sent, options={"eta": now + MAX_DELAY_MS + 60_000}))
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("amqp://rabbit", "heartbeat=10"),
-        ("amqp://rabbit?heartbeat=30", "heartbeat=30"),
-        ("amqp://till:p%40ss@rabbit:5672/shop", "amqp://till:p%40ss@rabbit:5672/shop?"),
-    ],
-)
-def test_the_brokers_address_brings_its_timeouts_along(url: str, expected: str) -> None:
-    """Unless it names them itself; nothing else of it changes."""
-    full = with_defaults(url)
-
-    assert expected in full
-    assert all(f"{name}=" in full for name in ("blocked_connection_timeout", "socket_timeout", "stack_timeout"))
-    assert full.count("heartbeat=") == 1

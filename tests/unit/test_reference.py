@@ -2,12 +2,14 @@
 
 import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import trustme
 
 from config import env
-from config.env.reference import REPEATED, SETTINGS, described
+from config.env.reference import REPEATED, SETTINGS, Repeated, Setting, described
 from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,8 +34,8 @@ def production(directory: Path, **changes: str) -> dict[str, str]:
 
 
 URLS = {
-    "DATABASE_URL_FILE": "postgres://till:hush@db.internal/shop",
-    "BROKER_URL_FILE": "amqp://till:hush@mq.internal/till",
+    "DATABASE_URL_FILE": "postgres://till:hush@db.internal/shop?sslmode=verify-full",
+    "BROKER_URL_FILE": "amqps://till:hush@mq.internal/till",
 }
 
 
@@ -85,6 +87,54 @@ def test_a_secret_is_declared_without_its_default() -> None:
     [found] = described(lambda: env.secret("SOME_SECRET", "hush"))
 
     assert found.default == "***"
+
+
+SECTIONS = list(dict.fromkeys(one.section for one in SETTINGS.values()))
+ALTERNATIVES = {"EMAIL_HOST_PASSWORD": "EMAIL_OAUTH2_TOKEN", "EMAIL_USE_TLS": "EMAIL_USE_SSL"}
+"""Settings that exclude each other: each is tried without its partner."""
+
+
+def examples(found: list[Setting], directory: Path, without: Iterable[str] = ()) -> dict[str, str]:
+    """The environment that the examples make. Paths lie in the directory, and files of secrets exist there."""
+    given = {}
+    for one in found:
+        name, _, value = one.example.rpartition("=") if "_FILE=" in one.example else (one.name, "", one.example)
+        if one.name not in without:
+            path = directory / value.removeprefix("/")
+            given[name] = str(path) if value.startswith("/") else value
+        if "_FILE=" in one.example or one.example.endswith(".pem"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(trustme.CA().cert_pem.bytes() if path.suffix else b"aB3-xY7_" * 8)
+    return given
+
+
+@pytest.mark.parametrize(
+    ("section", "without"), [*((each, ALTERNATIVES.keys()) for each in SECTIONS), ("Mail", ALTERNATIVES.values())]
+)
+def test_the_examples_of_a_section_make_a_start(tmp_path: Path, section: str, without: Iterable[str]) -> None:
+    """What the page offers to copy is taken by the reader of the setting, and by all that read it at a start."""
+    (tmp_path / "var/log/tillkeeper").mkdir(parents=True)
+    found = [one for one in SETTINGS.values() if one.section == section]
+    keys = {"STRIPE_SECRET_KEY": "a", "STRIPE_CALLBACK_SECRET": "b"}
+    keys |= {name.replace("STRIPE", "STRIPE_EU"): value for name, value in keys.items()}
+    base = {"VAR_DIR": str(tmp_path / "var"), "PAYMENT_ACCOUNTS": "stripe,stripe-eu:stripe", **keys}
+    if section == "Mode":
+        base = production(tmp_path)
+
+    ended = manage({**base, **examples(found, tmp_path, without)}, "check")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("each", REPEATED, ids=lambda each: str(each.title))
+def test_the_examples_of_an_account_make_a_start(tmp_path: Path, each: Repeated) -> None:
+    """The same for the settings that exist once for each account."""
+    account = each.title.rpartition(" ")[2]
+    given = {"VAR_DIR": str(tmp_path / "var"), "PAYMENT_ACCOUNTS": account}
+
+    ended = manage({**given, **examples(described(each.read), tmp_path)}, "check")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_check_deploy_is_clean_with_the_shipped_environment(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ import hashlib
 import json
 import secrets
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
 from actors.queues import ROUTINE, URGENT
 from config.cli.command import Command as Base
 from config.cli.command import NoAnswer
+from config.messaging.address import BUILT_IN_USER, read
 from config.messaging.broker import MAX_WAITING
 
 MAX_DEAD_LETTERS = 10_000
@@ -34,20 +34,22 @@ class Command(Base):
 
 
 def definitions(broker_url: str) -> dict[str, Any]:
-    """For the user, the password and the host in the URL. Every call salts the password anew.
+    """For the user, the password and the vhost in the URL. Every call salts the password anew. Raises NoAnswer.
 
     The user may declare, fill and read our queues and nothing else. A queue without readers refuses new messages when
     it is full: the rows behind them are safe in the database, and the next sweep finds them.
     """
-    address = urlsplit(broker_url)
-    user, host = unquote(address.username or "guest"), unquote(address.path[1:]) or "/"
+    address = read(broker_url)
+    user, host = address.credentials.username, address.virtual_host
+    if user == BUILT_IN_USER:
+        raise NoAnswer("BROKER_URL names no user of the shop's own: write amqp://user:password@host/vhost.")
     queues = "|".join(options["queue_name"] for options in (URGENT, ROUTINE))
     ours = rf"^({queues})(\.DQ|\.XQ)?$"
     rights = {"configure": ours, "read": ours, "write": rf"{ours}|^amq\.default$"}
     refuses, forgets = {"overflow": "reject-publish"}, {"overflow": "drop-head"}
     return {
         "vhosts": [{"name": host}],
-        "users": [{"name": user, "tags": "", **_hashed(unquote(address.password or "guest"))}],
+        "users": [{"name": user, "tags": "", **_hashed(address.credentials.password)}],
         "permissions": [{"user": user, "vhost": host, **rights}],
         "policies": [
             _policy(host, "full-refuses", rf"^({queues})$", {"max-length": MAX_WAITING, **refuses}),

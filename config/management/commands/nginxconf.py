@@ -18,6 +18,14 @@ QUEUED_S = 5
 """Time that a callback may wait for its turn; providers wait at least 10 s for an answer."""
 
 
+SUITES = ":".join(
+    f"ECDHE-{key}-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    for key in ("ECDSA", "RSA")
+)
+"""The suites of TLS 1.2, all with forward secrecy: https://ssl-config.mozilla.org/guidelines/5.7.json, intermediate."""
+
+
 class Command(Base):
     """`manage.py nginxconf --certificate … --key … > /etc/nginx/conf.d/tillkeeper.conf`."""
 
@@ -35,6 +43,8 @@ class Command(Base):
             "--operators", type=_readable, default=settings.BASE_DIR / "deploy/nginx/operators.conf",
             help="file with allow and deny lines for the admin and the metrics",
         )  # fmt: skip
+        log = Path("/var/log/nginx/access.log")
+        parser.add_argument("--access-log", type=Path, default=log, help="where nginx logs requests, without their ids")
         parser.add_argument("--logins-per-minute", type=count, default=10, help="from one address")
         parser.add_argument("--orders-per-minute", type=count, default=30, help="from one address")
         parser.add_argument("--callbacks-per-second", type=count, default=100, help="from one address of a provider")
@@ -53,6 +63,7 @@ class Command(Base):
             "STATIC_ROOT": settings.STATIC_ROOT,
             "CALLBACK_MAX_BYTES": settings.CALLBACK_MAX_BYTES,
             "WEB_ADDRESS": options["web"],
+            "SUITES": SUITES,
             "CALLBACKS_QUEUED": options["callbacks_per_second"] * QUEUED_S,
         }
         values = {name: _for_nginx(value) if isinstance(value, Path) else value for name, value in values.items()}
