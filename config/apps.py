@@ -5,12 +5,14 @@ from django.db.backends.signals import connection_created
 
 from config.database.in_force import leave_read_only
 from config.env.reference import warn_of_removed
+from config.errors import uncaught
 
 
 class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Warn about removed settings that are still set, and watch each database connection."""
+        """Warn about removed settings that are still set, hide personal words, watch each database connection."""
+        uncaught.hide_words()
         connection_created.connect(leave_read_only)
         warn_of_removed()
