@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from commerce.order_number import number_of
 from tests.stack.ports import HANG_S, wait_until
 from tests.system.house import MANAGE, ROOT, House, Placed, csrf_token, http, message
 
@@ -142,3 +143,32 @@ def test_errors_about_a_customer_leave_the_customer_in_the_rows(parts: House) ->
     assert "IntegrityError" in told["job history"]
     assert "SQLSTATE 23514, constraint spilt, table commerce_notification" in told["job history"]
     assert '"options"' in told["messages"]
+
+
+def follow_the_links(house: House, order: Placed) -> None:
+    """What the customer and a stranger do with the order's pages; the last one lacks a token, and is logged."""
+    with http() as browser:
+        for page in ("", "return/", "state.json", "receipt/"):
+            browser.get(f"{house.url}/orders/{order.public_id}/{page}", timeout=HANG_S)
+        assert browser.post(f"{house.url}/orders/{order.public_id}/cancel/", timeout=HANG_S).status_code == 403
+
+
+def test_no_line_metric_or_message_opens_the_page_of_an_order(house: House) -> None:
+    """A whole purchase, and one that ends unpaid: the log names an order by its number."""
+    house.run("web")
+    paid, unpaid = house.place(2)
+    for order in (paid, unpaid):
+        follow_the_links(house, order)
+    house.pay([paid])
+    messages = json.dumps(house.take_all("urgent"))
+    ended = "UPDATE commerce_order SET pay_before = now(), expires_at = now() WHERE public_id = %s"
+    house.sql(ended, unpaid.public_id)
+    house.run("web", "worker", "scheduler")
+    house.wait_until_settled([paid])
+
+    told = {part: log_of(house, part) + str(vars(house.metrics(part))) for part in house.pids()}
+    told |= {"messages": messages, "job history": str(house.sql("SELECT * FROM actors_job"))}
+    assert {where for where, text in told.items() for order in (paid, unpaid) if order.public_id in text} == set()
+    [(key,)] = house.sql("SELECT id FROM commerce_order WHERE public_id = %s", paid.public_id)
+    assert f'"event": "order.paid", "logger": "commerce.orders", "order": "{number_of(key)}"' in told["worker"]
+    assert "Forbidden" in told["web"]
