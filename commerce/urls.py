@@ -62,6 +62,7 @@ urlpatterns = [
     path("orders/<order:public_id>/pay/", order_views.pay, name="order-pay"),
     path("orders/<order:public_id>/cancel/", order_views.cancel, name="order-cancel"),
     path("orders/<order:public_id>/again/", order_views.order_again, name="order-again"),
+    path("orders/<order:public_id>/from-mail/<signed:token>/", order_views.order_from_mail, name="order-from-mail"),
     path("orders/<order:public_id>/receipt/", order_views.receipt, name="order-receipt"),
     path("account/", customer_views.account, name="account"),
     path("account/login/", customer_views.LogIn.as_view(), name="login"),

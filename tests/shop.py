@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.db.models import F, Model, Q
+from django.test import Client
 
 from billing.callbacks import inbox
 from billing.models import AskedBy, Callback, Payment, Refund
@@ -21,7 +23,7 @@ from billing.sandbox import SandboxServer
 from billing.sandbox.webhook_delivery import signature
 from billing.states import Status
 from commerce import carts, orders, settlement
-from commerce.mail import sending
+from commerce.mail import order_link, sending
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Cart, Order, Product, Seller
 from config.due.queue import Due, database_now
@@ -66,6 +68,12 @@ def written_payment(now: datetime, **facts: Any) -> Payment:
         "window_ends_at": now + timedelta(hours=1),
     }
     return Payment(**{**row, **facts})
+
+
+def with_mail(visitor: Client, order: Order) -> Client:
+    """The browser, once its visitor has opened the link in the order's mail: it may see the whole order."""
+    visitor.get(urlsplit(order_link.address(order)).path)
+    return visitor
 
 
 class Shop:
