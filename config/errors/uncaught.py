@@ -18,6 +18,11 @@ def hide_words() -> None:
         sys.unraisablehook = _in_a_destructor
 
 
+def in_a_log_handler(error: Exception) -> None:
+    """Instead of logging's own `handleError`, which also writes the arguments of the line."""
+    print(f"A log line could not be written:\n{trace(error)}", file=sys.stderr)
+
+
 def _at_the_end(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
     if isinstance(error, KeyboardInterrupt):
         sys.__excepthook__(kind, error, at)

@@ -2,26 +2,35 @@
 
 import json
 import logging
+import os
 import smtplib
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from dramatiq import Message
 
 from actors.models import Job
 from config.errors.exception_text import scrubbed_summary, scrubbed_trace, summary, trace
+from config.errors.mails import ErrorMails
+from config.log_outputs import Console
 from config.logging import JsonLines, Readable, Scrubbed, configuration
 from config.messaging.broker import StrictEncoder
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
+from tests.stack.processes import Program
 
 NAME, STREET, PHONE, EMAIL = "Zebedee O'Quux", "17 Quagmire Street", "+49 170 123 45 67", "zebedee@quux.example"
 PARTS = ("Zebedee", "Quux", "Quagmire", "123 45", "quux.example")
 """What must not be found of a person, in any case."""
 
+PUBLIC_ID = "aBcDeFgHiJkLmNoPqRsTuV"
+ROOT = Path(__file__).resolve().parents[2]
 ROW = f"DETAIL:  Failing row contains (7, {EMAIL}, {NAME}, {STREET}, {PHONE})."
 LOCAL = f"    {NAME}\n  {STREET}\n{EMAIL}: {PHONE}\nZebedee"
 
@@ -209,3 +218,42 @@ def test_every_output_of_the_log_scrubs(style: str) -> None:
     for formatter in made["formatters"].values():
         module, _, name = formatter["()"].rpartition(".")
         assert issubclass(getattr(sys.modules[module], name), Scrubbed)
+
+
+@pytest.mark.parametrize("handler", ["stderr", "error_mails"])
+def test_a_line_that_cannot_be_written_tells_nobody(handler: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python would write its arguments and all words of the error."""
+    made: logging.Handler = {"stderr": lambda: Console(None), "error_mails": ErrorMails}[handler]()
+    made.setFormatter(JsonLines())
+    broken = record("billing", "sent to %d, %d", NAME, STREET, error=ValueError(EMAIL))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "ADMIN_EMAILS", ["admin@example.com"])
+        made.emit(broken)
+    written = capsys.readouterr().err
+    assert "TypeError: %d format: a real number is required" in written
+    assert found_in(written) == []
+
+
+def test_gunicorn_tells_nobody(tmp_path: Path) -> None:
+    """It logs what Django does not catch, and the address of the page."""
+    fails = f"raise ValueError({f'no {NAME!r}{chr(10)}{ROW}'!r})"
+    code = f"import django\ndjango.setup()\ndef application(environ, start_response):\n    {fails}\n"
+    (tmp_path / "leaky.py").write_text(code)
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "leaky:application", "--bind", f"{LOOPBACK}:{port}"]
+    command += ["-c", str(ROOT / "deploy/gunicorn.conf.py"), "--pythonpath", str(tmp_path)]
+    env = {**os.environ, "VAR_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    with Program("gunicorn", command, env, ROOT, tmp_path / "log") as gunicorn:
+        wait_until(lambda: status(port) or not gunicorn.alive, "gunicorn answered")
+        gunicorn.wait_for_output(r"ValueError: no \*\*\*", HANG_S)
+    assert "Error handling request GET ***" in gunicorn.output()
+    assert found_in(gunicorn.output()) == []
+    assert PUBLIC_ID not in gunicorn.output()
+
+
+def status(port: int) -> int:
+    """Of a page whose address must not be in a log; 0 before gunicorn listens."""
+    try:
+        return requests.get(f"http://{LOOPBACK}:{port}/orders/{PUBLIC_ID}/?q={EMAIL}", timeout=HANG_S).status_code
+    except requests.ConnectionError:
+        return 0
