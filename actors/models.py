@@ -1,11 +1,13 @@
 """Records about the background work itself."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+from config.errors.exception_text import scrubbed_summary, scrubbed_trace
 
 
 class Job(models.Model):
@@ -53,6 +55,15 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.outcome} at {self.ended_at:%Y-%m-%d %H:%M:%S}"
+
+    @classmethod
+    def from_db(cls, *row: Any, **options: Any) -> Self:
+        """Rows of an earlier release keep all words of their exceptions until JOB_HISTORY_DAYS are over."""
+        job = super().from_db(*row, **options)
+        for name, scrub in (("error", scrubbed_summary), ("traceback", scrubbed_trace)):
+            if text := vars(job).get(name):
+                setattr(job, name, scrub(text))
+        return job
 
     @property
     def took_s(self) -> float:

@@ -27,7 +27,7 @@ def record_event(row: Payment | Refund, source: Status | RefundStatus, found_by:
         found_by=found_by,
         settle_after=now,
     )
-    fields = {"payment": payment.pk, "order": payment.reference, "found_by": found_by.value}
+    fields = {"payment": payment.pk, "found_by": found_by.value}
     fields |= ({"refund": refund.pk} if refund else {}) | ({"reason": row.reason} if row.reason else {})
     event = f"{row._meta.model_name}.{row.status}"
     transaction.on_commit(lambda: log.info(event, extra=fields))

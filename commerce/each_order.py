@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from commerce.models import Order
+from commerce.order_number import number_of
 from config.logging import log_context
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ def work_on(order_id: int, orders: QuerySet[Order], work: Callable[[Order], bool
     block the others.
     """
     skip_locked = connection.features.has_select_for_update_skip_locked
-    with log_context(order=order_id):
+    with log_context(order=number_of(order_id)):
         try:
             with transaction.atomic():
                 order = orders.select_for_update(skip_locked=skip_locked).filter(pk=order_id).first()

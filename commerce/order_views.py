@@ -1,7 +1,14 @@
-"""The pages of one order. Its id gives access to them."""
+"""The pages of one order.
+
+Its id, in their addresses, shows the state and what is to be paid, and lets anyone pay: that harms no customer. The
+name, the addresses and the goods, the receipt, and what only the customer may do, need `visitors.may_see`.
+"""
+
+from collections.abc import Callable
+from functools import wraps
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,26 +19,57 @@ from billing.models import AskedBy, Payment
 from billing.payments import service as payments
 from commerce import carts, orders, visitors
 from commerce.errors import CannotOrder
+from commerce.mail import order_link
 from commerce.models import Order, OrderStatus
 from commerce.order_state import ADVICE, State, state_of
 from commerce.timeline import for_customer
 
 
+def for_its_customer(view: Callable[[HttpRequest, Order], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Only for a visitor who `may_see` the order; others get a 403 that says how they can."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, public_id: str) -> HttpResponse:
+        shown = _order(public_id)
+        if not visitors.may_see(request, shown):
+            return render(request, "commerce/order_elsewhere.html", {"order": shown}, status=403)
+        return view(request, shown)
+
+    return guarded
+
+
 @never_cache
 @require_safe
 def order(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The order and the state of its payment; the page updates itself."""
+    """The state of the order and of its payment, and the order itself if the visitor may see it. It updates itself."""
     shown, payment = _order(public_id), payments.latest(public_id)
-    page = {"order": shown, "lines": shown.lines.all(), "payment": payment}
+    is_theirs = visitors.may_see(request, shown)
+    email = shown.email if is_theirs else _("the address in the order")
+    page = {"order": shown, "is_theirs": is_theirs, "email": email, "payment": payment}
+    page |= {"lines": shown.lines.all(), "history": for_customer(shown)} if is_theirs else {}
     state = {"state": state_of(shown, payment, timezone.now()), "states": list(State), "advice": ADVICE.items()}
-    return render(request, "commerce/order.html", {**page, **state, "history": for_customer(shown)})
+    return render(request, "commerce/order.html", {**page, **state})
 
 
 @never_cache
 @require_safe
-def receipt(request: HttpRequest, public_id: str) -> HttpResponse:
+def order_from_mail(request: HttpRequest, public_id: str, token: str) -> HttpResponse:
+    """The link in the customer's mails. The page itself has the address without the token."""
+    shown = _order(public_id)
+    if order_link.is_genuine(shown, token) and not visitors.may_see(request, shown):
+        visitors.has_mail_link(request, shown)
+    answer = redirect("order", public_id)
+    answer["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+@never_cache
+@require_safe
+@for_its_customer
+def receipt(request: HttpRequest, shown: Order) -> HttpResponse:
     """The receipt, to print; a 404 before the order is paid."""
-    shown = get_object_or_404(Order.objects.select_related("paid_with"), public_id=public_id, paid_with__isnull=False)
+    if shown.paid_with is None:
+        raise Http404
     return render(request, "commerce/receipt.html", {"order": shown, "lines": shown.lines.all()})
 
 
@@ -72,20 +110,20 @@ def pay(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @require_POST
-def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+@for_its_customer
+def cancel(request: HttpRequest, shown: Order) -> HttpResponse:
     """Cancels for the customer; the order page shows the outcome."""
-    _order(public_id)
-    if not orders.cancel(public_id):
+    if not orders.cancel(shown.public_id):
         messages.error(request, _("This order can no longer be cancelled."))
-    return redirect("order", public_id)
+    return redirect("order", shown.public_id)
 
 
 @require_POST
-def order_again(request: HttpRequest, public_id: str) -> HttpResponse:
+@for_its_customer
+def order_again(request: HttpRequest, ended: Order) -> HttpResponse:
     """Puts what an order that ended unpaid had into the visitor's cart, and says what is missing."""
-    ended = _order(public_id)
     if ended.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
-        return redirect("order", public_id)
+        return redirect("order", ended.public_id)
     lines = list(ended.lines.select_related("product__seller"))
     for missing in visitors.change_cart(request, lambda cart: carts.fill(cart, lines)):
         messages.error(request, str(missing))

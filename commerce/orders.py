@@ -89,7 +89,7 @@ def place(cart: Cart, customer: Customer, wishes: Wishes = NO_WISHES) -> tuple[O
         OrderLine.objects.bulk_create(_line(order, item) for item in items)
         cart.items.all().delete()
         payment = _start_payment(order)
-    log.info("order.placed", extra={"order": order.public_id, "total": str(order.total)})
+    log.info("order.placed", extra={"order": order.number, "payment": payment.pk, "total": str(order.total)})
     ORDERS_TOTAL.labels("placed").inc()
     return order, payment
 
@@ -168,7 +168,7 @@ def clear_attention(order_id: int, by: str, why: str) -> bool:
         order.save(update_fields=["attention_note"])
         details = {"by": by, "at": database_now()}
         OrderEvent.objects.update_or_create(order=order, kind=OrderEvent.Kind.LOOKED_AT, note=why, defaults=details)
-    log.info("order.looked_at", extra={"order": order.public_id, "by": by})
+    log.info("order.looked_at", extra={"order": order.number, "by": by})
     return True
 
 
@@ -181,7 +181,7 @@ def mark_sent(order_id: int, by: str) -> bool:
         order.sent_at = database_now()
         order.save(update_fields=["sent_at"])
         OrderEvent.objects.create(order=order, kind=OrderEvent.Kind.SENT, by=by, at=order.sent_at)
-    log.info("order.sent", extra={"order": order.public_id, "by": by})
+    log.info("order.sent", extra={"order": order.number, "by": by})
     return True
 
 
@@ -195,7 +195,7 @@ def mark_delivered(order_id: int, by: str) -> bool:
         order.deliver(now)
         order.save(update_fields=["status", "delivered_at"])
         OrderEvent.objects.create(order=order, kind=OrderEvent.Kind.DELIVERED, by=by, at=now)
-    log.info("order.delivered", extra={"order": order.public_id, "by": by})
+    log.info("order.delivered", extra={"order": order.number, "by": by})
     ORDERS_TOTAL.labels("delivered").inc()
     return True
 
@@ -215,7 +215,7 @@ def mark_paid(order: Order, payment: Payment) -> None:
     order.save()
     queue_order_confirmation(order)
     queue_seller_notifications(order)
-    transaction.on_commit(lambda: log.info("order.paid", extra={"order": order.public_id}))
+    transaction.on_commit(lambda: log.info("order.paid", extra={"order": order.number, "payment": payment.pk}))
     transaction.on_commit(ORDERS_TOTAL.labels("paid").inc)
 
 
@@ -224,7 +224,7 @@ def require_attention(order: Order, note: str) -> None:
     note = note[:200]
     _, is_new = OrderEvent.objects.get_or_create(order=order, kind=OrderEvent.Kind.ATTENTION, note=note)
     if is_new:
-        log.error("order.attention", extra={"order": order.public_id, "note": note})
+        log.error("order.attention", extra={"order": order.number, "note": note})
         transaction.on_commit(ORDERS_TOTAL.labels("attention").inc)
         order.attention_note = note
         order.save(update_fields=["attention_note"])
@@ -235,7 +235,7 @@ def give_up(order: Order, status: OrderStatus) -> None:
     order.end(status, database_now())
     order.save()
     stock.give_back(order)
-    transaction.on_commit(lambda: log.info(f"order.{status}", extra={"order": order.public_id}))
+    transaction.on_commit(lambda: log.info(f"order.{status}", extra={"order": order.number}))
     transaction.on_commit(ORDERS_TOTAL.labels(status.value).inc)
 
 

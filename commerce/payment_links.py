@@ -81,5 +81,5 @@ def _write(order: Order, payment: Payment | None, now: datetime, *, was_late: bo
     if payment is None or had_one or state_of(order, payment, now) != State.PAY:
         return False
     queue_payment_link(order, was_late=was_late, advice=ADVICE.get(Advice(payment.advice), ""))
-    transaction.on_commit(lambda: log.info("payment_link.queued", extra={"order": order.public_id, "late": was_late}))
+    transaction.on_commit(lambda: log.info("payment_link.queued", extra={"order": order.number, "late": was_late}))
     return True

@@ -97,7 +97,7 @@ def _count_refunds(payment: Payment, order: Order) -> None:
             stock.give_back(order)
             queue_stop_packing(order)
         order.refund(database_now())
-        transaction.on_commit(lambda: log.info("order.refunded", extra={"order": order.public_id}))
+        transaction.on_commit(lambda: log.info("order.refunded", extra={"order": order.number}))
         transaction.on_commit(ORDERS_TOTAL.labels("refunded").inc)
     order.save(update_fields=["status", "refunded_minor", "refunded_at"])
 

@@ -61,6 +61,7 @@ urlpatterns = [
     path("orders/<order:public_id>/pay/", order_views.pay, name="order-pay"),
     path("orders/<order:public_id>/cancel/", order_views.cancel, name="order-cancel"),
     path("orders/<order:public_id>/again/", order_views.order_again, name="order-again"),
+    path("orders/<order:public_id>/from-mail/<signed:token>/", order_views.order_from_mail, name="order-from-mail"),
     path("orders/<order:public_id>/receipt/", order_views.receipt, name="order-receipt"),
     path("account/", include("commerce.accounts.urls")),
     path("reviews/<signed:token>/", review_views.review, name="review"),

@@ -23,8 +23,12 @@ SESSION_KEY = "cart"
 ORDERS_SESSION_KEY = "orders"
 """The session holds the ids of orders that this browser placed, also after login."""
 
+MAILED_SESSION_KEY = "orders_from_mail"
+"""The session holds the ids of orders whose link in a mail this browser has opened. Other pages do not show them: a
+stranger could send the link of an own order, for the visitor to pay."""
+
 ORDERS_REMEMBERED = 10
-"""Open orders that a page shows, and ids in a session: the newest."""
+"""Open orders that a page shows, and ids in a list of the session: the newest."""
 
 
 def customer(request: HttpRequest) -> User | None:
@@ -63,9 +67,28 @@ def in_cart(request: HttpRequest) -> int:
 
 
 def remember(request: HttpRequest, order: Order) -> None:
-    """The browser that placed the order finds it again while it is open."""
-    others = [each for each in request.session.get(ORDERS_SESSION_KEY, []) if each != order.public_id]
-    request.session[ORDERS_SESSION_KEY] = [*others, order.public_id][-ORDERS_REMEMBERED:]
+    """The browser that placed the order finds it again while it is open, and may see it whole."""
+    _add(request, ORDERS_SESSION_KEY, order)
+
+
+def has_mail_link(request: HttpRequest, order: Order) -> None:
+    """The browser has opened the link in the order's mail, and may see it whole.
+
+    The session gets a new key: a stranger who has planted the old one sees nothing.
+    """
+    _add(request, MAILED_SESSION_KEY, order)
+    request.session.cycle_key()
+
+
+def may_see(request: HttpRequest, order: Order) -> bool:
+    """May the visitor see the whole order, and act for its customer? The id alone is not enough.
+
+    True for the browser that placed it or has opened its mail's link, and for its customer who is logged in.
+    """
+    buyer = customer(request)
+    if buyer is not None and order.customer_id == buyer.pk:
+        return True
+    return any(order.public_id in request.session.get(key, ()) for key in (ORDERS_SESSION_KEY, MAILED_SESSION_KEY))
 
 
 def header(request: HttpRequest) -> dict[str, Callable[[], Any]]:
@@ -74,6 +97,11 @@ def header(request: HttpRequest) -> dict[str, Callable[[], Any]]:
         "in_cart": cache(partial(in_cart, request)),
         "open_orders": cache(lambda: with_states(_open_orders(request), timezone.now())),
     }
+
+
+def _add(request: HttpRequest, key: str, order: Order) -> None:
+    others = [each for each in request.session.get(key, []) if each != order.public_id]
+    request.session[key] = [*others, order.public_id][-ORDERS_REMEMBERED:]
 
 
 def _open_orders(request: HttpRequest) -> list[Order]:

@@ -5,15 +5,17 @@ from django.db.backends.signals import connection_created
 
 from config.database.in_force import leave_read_only
 from config.env.reference import warn_of_removed
+from config.errors import uncaught
 
 
 class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Warn about removed settings that are still set, watch each database connection, and log who logs in."""
+        """Warn about removed settings that are still set, hide personal words, watch connections, log who logs in."""
         from config import security_log  # noqa: F401 (it hears of log-ins)
         from config.database import checks  # noqa: F401 (registers them)
 
+        uncaught.hide_words()
         connection_created.connect(leave_read_only)
         warn_of_removed()

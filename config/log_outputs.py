@@ -18,6 +18,7 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from config.background import Background
+from config.errors import uncaught
 from config.metrics.registry import counter
 
 QUEUE_LINES = 1_000
@@ -110,8 +111,8 @@ class Output(logging.Handler, ABC):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.lines.offer(self.line(record))
-        except Exception:
-            self.handleError(record)
+        except Exception as error:
+            uncaught.in_a_log_handler(error)
 
     def flush(self) -> None:
         self.lines.flush(END_S)

@@ -3,6 +3,9 @@
 An event has a constant name (`payment.succeeded`) and its data in fields (`extra={"payment": 17}`), ids and not
 objects. In production a line is one JSON object, in development a readable sentence. `log_context` adds the order,
 payment and message in work to everything that the thread logs. The outputs are in config/log_outputs.py.
+
+Personal data stays in the rows: exceptions are written by `config.errors.exception_text`, and the words of a library
+are scrubbed. An order is named by its number, since its public id opens its page.
 """
 
 import contextvars
@@ -12,8 +15,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TextIO
+
+from config.errors.exception_text import summary, trace
+from config.errors.scrubbing import scrubbed
+
+PACKAGES = (Path(__file__).parent.name, "billing", "commerce", "actors")
+"""Ours. The first one has another name in a project that has a `config` of its own."""
 
 _context: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("about", default=MappingProxyType({}))
 
@@ -37,20 +47,46 @@ def context_ids() -> Mapping[str, Any]:
     return _context.get()
 
 
+def event_of(record: logging.LogRecord) -> str:
+    """The name of an event of ours. The sentence of a library may quote an error, a URL or an address."""
+    said = record.getMessage()
+    return said if record.name.partition(".")[0] in PACKAGES else scrubbed(said)
+
+
+def view_of(record: logging.LogRecord) -> str:
+    """The view's name, of Django's lines about a request; its URL may hold ids and signatures."""
+    match = getattr(getattr(record, "request", None), "resolver_match", None)
+    return match.view_name if match else ""
+
+
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """The data of this event, then the ids of `log_context`."""
-    own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    own = {name: _harmless(value) for name, value in vars(record).items() if name not in _STANDARD}
+    own |= {"view": view} if (view := view_of(record)) else {}
     return own | {name: value for name, value in _context.get().items() if name not in own}
 
 
-class JsonLines(logging.Formatter):
+class Scrubbed(logging.Formatter):
+    """A formatter whose exceptions tell class, place and code, and no personal words."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a program that has a format of its own (gunicorn)."""
+        plain = {"msg": event_of(record), "args": None, "exc_text": None, "stack_info": None}
+        return super().format(logging.makeLogRecord({**vars(record), **plain}))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (its name in logging)
+        """Python adds it to the line where `format` does not."""
+        return trace(ei[1]) if ei[1] is not None else ""
+
+
+class JsonLines(Scrubbed):
     """One JSON object a line: `at` (UTC), `level`, `event`, `logger`, the fields, and the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": event_of(record),
             "logger": record.name,
         }
         line |= {name: value for name, value in fields_of(record).items() if name not in line}
@@ -59,7 +95,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-class Readable(logging.Formatter):
+class Readable(Scrubbed):
     """`12:30:05 payment.succeeded  payment=17 order=…`; the level stands before the event if something is wrong.
 
     Message ids are left out: only a search needs them.
@@ -77,7 +113,7 @@ class Readable(logging.Formatter):
 
     def _coloured(self, record: logging.LogRecord) -> str:
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
-        event = f"{level + _one_line(record.getMessage()):<24}"
+        event = f"{level + _one_line(event_of(record)):<24}"
         colour = _COLOURS.get(record.levelname, "") if self.coloured and _is_terminal(sys.__stderr__) else ""
         return f"{colour}{event}{_PLAIN}" if colour else event
 
@@ -122,6 +158,10 @@ def configuration(style: str, level: str, file: str = "") -> dict[str, Any]:
             "pika": {"level": "CRITICAL"},
         },
     }
+
+
+def _harmless(value: Any) -> Any:
+    return summary(value) if isinstance(value, BaseException) else value
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

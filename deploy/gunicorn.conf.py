@@ -23,6 +23,14 @@ def on_starting(_server: Any) -> None:
         files.begin()
 
 
+def post_fork(_server: Any, worker: Any) -> None:
+    """In each worker process, before it loads the shop: gunicorn logs an error there with all its words."""
+    from config.logging import Scrubbed
+
+    for handler in worker.log.error_log.handlers:
+        handler.setFormatter(Scrubbed(worker.log.error_fmt, worker.log.datefmt))
+
+
 def post_worker_init(worker: Any) -> None:
     """In each worker process, after it has loaded the shop; it does not fork, so it may have threads."""
     from actors.runtime import lossy_log

@@ -23,6 +23,7 @@ from tests.tour import (
     log_in,
     place,
     press,
+    take_over,
     tour,
     wait_for,
 )
@@ -73,6 +74,7 @@ def _take_for_readme(browser: Browser, shop: Embedded) -> None:
         assert program.wait(60) == 0, program.output()
     with README.open(browser, "en", scale=0.75) as context:
         page = context.new_page()
+        take_over(context, shop, order)
         page.goto(f"{shop.url}/orders/{order.public_id}/")
         page.screenshot(path=PICTURES / "order.png")
         log_in(page, shop)

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.db.models import F, Model, Q
+from django.test import Client
 
 from billing.callbacks import inbox
 from billing.models import AskedBy, Callback, Payment, Refund
@@ -22,7 +24,7 @@ from billing.sandbox import SandboxServer
 from billing.sandbox.webhook_delivery import signature
 from billing.states import Status
 from commerce import carts, orders, settlement
-from commerce.mail import sending
+from commerce.mail import order_link, sending
 from commerce.mail.queue import MAIL_QUEUE
 from commerce.models import Cart, Order, Product, Seller
 from config.due.queue import Due, database_now
@@ -72,6 +74,12 @@ def written_payment(now: datetime, **facts: Any) -> Payment:
 def another_customer(number: int) -> orders.Customer:
     """Orders of several customers count for none of them together."""
     return replace(CUSTOMER, email=f"customer{number}@example.com")
+
+
+def with_mail(visitor: Client, order: Order) -> Client:
+    """The browser, once its visitor has opened the link in the order's mail: it may see the whole order."""
+    visitor.get(urlsplit(order_link.address(order)).path)
+    return visitor
 
 
 class Shop:

@@ -7,7 +7,7 @@ is led to every page, and does there what its program wants.
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -49,10 +49,11 @@ CONSOLE = ("", "work", "payments", "jobs", "queues", "workers", "schedule", "pro
 
 @dataclass(frozen=True)
 class Order:
-    """One order, and its payment page."""
+    """One order, its payment page, and the cookies of the browser that placed it."""
 
     public_id: str
     pay_url: str
+    cookies: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,14 @@ class Tour:
         _see_shelf(visitor, self.shop, language)
         _see_purchase(visitor, self.shop, language)
         visitor.see("provider", orders["pay"].pay_url)
+        for page, path in (("order-of-another", ""), ("receipt-of-another", "receipt/")):
+            visitor.see(page, f"{self.shop.url}/orders/{orders['paid'].public_id}/{path}")
         for state, order in orders.items():
+            take_over(visitor.page.context, self.shop, order)
             visitor.see(f"order-{state}", f"{self.shop.url}/orders/{order.public_id}/")
+        take_over(visitor.page.context, self.shop, orders["paid"])
         visitor.see("receipt", f"{self.shop.url}/orders/{orders['paid'].public_id}/receipt/")
+        visitor.page.context.clear_cookies()
         _see_account(visitor, self.shop)
         _see_reviews(visitor, self.links[language])
 
@@ -213,7 +219,12 @@ def place(shop: Embedded, language: str) -> Order:
     _fill_cart(shop, visitor)
     page = Form(visitor.get(f"{shop.url}/checkout/", timeout=HANG_S)).forms_with("email")[0]
     answer = visitor.post(page.action, page.values | CUSTOMERS[language], timeout=HANG_S)
-    return Order(Form(answer).facts["Shop reference"], answer.url)
+    return Order(Form(answer).facts["Shop reference"], answer.url, visitor.cookies.get_dict())
+
+
+def take_over(context: BrowserContext, shop: Embedded, order: Order) -> None:
+    """The browser becomes the one that placed the order: others see its state only."""
+    context.add_cookies([{"name": name, "value": value, "url": shop.url} for name, value in order.cookies.items()])
 
 
 def _visitor(language: str) -> requests.Session:

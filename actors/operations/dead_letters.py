@@ -110,7 +110,7 @@ def find(which: DeadLetterFilter = ALL, limit: int = FIND_LIMIT) -> list[DeadLet
 def with_errors(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
     """Each with its last error from the history; the dead letter itself does not hold it."""
     given_up = Job.objects.filter(message_id__in=[letter.key for letter in letters], outcome__in=Job.GIVEN_UP)
-    errors = dict(given_up.order_by("ended_at").values_list("message_id", "error"))
+    errors = {job.message_id: job.error for job in given_up.order_by("ended_at").only("message_id", "error")}
     return [replace(letter, error=errors.get(letter.key, "")) for letter in letters]
 
 

@@ -6,7 +6,6 @@ idle shop runs some 100,000 sweeps a day.
 
 import json
 import time
-import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from actors.runtime.running import Run
 from config.actions import ActionRefused
 from config.due import shutting_down
 from config.due.queue import database_now
+from config.errors.exception_text import summary, trace
 from config.formats import storable
 from config.messaging.broker import TooOld
 
@@ -91,10 +91,9 @@ def prune(seconds: float) -> bool:
 
 def _record_failure(run: Run, error: BaseException) -> None:
     """Write the last failure before the message becomes a dead letter, which keeps no traceback."""
-    text = "".join(traceback.format_exception(error))
     details = {
-        "error": storable(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_CHARS),
-        "traceback": storable(text[-TRACEBACK_CHARS:], TRACEBACK_CHARS),
+        "error": storable(summary(error), ERROR_CHARS),
+        "traceback": storable(trace(error)[-TRACEBACK_CHARS:], TRACEBACK_CHARS),
     }
     if run.message.failed:
         recorder.write_now(_row(run, Outcome.FAILED, **details))

@@ -76,7 +76,7 @@ def check(payment: Payment, now: datetime) -> CheckResult:
     if not payment.asked_by:
         lateness = (now - payment.due_since).total_seconds()
         CHECK_LATENESS_SECONDS.labels(polling.track(now - payment.created_at)).observe(max(0.0, lateness))
-    with log_context(payment=payment.pk, order=payment.reference):
+    with log_context(payment=payment.pk):
         return CheckResult(payment, outcome_of(partial(_ask, payment, now), payment.account), now)
 
 

@@ -52,7 +52,7 @@ def start(
     """
     provider_of(account).check_amount(amount)
     if money_may_come(reference):
-        raise PaymentUnresolved(reference)
+        raise PaymentUnresolved
     return Payment.objects.create(
         reference=reference,
         amount_minor=amount.minor,

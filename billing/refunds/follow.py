@@ -103,7 +103,7 @@ def _ask(refund: Refund) -> RefundSnapshot | ProviderError:
     call = provider.refund_status if refund.provider_ref else provider.refund
     if not refund.provider_ref:
         Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=Now())
-    with log_context(payment=refund.payment_id, order=refund.payment.reference):
+    with log_context(payment=refund.payment_id):
         outcome = outcome_of(partial(call, refund), account)
     breaker.note(account, [outcome])
     return outcome

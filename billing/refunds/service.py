@@ -66,7 +66,7 @@ def start(payment_id: int, amount: Money | None, *, wanted_by: str, why: str, ke
             return _same(known, payment, amount)
         refund = hold(payment, _checked(payment, amount), wanted_by, why, idempotency_key=key)
         nudge("follow_refund", refund.pk)
-    log.info("refund.wanted", extra={"refund": refund.pk, "order": payment.reference, "amount": str(refund.amount)})
+    log.info("refund.wanted", extra={"refund": refund.pk, "payment": payment.pk, "amount": str(refund.amount)})
     return refund
 
 

@@ -10,6 +10,7 @@ from commerce.mail.smtp import Meaning, Unanswered
 from commerce.metrics import MAILS_TOTAL
 from commerce.models import Notification
 from commerce.models.notification import UNCERTAIN_PREFIX
+from commerce.order_number import number_of
 from config.due import backoff
 from config.due.queue import database_now
 
@@ -88,8 +89,8 @@ def hold(mail: Notification, why: str) -> None:
 def log_fields(mail: Notification) -> dict[str, str]:
     """Identifies a mail in the log: its kind, and its order or the day of its report."""
     fields = {"kind": mail.kind}
-    if mail.order:
-        fields["order"] = mail.order.public_id
+    if mail.order_id:
+        fields["order"] = number_of(mail.order_id)
     if mail.report:
         fields["day"] = mail.report.day.isoformat()
     return fields

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Now
 
 from billing.models import Refund
 from billing.payments import service as payments
-from commerce.mail import content, smtp
+from commerce.mail import content, order_link, smtp
 from commerce.mail.content import MailContent
 from commerce.mail.refusals import REFUSED_FOR
 from commerce.models import DailyReport, Notification, Order, OrderLine, OrderStatus
@@ -261,6 +261,7 @@ def _queue_to_customer(
 ) -> None:
     if order.erased_at:
         return  # nobody is known any more
+    facts["order_link"] = order_link.address(order)
     written = content.of_order(kind, order.language, order.name, order, lines, **facts)
     _queue(kind, order.email, order.name, written, occasion, order=order)
 

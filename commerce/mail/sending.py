@@ -15,7 +15,7 @@ from commerce.mail.connection import Connection
 from commerce.mail.message import Unsendable
 from commerce.mail.queue import GROUP_S, MAIL_QUEUE
 from commerce.mail.refusals import streak
-from commerce.models import DailyReport, Notification, Order
+from commerce.models import DailyReport, Notification
 from config.due import shutting_down
 from config.due.queue import database_now
 from config.messaging.nudges import nudge
@@ -117,9 +117,8 @@ def _send_group(connection: Connection, claim: Callable[[], list[Notification]])
 
 
 def _prefetch(group: list[Notification]) -> None:
-    """Read the orders and reports that the log names, once for the group."""
-    orders, reports = Order.objects.only("public_id"), DailyReport.objects.only("day")
-    prefetch_related_objects(group, Prefetch("order", orders), Prefetch("report", reports))
+    """Read the reports that the log names, once for the group."""
+    prefetch_related_objects(group, Prefetch("report", DailyReport.objects.only("day")))
 
 
 def _send_one(connection: Connection, mail: Notification) -> None:

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from django.utils import translation
 
-from config.formats import first_line
+from config.errors.exception_text import summary
 from config.health.liveness import database_problem
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Command(BaseCommand):
             error.returncode = NO_ANSWER
             raise
         except Error as error:
-            problem = database_problem() or f"The database has refused ({type(error).__name__}): {first_line(error)}"
+            problem = database_problem() or f"The database has refused: {summary(error)}"
             raise NoAnswer(problem) from error
 
     def _record(self) -> None:

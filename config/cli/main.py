@@ -29,6 +29,10 @@ def main() -> None:
         files.begin()  # the processes of a worker share their metrics; this must be set before any other import
     from django.core.management import execute_from_command_line
 
+    from config.errors import uncaught
+
+    uncaught.hide_words()
+
     try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 from config.background import Background
+from config.errors import uncaught
 from config.errors.report import ErrorReport, error_in, report_of
 from config.errors.scrubbing import known_secrets
 from config.errors.throttle import Notice, Throttle
@@ -45,8 +46,8 @@ class ErrorMails(logging.Handler):
             error = error_in(record)
             if error and settings.ADMIN_EMAILS and not settings.SENTRY_DSN and not _about_mail(error):
                 postman.offer(report_of(record, error, known_secrets()))
-        except Exception:
-            self.handleError(record)
+        except Exception as error:
+            uncaught.in_a_log_handler(error)
 
 
 class Postman(Background[ErrorReport]):

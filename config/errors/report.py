@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from config.errors.scrubbing import ids_of, scrubbed
-from config.logging import fields_of
+from config.errors.exception_text import words_of
+from config.errors.scrubbing import ids_of
+from config.logging import PACKAGES, event_of, fields_of, view_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (Path(__file__).parents[1].name, "billing", "commerce", "actors")
 LIBRARIES = ("site-packages", "dist-packages")
 """Where pip and Debian install."""
 
@@ -48,20 +48,14 @@ def report_of(record: logging.LogRecord, error: BaseException, secrets: Iterable
     """The report of this record's error."""
     frames = traceback.extract_tb(error.__traceback__)
     ids = ids_of(fields_of(record))
-    event = "request.failed" if hasattr(record, "request") else record.getMessage()
-    group = Group(ids.get("actor") or _view(record) or event, type(error).__qualname__, _place(frames))
-    return ErrorReport(group, event, scrubbed(str(error), secrets), ids, [str_of(frame) for frame in frames])
+    event = "request.failed" if hasattr(record, "request") else event_of(record)
+    group = Group(ids.get("actor") or view_of(record) or event, type(error).__qualname__, _place(frames))
+    return ErrorReport(group, event, words_of(error, secrets), ids, [str_of(frame) for frame in frames])
 
 
 def str_of(frame: traceback.FrameSummary) -> str:
     """Like `billing/payments/check.py:120 check: return ask(payment)`: code, and no values."""
     return f"{_short(frame.filename)}:{frame.lineno} {frame.name}: {frame.line}"
-
-
-def _view(record: logging.LogRecord) -> str:
-    """The view's name; its URL may hold ids and signatures."""
-    match = getattr(getattr(record, "request", None), "resolver_match", None)
-    return match.view_name if match else ""
 
 
 def _place(frames: list[traceback.FrameSummary]) -> str:

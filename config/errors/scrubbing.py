@@ -1,7 +1,8 @@
 """What an error report may show: class, place and ids; never mail addresses, names, keys or request data.
 
 A program cannot recognise a name in a sentence. So only the first line of an exception's message stays (PostgreSQL
-quotes the whole row in the second), without quoted parts and without anything that looks like an address or a key.
+quotes the whole row in the second), without quoted parts, without anything that looks like an address, a path or a key,
+and without words that are written like a name. A name in small letters without quotes would stay.
 """
 
 import re
@@ -22,19 +23,34 @@ SEARCHED_CHARS = 1_000
 MIN_SECRET_CHARS = 6
 """Shorter secrets would also hide innocent words."""
 
-_QUOTED = re.compile(r"""(?:b|u)?(?:"(?:[^"\\]|\\.)*"?|(?<![A-Za-z])'(?:[^'\\]|\\.)*'?|[«“„][^»”“]*[»”“]?)""")
+_QUOTED = re.compile(
+    r"""(?:\b[bu])?"(?:[^"\\]|\\.|"(?=\w))*"?|(?<![A-Za-z])[bu]?'(?:[^'\\]|\\.|'(?=\w))*'?|[«“„‘][^»”“’]*[»”“’]?"""
+)
+"""A quote before a letter ends nothing: Ann "Bunny" Smith, O'Brien."""
+
 _BRACKETED = re.compile(r"=\s*\(.*\)")
 _ADDRESS = re.compile(r"[^\s<>@,;:()]+@[^\s<>@,;:()]+")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_PATH = re.compile(r"(?<![\w/])/[^\s/]\S*")
+_OBJECT = re.compile(r"<[^<>]*[:=][^<>]*>")
+"""The way that Python writes an object: `<Order: …>`."""
+
 _KEY = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}")
 _LONG_NUMBER = re.compile(r"\+?\d[\d ()-]{7,}\d")
+_BESIDE_ENGLISH = re.compile(r"(?:(?![\x00-\x7f…–—])\S)+")
+_CAPITALISED = r"[A-Z](?:'[A-Z])?[a-z]+(?:['-][A-Z]?[a-z]+){0,3}(?![\w(]|\.\w)"
+_NAME = re.compile(rf"\b{_CAPITALISED}(?: {_CAPITALISED})+|(?<=[\w,:*] ){_CAPITALISED}")
+"""Two capitalised words, or one inside a sentence. HTTP and TypeError stay."""
+
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+_HIDDEN = (_QUOTED, _URL, _PATH, _OBJECT, _ADDRESS, _KEY, _LONG_NUMBER, _BESIDE_ENGLISH, _NAME)
 
 _SECRET_NAMES = re.compile(r"SECRET|PASSWORD|KEY|TOKEN|DSN", re.IGNORECASE)
 
 
 def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
-    """The first line of a text, without quoted parts, addresses, keys and known secrets.
+    """The first line of a text, without quoted parts, addresses, keys, names and known secrets.
 
     >>> scrubbed("no order of 'Ann' <ann@example.com>, 1 try")
     'no order of *** <***>, 1 try'
@@ -43,7 +59,7 @@ def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         line = line.replace(secret, HIDDEN)
     line = line[:SEARCHED_CHARS]
-    for pattern in (_QUOTED, _URL, _ADDRESS, _KEY, _LONG_NUMBER):
+    for pattern in _HIDDEN:
         line = pattern.sub(HIDDEN, line)
     line = _BRACKETED.sub(f"=({HIDDEN})", line)
     return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}…"

@@ -7,6 +7,8 @@ import logging
 import os
 import socket
 
+from config.errors.exception_text import summary
+
 log = logging.getLogger(__name__)
 
 SEND_TIMEOUT_S = 1.0
@@ -25,7 +27,7 @@ def notify(*words: str) -> bool:
             told.settimeout(SEND_TIMEOUT_S)
             told.sendto("\n".join(" ".join(word.split()) for word in words).encode(), address)
     except OSError as error:
-        log.warning("notify.failed", extra={"error": str(error)})
+        log.warning("notify.failed", extra={"error": summary(error)})
         return False
     return True
 

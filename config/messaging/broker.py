@@ -28,7 +28,7 @@ from config.messaging.clock import clock
 from config.messaging.consumers import InMemoryConsumer, RabbitmqConsumer
 
 MAX_MESSAGE_BYTES = 65_536
-"""A message carries a few row ids, some 300 bytes; retries add a traceback of at most 30 frames."""
+"""A message carries a few row ids, some 300 bytes. The last release's retries add a traceback of at most 30 frames."""
 
 MAX_DELAY_MS = 10 * 60 * 1000
 """Delayed messages sit unacknowledged in a worker's memory. No message here waits longer than a retry."""
@@ -60,6 +60,9 @@ _OPTIONS = {"retries": int, "requeue_timestamp": int, "traceback": str, "eta": i
 wrong type breaks a middleware, and the job is lost silently."""
 
 
+_LEFT_OUT = ("_sentry_headers", "traceback")
+
+
 class StrictEncoder(JSONEncoder):
     """JSON messages with exactly Dramatiq's fields, each of its type, with ids for arguments.
 
@@ -67,8 +70,9 @@ class StrictEncoder(JSONEncoder):
     """
 
     def encode(self, data: MessageData) -> bytes:
-        """Leave out Sentry's trace options: `decode` refuses them, and nothing here uses them."""
-        options = {name: value for name, value in data["options"].items() if name != "_sentry_headers"}
+        """Leave out Sentry's trace options, which `decode` refuses, and the traceback of Dramatiq's Retries, whose
+        words may be personal: the job history has it. Nothing here uses them."""
+        options = {name: value for name, value in data["options"].items() if name not in _LEFT_OUT}
         return super().encode({**data, "options": options})
 
     def decode(self, data: bytes) -> MessageData:

@@ -22,7 +22,7 @@ from django.db import connection  # noqa: E402 (models can be imported once Djan
 from django.db.models.functions import Now  # noqa: E402
 
 from actors.notifications import send_pending_emails  # noqa: E402
-from commerce.mail import content, message, mime  # noqa: E402
+from commerce.mail import content, message, mime, order_link  # noqa: E402
 from commerce.models import Notification, Order, OrderLine, OrderStatus, Product, Seller  # noqa: E402
 from config.due.queue import database_now  # noqa: E402
 
@@ -55,7 +55,7 @@ def _write_mails(count: int) -> None:
     for order in orders:
         facts = {"price_minor": 890, "currency": "EUR", "quantity": 1, "name": product.name}
         lines = [OrderLine(order=order, product=product, **facts) for _ in range(3)]
-        written = content.of_order(kind, "en", order.name, order, lines)
+        written = content.of_order(kind, "en", order.name, order, lines, order_link=order_link.address(order))
         Notification.objects.create(
             order=order, kind=kind, recipient=order.email, recipient_name=order.name, subject=written.subject,
             text=written.text, html=written.html, message_id=f"<{order.pk}@example.com>", send_after=now,

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from billing.models import Advice, Payment
 from billing.money import Money
 from commerce import orders
-from commerce.mail import content
+from commerce.mail import content, order_link
 from commerce.models import DailyReport, Notification, Order, OrderStatus, Product, Review
 from commerce.models.report_numbers import Hour, Numbers, Returned, Sold, Taken
 from commerce.order_state import ADVICE
@@ -57,7 +57,7 @@ def numbers() -> Numbers:
 
 def mails(order: Order, language: str) -> dict[str, str]:
     """Every kind of mail about the order, and the report."""
-    lines = list(order.lines.all())
+    lines, link = list(order.lines.all()), order_link.address(order)
     facts: dict[str, dict[str, object]] = {
         Kind.PAYMENT_LINK: {"was_late": False, "advice": ADVICE[Advice.OTHER]},
         Kind.REVIEW_REMINDER: links.reminder_facts(lines),
@@ -65,7 +65,7 @@ def mails(order: Order, language: str) -> dict[str, str]:
         Kind.MONEY_BACK: {"amount": Money(123_456, "EUR"), "order_stands": True},
     }
     made: dict[str, content.MailContent] = {
-        kind: content.of_order(kind, language, order.name, order, lines, **facts.get(kind, {}))
+        kind: content.of_order(kind, language, order.name, order, lines, order_link=link, **facts.get(kind, {}))
         for kind in Kind
         if kind != Kind.REPORT
     }
@@ -91,7 +91,9 @@ again = links.address(links.Subject(delivered.pk, blend.pk))
 pages = [
     "/", "/?page=2", "/?q=mug", "/products/house-blend/", "/products/moka-pot/", "/cart/", "/checkout/", "/account/",
     "/account/password/", "/account/sessions/",
-    *(f"/orders/{order.public_id}/" for order in (waiting, paid, delivered)), f"/orders/{paid.public_id}/receipt/",
+    f"/orders/{waiting.public_id}/",
+    *(order_link.address(order).removeprefix(settings.SHOP_URL) for order in (waiting, paid, delivered)),
+    f"/orders/{paid.public_id}/receipt/",
     *(link.removeprefix(settings.SHOP_URL) for link in (gone, again)),
     "/reports/", f"/reports/{reporting.yesterday()}/",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from billing.providers.sandbox import Sandbox
 from commerce import forms, orders, settlement
 from commerce.models import CartItem, DeliveryMethod, Notification, Order, OrderStatus, Product, Seller
 from tests.database.test_pages import FORM, leads_to
-from tests.shop import Shop
+from tests.shop import Shop, with_mail
 from tests.stack.ports import HANG_S, wait_until
 from tests.threads import at_once, in_thread
 
@@ -267,13 +267,13 @@ def test_open_orders_of_others_are_not_shown(shop: Shop, client: Client) -> None
 
 @pytest.mark.parametrize("ended", ["cancelled", "expired"])
 def test_an_order_that_ended_unpaid_is_ordered_again_with_one_click(shop: Shop, buyer: Client, ended: str) -> None:
-    """The same quantities, also for a visitor who only has the link; a second click adds nothing."""
+    """The same quantities, also for a visitor who only has the mail; a second click adds nothing."""
     espresso, mug = Product.objects.get(), shop.product("mug")
     order, payment = shop.order(espresso, mug, quantity=2)
     shop.let_time_pass(3_700) if ended == "expired" else shop.buyer(payment, "cancel")
     shop.sweep_now(payment)
     again = reverse("order-again", args=[order.public_id])
-    assert again in buyer.get(reverse("order", args=[order.public_id])).content.decode()
+    assert again in with_mail(buyer, order).get(reverse("order", args=[order.public_id])).content.decode()
 
     for _ in range(2):
         assert leads_to(buyer.post(again), reverse("cart"))
@@ -303,7 +303,8 @@ def test_ordering_again_says_what_is_missing(
     shop.sweep_now(payment)
     Product.objects.filter(pk=espresso.pk).update(**change)
 
-    page = client.post(reverse("order-again", args=[order.public_id]), follow=True).content.decode()
+    again = reverse("order-again", args=[order.public_id])
+    page = with_mail(client, order).post(again, follow=True).content.decode()
 
     assert (page.count('class="message error"') == 1) == bool(sentence)
     assert sentence in page
@@ -321,7 +322,7 @@ def test_more_that_is_in_the_cart_already_stays(shop: Shop, client: Client) -> N
     shop.sweep_now(payment)
     client.post(reverse("cart-add"), {"product": espresso.pk, "quantity": 5})
 
-    client.post(reverse("order-again", args=[order.public_id]))
+    with_mail(client, order).post(reverse("order-again", args=[order.public_id]))
 
     assert CartItem.objects.get(cart=client.session["cart"]).quantity == 5
 
@@ -329,7 +330,7 @@ def test_more_that_is_in_the_cart_already_stays(shop: Shop, client: Client) -> N
 def test_an_order_that_has_not_ended_unpaid_is_not_ordered_again(shop: Shop, client: Client) -> None:
     """An open one is to be paid, a paid one was had."""
     for order, _payment in (shop.order(), shop.paid()):
-        answer = client.post(reverse("order-again", args=[order.public_id]))
+        answer = with_mail(client, order).post(reverse("order-again", args=[order.public_id]))
         assert leads_to(answer, reverse("order", args=[order.public_id]))
 
     assert "cart" not in client.session

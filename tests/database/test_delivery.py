@@ -20,7 +20,7 @@ from commerce.management.commands.demoshop import DEMO
 from commerce.models import DeliveryMethod, Notification, Order, Product
 from commerce.orders import Wishes
 from tests.database.test_pages import FORM
-from tests.shop import CUSTOMER, Shop
+from tests.shop import CUSTOMER, Shop, with_mail
 from tests.threads import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
@@ -463,7 +463,7 @@ def test_everybody_is_told_how_it_goes(shop: Shop, client: Client, courier: Deli
     order = paid_with(shop, courier)
 
     for address in ("order", "order-receipt"):
-        page = client.get(reverse(address, args=[order.public_id])).content.decode()
+        page = with_mail(client, order).get(reverse(address, args=[order.public_id])).content.decode()
         assert "Delivery: <bdi>Courier</bdi>" in page
         assert page.count("€4.90") == 1
         assert "€9.40" in page
@@ -480,7 +480,7 @@ def test_what_is_free_is_called_free(shop: Shop, client: Client, pickup: Deliver
     """In Russian too."""
     order = paid_with(shop, pickup, "ru")
 
-    page = client.get(reverse("order", args=[order.public_id]), headers=RUSSIAN).content.decode()
+    page = with_mail(client, order).get(reverse("order", args=[order.public_id]), headers=RUSSIAN).content.decode()
     assert "Доставка: <bdi>Самовывоз</bdi>" in page
     assert "бесплатно" in page
     assert (
@@ -506,6 +506,7 @@ def test_names_of_all_kinds_are_shown_as_they_are(shop: Shop, client: Client, na
     written = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
     assert order.delivery_name == name
+    with_mail(client, order)
     for address in ("order", "order-receipt"):
         assert f"<bdi>{written}</bdi>" in client.get(reverse(address, args=[order.public_id])).content.decode()
     assert f"Delivery: {name}, €4.90" in mail(order, Notification.Kind.ORDER_CONFIRMATION).text

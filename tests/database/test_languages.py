@@ -23,7 +23,7 @@ from commerce.reports import service as reports
 from commerce.reviews import service as reviews
 from config.due.queue import database_now
 from tests import backstage, reporting
-from tests.shop import Shop
+from tests.shop import Shop, with_mail
 
 pytestmark = pytest.mark.sqlite_is_enough
 
@@ -126,7 +126,7 @@ def test_an_orders_pages_follow_their_reader(
     price, total = {"en": ("€4.90", "€1,239.40"), "ru": ("4,90\xa0€", "1\xa0239,40\xa0€")}[reader]
 
     for visitor, address in (
-        (client, reverse("order", args=[order.public_id])),
+        (with_mail(client, order), reverse("order", args=[order.public_id])),
         (client, reverse("order-receipt", args=[order.public_id])),
         (admin_client, reverse("admin:commerce_order_change", args=[order.pk])),
     ):
@@ -146,6 +146,7 @@ def test_an_order_from_before_both_names_were_kept_shows_the_one_it_has(
     Order.objects.update(delivery_name="Курьером", delivery_name_ru="")
     OrderLine.objects.update(name="Эспрессо", name_ru="")
 
+    with_mail(client, order)
     page = client.get(reverse("order", args=[order.public_id]), headers={"accept-language": reader}).content.decode()
 
     assert "Эспрессо" in page

@@ -18,7 +18,7 @@ from commerce import orders
 from commerce.order_state import ADVICE, State, state_of
 from tests.database.test_pages import leads_to, page_of
 from tests.database.test_pages import state_of as told
-from tests.shop import CUSTOMER, Shop
+from tests.shop import CUSTOMER, Shop, with_mail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
 
@@ -111,7 +111,7 @@ def test_an_offer_in_every_combination_of_facts(shop: Shop, advice: Advice) -> N
 def test_only_a_state_for_the_customer_offers_to_pay_or_to_cancel(shop: Shop, client: Client) -> None:
     """A page that checks asks for nothing: the customer may have paid."""
     order, _payment = shop.order()
-    page = page_of(client, order)
+    page = page_of(with_mail(client, order), order)
 
     for state in State:
         block = block_of(page, state)
@@ -208,12 +208,13 @@ def test_a_payment_the_bank_works_on_cannot_be_cancelled(shop: Shop, client: Cli
     order, payment = shop.order()
     set_facts(payment, False, WORKING)
 
-    answer = client.post(reverse("order-cancel", args=[order.public_id]), follow=True)
+    cancel = reverse("order-cancel", args=[order.public_id])
+    answer = with_mail(client, order).post(cancel, follow=True)
 
     assert "can no longer be cancelled" in answer.content.decode()
     assert shop.fresh(payment).cancel_asked_at is None
     assert not order.events.exists()
-    assert reverse("order-cancel", args=[order.public_id]) not in block_of(answer.content.decode(), State.WORKING)
+    assert cancel not in block_of(answer.content.decode(), State.WORKING)
 
 
 @pytest.mark.parametrize("parts", [["4.50"], ["1.00", "3.50"]], ids=["all at once", "in parts"])

@@ -15,7 +15,7 @@ from billing.states import Status
 from commerce import carts, orders, settlement
 from commerce.models import Cart, CartItem, DeliveryMethod, Order, OrderStatus, Product
 from config.due.queue import database_now
-from tests.shop import Shop
+from tests.shop import Shop, with_mail
 
 # What pages do needs no commit: undoing a transaction is quicker than emptying every table.
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_is_enough]
@@ -510,7 +510,7 @@ def test_nobody_is_sent_to_pay_an_order_that_late_money_has_paid(shop: Shop, cli
 def test_a_customer_cancels_before_paying(shop: Shop, client: Client) -> None:
     """The page says that it is under way, and then that it is done; nobody is sent to pay in between."""
     order, _ = shop.order()
-    assert reverse("order-cancel", args=[order.public_id]) in page_of(client, order)
+    assert reverse("order-cancel", args=[order.public_id]) in page_of(with_mail(client, order), order)
 
     answer = client.post(reverse("order-cancel", args=[order.public_id]))
 
@@ -527,7 +527,7 @@ def test_money_that_was_quicker_than_cancelling_is_shown(shop: Shop, client: Cli
     order, payment = shop.order()
     shop.buyer(payment, "pay")
 
-    client.post(reverse("order-cancel", args=[order.public_id]))
+    with_mail(client, order).post(reverse("order-cancel", args=[order.public_id]))
     assert state_of(client, order) == "canceling"
     shop.sweep()
 
@@ -543,7 +543,7 @@ def test_a_customer_sees_what_has_happened(shop: Shop, client: Client) -> None:
     shop.buyer(payment, "pay")
     shop.sweep_now(payment)
 
-    page = page_of(client, order)
+    page = page_of(with_mail(client, order), order)
 
     assert "The order was placed" in page
     assert "The order is paid, and can be packed." in page
@@ -558,7 +558,7 @@ def test_without_money_there_is_no_receipt(shop: Shop, client: Client, action: s
         shop.buyer(payment, action)
         shop.sweep_now(payment)
 
-    assert client.get(reverse("order-receipt", args=[order.public_id])).status_code == 404
+    assert with_mail(client, order).get(reverse("order-receipt", args=[order.public_id])).status_code == 404
 
 
 @pytest.mark.parametrize("delivered", [False, True])
@@ -571,7 +571,7 @@ def test_what_was_paid_has_a_receipt(shop: Shop, client: Client, delivered: bool
     if delivered:
         orders.mark_delivered(order.pk, "sam")
     address = reverse("order-receipt", args=[order.public_id])
-    assert address in page_of(client, order)
+    assert address in page_of(with_mail(client, order), order)
 
     page = client.get(address, headers={"accept-language": language})
 

@@ -11,14 +11,14 @@ from billing.models import Payment
 from commerce import orders, pruning
 from commerce.models import Cart, Order, OrderEvent
 from commerce.timeline import timeline
-from tests.shop import Shop
+from tests.shop import Shop, with_mail
 
 pytestmark = pytest.mark.sqlite_is_enough
 
 
 def page(client: Client, name: str, order: Order) -> str:
     """One of the order's pages."""
-    answer = client.get(reverse(name, args=[order.public_id]))
+    answer = with_mail(client, order).get(reverse(name, args=[order.public_id]))
     assert answer.status_code == 200
     return answer.content.decode()
 
@@ -58,7 +58,7 @@ def test_a_refunded_order_is_neither_paid_again_nor_cancelled(shop: Shop, client
     shop.sweep()
 
     for name in ("order-pay", "order-cancel"):
-        assert client.post(reverse(name, args=[order.public_id])).status_code == 302
+        assert with_mail(client, order).post(reverse(name, args=[order.public_id])).status_code == 302
     assert Payment.objects.count() == 1
     assert not OrderEvent.objects.filter(kind=OrderEvent.Kind.CANCEL_ASKED).exists()
 

@@ -18,7 +18,7 @@ from commerce.models import Notification, Order, OrderEvent, OrderStatus
 from commerce.timeline import timeline
 from tests import backstage, reporting
 from tests.people import logged_in
-from tests.shop import Shop
+from tests.shop import Shop, with_mail
 
 pytestmark = pytest.mark.sqlite_is_enough
 
@@ -249,7 +249,7 @@ def test_a_sent_order_is_on_its_way(shop: Shop, sam: Client) -> None:
     assert said(answer) == [f"Order {order.number} of {order.name} is marked as sent; the customer's page says so."]
     order = shop.fresh(order)
     assert (order.status, order.sent_at is not None) == (OrderStatus.PAID, True)
-    page = sam.get(reverse("order", args=[order.public_id])).content.decode()
+    page = with_mail(sam, order).get(reverse("order", args=[order.public_id])).content.decode()
     assert 'data-status="sent"' in page
     assert "The order is on its way." in page
     assert "sam marked it as sent." in [entry.text for entry in timeline(order)]
@@ -414,7 +414,7 @@ def test_people_read_the_same_number_everywhere(shop: Shop, sam: Client) -> None
     order, payment = shop.paid()
 
     for name in ("order", "order-receipt"):
-        page = sam.get(reverse(name, args=[order.public_id])).content.decode()
+        page = with_mail(sam, order).get(reverse(name, args=[order.public_id])).content.decode()
         assert order.number in page
         assert f">{order.public_id}<" not in page
     for mail in order.notifications.all():

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from config.actions import ActionRefused
+from config.errors.exception_text import summary
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -67,7 +70,7 @@ class CachedQuery(Generic[T]):
         try:
             self._value, self._problem, self._at = self._ask(), "", time.monotonic()
         except Exception as error:  # the page shows any error; a dead thread would report none
-            self._problem = str(error) or type(error).__name__
+            self._problem = str(error) if isinstance(error, ActionRefused) else summary(error)
             log.warning("watch.no_answer", extra={"watch": self._name, "error": self._problem[:200]})
         finally:
             self._is_asking = False
