@@ -102,7 +102,7 @@ def test_readers_see_numbers_and_no_person(house: House) -> None:
         connection.autocommit = True
         for table, column in readable():
             connection.execute(sql.SQL("SELECT {} FROM {}").format(sql.Identifier(column), sql.Identifier(table)))
-        assert connection.execute("SELECT state, count(*) FROM commerce_order GROUP BY state").fetchall()
+        assert connection.execute("SELECT status, count(*) FROM commerce_order GROUP BY status").fetchall()
         for refused in (
             "SELECT * FROM commerce_order",
             "SELECT email FROM commerce_order",
@@ -114,7 +114,7 @@ def test_readers_see_numbers_and_no_person(house: House) -> None:
             "SELECT session_data FROM django_session",
             "SELECT body FROM billing_callback",
             "SELECT text FROM commerce_notification",
-            "UPDATE commerce_order SET state = state",
+            "UPDATE commerce_order SET status = status",
             "DELETE FROM commerce_order",
         ):
             with pytest.raises(InsufficientPrivilege):
