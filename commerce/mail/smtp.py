@@ -94,7 +94,9 @@ def describe(error: OSError, recipient: str = "") -> str:
         if len(hidden) >= MIN_HIDDEN_CHARS:
             words = re.sub(rf"(?<!\w){re.escape(hidden)}(?!\w)", HIDDEN, words, flags=re.IGNORECASE)
     kind = _DESCRIPTIONS.get(type(error), type(error).__name__)
-    return printable(f"{kind} {code or ''} {scrubbed(words)}".strip())[:MAX_CHARS]
+    status = found[0] if (found := _STATUS.match(words)) else ""  # the sentence begins after it
+    told = (kind, str(code or ""), status, scrubbed(words.removeprefix(status)))
+    return printable(" ".join(filter(None, told)))[:MAX_CHARS]
 
 
 def _reply(error: OSError) -> tuple[int, str]:

@@ -39,8 +39,8 @@ _KEY = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}")
 _LONG_NUMBER = re.compile(r"\+?\d[\d ()-]{7,}\d")
 _BESIDE_ENGLISH = re.compile(r"(?:(?![\x00-\x7f…–—])\S)+")
 _CAPITALISED = r"[A-Z](?:'[A-Z])?[a-z]+(?:['-][A-Z]?[a-z]+){0,3}(?![\w(]|\.\w)"
-_NAME = re.compile(rf"\b{_CAPITALISED}(?: {_CAPITALISED})+|(?<=[\w,:*] ){_CAPITALISED}")
-"""Two capitalised words, or one inside a sentence. HTTP and TypeError stay."""
+_NAME = re.compile(rf"\b{_CAPITALISED}(?: {_CAPITALISED})+|(?<=[\w,*] ){_CAPITALISED}|(?<=[\w*]: ){_CAPITALISED}")
+"""Two capitalised words, or one inside a sentence. HTTP and TypeError stay, and what follows `<address>:`."""
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 

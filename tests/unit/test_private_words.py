@@ -223,7 +223,7 @@ def test_every_output_of_the_log_scrubs(style: str) -> None:
 @pytest.mark.parametrize("handler", ["stderr", "error_mails"])
 def test_a_line_that_cannot_be_written_tells_nobody(handler: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Python would write its arguments and all words of the error."""
-    made: logging.Handler = Console(None) if handler == "stderr" else ErrorMails()
+    made = Console(None) if handler == "stderr" else ErrorMails()
     made.setFormatter(JsonLines())
     broken = record("billing", "sent to %d, %d", NAME, STREET, error=ValueError(EMAIL))
     with pytest.MonkeyPatch.context() as patch:
