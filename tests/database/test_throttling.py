@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from commerce.accounts import hashing, throttling
+from commerce.accounts import devices, hashing, throttling
 from commerce.accounts.throttling import ACCOUNT, Purpose
 from commerce.models import Notification, Throttle
 from tests.stack.ports import HANG_S
@@ -146,6 +147,26 @@ def test_a_known_browser_is_known_for_its_own_account(client: Client, ann: User)
 
     client.cookies["device"] = client.cookies["device"].value[:-1] + "x"
     assert try_to_log_in(client, "wrong") == 429
+
+
+@pytest.mark.sqlite_is_enough
+@pytest.mark.parametrize(("secure", "name"), [(True, "__Host-device"), (False, "device")])
+def test_the_browsers_cookie_is_for_this_shop_only(
+    client: Client, ann: User, settings: Settings, secure: bool, name: str
+) -> None:
+    """No script reads it, no other site sends it, and the account's name does not stand in it."""
+    settings.SESSION_COOKIE_SECURE = secure
+    try_to_log_in(client, PASSWORD)
+
+    cookie = client.cookies[name]
+    assert (cookie["httponly"], cookie["samesite"], bool(cookie["secure"]), cookie["path"]) == (
+        True,
+        "Strict",
+        secure,
+        "/",
+    )
+    assert not cookie["domain"]
+    assert ADDRESS not in str(signing.loads(cookie.value, salt=devices.SALT))
 
 
 @pytest.mark.sqlite_is_enough

@@ -356,7 +356,14 @@ def test_a_web_that_is_reloaded_again_and_again_answers_everybody(front: Front) 
 
 
 @pytest.mark.parametrize(
-    ("path", "passes"), [("/account/login/", 6), ("/account/new/", 6), ("/admin/login/", 6), ("/checkout/", 11)]
+    ("path", "passes"),
+    [
+        ("/account/login/", 6),
+        ("/account/new/", 6),
+        ("/account/password/forgotten/", 6),
+        ("/admin/login/", 6),
+        ("/checkout/", 11),
+    ],
 )
 def test_who_tries_too_often_is_slowed_down(fresh: Front, path: str, passes: int) -> None:
     """Only posting counts: whoever reads the form is in nobody's way."""
