@@ -113,7 +113,7 @@ def _of_offer(payment: Payment, is_away: Callable[[str], bool]) -> State:
     | too many errors in a row                       | checking  |
     | none of it                                     | pay       |
     """
-    if not payment.pay_url:
+    if not payments.pay_page(payment):
         return State.PREPARING
     if payment.returned_at or payment.attention not in (Attention.NONE, Attention.ERRORS):
         return State.CHECKING

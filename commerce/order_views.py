@@ -133,7 +133,7 @@ def order_again(request: HttpRequest, ended: Order) -> HttpResponse:
 def to_provider(order: Order, payment: Payment | None) -> HttpResponse:
     """Redirects to the provider's page, or to the order if the customer cannot pay there now."""
     if payment and state_of(order, payment, timezone.now()) in (State.PAY, State.AWAY):
-        return redirect(payment.pay_url)
+        return redirect(payments.pay_page(payment))
     return redirect("order", order.public_id)
 
 

@@ -162,15 +162,21 @@ class Shop:
         return json.dumps({"id": f"evt_{payment.pk}", "type": event, "payment": about}).encode()
 
     def receive(self, payment: Payment, event: str = "payment.succeeded") -> Callback:
-        """The provider's callback arrives."""
+        """The provider's callback arrives, some time after the last one."""
+        self.let_interval_pass()
         return inbox.receive("sandbox", signed(self.callback(payment, event)))
+
+    def let_interval_pass(self) -> None:
+        """The next page or callback causes a check at once, as if the last one had been long ago."""
+        for model in (Payment, Refund):
+            model.objects.update(requested_for=None)
 
     def let_time_pass(self, seconds: float) -> None:
         """Shift every due time and deadline into the past, as if the test had slept."""
         gap = timedelta(seconds=seconds)
+        self.let_interval_pass()
         Payment.objects.update(created_at=F("created_at") - gap, window_ends_at=F("window_ends_at") - gap)
         Payment.objects.filter(next_check_at__isnull=False).update(next_check_at=F("next_check_at") - gap)
-        Payment.objects.filter(requested_for__isnull=False).update(requested_for=F("requested_for") - gap)
         Order.objects.update(pay_before=F("pay_before") - gap)
         Order.objects.filter(expires_at__isnull=False).update(expires_at=F("expires_at") - gap)
 

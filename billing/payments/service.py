@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -13,6 +14,7 @@ from billing.models import AskedBy, Attention, Breaker, Callback, Dispute, Payme
 from billing.money import Money
 from billing.payments.check import CHECK_QUEUE, check, record
 from billing.providers import provider_of
+from billing.providers.pay_pages import is_pay_page
 from billing.refunds import service as refunds
 from billing.states import OPEN_REFUND_STATES, OPEN_STATES, UNDECIDED_DISPUTES, RefundStatus, Status
 from config.due.queue import database_now
@@ -89,6 +91,14 @@ def check_reference_now(reference: str, asked_by: AskedBy) -> bool:
     if asked_by == AskedBy.RETURN:
         Payment.objects.filter(reference=reference, status__in=OPEN_STATES).update(returned_at=Now())
     return _check_now(Q(reference=reference, status__in=OPEN_STATES), asked_by)
+
+
+def pay_page(payment: Payment) -> str:
+    """Where the customer can pay; empty if it is not known, or is no page of the provider's (in a row of old)."""
+    if payment.account not in settings.PAYMENT_ACCOUNTS:
+        return ""
+    hosts = provider_of(payment.account).pay_hosts
+    return payment.pay_url if is_pay_page(payment.pay_url, hosts) else ""
 
 
 def is_away(account: str) -> bool:

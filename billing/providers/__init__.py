@@ -3,18 +3,21 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.conf import settings
 
-from billing.errors import ProviderError
+from billing.errors import BadAnswer, ProviderError
 from billing.metrics import REQUEST_SECONDS
-from billing.providers.base import Account, Provider
+from billing.providers.base import Account, PaymentSnapshot, Provider
+from billing.providers.pay_pages import is_pay_page
 from billing.providers.paypal.adapter import PayPal
 from billing.providers.sandbox import Sandbox
 from billing.providers.stripe.adapter import Stripe
 from billing.providers.yookassa import YooKassa
+from billing.states import Status
 
 REGISTRY: dict[str, type[Provider]] = {
     "sandbox": Sandbox,
@@ -54,10 +57,20 @@ def outcome_of(call: Callable[[], A], account: str) -> A | ProviderError:
 def _timed_adapter(provider: Provider, account: str) -> Provider:
     for operation in OPERATIONS:
         if ask := getattr(provider, operation, None):
-            setattr(provider, operation, partial(_timed, account, operation, ask))
+            setattr(provider, operation, partial(_timed, account, operation, partial(_believed, provider, ask)))
     for listing in ("payments_between", "movements_between"):
         setattr(provider, listing, partial(_timed_list, account, getattr(provider, listing)))
     return provider
+
+
+def _believed(provider: Provider, ask: Callable[..., Any], *args: Any) -> Any:
+    """The answer. Raises BadAnswer if it would send the customer to a page that is not the provider's."""
+    answer = ask(*args)
+    if not isinstance(answer, PaymentSnapshot) or not answer.pay_url or is_pay_page(answer.pay_url, provider.pay_hosts):
+        return answer
+    if answer.status == Status.PENDING:
+        raise BadAnswer("the address of the payment page is not the provider's")
+    return replace(answer, pay_url="")
 
 
 def _timed(account: str, operation: str, ask: Callable[..., Any], *args: Any) -> Any:

@@ -168,6 +168,9 @@ class Provider(Protocol):
     bank_longest: timedelta
     """How long a bank may work on a payment, by the provider's documents; after that a person must ask."""
 
+    pay_hosts: tuple[str, ...]
+    """Hosts of the pages where customers pay, by the provider's documents; `.example` stands for all hosts below it."""
+
     signature_headers: tuple[str, ...]
     """Headers of a callback that `verify` needs, in lower case."""
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -63,6 +64,7 @@ class Sandbox:
     signature_headers: tuple[str, ...] = ("sandbox-signature",)
 
     def __init__(self, account: Account) -> None:
+        self.pay_hosts: tuple[str, ...] = (urlsplit(account.options["url"]).hostname or "",)
         self._account = account
         self._http = ProviderClient(account, {"Authorization": f"Bearer {account.options['api_key']}"})
 

@@ -111,6 +111,9 @@ class YooKassa:
     https://yookassa.ru/developers/payments/basics/payment-methods
     """
 
+    pay_hosts: tuple[str, ...] = ("yoomoney.ru", ".yoomoney.ru", "yookassa.ru", ".yookassa.ru")
+    """ConfirmationRedirect.confirmation_url in the specification; both names are the company's."""
+
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:

@@ -36,6 +36,7 @@ WEEK = 7 * 24 * 3600
 def called(shop: Shop, event: str, **about: object) -> None:
     """The provider calls back, and everything that follows is done."""
     body = {"id": f"evt_{uuid4().hex}", "type": event, **about}
+    shop.let_interval_pass()
     inbox.receive("sandbox", signed(json.dumps(body).encode()))
     shop.sweep()
     assert Callback.objects.order_by("-pk")[0].outcome == Callback.Outcome.LOOKED

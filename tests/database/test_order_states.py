@@ -149,6 +149,7 @@ def test_a_customer_who_comes_back_without_having_paid_may_still_pay(shop: Shop,
     assert told(client, order) == State.PAY
 
     shop.buyer(payment, "pay")
+    shop.let_interval_pass()
     client.get(reverse("order-return", args=[order.public_id]))
     assert told(client, order) == State.CHECKING
     shop.sweep()

@@ -81,6 +81,9 @@ class PayPal:
     https://www.paypal.com/ca/cshelp/article/what-is-an-echeck-help285
     """
 
+    pay_hosts: tuple[str, ...] = ("www.paypal.com", "www.sandbox.paypal.com")
+    """The links `payer-action` and `approve` of the examples of orders.create in checkout_orders_v2.json."""
+
     signature_headers: tuple[str, ...] = ()
 
     def __init__(self, account: Account) -> None:

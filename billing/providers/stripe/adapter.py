@@ -42,6 +42,9 @@ from config import env
 VERSION = "2026-06-24.dahlia"
 """The API version of all calls; it overrides the account's own version: https://docs.stripe.com/api/versioning"""
 
+PAY_HOST = "checkout.stripe.com"
+"""Session.url; a custom domain may stand in its place: https://docs.stripe.com/payments/checkout/custom-domains"""
+
 SESSION_LONGEST = timedelta(hours=24)  # expires_at: "anywhere from 30 minutes to 24 hours after … creation"
 SESSION_SHORTEST = timedelta(minutes=30)
 CLOCKS_APART = timedelta(minutes=5)
@@ -73,6 +76,8 @@ class Stripe:
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        own = account.options.get("checkout_hosts", "").split(",")
+        self.pay_hosts: tuple[str, ...] = (PAY_HOST, *filter(None, own))
         headers = {"Authorization": f"Bearer {account.options['secret_key']}", "Stripe-Version": VERSION}
         self._http = ProviderClient(account, headers, read_complaint)
 
@@ -83,6 +88,14 @@ class Stripe:
             "secret_key": env.secret(
                 f"{prefix}_SECRET_KEY",
                 help="The account's key, secret or restricted.", wrong=CALLS_REFUSED, example="sk_live_…",
+            ),
+            "checkout_hosts": ",".join(
+                env.words(
+                    f"{prefix}_CHECKOUT_HOSTS",
+                    help="Custom domains of the account's Checkout pages, besides checkout.stripe.com.",
+                    wrong="A custom domain is missing: its payments cannot be paid, and need a person.",
+                    example="pay.tillcoffee.example",
+                )
             ),
             "callback_secret": env.secret(
                 f"{prefix}_CALLBACK_SECRET",

@@ -66,7 +66,10 @@ class YooKassaStandIn(StandIn):
             "status": "pending",
             "paid": False,
             "amount": asked["amount"],
-            "confirmation": {"type": "redirect", "confirmation_url": f"{self.url}/confirm?orderId={ref}"},
+            "confirmation": {
+                "type": "redirect",
+                "confirmation_url": f"https://yoomoney.ru/checkout/payments/v2/contract?orderId={ref}",
+            },
             "created_at": _now(),
             "description": asked.get("description"),
             "metadata": asked["metadata"],
