@@ -11,6 +11,8 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Warn about removed settings that are still set, and watch each database connection."""
+        """Warn about removed settings that are still set, watch each database connection, and log who logs in."""
+        from config import security_log  # noqa: F401
+
         connection_created.connect(leave_read_only)
         warn_of_removed()

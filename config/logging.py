@@ -114,6 +114,8 @@ def configuration(style: str, level: str, file: str = "") -> dict[str, Any]:
             "django": {"handlers": [], "level": "WARNING", "propagate": True},
             # A wrong address or a sold-out product is not our fault; a 5xx is.
             "django.request": {"level": "ERROR"},
+            # LOG_LEVEL does not hide who logged in.
+            "security": {"level": "INFO"},
             # As in actors/apps.py: a second configuration resets all loggers below those that it names.
             "dramatiq.worker.WorkerThread": {"level": "ERROR"},
             # pika logs every step of a refused connection; our publisher and consumers log it once.
