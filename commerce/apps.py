@@ -15,8 +15,12 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signal, and registers the gauge of mails and the orders that need attention."""
+        """Connects the login signal, guards decisions about money, registers the gauge of mails and attentive orders."""
         from commerce import orders, visitors  # noqa: F401
         from commerce.mail import queue  # noqa: F401
+        from commerce.staff.fresh import to_confirm
+        from config.actions.pages import GUARDS
 
         translate_names(self)
+        if to_confirm not in GUARDS:
+            GUARDS.append(to_confirm)
