@@ -15,12 +15,12 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signal, guards decisions about money, registers the gauge of mails and attentive orders."""
+        """Connects the login signal, guards decisions about money, and registers a gauge and attentive orders."""
         from commerce import orders, visitors  # noqa: F401
         from commerce.mail import queue  # noqa: F401
         from commerce.staff.fresh import to_confirm
+        from commerce.staff.second_factor import to_second_factor
         from config.actions.pages import GUARDS
 
         translate_names(self)
-        if to_confirm not in GUARDS:
-            GUARDS.append(to_confirm)
+        GUARDS.extend(guard for guard in (to_second_factor, to_confirm) if guard not in GUARDS)

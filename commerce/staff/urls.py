@@ -6,4 +6,5 @@ from commerce.staff import views
 
 urlpatterns = [
     path("confirm/", views.confirm, name="confirm-login"),
+    path("second-factor/", views.set_up, name="second-factor"),
 ]
