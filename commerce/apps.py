@@ -20,9 +20,13 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signals, and registers the gauge of mails and the orders that need attention."""
+        """Connects the login signals, guards decisions about money, and registers a gauge and attentive orders."""
         from commerce import orders, visitors  # noqa: F401
         from commerce.accounts import middleware  # noqa: F401
         from commerce.mail import queue  # noqa: F401
+        from commerce.staff.fresh import to_confirm
+        from commerce.staff.second_factor import to_second_factor
+        from config.actions.pages import GUARDS
 
         translate_names(self)
+        GUARDS.extend(guard for guard in (to_second_factor, to_confirm) if guard not in GUARDS)

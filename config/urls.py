@@ -10,6 +10,7 @@ urlpatterns = [
     path("readyz", web.ready),
     path("", include("actors.urls")),
     path("admin/console/", include("actors.console.urls")),
+    path("admin/", include("commerce.staff.urls")),
     path("admin/", admin.site.urls),
     path("callbacks/", include("billing.callbacks.urls")),
     path("", include("commerce.urls")),

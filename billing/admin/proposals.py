@@ -23,6 +23,7 @@ OF_PROPOSALS = (
         "approve", _("Approve"),
         _("Is this right? It is done at once, with both names. You cannot approve what you proposed yourself."),
         ("billing.view_proposal",), _proposed, four_eyes.approve, _("Approved as the second person"), form=Question,
+        is_decision=True,
         subject_of=four_eyes.subject_of, offered=lambda proposal: proposal.state == Proposal.State.WAITING,
     ),
     Action(

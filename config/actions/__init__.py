@@ -131,8 +131,15 @@ class Action:
     stake: Callable[[Any, Mapping[str, Any]], Sequence[Any]] | None = None
     """The amounts of money that it decides about, from the locked row and the form's answers; None: no money."""
 
+    is_decision: bool = False
+    """Does it decide about money in another way? What has a stake does."""
+
     subject_of: Callable[[Any], Subject] | None = None
     """The subject of a row; None: the row itself."""
+
+    @property
+    def about_money(self) -> bool:
+        return self.is_decision or self.stake is not None
 
     @property
     def asks_why(self) -> bool:

@@ -1,6 +1,6 @@
 """An action in the browser: check the permission, ask, do it, show the result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,16 @@ from config.actions import Action, Outcome, Question, Subject, Text, do_all
 
 MOST_AT_ONCE = 500
 """Rows that one request may change: a person waits for it."""
+
+
+Guard = Callable[[HttpRequest], HttpResponse | None]
+
+GUARDS: list[Guard] = []
+"""Asked before each decision about money: the page to show instead, like one that asks for the password again. Apps add
+theirs when they start."""
+
+TYPED = "typed"
+"""In the session: a form that was sent, and whose page was left for that of a guard."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,9 @@ def perform(request: HttpRequest, action: Action, subjects: Sequence[Subject], p
     """Ask, or do it. Raises PermissionDenied."""
     if not action.allows(request.user, subjects):
         raise PermissionDenied
-    form = action.form(subjects, request.POST) if action.form else None
+    if action.about_money and (instead := next((page for guard in GUARDS if (page := guard(request))), None)):
+        return instead
+    form = action.form(subjects, request.POST or _typed(request)) if action.form else None
     if request.method != "POST" or (form and not form.is_valid()):
         return _ask(request, action, subjects, form, place)
     user: Any = request.user
@@ -44,6 +56,21 @@ def perform(request: HttpRequest, action: Action, subjects: Sequence[Subject], p
         return _ask(request, action, subjects, form, place)
     _say(request, action, outcome)
     return HttpResponseRedirect(place.back)
+
+
+def keep_typed(request: HttpRequest) -> None:
+    """Keep the form that was sent, until its page is opened again."""
+    if request.method == "POST":
+        fields = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
+        request.session[TYPED] = {request.get_full_path(): fields}
+
+
+def _typed(request: HttpRequest) -> dict[str, str]:
+    """What was typed on this page before a guard led away from it; it is filled in once, and not done."""
+    kept: dict[str, str] = request.session.get(TYPED, {}).get(request.get_full_path(), {})
+    if kept:
+        del request.session[TYPED]
+    return kept
 
 
 def too_many(request: HttpRequest, number: int) -> bool:

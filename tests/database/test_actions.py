@@ -18,6 +18,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from dramatiq.broker import MessageProxy
 
 from actors import pauses
@@ -94,6 +95,7 @@ DECLARED = {
     "refund give-up": "billing.decide_refund",
     "refund confirm": "billing.decide_refund",
     "refund note-returned": "billing.decide_refund",
+    "user remove-second-factor": "otp_totp.delete_totpdevice",
     "review publish": "commerce.change_review",
     "review reject": "commerce.change_review",
 }
@@ -275,6 +277,7 @@ SUBJECTS: dict[str, Callable[[], str]] = {
     "refund note-returned": lambda: _row(Refund, status="failed", attention=Attention.RETURNED),
     "proposal approve": lambda: _row(Proposal),
     "proposal decline": lambda: _row(Proposal),
+    "user remove-second-factor": lambda: str(TOTPDevice.objects.create(user=_user("lost"), name="app").user_id),
     "review publish": lambda: _row(Review),
     "review reject": lambda: _row(Review),
 }

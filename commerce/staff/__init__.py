@@ -1,0 +1,1 @@
+"""Log-ins of staff: how fresh one must be for decisions about money, and its second factor."""
