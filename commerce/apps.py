@@ -15,8 +15,9 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signal, and registers the gauge of mails and the orders that need attention."""
+        """Connects the login signal, and registers the gauge of mails, the orders that need attention, and a count."""
         from commerce import orders, visitors  # noqa: F401
         from commerce.mail import queue  # noqa: F401
+        from config.web import malformed  # noqa: F401
 
         translate_names(self)

@@ -25,7 +25,7 @@ from commerce.reviews import ratings
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """The products for sale, or the search results, in pages. A page that does not exist is a 404."""
-    query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
+    query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].split())
     pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown}

@@ -3,6 +3,8 @@
 Other projects take over `config.env.embedding` and nothing of this package.
 """
 
+from urllib.parse import urlsplit
+
 from config import env
 from config.env.address import *
 from config.env.broker import *
@@ -40,6 +42,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "commerce.metrics.MeasureCheckout",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.web.malformed.RefuseMalformed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -47,7 +51,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 TEMPLATES = [
@@ -95,6 +98,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SHOP_URL.startswith("https://")
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = PRODUCTION
+# Not the host of the request, which is not checked yet at that point.
+SECURE_SSL_HOST = urlsplit(SHOP_URL).netloc
 # Monitoring calls the process directly, in plain HTTP.
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 # Any client could send this header. It is believed only behind our own proxy, which overwrites it (deploy/nginx).

@@ -60,9 +60,7 @@ def test_an_address_may_be_written_in_any_way(client: Client, ann: User, email: 
     assert log_in(client, email) == reverse("account")
 
 
-@pytest.mark.parametrize(
-    ("email", "password"), [("ann@example.com", "wrong"), ("bob@example.com", PASSWORD), ("\x00", PASSWORD), ("", "")]
-)
+@pytest.mark.parametrize(("email", "password"), [("ann@example.com", "wrong"), ("bob@example.com", PASSWORD), ("", "")])
 def test_a_wrong_name_or_password_says_the_same(client: Client, ann: User, email: str, password: str) -> None:
     """Nobody is logged in, and nobody learns which of the two it was."""
     answer = client.post(reverse("login"), {"username": email, "password": password})
