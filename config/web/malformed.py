@@ -18,6 +18,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     TooManyFieldsSent,
     TooManyFilesSent,
+    ValidationError,
 )
 from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
@@ -67,9 +68,14 @@ class RefuseMalformed:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """What a view found suspicious, like an unknown filter of the admin. Where to redirect is our own matter."""
-        theirs = isinstance(error, UNREADABLE) and not isinstance(error, DisallowedRedirect)
-        return _refuse(request, error) if theirs else None
+        """What a view found suspicious, like an unknown filter of the admin. Where to redirect is our own matter.
+
+        In the admin a ValidationError that no form caught is about a key in the URL that its model cannot have.
+        """
+        in_admin = request.resolver_match is not None and request.resolver_match.app_name == "admin"
+        theirs = (*UNREADABLE, ValidationError) if in_admin else UNREADABLE
+        wrong = isinstance(error, theirs) and not isinstance(error, DisallowedRedirect)
+        return _refuse(request, error) if wrong else None
 
 
 def _check_headers(request: HttpRequest) -> None:
@@ -139,7 +145,7 @@ def _reason(error: Exception) -> str:
         return "host"
     if isinstance(error, TOO_LARGE):
         return "too_large"
-    return "suspicious" if isinstance(error, SuspiciousOperation) else "form"
+    return "suspicious" if isinstance(error, (SuspiciousOperation, ValidationError)) else "form"
 
 
 def _sender(request: HttpRequest) -> str:

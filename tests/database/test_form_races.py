@@ -84,7 +84,7 @@ def test_many_clicks_of_one_visitor_break_nothing(shop: Shop) -> None:
     guest = Client()
     guest.post(reverse("cart-add"), {"product": product.pk})
     form = {"email": "ann@example.com", "name": "Ann", "address": "1 Main Street"}
-    deeds = [
+    deeds: list[tuple[str, dict[str, Any]]] = [
         ("cart-add", {"product": product.pk, "quantity": 1}),
         ("cart-change", {"product": product.pk, "quantity": 2}),
         ("login", {"username": "ann@example.com", "password": PASSWORD}),

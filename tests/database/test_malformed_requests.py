@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import DisallowedRedirect
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -200,6 +201,15 @@ def test_what_a_page_finds_suspicious_is_refused_as_well(refusals: Refusals, bos
     answer = boss.get(reverse("admin:auth_user_changelist"), {"_to_field": "password"})
 
     refusals.is_refused(answer, "suspicious")
+
+
+def test_a_key_that_its_model_cannot_have_is_refused(refusals: Refusals, boss: Client) -> None:
+    """The admin's shortcut to the page of a row takes any model, also one whose keys are UUIDs."""
+    boss.get("/")
+    kind = ContentType.objects.get_by_natural_key("django_dramatiq", "task")
+    refusals.begin()
+
+    refusals.is_refused(boss.get(reverse("admin:view_on_site", args=[kind.pk, "1"])), "suspicious")
 
 
 def test_an_address_of_a_provider_that_is_refused_is_our_matter() -> None:
