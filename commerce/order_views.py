@@ -15,8 +15,10 @@ from commerce.errors import CannotOrder
 from commerce.models import Order, OrderStatus
 from commerce.order_state import ADVICE, State, state_of
 from commerce.timeline import for_customer
+from config.web.headers import form_leads_to_provider
 
 
+@form_leads_to_provider
 @never_cache
 @require_safe
 def order(request: HttpRequest, public_id: str) -> HttpResponse:

@@ -20,6 +20,7 @@ from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.models import FOR_SALE, Cart, Product
 from commerce.order_views import to_provider
 from commerce.reviews import ratings
+from config.web.headers import form_leads_to_provider
 
 
 @require_safe
@@ -79,6 +80,7 @@ def change_cart(request: HttpRequest) -> HttpResponse:
     return redirect("cart")
 
 
+@form_leads_to_provider
 @never_cache
 @require_http_methods(["GET", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:

@@ -43,6 +43,7 @@ MIDDLEWARE = [
     "commerce.metrics.MeasureCheckout",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.web.headers.PageHeaders",
     "config.web.malformed.RefuseMalformed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -95,8 +96,24 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
+# An order's URL opens it, and other sites get no referrer. With "no-referrer" browsers send forms with `Origin: null`,
+# which Django must refuse.
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SHOP_URL.startswith("https://")
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+
+# "__Host-": browsers take such a cookie only over TLS, for this host and all of its paths, so no neighbour can set it.
+WITH_TLS = SHOP_URL.startswith("https://")
+COOKIE_PREFIX = "__Host-" if WITH_TLS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language"
+MESSAGES_COOKIE_NAME = f"{COOKIE_PREFIX}messages"
+MESSAGE_STORAGE = "config.web.cookies.Messages"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = WITH_TLS
+CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True  # no script of ours reads a cookie
+# Not Strict: a customer who comes back from the provider would be a stranger, and get another token than open forms.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = PRODUCTION
 # Not the host of the request, which is not checked yet at that point.

@@ -14,10 +14,11 @@ def request_from(environ: dict[str, Any]) -> WSGIRequest:
     """Django decodes the query with the charset of the Content-Type as soon as the request is made, before any code
     that could answer an error. So `charset=hex`, which decodes no text, was a traceback of the server.
     """
+    as_sent = dict(environ)  # Django writes decoded texts into it
     try:
         return WSGIRequest(environ)
     except (ValueError, LookupError, SuspiciousOperation):
-        return WSGIRequest(environ | {"CONTENT_TYPE": UNREADABLE_TYPE})
+        return WSGIRequest(as_sent | {"CONTENT_TYPE": UNREADABLE_TYPE})
 
 
 class Handler(WSGIHandler):

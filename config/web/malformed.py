@@ -9,11 +9,11 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import (
     BadRequest,
     DisallowedHost,
     DisallowedRedirect,
+    FieldDoesNotExist,
     RequestDataTooBig,
     SuspiciousOperation,
     TooManyFieldsSent,
@@ -43,6 +43,9 @@ TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 UNREADABLE = (SuspiciousOperation, BadRequest, MultiPartParserError, UnreadablePostError)
 """What Django raises about a request that it cannot read or must not believe."""
 
+IN_ADMIN = (FieldDoesNotExist, ValidationError)
+"""What the admin raises about names and keys in its URLs, and catches on most of its pages only."""
+
 UTF_8 = ("utf-8", "utf8")
 """Browsers send forms in the page's charset, which is UTF-8. Some other codecs of Python raise on any error handler."""
 
@@ -70,10 +73,10 @@ class RefuseMalformed:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """What a view found suspicious, like an unknown filter of the admin. Where to redirect is our own matter.
 
-        In the admin a ValidationError that no form caught is about a key in the URL that its model cannot have.
+        In the admin a URL may also name a field that there is not, or a key that its model cannot have.
         """
         in_admin = request.resolver_match is not None and request.resolver_match.app_name == "admin"
-        theirs = (*UNREADABLE, ValidationError) if in_admin else UNREADABLE
+        theirs = (*UNREADABLE, *IN_ADMIN) if in_admin else UNREADABLE
         wrong = isinstance(error, theirs) and not isinstance(error, DisallowedRedirect)
         return _refuse(request, error) if wrong else None
 
@@ -112,7 +115,7 @@ def _unreadable_cookies(request: HttpRequest) -> list[str]:
         settings.SESSION_COOKIE_NAME,
         settings.CSRF_COOKIE_NAME,
         settings.LANGUAGE_COOKIE_NAME,
-        CookieStorage.cookie_name,
+        settings.MESSAGES_COOKIE_NAME,
     )
     values = {name: request.COOKIES.get(name, "") for name in ours}
     return [name for name, value in values.items() if not (value.isascii() and value.isprintable())]
@@ -145,7 +148,7 @@ def _reason(error: Exception) -> str:
         return "host"
     if isinstance(error, TOO_LARGE):
         return "too_large"
-    return "suspicious" if isinstance(error, (SuspiciousOperation, ValidationError)) else "form"
+    return "suspicious" if isinstance(error, (SuspiciousOperation, *IN_ADMIN)) else "form"
 
 
 def _sender(request: HttpRequest) -> str:

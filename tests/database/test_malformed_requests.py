@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import DisallowedRedirect
 from django.http import HttpResponse
@@ -105,7 +106,7 @@ def test_a_forged_host_is_one_line(refusals: Refusals, path: str, host: str) -> 
 
 
 @pytest.mark.parametrize("charset", ["idna", "utf-7", "utf-16", "undefined", "rot13", "hex", "nothing", "x" * 20_000])
-@pytest.mark.parametrize("path", ["/", "/checkout/", "/account/login/", "/admin/login/", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/checkout/", "/account/login/", "/admin/login/", "/nothing", "/☕٣/"])
 def test_only_utf_8_is_read(refusals: Refusals, path: str, charset: str) -> None:
     """Some of Python's codecs raise whatever the error handler, wherever the query or the form is first read."""
     of_a_query = refusals.wire.generic("GET", path, b"x", f"text/plain; charset={charset}", QUERY_STRING="q=%ff")
@@ -198,9 +199,11 @@ def test_what_a_page_finds_suspicious_is_refused_as_well(refusals: Refusals, bos
     boss.get("/")
     refusals.begin()
 
-    answer = boss.get(reverse("admin:auth_user_changelist"), {"_to_field": "password"})
-
-    refusals.is_refused(answer, "suspicious")
+    for field in ("password", "nothing"):
+        answer = boss.get(reverse("admin:auth_user_changelist"), {"_to_field": field})
+        refusals.is_refused(answer, "suspicious")
+    row = reverse("admin:auth_user_change", args=[User.objects.get().pk])
+    refusals.is_refused(boss.get(row, {"_to_field": ""}), "suspicious")
 
 
 def test_a_key_that_its_model_cannot_have_is_refused(refusals: Refusals, boss: Client) -> None:

@@ -11,6 +11,7 @@ from tests.fuzz.values import CHARSETS, JUNK_NAMES, quoted, strange
 from tests.fuzz.visitors import TOKEN, Request, Visitors
 from tests.stack.ports import LOOPBACK
 
+ENDS = ("&q=%ff", "&%00=1", "&" * 20, "&a" * 1_100, "&page=%zz")
 METHODS = ("GET",) * 8 + ("POST",) * 8 + ("HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "X")
 FORM = "application/x-www-form-urlencoded"
 ESCAPES = ("\\000a", "\\012", "\\377", "\\")
@@ -83,12 +84,15 @@ def _headers(visitors: Visitors, role: str) -> list[tuple[str, str]]:
 def _pairs(known: dict[str, str], rng: random.Random, junk: tuple[str, ...]) -> str:
     """A query or form: what the page has, with some values strange, some missing, and names that it has not."""
     spoil = rng.choice((0.0, 0.1, 0.3, 1.0))
-    pairs = [(name, strange(rng) if rng.random() < spoil else value) for name, value in known.items()]
+    pairs = [
+        (name, strange(rng) if rng.random() < spoil else value) for name, value in known.items() if "csrf" not in name
+    ]
     pairs = [pair for pair in pairs if rng.random() < 0.95]
     pairs += [(rng.choice(junk), strange(rng)) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
     rng.shuffle(pairs)
+    pairs += [("csrfmiddlewaretoken", TOKEN)]
     text = "&".join(f"{quoted(name)}={quoted(value)}" for name, value in pairs)
-    return text + rng.choice(("", "", "", "", "&q=%ff", "&%00=1", "&" * 20, "&a" * 1_100, "&page=%zz"))
+    return text + (rng.choice(ENDS) if rng.random() < 0.05 else "")
 
 
 def _add_body(request: Request, schema: Schema, rng: random.Random) -> None:
@@ -111,11 +115,12 @@ def _add_body(request: Request, schema: Schema, rng: random.Random) -> None:
 
 
 def _multipart(fields: dict[str, str], rng: random.Random) -> bytes:
-    parts = [
-        f'--x\r\nContent-Disposition: form-data; name="{name}"{rng.choice(("", "; filename=a"))}\r\n\r\n'.encode()
-        + (strange(rng) if rng.random() < 0.3 else value).encode("utf-8", "surrogatepass")
-        for name, value in fields.items()
-    ]
+    parts = []
+    for name, value in fields.items():
+        file = rng.choice(("", "", "", "; filename=a"))
+        sent = strange(rng) if rng.random() < 0.3 and "csrf" not in name else value
+        head = f'--x\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        parts.append((head + sent).encode("utf-8", "surrogatepass"))
     whole = b"\r\n".join(parts) + b"\r\n--x--\r\n"
     return whole if rng.random() < 0.7 else whole[: rng.randrange(len(whole))]
 

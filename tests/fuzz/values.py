@@ -13,7 +13,7 @@ EDGES = (
 )  # fmt: skip
 
 HOSTILE = (
-    "\0", "a\0b", "\r\nSet-Cookie: a=b", "\n", "\x1b[2J", "\x7f", "\x80", "\ufeff", "\u202eabc", "\ud800", "\U0010ffff",
+    "a\0b", "\r\nSet-Cookie: a=b", "\n", "\x1b[2J", "\x7f", "\x80", "\ufeff", "\u202eabc", "\ud800", "\U0010ffff",
     "' OR 1=1 --", '"; DROP TABLE commerce_order; --', "<script>alert(1)</script>", "{{ 7|add:7 }}", "%s%n%x", "%",
     "_", "\\", "../../etc/passwd", "..%2f..", "//evil.example", "https://evil.example/", "javascript:alert(1)", "///",
     "http://[::1", "_00", "_0A", "_5F", "%00", "x" * 300, "x" * 6_000, "☕", "a\u0301", "İ", "ß", "١٢", "-" * 100,
@@ -27,7 +27,7 @@ JUNK_NAMES = (
     "id__in", "id__exact", "pk", "user__password__startswith", "customer__password", "status__exact", "day__gte",
     "placed_at__day", "order__id__exact", "created_from", "created_to", "amount_from", "amount_to", "currency",
     "account", "app_label", "model_name", "field_name", "term", "form-TOTAL_FORMS", "form-INITIAL_FORMS", "_save",
-    "_continue", "_addanother", "_saveasnew", "post", "language", "\0", "", "x" * 300, "a[b]", "☕", "is_active__exact",
+    "_continue", "_addanother", "_saveasnew", "post", "language", "", "x" * 300, "a[b]", "☕", "is_active__exact",
 )  # fmt: skip
 
 CHARSETS = ("utf-8", "idna", "utf-7", "utf-16", "hex", "undefined", "punycode", "unknown", "latin-1", "\xff")
