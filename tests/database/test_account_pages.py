@@ -71,11 +71,25 @@ def test_a_wrong_name_or_password_says_the_same(client: Client, ann: User, email
 
 @pytest.mark.parametrize(
     ("wanted", "there"),
-    [("/cart/", "/cart/"), ("https://example.com/", "/account/"), ("//example.com", "/account/"), ("", "/account/")],
+    [
+        ("/cart/", "/cart/"),
+        ("https://example.com/", "/account/"),
+        ("//example.com", "/account/"),
+        ("", "/account/"),
+        ("/account/login/", "/account/"),
+    ],
 )
 def test_after_logging_in_one_is_where_one_wanted_to_be(client: Client, ann: User, wanted: str, there: str) -> None:
     """Within this shop."""
     assert log_in(client, next=wanted) == there
+
+
+@pytest.mark.parametrize("wanted", ["/account/login/", "/account/login/?next=/cart/", "/account/login/#", ""])
+def test_a_customer_who_is_logged_in_is_not_sent_in_a_circle(client: Client, ann: User, wanted: str) -> None:
+    """Django makes an error of a login page that leads to itself."""
+    client.force_login(ann)
+
+    assert client.get(reverse("login"), {"next": wanted}).url == "/account/"  # type: ignore[attr-defined]
 
 
 def test_the_list_of_orders_is_for_those_who_are_logged_in(client: Client, ann: User) -> None:
