@@ -100,3 +100,13 @@ def test_no_page_shuts_anybody_out(pages: Tour, chromium: Browser, readers: str,
         examiner = Examiner(context, windows, examined)
         getattr(pages, f"{readers}_pages")(examiner, language)
     assert not examiner.faults, f"{len(examiner.faults)} faults:\n" + "\n".join(examiner.faults)
+
+
+def test_a_breach_of_the_policy_is_heard(pages: Tour, chromium: Browser) -> None:
+    """Otherwise the silence of the other pages would prove nothing."""
+    with DESKTOP.open(chromium, "en") as context:
+        examiner = Examiner(context, ())
+        examiner.see("catalogue", pages.shop.url)
+        with examiner.page.expect_console_message():
+            examiner.page.evaluate("document.body.setAttribute('style', 'color: red')")
+    assert "style-src" in examiner.faults[0]

@@ -29,7 +29,7 @@ def run(shop: Shop, seed: int, requests: int, threads: int) -> Tally:
             list(senders.map(work, range(first, min(first + REFILL_EVERY, requests))))
         _refill(schemas)
         print(f"{min(first + REFILL_EVERY, requests)} sent, {len(tally.failures)} failed", flush=True)
-    tally.log = shop.errors()
+    tally.log, tally.closed = shop.errors(), rows.closed_to_all()
     return tally
 
 
