@@ -1,6 +1,6 @@
-"""Headers that tell browsers what a page may do, and that nobody keeps it.
+"""Headers that tell browsers what a page may do, and that no cache keeps it.
 
-One policy for every page; no template has a script or a style of its own. django-csp was tried on paper: it has nonces,
+One policy for every page; no template has a script or a style of its own. django-csp was considered: it has nonces,
 reports and per-view settings, none of which these pages need, and a policy is one string.
 """
 

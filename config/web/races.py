@@ -13,7 +13,7 @@ class RetryLostRace:
     """Middleware. A form of the admin whose value another request has just taken runs once more.
 
     A form checks unique values before it saves, and between the two another request may save the same. The second run
-    finds that row and says so at the field. An error that comes again is reported as usual.
+    finds that row and says so at the field. A second error is reported as usual.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
