@@ -60,6 +60,10 @@ fuzz: .venv/dev ## Check the invariants against random histories, new ones each 
 	TEST_DATABASE=sqlite FUZZ_MINUTES=$(or $(FUZZ_MINUTES),10) $(BIN)/python -m pytest -q tests/database/test_money_machine.py -k always_holds
 	TEST_DATABASE=postgres FUZZ_MINUTES=$(or $(FUZZ_MINUTES),10) $(BIN)/python -m pytest -q tests/database/test_money_machine.py -k always_holds
 
+.PHONY: fuzz-http
+fuzz-http: .venv/dev ## Send hostile requests to every URL of a running shop; SEED=7 repeats a run, REQUESTS=100000
+	$(BIN)/python -m tests.fuzz --requests $(or $(REQUESTS),100000) $(if $(SEED),--seed $(SEED))
+
 .PHONY: coverage
 coverage: .venv/dev ## Measure test coverage in this process (takes twice the time); fails below 97 % of billing/
 	$(BIN)/coverage erase

@@ -20,13 +20,14 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signals, guards decisions about money, and registers a gauge and attentive orders."""
+        """Connects the login signals, guards decisions about money, registers gauges, counts and attentive orders."""
         from commerce import orders, visitors  # noqa: F401
         from commerce.accounts import middleware  # noqa: F401
         from commerce.mail import queue  # noqa: F401
         from commerce.staff.fresh import to_confirm
         from commerce.staff.second_factor import to_second_factor
         from config.actions.pages import GUARDS
+        from config.web import malformed  # noqa: F401
 
         translate_names(self)
         GUARDS.extend(guard for guard in (to_second_factor, to_confirm) if guard not in GUARDS)

@@ -23,6 +23,7 @@ from commerce.mail import order_link
 from commerce.models import Order, OrderStatus
 from commerce.order_state import ADVICE, State, state_of
 from commerce.timeline import for_customer
+from config.web.headers import form_leads_to_provider
 
 
 def for_its_customer(view: Callable[[HttpRequest, Order], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -38,6 +39,7 @@ def for_its_customer(view: Callable[[HttpRequest, Order], HttpResponse]) -> Call
     return guarded
 
 
+@form_leads_to_provider
 @never_cache
 @require_safe
 def order(request: HttpRequest, public_id: str) -> HttpResponse:

@@ -21,13 +21,14 @@ from commerce.metrics import ORDERS_REFUSED_TOTAL
 from commerce.models import FOR_SALE, Cart, Product
 from commerce.order_views import to_provider
 from commerce.reviews import ratings
+from config.web.headers import form_leads_to_provider
 from config.web.networks import network_key
 
 
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """The products for sale, or the search results, in pages. A page that does not exist is a 404."""
-    query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
+    query = " ".join(request.GET.get("q", "")[:LONGEST_QUERY].split())
     pages = Paginator(for_sale(query, get_language()), PER_PAGE)
     shown = _page_of(pages, request)
     page = {"query": query, "longest_query": LONGEST_QUERY, "shown": shown}
@@ -81,6 +82,7 @@ def change_cart(request: HttpRequest) -> HttpResponse:
     return redirect("cart")
 
 
+@form_leads_to_provider
 @never_cache
 @require_http_methods(["GET", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import check_password
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.wsgi import get_wsgi_application
 from django.db.models import EmailField
 
 from actors.scheduling import scheduler
@@ -22,6 +21,7 @@ from billing.sandbox import SandboxServer
 from config.cli.command import NoAnswer
 from config.env.files import kept_secret
 from config.hosts import CannotListen, host_and_port, listen
+from config.web.handler import application
 
 WORKER_THREADS = 8
 WEB_THREADS = 8
@@ -135,7 +135,7 @@ def web(listener: socket.socket) -> Iterator[None]:
 def _application() -> WSGIHandler:
     """Django, and the static files in a project that leaves them to `runserver` and a proxy."""
     serves_itself = any(name.startswith("whitenoise.") for name in settings.MIDDLEWARE)
-    return get_wsgi_application() if serves_itself else StaticFilesHandler(get_wsgi_application())
+    return application() if serves_itself else StaticFilesHandler(application())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import Combinable
-from django.forms import ModelForm
+from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]
     AnyInline = admin.TabularInline[Any, Any]
     AnyForm = ModelForm[Any]
+    AnyFormSet = BaseInlineFormSet[Any, Any, Any]
 else:
     # Django's classes take a model in brackets only for the type checker.
     AnyAdmin = admin.ModelAdmin
     AnyInline = admin.TabularInline
     AnyForm = ModelForm
+    AnyFormSet = BaseInlineFormSet
 
 
 MOST_WORDS = 10
@@ -102,9 +104,24 @@ class ReadOnlyAdmin(NothingByHand, OurAdmin):
     """A list and pages without a save button."""
 
 
+class StoredRows(AnyFormSet):
+    """The rows of the database. What a form says of them, like their number, is not read, and nothing is saved."""
+
+    def __init__(self, data: Any = None, files: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.new_objects, self.changed_objects, self.deleted_objects = [], [], []
+
+    def is_valid(self) -> bool:
+        return True
+
+    def save(self, commit: bool = True) -> list[Any]:
+        return []
+
+
 class ReadOnlyInline(NothingByHand, AnyInline):
     """Rows of another table, for reading."""
 
+    formset = StoredRows
     extra = 0
     show_change_link = True
     fields: ClassVar[tuple[str, ...]] = ()

@@ -1,6 +1,7 @@
 """The pages of customers with an account. An account is optional: guests order the same way."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth import login
@@ -47,6 +48,11 @@ class LogIn(auth.LoginView):
     template_name = "commerce/account/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
+
+    def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
+        """Never this page itself: a customer who is logged in would be sent in a circle, which Django makes a 500."""
+        address: str = super().get_redirect_url(*args, **kwargs)
+        return "" if urlsplit(address).path == self.request.path else address
 
 
 class AskForLink(auth.RedirectURLMixin, FormView):  # type: ignore[type-arg]  # it cannot be subscripted

@@ -3,6 +3,8 @@
 Other projects take over `config.env.embedding` and nothing of this package.
 """
 
+from urllib.parse import urlsplit
+
 from config import env
 from config.env.address import *
 from config.env.broker import *
@@ -46,6 +48,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "commerce.metrics.MeasureCheckout",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.web.headers.PageHeaders",
+    "config.web.malformed.RefuseMalformed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -56,7 +61,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.security_log.RefusedPermissions",
     "commerce.accounts.middleware.Accounts",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.web.races.RetryLostRace",
 ]
 
 TEMPLATES = [
@@ -108,10 +113,28 @@ PASSWORD_RESET_TIMEOUT = 3600
 """Seconds. Long enough for a slow mail, and short, because the mailbox keeps the link (OWASP ASVS 5.0.0, 6.4.1)."""
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
+# An order's URL opens it, and other sites get no referrer. With "no-referrer" browsers send forms with `Origin: null`,
+# which Django must refuse.
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SHOP_URL.startswith("https://")
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+
+# "__Host-": browsers take such a cookie only over TLS, for this host and all of its paths, so no neighbour can set it.
+WITH_TLS = SHOP_URL.startswith("https://")
+COOKIE_PREFIX = "__Host-" if WITH_TLS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language"
+MESSAGES_COOKIE_NAME = f"{COOKIE_PREFIX}messages"
+MESSAGE_STORAGE = "config.web.cookies.Messages"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = WITH_TLS
+CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True  # no script of ours reads a cookie
+# Not Strict: a customer who comes back from the provider would be a stranger, and get another token than open forms.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = PRODUCTION
+# Not the host of the request, which is not checked yet at that point.
+SECURE_SSL_HOST = urlsplit(SHOP_URL).netloc
 # Monitoring calls the process directly, in plain HTTP.
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 # Any client could send this header. It is believed only behind our own proxy, which overwrites it (deploy/nginx).

@@ -111,6 +111,12 @@ OVERVIEW = Dashboard(
                     Query("max(tillkeeper_unpaid_pieces)", "pieces"),
                 ),
                 chart(
+                    "Refused requests",
+                    "Malformed requests per minute, by reason: scanners and attacks. They are no errors of ours.",
+                    "cpm",
+                    Query(per_minute("tillkeeper_refused_requests_total", "reason"), "{{reason}}"),
+                ),
+                chart(
                     "Open payments",
                     "Payments whose outcome is not known. On the fast track the customer may still be waiting.",
                     "short",

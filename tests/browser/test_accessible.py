@@ -1,4 +1,4 @@
-"""Every page can be used with assistive software, and fits its window: axe's rules, in both languages.
+"""Every page can be used with assistive software, fits its window, and keeps to the policy for scripts and styles.
 
 A page is examined on desktop and phone, light and dark. `make chaos` takes all four looks for each language; of these
 `make test` takes two for pages of customers and one for those of staff, and examines the templates of Django's admin in
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage
 
 from tests.tour import DESKTOP, DESKTOP_DARK, PHONE, PHONE_DARK, Tour, Window, tour
 
@@ -42,6 +42,12 @@ class Examiner:
         """Pages with other names than those to be examined are only measured."""
         self.page, self.windows, self.axe, self.examined = context.new_page(), windows, Axe(), examined
         self.faults: list[str] = []
+        self.page.on("console", self._hear)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        """Chromium says in its console what the Content-Security-Policy forbade."""
+        if "Content Security Policy" in message.text:
+            self.faults.append(f"{self.page.url}: {message.text}")
 
     def see(self, what: str, address: str | None = None) -> None:
         """Open the page; it is loaded once for all windows."""
@@ -94,3 +100,13 @@ def test_no_page_shuts_anybody_out(pages: Tour, chromium: Browser, readers: str,
         examiner = Examiner(context, windows, examined)
         getattr(pages, f"{readers}_pages")(examiner, language)
     assert not examiner.faults, f"{len(examiner.faults)} faults:\n" + "\n".join(examiner.faults)
+
+
+def test_a_breach_of_the_policy_is_heard(pages: Tour, chromium: Browser) -> None:
+    """Otherwise the silence of the other pages would prove nothing."""
+    with DESKTOP.open(chromium, "en") as context:
+        examiner = Examiner(context, ())
+        examiner.see("catalogue", pages.shop.url)
+        with examiner.page.expect_console_message():
+            examiner.page.evaluate("document.body.setAttribute('style', 'color: red')")
+    assert "style-src" in examiner.faults[0]

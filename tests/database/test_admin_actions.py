@@ -71,7 +71,7 @@ def test_an_order_is_cancelled_for_the_customer(shop: Shop, sam: Client) -> None
 
 
 @pytest.mark.postgres_too
-@pytest.mark.parametrize("why", ["", "   ", "x" * 151, "a\0b"], ids=ascii)
+@pytest.mark.parametrize("why", ["", "   ", "x" * 151], ids=ascii)
 def test_nothing_is_decided_without_a_reason(shop: Shop, sam: Client, why: str) -> None:
     """The page comes again and says what is wrong."""
     order, _ = shop.order()

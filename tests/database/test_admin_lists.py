@@ -156,6 +156,22 @@ def test_a_row_that_is_not_there_is_not_found(boss: Client, model: type[Model]) 
         assert boss.get(page).status_code in (302, 404), key
 
 
+@pytest.mark.parametrize("model", [each for each in backstage.registered() if admin.site._registry[each].inlines])
+@pytest.mark.parametrize(("rows", "stored"), [(5, 0), (5, 5), (0, 0), (2, 9)])
+def test_a_form_may_claim_any_number_of_rows(boss: Client, model: type[Model], rows: int, stored: int) -> None:
+    """Of another table on its page. Nothing is added, and the page is shown with the rows that there are."""
+    row = make(model, 2)
+    boss.raise_request_exception = False
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(username="boss")
+    inlines = admin.site._registry[model].get_inline_instances(request)
+    prefixes = [inline.get_formset(request).get_default_prefix() for inline in inlines]
+    claims = {f"{prefix}-TOTAL_FORMS": rows for prefix in prefixes}
+    claims |= {f"{prefix}-INITIAL_FORMS": stored for prefix in prefixes}
+
+    assert boss.post(address(model, "change", row.pk), {**claims, "name": ""}).status_code in (200, 302, 403)
+
+
 # --- a table with a million rows -------------------------------------------------------------------------------------
 
 

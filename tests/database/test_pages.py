@@ -74,7 +74,7 @@ def test_a_product_is_put_into_the_cart(client: Client, espresso: Product) -> No
 
 
 @pytest.mark.parametrize(
-    "product", ["", "0", "-1", "999999", "1.5", "one", "١", "9" * 18, "9" * 19, "9" * 5_000, "1 OR 1=1", "\x00", "<b>"]
+    "product", ["", "0", "-1", "999999", "1.5", "one", "١", "9" * 18, "9" * 19, "9" * 5_000, "1 OR 1=1", "<b>"]
 )
 def test_a_product_nobody_knows_is_not_found(client: Client, espresso: Product, product: str) -> None:
     """Whatever stands in its place; no cart is made for it."""
@@ -114,7 +114,7 @@ def test_none_takes_the_product_out(buyer: Client, espresso: Product) -> None:
 
 
 @pytest.mark.parametrize(
-    "quantity", ["", "-1", "100", "9" * 30, "9" * 5_000, "1.5", "one", "1e1", "NaN", "\x00", "' OR 1=1", "<script>"]
+    "quantity", ["", "-1", "100", "9" * 30, "9" * 5_000, "1.5", "one", "1e1", "NaN", "' OR 1=1", "<script>"]
 )
 def test_what_is_no_quantity_changes_nothing(buyer: Client, espresso: Product, quantity: str) -> None:
     """The page says so, and the cart stays as it is."""
@@ -257,16 +257,13 @@ def test_fewer_than_wanted_is_said_on_the_page(buyer: Client, espresso: Product)
         {"email": "ann@example.com\r\nBcc: everybody@example.com"},
         {"email": "ann@example.com, bert@example.com"},
         {"email": "Ann <ann@example.com>"},
-        {"email": "ann@example.com\x00"},
         {"email": "a" * 250 + "@example.com"},
         {"name": ""},
         {"name": "   "},
         {"name": "A" * 101},
-        {"name": "Ann\x00"},
         {"address": ""},
         {"address": "A" * 501},
         {"address": "A" * 1_000_000},
-        {"address": "1 Main\x00 Street"},
     ],
     ids=lambda field: repr(field)[:50],
 )
@@ -621,7 +618,7 @@ def test_pages_come_in_one_of_the_two_languages(client: Client, espresso: Produc
     assert answer["Content-Language"] in ("en", "ru")
 
 
-@pytest.mark.parametrize("cookie", ["", "x", "x" * 32, "☕".encode().decode("latin-1"), "' OR 1=1"])
+@pytest.mark.parametrize("cookie", ["", "x", "x" * 32, "x" * 5_000, "' OR 1=1"])
 def test_a_session_nobody_knows_is_a_new_visitor(client: Client, espresso: Product, cookie: str) -> None:
     """Every page works, and the cart is empty."""
     client.cookies["sessionid"] = cookie

@@ -229,7 +229,7 @@ def test_days_can_be_downloaded_from_and_to(manager: Client, query: str, found: 
     assert len(answer.content.decode("utf-8-sig").splitlines()) == 1 + found
 
 
-@pytest.mark.parametrize("query", ["?from=x", "?to=2026-02-30", "?from=2026-03-02&to=2026-03-01", "?from=%00"])
+@pytest.mark.parametrize("query", ["?from=x", "?to=2026-02-30", "?from=2026-03-02&to=2026-03-01"])
 def test_days_that_are_none_are_refused(manager: Client, query: str) -> None:
     """With a sentence."""
     answer = manager.get(f"/reports.csv{query}")

@@ -137,7 +137,7 @@ def test_a_job_is_run_again_with_its_arguments(boss: Client, house: dict[str, st
 
 def test_a_key_that_means_nothing_does_nothing(boss: Client, house: dict[str, str]) -> None:
     """It is said, and leads back."""
-    nonsense = ["", "\0", "x" * 5_000, "9" * 30, "²", "☕", "' OR 1=1 --", "payment:", ":1", "payment:²"]
+    nonsense = ["", "x" * 5_000, "9" * 30, "²", "☕", "' OR 1=1 --", "payment:", ":1", "payment:²"]
 
     for act in ACTIONS:
         assert do(boss, act.name, *nonsense).status_code == 302, act.name
