@@ -104,7 +104,11 @@ RULES: dict[str, tuple[Callable[[ast.AST], bool], set[str], str]] = {
         {"billing/embed/files.py"},
         "re.sub(rf'{text}', '', text)",
     ),  # our own names
-    "trusts HTML": (_trusts_html, {"actors/templatetags/console.py"}, "mark_safe(text)"),  # the runbook
+    "trusts HTML": (
+        _trusts_html,
+        {"actors/templatetags/console.py", "commerce/staff/views.py"},
+        "mark_safe(text)",
+    ),  # runbook, QR code
     "makes a template": (_makes_a_template, {"billing/sandbox/buyer.py"}, "engine.from_string(text)"),  # of its own
     "hashes weakly": (_hashes_weakly, {"commerce/mail/smtp.py"}, "hashlib.md5(text)"),  # CRAM-MD5 of RFC 2195
     "takes files": (_takes_files, set(), "request.FILES"),
