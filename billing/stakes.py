@@ -20,12 +20,12 @@ def refund(payment: Payment, answers: Answers) -> list[Money]:
 
 
 def all_of(payment: Payment, _answers: Answers) -> list[Money]:
-    """What was asked for, and what came: a small sum that is accepted for a large order is about the large one."""
+    """The sums asked for and received: a small sum that is accepted for a large order is about the large one."""
     return [payment.amount, payment.received] if payment.received else [payment.amount]
 
 
 def confirm(payment: Payment, answers: Answers) -> list[Money]:
-    """What was asked for, and what is said to have come."""
+    """The sum asked for, and the one that the operator says came."""
     return [payment.amount, answers["came"]]
 
 
