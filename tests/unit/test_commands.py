@@ -158,7 +158,7 @@ SHOWN = {
     "jobs scheduled": 0, "jobs stats": 0, "metrics --markdown": 0, "nginxconf --certificate {file} --key {file}": 2,
     "payments attention": 1, "payments check 1": 0, "payments check 1 –": 2, "payments list": 0, "payments show one": 0,
     "rabbitmqconf": 2, "reconcile": 2, "report": 0, "restore {var}/нет": 2, "restored --help": 0, "runlocal –": 2,
-    "runscheduler": 2, "secondfactor remove none –": 2, "settings --markdown": 0,
+    "runscheduler": 2, "secondfactor remove none –": 2, "settings --markdown": 0, "dbroles": 2, "migrate": 0,
 }  # fmt: skip
 
 
