@@ -14,6 +14,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from commerce.accounts import throttling
 from commerce.staff import fresh, second_factor
 from commerce.staff.forms import WRONG, ConfirmForm, SetUpForm
 
@@ -30,8 +31,11 @@ def confirm(request: HttpRequest) -> HttpResponse:
     """Ask again, then go back to the page that needed it."""
     form = ConfirmForm(request, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
+        user: Any = request.user
         if form.device:
             second_factor.accept(request, form.device)
+        else:
+            throttling.succeeded(request, user.get_username())
         fresh.stamp(request)
         return HttpResponseRedirect(way_back(request))
     return page(request, "commerce/staff/confirm.html", _("Please confirm that it is you"), form=form)

@@ -159,6 +159,7 @@ SHOWN = {
     "payments attention": 1, "payments check 1": 0, "payments check 1 –": 2, "payments list": 0, "payments show one": 0,
     "rabbitmqconf": 2, "reconcile": 2, "report": 0, "restore {var}/нет": 2, "restored --help": 0, "runlocal –": 2,
     "runscheduler": 2, "secondfactor remove none –": 2, "settings --markdown": 0, "dbroles": 2, "migrate": 0,
+    "person export нет@example.com": 2, "person erase нет@example.com --why –": 2,
 }  # fmt: skip
 
 
