@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from commerce.models import Order
@@ -14,14 +14,8 @@ from config.actions import Action, Reason, Subject, row_of
 
 def of_order(order: Any) -> Subject:
     """The customer of an order; one that was erased meanwhile has no address."""
-    person = Person(order.email)
-    others = person.orders.count() - 1 if order.email else 0
-    text = ngettext(
-        "order %(number)s and %(n)s other order of its customer",
-        "order %(number)s and %(n)s other orders of its customer",
-        others,
-    )
-    return Subject(str(order.pk), text % {"number": order.number, "n": others}, order, person)
+    name = gettext("the customer of order %(number)s") % {"number": order.number}
+    return Subject(str(order.pk), name, order, Person(order.email))
 
 
 def at_terminal(address: str) -> Subject:

@@ -14,7 +14,7 @@ from commerce import restore
 from commerce.mail import queue
 from commerce.models import DailyReport, Notification, Order
 from config.due.queue import database_now
-from tests.shop import Shop
+from tests.shop import Shop, another_customer
 from tests.stack.ports import HANG_S
 
 TAKEN_AT = datetime(2026, 3, 29, 2, 0, tzinfo=UTC)
@@ -75,8 +75,8 @@ def test_a_provider_that_is_away_is_counted(shop: Shop, payments: int) -> None:
     """Payments stay open, and the operator is told that they are not known: also where so many of them failed at once
     that it is the account's fault, and counted for none of them.
     """
-    for _ in range(payments):
-        shop.order()
+    for number in range(payments):
+        shop.order(by=another_customer(number))
     shop.sandbox.outage("status_500", 60)
     try:
         assert restore.find_out(1.0) == payments

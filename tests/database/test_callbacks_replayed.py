@@ -30,6 +30,7 @@ def test_a_callback_that_was_processed_can_be_processed_again(shop: Shop) -> Non
     shop.sweep()
     shop.sandbox.force(payment.provider_ref, "succeeded")
 
+    shop.let_interval_pass()
     assert inbox.replay(Callback.objects.get().pk, "ann")
     shop.sweep()
 

@@ -18,7 +18,7 @@ from commerce.models import Cart, CartItem, Order, OrderStatus
 from commerce.pruning import ANONYMOUS_CARTS_KEPT, CUSTOMERS_CARTS_KEPT
 from config.due import shutting_down
 from config.due.queue import database_now
-from tests.shop import CUSTOMER, Shop
+from tests.shop import CUSTOMER, Shop, another_customer
 from tests.stack.ports import HANG_S
 from tests.threads import at_once
 
@@ -300,7 +300,7 @@ def test_buying_while_the_cleanup_runs(shop: Shop) -> None:
 
     def buy(cart: Cart) -> str:
         try:
-            return orders.place(cart, CUSTOMER)[0].public_id
+            return orders.place(cart, another_customer(cart.pk))[0].public_id
         except EmptyCart:
             return ""
 

@@ -15,9 +15,10 @@ from billing.payments import service as payments
 from billing.payments import sweep
 from billing.payments.check import CHECK_QUEUE, check, record
 from billing.refunds import follow
+from commerce.models import Order
 from config.due.queue import database_now
 from tests.callbacks import post
-from tests.shop import Shop
+from tests.shop import Shop, with_mail
 from tests.threads import at_once
 
 ROUNDS = 15
@@ -37,7 +38,8 @@ def call_back(shop: Shop, payment: Payment) -> None:
 
 def cancel(shop: Shop, payment: Payment) -> None:
     """The button on the order's page."""
-    Client().post(reverse("order-cancel", args=[payment.reference]))
+    visitor = with_mail(Client(), Order.objects.get(public_id=payment.reference))
+    visitor.post(reverse("order-cancel", args=[payment.reference]))
 
 
 Ask = Callable[[Shop, Payment], None]

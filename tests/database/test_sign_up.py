@@ -137,7 +137,7 @@ def test_the_link_leads_to_where_one_wanted_to_be(client: Client, wanted: str, t
 
 
 @pytest.mark.sqlite_is_enough
-@pytest.mark.parametrize("email", ["ann", "", "a" * 150 + "@example.com", "ann\x00@example.com"])
+@pytest.mark.parametrize("email", ["ann", "", "a" * 150 + "@example.com"])
 def test_an_address_that_makes_no_sense_gets_no_mail(client: Client, email: str) -> None:
     """The page says what is wrong."""
     assert "errorlist" in ask(client, email)[1]
