@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error
 
-from config.errors.scrubbing import known_secrets, scrubbed
+from config.errors.scrubbing import known_secrets, scrubbed, without
 
 MAX_CHAIN_LINKS = 20
 """Links of a chain of exceptions that are shown, and members of a group."""
@@ -46,7 +47,10 @@ def words_of(error: BaseException, secrets: Iterable[str] | None = None) -> str:
         text = str(error)
     except Exception:  # an exception of a library may fail here too
         text = ""
-    return scrubbed(text, _secrets() if secrets is None else secrets) + _database_facts(error)
+    hidden = _secrets() if secrets is None else secrets
+    if isinstance(error, ImproperlyConfigured):  # about settings and code, and of no use without their names
+        return without(text, hidden)
+    return scrubbed(text, hidden) + _database_facts(error)
 
 
 def summary(error: BaseException, secrets: Iterable[str] | None = None) -> str:

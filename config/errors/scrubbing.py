@@ -55,14 +55,18 @@ def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:
     >>> scrubbed("no order of 'Ann' <ann@example.com>, 1 try")
     'no order of *** <***>, 1 try'
     """
-    line = first_line(text)
-    for secret in secrets:
-        line = line.replace(secret, HIDDEN)
-    line = line[:SEARCHED_CHARS]
+    line = without(first_line(text), secrets)[:SEARCHED_CHARS]
     for pattern in _HIDDEN:
         line = pattern.sub(HIDDEN, line)
     line = _BRACKETED.sub(f"=({HIDDEN})", line)
     return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}…"
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The text, without these."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 def ids_of(fields: Mapping[str, Any]) -> dict[str, str]:

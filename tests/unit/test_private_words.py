@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import requests
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from dramatiq import Message
 
 from actors.models import Job
-from config.errors.exception_text import scrubbed_summary, scrubbed_trace, summary, trace
+from config.errors.exception_text import scrubbed_summary, scrubbed_trace, summary, trace, words_of
 from config.errors.mails import ErrorMails
 from config.log_outputs import Console
 from config.logging import JsonLines, Readable, Scrubbed, configuration
@@ -257,3 +257,9 @@ def status(port: int) -> int:
         return requests.get(f"http://{LOOPBACK}:{port}/orders/{PUBLIC_ID}/?q={EMAIL}", timeout=HANG_S).status_code
     except requests.ConnectionError:
         return 0
+
+
+def test_what_is_wrong_with_a_setting_stays_readable() -> None:
+    """It names a setting and its value, and no person; a key is hidden all the same."""
+    error = caught(raises(ImproperlyConfigured("ACTOR_MODULES is 'shop.jobs', with the key s3cret-key")))
+    assert words_of(error, ["s3cret-key"]) == "ACTOR_MODULES is 'shop.jobs', with the key ***"
