@@ -27,6 +27,7 @@ class Embedded:
             "VAR_DIR": str(var),
             "SHOP_URL": self.url,
             "SANDBOX_URL": self.sandbox_url,
+            "UNPAID_ORDERS_PER_CUSTOMER": "1000",  # one visitor of a test places orders of all kinds
             **({"EMAIL_PORT": str(mail_port)} if mail_port else {"EMAIL_HOST": ""}),
             **settings,
         }

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 
 from commerce.accounts.throttling import Purpose, admit
 
 
-class CountTries:
+class CountTries(BaseBackend):
     """An authentication backend that lets no one in: the next backend checks the password.
 
     It stands first in AUTHENTICATION_BACKENDS. Sessions name the backend that let them in, which is still Django's own,

@@ -153,7 +153,7 @@ def test_a_page_asks_few_questions(shop: Shop, django_assert_max_num_queries: Dj
     """As many for ten accounts as for one; each of them waits for its turn on a busy host."""
     for number in range(10):
         AccountState.objects.create(account=f"account-{number}")
-    with django_assert_max_num_queries(56):
+    with django_assert_max_num_queries(61):
         page()
 
 

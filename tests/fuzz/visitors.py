@@ -99,9 +99,12 @@ def _exchange(connection: http.client.HTTPConnection, request: Request) -> tuple
     return answer.status, answer.getheader("Location") or "", body
 
 
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
 def _session_of(role: str) -> str:
     found, store = user(role), import_module(settings.SESSION_ENGINE).SessionStore()
-    store[SESSION_KEY], store[BACKEND_SESSION_KEY] = str(found.pk), settings.AUTHENTICATION_BACKENDS[0]
+    store[SESSION_KEY], store[BACKEND_SESSION_KEY] = str(found.pk), BACKEND
     store[HASH_SESSION_KEY] = found.get_session_auth_hash()
     store.save()
     connections.close_all()

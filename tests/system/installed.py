@@ -12,7 +12,12 @@ from pathlib import Path
 from tests.stack.ports import LOOPBACK, free_port
 from tests.system.house import ROOT, House
 
-SECRETS = {"SECRET_KEY": "secret-key", "DATABASE_URL": "database-url", "BROKER_URL": "broker-url"}
+SECRETS = {
+    "SECRET_KEY": "secret-key",
+    "DATABASE_URL": "database-url",
+    "DATABASE_OWNER_URL": "database-owner-url",
+    "BROKER_URL": "broker-url",
+}
 NOT_SHARED = {
     "PATH",
     "LANG",
@@ -20,7 +25,6 @@ NOT_SHARED = {
     "LOG_FILE",
     "METRICS_PORT",
     "SCHEDULER_METRICS_PORT",
-    "DATABASE_OWNER_URL",
     *SECRETS,
 }
 

@@ -202,8 +202,8 @@ def test_a_release_needs_a_name_that_is_one(release: Installed) -> None:
 
 def test_a_shell_on_the_host_runs_commands(release: Installed, house: House) -> None:
     """As the runbook opens it, with the settings and secrets of the services; nothing is written into the release."""
-    secrets = release.etc / "supervisor.env"
-    secrets.write_text(MOVED.sub(f"{release.root}/", secrets.read_text()))
+    for secrets in (release.etc / "supervisor.env", release.etc / "owner.env"):
+        secrets.write_text(MOVED.sub(f"{release.root}/", secrets.read_text()))
     runbook = (release.root / "opt/tillkeeper/current/deploy/RUNBOOK.md").read_text()
     opened = re.search(r"## Your shell\n\n.*?\n\n((?: {4}[^\n]+\n)+)", runbook, re.DOTALL)
     assert opened
