@@ -30,9 +30,9 @@ class SecurityEvent(StrEnum):
     THROTTLED = "throttled"
     SIGN_UP_ASKED = "sign_up_asked"
     SIGNED_UP = "signed_up"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an event
-    PASSWORD_RESET_ASKED = "password_reset_asked"  # noqa: S105
-    PASSWORD_RESET = "password_reset"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # nosec B105  # noqa: S105 (the name of an event)
+    PASSWORD_RESET_ASKED = "password_reset_asked"  # nosec B105  # noqa: S105
+    PASSWORD_RESET = "password_reset"  # nosec B105  # noqa: S105
     SESSIONS_ENDED = "sessions_ended"
     PERMISSION_REFUSED = "permission_refused"
     SECOND_FACTOR_SET_UP = "second_factor_set_up"

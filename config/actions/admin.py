@@ -46,6 +46,7 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
     list_actions: ClassVar[tuple[Action, ...]] = ()
     page_actions: ClassVar[tuple[Action, ...]] = ()
     change_form_template = "actions/change_form.html"
+    object_history_template = "actions/object_history.html"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act_on_row)
