@@ -61,10 +61,9 @@ class Examiner:
             self.faults += [f"{what} ({window.name}): {fault}" for fault in found]
 
     def _violations(self) -> Iterator[str]:
-        """axe copies the style sheets of @import into the page unless "preload" is off: the policy forbids it, rightly."""
-        found = self.axe.run(self.page, options={"resultTypes": ["violations"], "preload": False}).response[
-            "violations"
-        ]
+        """Without "preload", for which axe copies style sheets into the page: the policy forbids that, rightly."""
+        options = {"resultTypes": ["violations"], "preload": False}
+        found = self.axe.run(self.page, options=options).response["violations"]
         yield from chain.from_iterable(_each(violation) for violation in found)
 
     def _width(self) -> Iterator[str]:
