@@ -33,11 +33,7 @@ class Offer:
 
 def offers(actions: Sequence[Action], row: Model) -> list[Offer]:
     """The actions that make sense for this row, the same on every page."""
-    return [
-        Offer(each.name, str(each.title), str(each.explanation), each.permissions[0], _address(row, each))
-        for each in actions
-        if each.offered(row)
-    ]
+    return [_offer(each, row) for each in actions if each.offered(row)]
 
 
 class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no brackets when it runs
@@ -71,10 +67,10 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
         obj: Any = None,
     ) -> HttpResponse:
         """With the actions that make sense now and that the user may take."""
-        makes_sense = [action for action in self.page_actions if obj and action.offered(obj)]
-        allowed = [action for action in makes_sense if action.allows(request.user, [action.about(obj)])]
-        with_offers = context | {"offers": offers(allowed, obj)}
-        return super().render_change_form(request, with_offers, add, change, form_url, obj)
+        user = request.user
+        allowed = [action for action in self.page_actions if obj and action.allows(user) and action.offered(obj)]
+        shown = [_offer(action, obj) for action in allowed if action.allows(user, [action.about(obj)])]
+        return super().render_change_form(request, context | {"offers": shown}, add, change, form_url, obj)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -122,6 +118,10 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no br
 
     def _around(self, request: HttpRequest) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts}
+
+
+def _offer(action: Action, row: Model) -> Offer:
+    return Offer(action.name, str(action.title), str(action.explanation), action.permissions[0], _address(row, action))
 
 
 def _label(action: Action) -> str:
