@@ -1,10 +1,14 @@
 """What a new password must not be, and what follows from one."""
 
 import re
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from commerce.accounts import throttling
@@ -19,6 +23,8 @@ SHORTEST_WORD_CHARS = 4
 OTHER_CHARS = 4
 """What must be left of a password without these words: the words are the first that a stranger tries, with a year."""
 
+_IS_NEW = "commerce_is_new"
+
 
 class NewPassword:
     """Django asks it about every new password: on a page, in the admin or by a command."""
@@ -32,10 +38,17 @@ class NewPassword:
     def password_changed(self, password: str, user: AbstractBaseUser) -> None:
         """Earlier guesses say nothing about it, so an account that strangers have closed is open again."""
         throttling.reopen(user.get_username())
-        security_event(SecurityEvent.PASSWORD_CHANGED, user.pk)
+        if not getattr(user, _IS_NEW, False):
+            security_event(SecurityEvent.PASSWORD_CHANGED, user.pk)
 
     def get_help_text(self) -> str:
         return _("It must not be the name of the shop.")
+
+
+@receiver(post_save, sender=User, dispatch_uid="commerce.accounts.passwords")
+def _saved(instance: User, created: bool, **_more: Any) -> None:
+    """The first password of an account is no change. Django tells the validators after this signal."""
+    setattr(instance, _IS_NEW, created)
 
 
 def _words() -> list[str]:

@@ -80,6 +80,14 @@ def test_a_new_password_is_an_event_wherever_it_is_set(client: Client, ann: User
     ]  # fmt: skip
 
 
+def test_the_first_password_of_an_account_is_no_change(logged: Logged) -> None:
+    """Nor is saving the account again."""
+    ben = User.objects.create_user("ben@example.com", password=PASSWORD)
+    ben.save()
+
+    assert logged() == []
+
+
 @pytest.mark.parametrize("address", ["/admin/console/", "/admin/billing/payment/", "/reports/"])
 def test_each_refused_permission_is_an_event(client: Client, logged: Logged, address: str) -> None:
     """In the console, in the admin and of a report alike."""

@@ -14,7 +14,6 @@ DEMO: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_te
 
 
 class Command(Base):
-    changes = True
     help = "Creates or refreshes the products of the demonstration shop. Existing products keep their stock."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
