@@ -125,13 +125,15 @@ def money(fields: Json, name: str, currency: str = "currency") -> Money:
         raise BadAnswer(f"the field {name!r} is not an amount") from error
 
 
-def refund_snapshot(refund: Json, statuses: Mapping[str, RefundStatus], amount: Money, reason: str) -> RefundSnapshot:
-    """The answer about a refund with the fields `status` and `id`; `statuses` translates the provider's words.
+def refund_snapshot(
+    provider_ref: str, refund: Json, statuses: Mapping[str, RefundStatus], amount: Money, reason: str
+) -> RefundSnapshot:
+    """The answer about a refund with the field `status`; `statuses` translates the provider's words.
 
     A status that is null says nothing: it is unknown.
     """
     raw_status = "null" if refund.get("status") is None else text(refund, "status")
-    return RefundSnapshot(statuses.get(raw_status), raw_status, text(refund, "id"), amount, reason)
+    return RefundSnapshot(statuses.get(raw_status), raw_status, provider_ref, amount, reason)
 
 
 def callback_hint(ids: Iterable[str], reference: str, event: str) -> CallbackHint:

@@ -35,10 +35,14 @@ from billing.providers.fields import (
     text_or_nothing,
 )
 from billing.providers.http import ProviderClient, read_json
+from billing.providers.ids import Ids
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url, own_secret
 from billing.states import DisputeStatus, RefundStatus, Status
 
 A = TypeVar("A")
+
+IDS = Ids(r"[A-Za-z0-9_-]{1,64}")
+"""Two letters and a URL-safe token, like `sb_3P9y…`."""
 
 STATUSES = {status.value: status for status in Status if status != Status.CREATED}
 REFUND_STATUSES = {each.value: each for each in (RefundStatus.PENDING, RefundStatus.SUCCEEDED, RefundStatus.FAILED)}
@@ -97,18 +101,18 @@ class Sandbox:
         return _answer(self._http.post("/v1/payments", body, payment.idempotency_key))
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
-        return _answer(self._http.get(f"/v1/payments/{provider_ref}"))
+        return _answer(self._http.get(IDS.path("/v1/payments/{}", provider_ref)))
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
-        return _answer(self._http.post(f"/v1/payments/{provider_ref}/cancel", {}))
+        return _answer(self._http.post(IDS.path("/v1/payments/{}/cancel", provider_ref), {}))
 
     def refund(self, refund: Refund) -> RefundSnapshot:
-        path = f"/v1/payments/{refund.payment.provider_ref}/refunds"
+        path = IDS.path("/v1/payments/{}/refunds", refund.payment.provider_ref)
         body = {"amount": refund.amount.as_json()}
         return _refund_answer(self._http.post(path, body, refund.idempotency_key))
 
     def refund_status(self, refund: Refund) -> RefundSnapshot:
-        return _refund_answer(self._http.get(f"/v1/refunds/{refund.provider_ref}"))
+        return _refund_answer(self._http.get(IDS.path("/v1/refunds/{}", refund.provider_ref)))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
         return self._listed("payments", _created(start, end), _answer)
@@ -138,7 +142,7 @@ class Sandbox:
 
     def _pages(self, name: str, query: dict[str, str]) -> Iterator[Json]:
         while True:
-            page = self._http.get(f"/v1/{name}", query)
+            page = self._http.get("/v1/" + name, query)
             yield page
             if not page.get("next"):
                 return
@@ -154,7 +158,7 @@ def _answer(payment: Json) -> PaymentSnapshot:
     return PaymentSnapshot(
         status=STATUSES.get(raw_status),
         raw_status=raw_status,
-        provider_ref=text(payment, "id"),
+        provider_ref=IDS.read(payment),
         amount=money(payment, "amount"),
         reference=text(payment, "reference"),
         reason=reason,
@@ -173,7 +177,7 @@ def _movement(row: Json) -> Movement:
 
 def _refund_answer(refund: Json) -> RefundSnapshot:
     reason = text_or_nothing(refund, "reason")
-    return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount"), reason)
+    return refund_snapshot(IDS.read(refund), refund, REFUND_STATUSES, money(refund, "amount"), reason)
 
 
 def _dispute_answer(dispute: Json) -> DisputeSnapshot:
@@ -181,7 +185,7 @@ def _dispute_answer(dispute: Json) -> DisputeSnapshot:
     return DisputeSnapshot(
         status=DISPUTE_STATUSES.get(raw_status),
         raw_status=raw_status,
-        provider_ref=text(dispute, "id"),
+        provider_ref=IDS.read(dispute),
         amount=money(dispute, "amount"),
         opened_at=moment(dispute, "created_at"),
         reason=text_or_nothing(dispute, "reason"),

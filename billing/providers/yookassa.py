@@ -29,6 +29,7 @@ from billing.providers.fields import (
     utc,
 )
 from billing.providers.http import Complaint, ProviderClient, basic, parameter, read_json, retry_after_s, word
+from billing.providers.ids import Ids
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.states import RefundStatus, Status
 from config import env
@@ -83,6 +84,9 @@ REFUND_STATUSES = {
 }
 
 A = TypeVar("A")
+
+IDS = Ids(r"[A-Za-z0-9-]{1,36}")
+"""Like `2d5d1b1e-000f-5000-8000-1b2c3d4e5f60`; some examples of the specification are shorter."""
 
 
 class YooKassa:
@@ -163,18 +167,18 @@ class YooKassa:
         return _answer(self._http.post("/payments", body, payment.idempotency_key))
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
-        return _answer(self._http.get(f"/payments/{provider_ref}"))
+        return _answer(self._http.get(IDS.path("/payments/{}", provider_ref)))
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Only from `waiting_for_capture`. No body, and a new key each time: an old refusal may be stored."""
-        return _answer(self._http.post(f"/payments/{provider_ref}/cancel", None, uuid.uuid4().hex))
+        return _answer(self._http.post(IDS.path("/payments/{}/cancel", provider_ref), None, uuid.uuid4().hex))
 
     def refund(self, refund: Refund) -> RefundSnapshot:
         body = {"payment_id": refund.payment.provider_ref, "amount": refund.amount.as_json()}
         return _refund_answer(self._http.post("/refunds", body, refund.idempotency_key))
 
     def refund_status(self, refund: Refund) -> RefundSnapshot:
-        return _refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
+        return _refund_answer(self._http.get(IDS.path("/refunds/{}", refund.provider_ref)))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
         return self._list("/payments", start, end, _answer)
@@ -223,7 +227,7 @@ def _answer(payment: Json) -> PaymentSnapshot:
     return PaymentSnapshot(
         status=CANCELLATIONS.get(reason, status) if raw_status == "canceled" else status,
         raw_status=raw_status,
-        provider_ref=text(payment, "id"),
+        provider_ref=IDS.read(payment),
         amount=money(payment, "amount"),
         reference=text_or_nothing(part(payment, "metadata"), "reference"),
         reason=reason,
@@ -240,7 +244,7 @@ def _movement(refund: Json) -> Movement:
 
 def _refund_answer(refund: Json) -> RefundSnapshot:
     reason = text_or_nothing(part(refund, "cancellation_details"), "reason")
-    return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount"), reason)
+    return refund_snapshot(IDS.read(refund), refund, REFUND_STATUSES, money(refund, "amount"), reason)
 
 
 def _is_in(sender: str, network: object) -> bool:

@@ -356,3 +356,22 @@ def test_a_callback_that_cannot_be_read_is_named_so(case: Case, body: bytes) -> 
     """Whatever anybody posts: BadAnswer, and nothing else."""
     with pytest.raises(BadAnswer):
         case.adapter().read_callback(body)
+
+
+# --- ids of the provider, in paths ----------------------------------------------------------------------------------
+
+HOSTILE = ("../../admin", "..", ".", "", "a/b", "a?b=1", "a#b", "a%2fb", "a\\b", "a b", "a\nb", "é", "x" * 201)
+
+
+@pytest.mark.parametrize("ref", HOSTILE, ids=ascii)
+def test_what_is_no_id_is_not_asked_about(case: Case, ref: str) -> None:
+    """Also if a row has it already: the call, with our key, would go to another place."""
+    adapter = case.adapter()
+    payment = case.made_payment(adapter)
+    refund, asked = case.refund_of(payment, 100), case.count()
+    payment.provider_ref = refund.provider_ref = ref
+
+    for ask in (partial(adapter.status, ref), partial(adapter.cancel, ref), partial(adapter.refund_status, refund)):
+        with pytest.raises(BadAnswer, match="no id of this provider"):
+            ask()
+    assert case.count() == asked

@@ -24,11 +24,12 @@ from billing.providers.base import (
     PaymentSnapshot,
     RefundSnapshot,
 )
-from billing.providers.fields import Json, objects_or_none, rows, text, utc
+from billing.providers.fields import Json, objects_or_none, rows, utc
 from billing.providers.http import ProviderClient, basic
 from billing.providers.options import CALLS_REFUSED, api_url
 from billing.providers.paypal.answers import (
     DECLINES,
+    IDS,
     ORDERS,
     capture_of,
     order_answer,
@@ -135,7 +136,7 @@ class PayPal:
 
     def capture(self, answer: PaymentSnapshot, idempotency_key: str) -> PaymentSnapshot:
         """Capture. After a refusal the order says more: it is already captured, or the buyer must choose again."""
-        path = f"/v2/checkout/orders/{answer.provider_ref}/capture"
+        path = IDS.path("/v2/checkout/orders/{}/capture", answer.provider_ref)
         try:
             return order_answer(self._post(path, {}, idempotency_key))
         except (WrongCredentials, NotFound):
@@ -154,11 +155,11 @@ class PayPal:
         capture = capture_of(self._order(refund.payment.provider_ref))
         if capture is None:
             raise Refused("the order has no capture")
-        path = f"/v2/payments/captures/{text(capture, 'id')}/refund"
+        path = IDS.path("/v2/payments/captures/{}/refund", IDS.read(capture))
         return refund_answer(self._post(path, {"amount": _as_json(refund.amount)}, refund.idempotency_key))
 
     def refund_status(self, refund: Refund) -> RefundSnapshot:
-        return refund_answer(self._get(f"/v2/payments/refunds/{refund.provider_ref}"))
+        return refund_answer(self._get(IDS.path("/v2/payments/refunds/{}", refund.provider_ref)))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
         """Payments that moved money; PayPal lists only those, up to three hours late.
@@ -184,8 +185,8 @@ class PayPal:
         except WrongCredentials as error:
             self._note_denied(error)
             return []
-        ids = [text(each, "dispute_id") for each in objects_or_none(found, "items")]
-        return [dispute_answer(self._get(f"/v1/customer/disputes/{each}")) for each in ids]
+        ids = [IDS.read(each, "dispute_id") for each in objects_or_none(found, "items")]
+        return [dispute_answer(self._get(IDS.path("/v1/customer/disputes/{}", each))) for each in ids]
 
     def verify(self, post: CallbackRequest) -> bool:
         """PayPal's callbacks are not verified; see the class."""
@@ -219,7 +220,7 @@ class PayPal:
         self._disputes_denied = True
 
     def _order(self, provider_ref: str) -> Json:
-        return self._get(f"/v2/checkout/orders/{provider_ref}")
+        return self._get(IDS.path("/v2/checkout/orders/{}", provider_ref))
 
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         with self._token.header() as header:

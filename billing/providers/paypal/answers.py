@@ -23,7 +23,11 @@ from billing.providers.fields import (
     text_or_nothing,
 )
 from billing.providers.http import Complaint, parameter, read_json, retry_after_s, word
+from billing.providers.ids import Ids
 from billing.states import RefundStatus, Status
+
+IDS = Ids(r"[A-Za-z0-9-]{1,200}")
+"""Of orders, captures and refunds letters and digits, like `5O190127TN364715T`; of disputes `PP-D-27803`."""
 
 ORDERS = {  # order_status; COMPLETED says nothing about money, its capture does
     "CREATED": Status.PENDING,
@@ -93,7 +97,7 @@ def order_answer(order: Json) -> PaymentSnapshot:
     return PaymentSnapshot(
         status=status,
         raw_status=joined(raw_status, "" if capture is None else text(capture, "status")),
-        provider_ref=text(order, "id"),
+        provider_ref=IDS.read(order),
         amount=money(unit if capture is None else capture, "amount", "currency_code"),
         reference=text_or_nothing(unit, "custom_id"),
         reason=_reason(capture or {}),
@@ -117,7 +121,7 @@ def capture_of(order: Json) -> Json | None:
 
 def refund_answer(refund: Json) -> RefundSnapshot:
     reason = text_or_nothing(part(refund, "status_details"), "reason")
-    return refund_snapshot(refund, REFUND_STATUSES, money(refund, "amount", "currency_code"), reason)
+    return refund_snapshot(IDS.read(refund), refund, REFUND_STATUSES, money(refund, "amount", "currency_code"), reason)
 
 
 def read_hint(body: bytes) -> CallbackHint:

@@ -13,6 +13,7 @@ from billing.providers.fields import (
     text,
     text_or_nothing,
 )
+from billing.providers.paypal.answers import IDS
 from billing.states import DisputeStatus
 
 STATUSES = {  # status, but for RESOLVED and OTHER, which say nothing
@@ -47,7 +48,7 @@ def dispute_answer(dispute: Json) -> DisputeSnapshot:
     return DisputeSnapshot(
         status=status,
         raw_status=joined(raw_status, code),
-        provider_ref=text(dispute, "dispute_id"),
+        provider_ref=IDS.read(dispute, "dispute_id"),
         amount=amount,
         opened_at=moment(dispute, "create_time"),
         reason=text_or_nothing(dispute, "reason"),

@@ -22,11 +22,12 @@ from billing.providers.base import (
     PaymentSnapshot,
     RefundSnapshot,
 )
-from billing.providers.fields import Json, id_or_nothing, objects, part, rows, text
+from billing.providers.fields import Json, id_or_nothing, objects, part, rows
 from billing.providers.http import ProviderClient
 from billing.providers.options import CALLBACKS_REFUSED, CALLS_REFUSED, api_url
 from billing.providers.stripe.amounts import check_amount, to_stripe
 from billing.providers.stripe.answers import (
+    IDS,
     dispute_answer,
     intent_answer,
     listed_answer,
@@ -122,14 +123,16 @@ class Stripe:
 
     def status(self, provider_ref: str) -> PaymentSnapshot:
         if _is_intent(provider_ref):
-            return intent_answer(self._http.get(f"/payment_intents/{provider_ref}", {"expand[0]": "latest_charge"}))
+            return intent_answer(
+                self._http.get(IDS.path("/payment_intents/{}", provider_ref), {"expand[0]": "latest_charge"})
+            )
         return session_answer(self._session(provider_ref))
 
     def cancel(self, provider_ref: str) -> PaymentSnapshot:
         """Cancel an intent, or expire a session, which must be open; both calls may be repeated."""
         if _is_intent(provider_ref):
-            return intent_answer(self._http.post_form(f"/payment_intents/{provider_ref}/cancel", {}))
-        answer = session_answer(self._http.post_form(f"/checkout/sessions/{provider_ref}/expire", {}))
+            return intent_answer(self._http.post_form(IDS.path("/payment_intents/{}/cancel", provider_ref), {}))
+        answer = session_answer(self._http.post_form(IDS.path("/checkout/sessions/{}/expire", provider_ref), {}))
         return replace(answer, status=Status.CANCELED) if answer.status == Status.EXPIRED else answer
 
     def refund(self, refund: Refund) -> RefundSnapshot:
@@ -149,7 +152,7 @@ class Stripe:
             return refund_answer(found)
 
     def refund_status(self, refund: Refund) -> RefundSnapshot:
-        return refund_answer(self._http.get(f"/refunds/{refund.provider_ref}"))
+        return refund_answer(self._http.get(IDS.path("/refunds/{}", refund.provider_ref)))
 
     def payments_between(self, start: datetime, end: datetime) -> Iterator[PaymentSnapshot | BadAnswer]:
         """Sessions only: each of our payments is one."""
@@ -194,12 +197,14 @@ class Stripe:
         return next((each for each in found if part(each, "metadata").get(name) == key), None)
 
     def _session(self, provider_ref: str) -> Json:
-        return self._http.get(f"/checkout/sessions/{provider_ref}", {"expand[0]": "payment_intent.latest_charge"})
+        return self._http.get(
+            IDS.path("/checkout/sessions/{}", provider_ref), {"expand[0]": "payment_intent.latest_charge"}
+        )
 
     def _intent_of(self, provider_ref: str) -> str:
         if _is_intent(provider_ref):
             return provider_ref
-        return text(part(self._session(provider_ref), "payment_intent"), "id")
+        return IDS.read(part(self._session(provider_ref), "payment_intent"))
 
 
 def _session_form(payment: Payment) -> Json:

@@ -20,8 +20,12 @@ from billing.providers.fields import (
     text_or_nothing,
 )
 from billing.providers.http import Complaint, parameter, read_json, retry_after_s, word
+from billing.providers.ids import Ids
 from billing.providers.stripe.amounts import from_stripe
 from billing.states import DisputeStatus, RefundStatus, Status
+
+IDS = Ids(r"[A-Za-z0-9_]{1,200}")
+"""A prefix, and letters and digits, like `cs_test_a1B2…`. Stripe allows 255 characters; a row holds 200."""
 
 INTENTS = {  # PaymentIntent.status; a declined payment stays open, because the customer may try again
     "requires_payment_method": Status.PENDING,
@@ -100,7 +104,7 @@ def session_answer(session: Json) -> PaymentSnapshot:
     return PaymentSnapshot(
         status=status,
         raw_status=joined(page_status, paid),
-        provider_ref=text(session, "id"),
+        provider_ref=IDS.read(session),
         amount=from_stripe(intent, "amount_received") if taken else from_stripe(session, "amount_total"),
         reference=_reference(session),
         reason=_reason(intent) or unneeded,
@@ -145,7 +149,7 @@ def intent_answer(intent: Json) -> PaymentSnapshot:
     return PaymentSnapshot(
         status=status,
         raw_status=raw_status,
-        provider_ref=text(intent, "id"),
+        provider_ref=IDS.read(intent),
         amount=from_stripe(intent, "amount_received" if status == Status.SUCCEEDED else "amount"),
         reference=_reference(intent),
         reason=_reason(intent),
@@ -159,7 +163,7 @@ def intent_answer(intent: Json) -> PaymentSnapshot:
 
 def refund_answer(refund: Json) -> RefundSnapshot:
     reason = text_or_nothing(refund, "failure_reason")
-    return refund_snapshot(refund, REFUND_STATUSES, from_stripe(refund, "amount"), reason)
+    return refund_snapshot(IDS.read(refund), refund, REFUND_STATUSES, from_stripe(refund, "amount"), reason)
 
 
 def dispute_answer(dispute: Json) -> DisputeSnapshot:
@@ -167,7 +171,7 @@ def dispute_answer(dispute: Json) -> DisputeSnapshot:
     return DisputeSnapshot(
         status=_without_money(dispute) if raw_status == "prevented" else DISPUTES.get(raw_status),
         raw_status=raw_status,
-        provider_ref=text(dispute, "id"),
+        provider_ref=IDS.read(dispute),
         amount=amount,
         opened_at=_moment(dispute, "created"),
         reason=text_or_nothing(dispute, "reason"),

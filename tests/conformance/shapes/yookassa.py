@@ -11,7 +11,7 @@ AMOUNT = {"value": "12.50", "currency": "EUR"}
 
 DATE = one_of("2026-07-18T10:51:18.139Z", "2026-07-18T10:51:18Z", "2026-07-18T13:51:18.139+03:00")
 
-ID = chars(HEX, 30, "2f3b58-")
+ID = chars(HEX, 29, "2f3b58-")
 
 PAYMENT = {
     "id": ID,
