@@ -36,8 +36,12 @@ def note(request: HttpRequest) -> None:
     if session.get(NOTED) == noted:
         return
     since = parse_datetime(session.setdefault(SINCE, now.isoformat())) or now
-    facts = {"user_id": int(session[SESSION_KEY]), "seen_on": today, "since": since, "browser": _family(request)}
-    LogIn.objects.update_or_create(session_id=session.session_key, defaults=facts)
+    user_id, browser = int(session[SESSION_KEY]), _family(request)
+    row = LogIn(pk=session.session_key, user_id=user_id, since=since, seen_on=today, browser=browser)
+    # One statement: requests of one session at once may write the row, or end the session, between two of them.
+    LogIn.objects.bulk_create(
+        [row], update_conflicts=True, unique_fields=["session"], update_fields=["user", "since", "seen_on", "browser"]
+    )
     session[NOTED] = noted
 
 

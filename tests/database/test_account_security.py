@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
@@ -236,3 +238,18 @@ def test_many_rows_are_deleted_in_batches(monkeypatch: pytest.MonkeyPatch) -> No
     assert Session.objects.count() == 3
     assert pruning.prune_accounts(60) is False
     assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_page_writes_the_row_of_its_browser_in_one_statement(browser: Open, written: bool) -> None:
+    """So the row that another page of this browser writes, or deletes with its session, cannot come between two."""
+    opened = browser()
+    session = opened.session
+    del session["noted"]
+    session.save()
+    if not written:
+        LogIn.objects.all().delete()
+    with CaptureQueriesContext(connection) as page:
+        opened.get(reverse("account"))
+    assert len([query for query in page.captured_queries if '"commerce_login"' in query["sql"]]) == 1
+    assert LogIn.objects.get().pk == session.session_key
