@@ -20,9 +20,9 @@ class CommerceConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        """Connects the login signals, guards decisions about money, registers gauges, counts and attentive orders."""
+        """Connects signals of users, guards decisions about money, registers gauges, counts and attentive orders."""
         from commerce import orders, visitors  # noqa: F401
-        from commerce.accounts import middleware  # noqa: F401
+        from commerce.accounts import middleware, passwords  # noqa: F401
         from commerce.mail import queue  # noqa: F401
         from commerce.staff.fresh import to_confirm
         from commerce.staff.second_factor import to_second_factor
