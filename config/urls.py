@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from config.health import web
 
+handler500 = "config.web.trouble.page"
+
 urlpatterns = [
     path("healthz", web.live),
     path("readyz", web.ready),

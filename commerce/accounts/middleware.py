@@ -23,7 +23,8 @@ class Accounts:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        sessions.note(request)
+        if response.status_code < 500:  # after an error the database is left alone
+            sessions.note(request)
         if name := getattr(request, "logged_in_as", ""):
             devices.remember(response, name)
         return response
