@@ -515,3 +515,60 @@ def test_the_log_has_what_names_nobody_s_order(front: Front) -> None:
     wait_until(lambda: "login" in log.read_text()[before:], "both were logged")
     assert '"GET /products/ethiopia-yirgacheffe-250g/ HTTP/1.1" 404' in log.read_text()[before:]
     assert '"GET /account/login/ HTTP/1.1" 200' in log.read_text()[before:]
+
+
+# --- the web is away -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_web(front: Front) -> Iterator[Front]:
+    """As while the host of the web starts again."""
+    front.web.kill()
+    yield front
+    front.web.start()
+    wait_until(lambda: front.get("/").ok, "a page came through", START_S)
+
+
+def test_the_front_says_try_again_while_the_web_is_away(without_web: Front) -> None:
+    """In the shop's clothes, in both languages, to whoever reads, sends a form or works here; and no cache keeps it."""
+    path = "/cart/"
+    for answer in (
+        without_web.get(path),
+        without_web.post(path, {"a": "b"}),
+        without_web.get("/admin/"),
+        without_web.post("/account/login/"),
+    ):
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert 'class="bare"' in answer.content.decode()
+        for again in ("Please try again in a moment", "Попробуйте ещё раз чуть позже"):
+            assert again in answer.content.decode()
+
+
+def test_what_the_page_without_the_web_looks_like_needs_no_web(without_web: Front) -> None:
+    """Its style and its picture come from the front as well."""
+    page = without_web.get("/").content.decode()
+    paths = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert paths
+    assert [path for path in paths if not without_web.get(path).ok] == []
+
+
+def test_a_provider_is_told_to_send_again_while_the_web_is_away(without_web: Front) -> None:
+    """Every provider repeats a callback after a 5xx."""
+    assert without_web.callback(b"{}").status_code >= 500
+
+
+@pytest.mark.campaign
+def test_the_front_says_try_again_while_the_database_is_frozen(front: Front) -> None:
+    """The web waits for it; the front waits 40 s for the web. Afterwards the same processes serve again."""
+    assert front.get("/").ok
+    serving = front.serving()
+    postgres().freeze()
+    try:
+        answer = front.get("/", timeout=HANG_S)
+    finally:
+        postgres().thaw()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "Please try again in a moment" in answer.text
+    wait_until(lambda: front.get("/").ok, "the shop was back", START_S)
+    assert front.serving() == serving
