@@ -7,6 +7,7 @@ headers and cookies: a page that asks the database would fail again.
 import sys
 from collections.abc import Iterator
 
+from django.contrib import admin
 from django.db import Error, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -35,8 +36,10 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _html(request: HttpRequest) -> str:
     """In the frame of the admin or of the shop. Without the request, no context processor asks the database."""
-    in_admin = request.path_info.startswith(reverse("admin:index"))
-    return render_to_string("500_staff.html" if in_admin else "500.html")
+    if not request.path_info.startswith(reverse("admin:index")):
+        return render_to_string("500.html")
+    names = {name: getattr(admin.site, name) for name in ("site_title", "site_header")}
+    return render_to_string("500_staff.html", names)
 
 
 def _json(status: int) -> HttpResponse:

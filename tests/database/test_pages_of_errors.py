@@ -138,4 +138,5 @@ def check(path: str, language: str, browser: Client | None = None) -> None:
     html = answer.content.decode()
     assert (answer.status_code, AGAIN[language] in html, FRAMES[path] in html) == (500, True, True), path
     assert re.search(f'<html lang="{language}"', html)
+    assert "Till Coffee" in html
     assert "s3cret" not in html
