@@ -1,13 +1,14 @@
 """Services that die, hang and come back under a running house."""
 
+import time
 from collections.abc import Callable
 from statistics import median
 
 import pytest
 
 from tests.stack.ports import wait_until
-from tests.stopwatch import assert_quick
-from tests.system.house import START_S, House, Placed
+from tests.stopwatch import assert_quick, seconds_until
+from tests.system.house import SETTLE_S, START_S, House, Placed
 
 ROUNDS, ORDERS = 2, 15
 
@@ -16,6 +17,9 @@ NOISE_S = 0.015
 """What other processes of a small, busy machine add to a median by chance."""
 
 LONGEST_S = 2.0
+
+BACK_WITHIN_S = 10.0
+"""From the first answer of the database until every part works."""
 
 
 @pytest.mark.campaign
@@ -82,6 +86,37 @@ def test_a_restarted_database_is_survived(full_house: House) -> None:
     full_house.wait_until_settled([*before, *after])
     full_house.assert_paid_and_mailed_once([*before, *after])
     assert full_house.pids() == processes
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("how", "outage_s"),
+    [("stop", 5), *(pytest.param(how, 30, marks=pytest.mark.campaign) for how in ("stop", "kill", "freeze"))],
+)
+def test_every_part_works_again_within_seconds_of_the_database(full_house: House, how: str, outage_s: float) -> None:
+    """From the database's first answer, by the same processes: pages, probes, the sweep, settlement, mails, orders."""
+    before, processes = full_house.place(2), full_house.pids()
+    getattr(full_house.postgres, how)()
+    full_house.pay(before)  # the callbacks find no database either
+    time.sleep(outage_s)
+    if how == "freeze":
+        full_house.postgres.thaw()
+    else:
+        full_house.postgres.start()
+
+    works = {
+        "pages": lambda: full_house.page("/").ok,
+        "probes": lambda: not any(map(full_house.unready, ("web", "worker", "scheduler"))),
+        "payments and mails": lambda: full_house.settled(before) == len(before),
+    }
+    took = {what: round(seconds_until(check, f"{what} worked", SETTLE_S), 1) for what, check in works.items()}
+
+    after = full_house.place(1)
+    full_house.pay(after)
+    full_house.wait_until_settled([*before, *after])
+    full_house.assert_paid_and_mailed_once([*before, *after])
+    assert full_house.pids() == processes
+    assert_quick(sum(took.values()), BACK_WITHIN_S, f"the recovery {took}")
 
 
 @pytest.fixture(autouse=True)
