@@ -13,136 +13,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 import requests
-import trustme
 
 from billing.sandbox.webhook_delivery import signature
 from tests.plugin import postgres
-from tests.stack.nginx import Nginx
-from tests.stack.ports import HANG_S, LOOPBACK, LOOPBACK_IPV6, free_port, wait_until
-from tests.stack.processes import Program
+from tests.stack.ports import HANG_S, LOOPBACK, wait_until
+from tests.system.front import SECRET, Front
 from tests.system.house import ROOT, START_S, http
 
 pytestmark = pytest.mark.django_db(transaction=False)
 
-SECRET = "a-secret-of-our-own"
-CALLBACKS_PER_S = 10
 FEW_PER_S = 2
 QUEUED = 5 * FEW_PER_S
 RELOADS = 5
-DATABASE = "behind_nginx"
 STRANGER = "127.0.0.2"
-OPERATORS = (ROOT / "deploy/nginx/operators.conf").read_bytes()
-"""As shipped. nginx runs as somebody who may not be allowed to read where the project lies."""
 """A sender that is no proxy of ours, and yet can reach loopback."""
-
-
-class Front:
-    """nginx, gunicorn behind it in production's settings, and whoever comes from outside."""
-
-    def __init__(self, exits: ExitStack) -> None:
-        self._exits = exits
-        self.nginx = Nginx()
-        exits.callback(self.nginx.close)
-        self.authority = trustme.CA()
-        self.trusted = self.nginx.lend("authority.pem", self.authority.cert_pem.bytes())
-        self.web_port = free_port()
-        self.url = f"https://localhost:{self.nginx.tls_port}"
-        self.environment = {
-            "PRODUCTION": "yes",
-            "SHOP_URL": self.url,
-            "SECRET_KEY": "only-for-tests-" * 5,
-            "VAR_DIR": str(self.nginx.directory / "our var;"),
-            "DATABASE_URL": postgres().create_database(DATABASE),
-            "BROKER_URL": f"amqp://till:secret@{LOOPBACK}:{free_port()}",
-            "EMAIL_HOST": LOOPBACK,
-            "EMAIL_FROM": "Till <till@localhost>",
-            "SANDBOX_API_KEY": "a-key-of-our-own",
-            "SANDBOX_CALLBACK_SECRET": SECRET,
-            "TRUSTED_PROXIES": LOOPBACK,
-        }
-        self.web = self._web()
-
-    def open(self) -> "Front":
-        """Prepare what a release prepares, start both, and wait until a page comes through."""
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("collectstatic", "--noinput", "--verbosity", "0")
-        self.configure()
-        self._exits.enter_context(self.web)
-        self._exits.enter_context(self.nginx)
-        wait_until(lambda: self.get("/").ok, "a page came through", START_S)
-        return self
-
-    def configure(self, operators: bytes = OPERATORS, callbacks_per_s: int = CALLBACKS_PER_S) -> None:
-        """Write the site, with these rules about who may see the admin, and this limit."""
-        # RSA, as most certificates of shops are: the weakest suites need it.
-        certificate = self.authority.issue_cert("localhost", key_type=trustme.KeyType.RSA)
-        chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
-        site = self.manage(
-            "nginxconf", "--web", f"{LOOPBACK}:{self.web_port}",
-            "--http", *(f"{host}:{self.nginx.port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
-            "--https", *(f"{host}:{self.nginx.tls_port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
-            "--certificate", str(self.nginx.lend("the; chain {1}.pem", chain)),
-            "--key", str(self.nginx.lend("the key #1's.pem", certificate.private_key_pem.bytes())),
-            "--callbacks-per-second", str(callbacks_per_s),
-            "--access-log", str(self.nginx.directory / "access.log"),
-            "--operators", str(self.nginx.lend("our operators;.conf", operators)),
-        )  # fmt: skip
-        self.nginx.configure(site)
-
-    def manage(self, *words: str) -> str:
-        """A management command, as the operator types it."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=HANG_S, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def get(self, path: str, **options: Any) -> requests.Response:
-        """From outside, over TLS."""
-        return self._ask("GET", path, **options)
-
-    def post(self, path: str, data: Any = None, **options: Any) -> requests.Response:
-        """From outside, over TLS."""
-        return self._ask("POST", path, data=data, **options)
-
-    def callback(self, body: bytes, **headers: str) -> requests.Response:
-        """As the sandbox provider signs it."""
-        signed = {"Sandbox-Signature": signature(SECRET, body), "Content-Type": "application/json", **headers}
-        return self.post("/callbacks/sandbox/", body, headers=signed)
-
-    def tls(self, server_name: str = "localhost", source: str = LOOPBACK, host: str = LOOPBACK) -> ssl.SSLSocket:
-        """A bare connection from this address, for what no client would send."""
-        trusting = ssl.create_default_context()
-        self.authority.configure_trust(trusting)
-        plain = socket.create_connection((host, self.nginx.tls_port), 30, (source, 0))
-        return trusting.wrap_socket(plain, server_hostname=server_name)
-
-    def serving(self) -> set[int]:
-        """The processes that answer, without the one that only watches them."""
-        return {process.pid for process in self.web.members()} - {self.web.pid}
-
-    def senders(self) -> dict[bytes, str]:
-        """The callbacks that the shop has stored, and who sent them."""
-        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
-            rows = connection.execute("SELECT body, host(sender) FROM billing_callback").fetchall()
-        return {bytes(body): sender for body, sender in rows}
-
-    def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        with http() as client:
-            options = {"timeout": 30, "allow_redirects": False, "verify": str(self.trusted), **options}
-            return client.request(method, self.url + path, **options)
-
-    def _web(self) -> Program:
-        bind = f"{LOOPBACK}:{self.web_port}"
-        options = ["--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", str(self.nginx.directory)]
-        command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", bind, *options, "--no-control-socket"]
-        return Program("gunicorn", command, self.environment, ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,119 @@
+"""500 callbacks a second from one sender, behind nginx: customers who pay hardly notice."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from statistics import median
+from typing import Any
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from billing.sandbox import SandboxServer
+from tests.stack.ports import HANG_S
+from tests.stopwatch import assert_quick
+from tests.system.front import KEY, SECRET, Front
+from tests.system.house import ROOT, csrf_token
+
+pytestmark = pytest.mark.django_db(transaction=False)
+
+PER_S = 500
+SLOWER_AT_MOST = 1.2
+
+_numbers = count(1)
+
+
+class From(HTTPAdapter):
+    """Connections from this address."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Of urllib3, which binds the address."""
+        super().init_poolmanager(*args, source_address=(self._address, 0), **options)
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    """With the limit for callbacks as shipped, and a provider."""
+    with SandboxServer(api_key=KEY, callback_secret=SECRET) as sandbox, ExitStack() as exits:
+        front = Front(exits, "flooded", SANDBOX_URL=sandbox.url)
+        front.callbacks_per_s = None
+        front.open()
+        front.manage("demoshop", "--quiet", "--stock", "100000")
+        yield front
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(("turns", "seconds"), [(2, 5), pytest.param(4, 20, marks=pytest.mark.campaign)])
+def test_customers_hardly_notice_a_flood_of_callbacks(front: Front, turns: int, seconds: int) -> None:
+    """Purchases with and without the flood, in turns, so that other load on the machine hits both alike."""
+    calm: list[float] = []
+    flooded: list[float] = []
+    statuses: Counter[str] = Counter()
+    buy(front)
+    for _ in range(turns):
+        calm += purchases(front, seconds)
+        flood = start_flood(front, seconds)
+        flooded += purchases(front, seconds)
+        statuses += Counter(json.loads(flood.communicate(timeout=HANG_S)[0]))
+
+    print(f"calm {figures(calm)}, flooded {figures(flooded)}, answers to callbacks {dict(statuses)}")
+    assert statuses.total() > 0.5 * PER_S * seconds * turns, "the flood itself was too slow"
+    assert set(statuses) <= {"400", "401", "403", "503"}, statuses
+    assert_quick(median(flooded), SLOWER_AT_MOST * median(calm), f"the median purchase ({figures(calm)} without)")
+
+
+def purchases(front: Front, seconds: float) -> list[float]:
+    """One after the other; the seconds that the pages of each took."""
+    until, took = time.monotonic() + seconds, []
+    while time.monotonic() < until:
+        took.append(buy(front))
+    return took
+
+
+def buy(front: Front) -> float:
+    """A customer from an address of their own: catalogue, cart, checkout, and on to the provider's page."""
+    number = next(_numbers)
+    with requests.Session() as browser:
+        browser.trust_env, browser.verify = False, str(front.trusted)
+        browser.mount("https://", From(f"127.1.{number // 250}.{number % 250 + 1}"))
+        started = time.perf_counter()
+        catalogue = browser.get(f"{front.url}/", timeout=HANG_S)
+        product = re.search(r'name="product"[^>]*value="(\d+)"', catalogue.text)
+        assert product, catalogue.text[:500]
+        form = {"csrfmiddlewaretoken": csrf_token(catalogue), "product": product[1]}
+        browser.headers["Referer"] = f"{front.url}/"
+        assert browser.post(f"{front.url}/cart/add/", data=form, timeout=HANG_S).ok
+        token = csrf_token(browser.get(f"{front.url}/checkout/", timeout=HANG_S))
+        form = {
+            "csrfmiddlewaretoken": token,
+            "email": f"c{number}@example.com",
+            "name": "Ann",
+            "address": "1 Main Street",
+        }
+        answer = browser.post(f"{front.url}/checkout/", data=form, timeout=HANG_S, allow_redirects=False)
+        seconds = time.perf_counter() - started
+    assert answer.status_code == 302, answer.text[:500]
+    return seconds
+
+
+def start_flood(front: Front, seconds: float) -> "subprocess.Popen[str]":
+    """A process of its own, or it would slow the customers of this one."""
+    command = [sys.executable, "-m", "tests.system.flood", front.url, str(front.trusted), str(PER_S), str(seconds)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def figures(seconds: list[float]) -> str:
+    """Count, median and the slowest twentieth, in milliseconds."""
+    slow = sorted(seconds)[int(len(seconds) * 0.95)]
+    return f"n={len(seconds)} median={median(seconds) * 1000:.0f} ms p95={slow * 1000:.0f} ms"
