@@ -49,7 +49,15 @@ test-postgres: .venv/dev ## Every database test on PostgreSQL, those included th
 	$(ON_POSTGRES) tests/database
 
 .PHONY: chaos
-chaos: test-postgres ## Run the long campaigns: kill, freeze, cut off, deploy, restore and fill parts of a running shop
+chaos: .venv/dev ## Let customers buy while parts break, and compare the books; ORDERS=10000 FAULTS=100, SEED=7 repeats a run
+	$(BIN)/python -m tests.chaos --orders $(or $(ORDERS),300) --faults $(or $(FAULTS),12) $(if $(SEED),--seed $(SEED))
+
+.PHONY: chaos-bugs
+chaos-bugs: .venv/dev ## Plant ten known bugs in copies of the shop: does the chaos run find each of them?
+	$(BIN)/python -m tests.chaos.bugs
+
+.PHONY: campaigns
+campaigns: test-postgres ## Run the long campaigns: kill, freeze, cut off, deploy, restore and fill parts of a running shop
 	$(ON_POSTGRES) -m 'campaign and not alone' tests/system tests/browser
 	$(ALONE) -m 'campaign and alone' tests/system
 

@@ -1,8 +1,8 @@
 """Every page can be used with assistive software, fits its window, and keeps to the policy for scripts and styles.
 
-A page is examined on desktop and phone, light and dark. `make chaos` takes all four looks for each language; of these
-`make test` takes two for pages of customers and one for those of staff, and examines the templates of Django's admin in
-one language. Every width is measured in both.
+A page is examined on desktop and phone, light and dark. `make campaigns` takes all four looks for each language. Of
+these, `make test` takes two for pages of customers and one for those of staff, and examines the templates of Django's
+admin in one language. Every width is measured in both.
 """
 
 import re

@@ -71,7 +71,7 @@ def merges(lengths: list[int]) -> Iterator[list[int]]:
 
 ORDERS = list(merges([2, 3, 3]))
 PARTS = 8
-"""`make test` plays one part of them, `make chaos` all."""
+"""`make test` plays one part of them, `make campaigns` all."""
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.campaign) for part in range(1, PARTS))])
