@@ -10,7 +10,8 @@ from collections import Counter
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-CONNECTIONS = 40
+CONNECTIONS = 200
+"""nginx lets up to 100 callbacks wait for their turn (QUEUED_S): these connections are busy, the others go on."""
 
 SOURCE = "127.0.0.9"
 """One sender, who is no proxy of ours and no customer."""
@@ -28,13 +29,14 @@ class Flood:
         self.statuses: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """Each connection sends the next post as soon as its time has come."""
-        posts: asyncio.Queue[bytes] = asyncio.Queue(self._per_s)
+        """Each free connection sends the next post when its time has come; what none can send is left out."""
+        posts: asyncio.Queue[bytes] = asyncio.Queue(CONNECTIONS)
         senders = [asyncio.create_task(self._send(posts)) for _ in range(CONNECTIONS)]
         started = time.monotonic()
         for number in range(int(self._per_s * self._seconds)):
             await asyncio.sleep(max(0.0, started + number / self._per_s - time.monotonic()))
-            await posts.put(post(number))
+            with suppress(asyncio.QueueFull):
+                posts.put_nowait(post(number))
         for sender in senders:
             sender.cancel()
 
