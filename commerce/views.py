@@ -18,7 +18,7 @@ from commerce.catalogue import LONGEST_QUERY, PER_PAGE, for_sale
 from commerce.errors import CannotOrder, EmptyCart
 from commerce.forms import AddForm, CheckoutForm, QuantityForm
 from commerce.metrics import ORDERS_REFUSED_TOTAL
-from commerce.models import FOR_SALE, Cart, Product
+from commerce.models import FOR_SALE, Cart, Order, Product
 from commerce.order_views import to_provider
 from commerce.reviews import ratings
 from config.web.headers import form_leads_to_provider
@@ -63,7 +63,10 @@ def add_to_cart(request: HttpRequest) -> HttpResponse:
 @require_safe
 def cart(request: HttpRequest) -> HttpResponse:
     """The visitor's cart."""
-    items = carts.items(visitors.cart(request))
+    visitors_cart = visitors.cart(request)
+    items = carts.items(visitors_cart)
+    if not items:
+        _find_again(request, visitors_cart)
     total = carts.total(items)
     page = {"items": items, "total": total, "in_cart": len(items), "can_be_ordered": carts.can_be_ordered(items)}
     page["delivery_costs"] = any(offer.method.price_minor for offer in delivery.offers(items))
@@ -116,16 +119,27 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 
 def _nothing_to_order(request: HttpRequest, visitors_cart: Cart | None) -> HttpResponse:
-    """A second click on "order" finds the cart empty, and leads to the order of the first click.
-
-    It is found by the cart: the first request may still wait for the provider, and stores its session at its end.
-    """
-    placed = orders.placed_from(visitors_cart) if request.method == "POST" and visitors_cart else None
-    if placed:
-        visitors.remember(request, placed)
+    """A second click on "order" finds the cart empty, and leads to the order of the first click."""
+    if placed := _find_again(request, visitors_cart):
         return redirect("order", placed.public_id)
     messages.error(request, _("Your cart is empty."))
     return redirect("cart")
+
+
+def _find_again(request: HttpRequest, visitors_cart: Cart | None) -> Order | None:
+    """The order that the visitor's empty cart has become, if the browser does not know it, or clicks again.
+
+    It is found by the cart: the request that placed it stores its session at its end, and may still wait for the
+    provider, or have failed there. A customer's orders are found by the account.
+    """
+    clicks = request.method == "POST"
+    if visitors_cart is None or (visitors_cart.customer_id and not clicks):
+        return None
+    placed = orders.placed_from(visitors_cart)
+    if placed is None or (visitors.may_see(request, placed) and not clicks):
+        return None
+    visitors.remember(request, placed)
+    return placed
 
 
 def _page_of(pages: "Paginator[Any]", request: HttpRequest) -> "Page[Any]":

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from config.health import web
 
+handler400 = "config.web.trouble.bad_request"
 handler500 = "config.web.trouble.page"
 
 urlpatterns = [

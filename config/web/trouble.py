@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import get_language_from_request, gettext, override
+from django.views import defaults
 
 from config.database.in_force import READ_ONLY_SQLSTATE
 
@@ -32,6 +33,15 @@ def page(request: HttpRequest) -> HttpResponse:
     if is_outage:
         answer["Retry-After"] = str(RETRY_AFTER_S)
     return answer
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler400`. A session that could not be stored is a request of a visitor who is gone, for Django; if
+    the database was away, it is no fault of the visitor's.
+    """
+    if any(_is_outage(error) for error in _chain(exception)):
+        return page(request)
+    return defaults.bad_request(request, exception)
 
 
 def _html(request: HttpRequest) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import F
 from django.forms import Form, Textarea
 from django.test import Client
@@ -149,6 +150,28 @@ def test_a_click_never_leads_to_the_order_of_another_visitor(shop: Shop, buyer: 
     stranger.post(reverse("cart-change"), {"product": Product.objects.get().pk, "quantity": 0})
 
     assert leads_to(stranger.post(reverse("checkout"), FORM), reverse("cart"))
+
+
+@pytest.mark.parametrize("page", ["/cart/", "/checkout/", "/"])
+def test_an_order_whose_session_was_not_stored_is_found_again(shop: Shop, buyer: Client, page: str) -> None:
+    """The database failed between the order and the session. The customer is told to try again, and finds the order."""
+    buyer.raise_request_exception = False
+    with connection.execute_wrapper(full_at_sessions):
+        answer = buyer.post(reverse("checkout"), FORM)
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert "Please try again in a moment" in answer.content.decode()
+    order = Order.objects.get()
+    if page == "/":
+        buyer.get("/cart/")  # where a customer looks after an error
+    assert shown_orders(buyer, page) == [order.public_id]
+
+
+def full_at_sessions(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """A disk that is full when a session is written."""
+    if "django_session" in sql and not sql.startswith("SELECT"):
+        raise OperationalError("could not extend file: No space left on device")
+    return execute(sql, params, many, context)
 
 
 # --- the way back to an open order -----------------------------------------------------------------------------------
