@@ -25,6 +25,8 @@ def read(
     `defaults` are parameters unless the address has them, `limits` in any case.
     """
     parts = urlsplit(url)
+    if parts.username and parts.password is None:
+        raise ValueError("a user needs a password")
     tls = {"ssl_options": repr({"cafile": ca_file})} if ca_file else {}
     # A name given twice stays so: pika refuses it.
     given = [

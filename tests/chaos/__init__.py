@@ -4,7 +4,7 @@ The shop is the one of production: PostgreSQL, RabbitMQ, gunicorn, two workers, 
 server, each a process of its own. It does not know that this is a drill; settings make the times short.
 
 - `plan.py`: what breaks, and when; the seed decides
-- `stack.py`: starts the parts, and starts again what ends, as systemd does
+- `stack.py`: starts the parts; `supervisor.py` starts again what ends, as systemd does
 - `wires.py`: relays between the parts that can be cut, slowed, or swallow what is sent; a process of its own
 - `faults.py`: carries out each kind of fault, and heals it
 - `browser.py`: what people use; it tries again, and notes what failed

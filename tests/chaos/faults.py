@@ -16,8 +16,8 @@ from pika.exceptions import AMQPError
 
 from tests.chaos.notes import Notes
 from tests.chaos.plan import LOST_ANSWER, Fault
-from tests.chaos.stack import Stack, browser, pause, thaw
-from tests.chaos.wires import SLOW, WHOLE
+from tests.chaos.stack import Stack, browser, thaw
+from tests.chaos.wires import WHOLE
 from tests.stack.processes import Program
 
 STOP_WITHIN_S = 20.0
@@ -74,7 +74,7 @@ class Faults:
     def _strike(self, fault: Fault) -> None:
         began = time.time()
         with DEEDS[fault.kind](self.stack, fault) as learned:
-            pause(fault.lasts_s)
+            time.sleep(fault.lasts_s)
         about = {"kind": fault.kind, "target": fault.target, "detail": learned or fault.detail}
         self.notes.note("faults", at=began, until=time.time(), **about)
 
@@ -138,19 +138,9 @@ def away(stack: Stack, fault: Fault) -> Iterator[str]:
 
 
 @contextmanager
-def cut(stack: Stack, fault: Fault) -> Iterator[str]:
-    """A connection between two parts breaks, or swallows what is sent."""
+def disturb(stack: Stack, fault: Fault) -> Iterator[str]:
+    """A connection between two parts breaks, swallows what is sent, or delays every piece."""
     stack.wires.turn(fault.target, fault.detail)
-    try:
-        yield ""
-    finally:
-        stack.wires.turn(fault.target, WHOLE)
-
-
-@contextmanager
-def slow(stack: Stack, fault: Fault) -> Iterator[str]:
-    """A connection between two parts delays every piece."""
-    stack.wires.turn(fault.target, SLOW)
     try:
         yield ""
     finally:
@@ -232,8 +222,8 @@ DEEDS = {
     "freeze": freeze,
     "wipe": wipe,
     "away": away,
-    "cut": cut,
-    "slow": slow,
+    "cut": disturb,
+    "slow": disturb,
     "clock": clock,
     "disk": disk,
     "garbage": garbage,

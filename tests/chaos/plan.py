@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import chain
 
-from tests.chaos.wires import CUT, HOLE
+from tests.chaos.wires import CUT, HOLE, SLOW
 
 PROCESSES = ("web", "worker-1", "worker-2", "scheduler-1", "scheduler-2", "sandbox", "mail", "postgres", "rabbitmq")
 WIRES = {
@@ -31,7 +31,7 @@ TARGETS: dict[str, Sequence[tuple[str, str]]] = {
     "wipe": [("rabbitmq", "queues"), ("rabbitmq", "disk")],
     "away": [("sandbox", kind) for kind in ("refuse", "hang", "status_500", LOST_ANSWER)],
     "cut": [(wire, mode) for wire in WIRES for mode in (CUT, HOLE)],
-    "slow": [(wire, "") for wire in WIRES],
+    "slow": [(wire, SLOW) for wire in WIRES],
     "clock": [(part, f"{step:+d}") for part in CLOCKED for step in (HOUR_S, -HOUR_S)],
     "disk": [("postgres", "")],
     "garbage": [("rabbitmq", "")],

@@ -5,11 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -18,7 +18,9 @@ import requests
 from tests.chaos import release
 from tests.chaos.notes import Notes
 from tests.chaos.plan import CLOCKED, WIRES
+from tests.chaos.supervisor import Supervisor
 from tests.chaos.wires import Wires
+from tests.demo.stack import SHORT_TIMES
 from tests.stack.disk import small_disk
 from tests.stack.ports import LOOPBACK, free_port, wait_until
 from tests.stack.postgres import Postgres
@@ -29,24 +31,11 @@ from tests.stack.server import Server, StartError
 
 ROOT = Path(__file__).resolve().parents[2]
 
-TIMES = {
-    "PAYMENT_WINDOW_S": "60",
-    "FAST_TRACK_INTERVAL_S": "2",
-    "PAYMENT_API_TIMEOUT_S": "2",
-    "SLOW_TRACK_INTERVAL_S": "4",
-    "ATTENTION_INTERVAL_S": "5",
-    "EMAIL_TIMEOUT_S": "3",
-}
-"""What differs from a real shop: a run cannot wait an hour until an order expires."""
+TIMES = {**SHORT_TIMES, "PAYMENT_WINDOW_S": "60"}
+"""As in the demo, but customers have time to come back after a fault."""
 
 DATABASE_MB = 2_000
 """The disk of the database: ten thousand orders and PostgreSQL's own log take about a quarter of it."""
-
-RESTART_S = 1.0
-"""How long a part that ended stays down: RestartSec of the units is 1 to 5."""
-
-LOOK_S = 0.3
-"""How often to look for parts that ended."""
 
 LIES = {"lose_every": 5, "duplicate_every": 4, "late_every": 7, "late_s": 3.0, "reorder": False}
 """What the provider does with its callbacks all the time."""
@@ -57,6 +46,8 @@ STOCK = 100_000
 OPERATOR, PASSWORD = "operator", "a long password of an operator"
 
 CLOCK_READ_EVERY_S = 1
+
+WORKER = ("manage.py", "rundramatiq", "--processes", "1", "--threads", "8", "--skip-logging")
 
 APP, OWNER = "till", "till_owner"
 
@@ -72,7 +63,7 @@ class Stack:
         self.held: set[str] = set()
         self.opened_at = time.time()
         self.lies: Mapping[str, Any] = LIES
-        self._exits, self._over = ExitStack(), Event()
+        self._exits, self.over = ExitStack(), Event()
 
     # --- the start ---------------------------------------------------------------------------------------------------
 
@@ -96,12 +87,12 @@ class Stack:
             if not part.alive:
                 part.start()
         wait_until(self.answers, "the shop answered")
-        self._after_start("sandbox")
-        Thread(target=self._keep_running, name="supervisor", daemon=True).start()
+        self.after_start("sandbox")
+        Supervisor(self).watch()
 
     def close(self) -> None:
         """End everything at once."""
-        self._over.set()
+        self.over.set()
         self._exits.close()
 
     def manage(self, *words: str, via: str = "web", check: bool = True, **changes: str) -> str:
@@ -212,27 +203,9 @@ class Stack:
             del self.parts["worker-0"]
             worker.stop()
 
-    # --- the supervisor ----------------------------------------------------------------------------------------------
+    # --- while it runs -------------------------------------------------------------------------------------------------
 
-    def _keep_running(self) -> None:
-        """Start what has ended, one thread for each part: PostgreSQL may take long to recover."""
-        starting: set[str] = set()
-        while not self._over.wait(LOOK_S):
-            for name, part in list(self.parts.items()):
-                if not part.alive and name not in self.held and name not in starting:
-                    starting.add(name)
-                    Thread(target=self._restart, args=(name, part, starting.discard), daemon=True).start()
-
-    def _restart(self, name: str, part: Program | Server, done: Callable[[str], None]) -> None:
-        self.notes.note("parts", part=name, what="died")
-        if not self._over.wait(RESTART_S) and name not in self.held and not part.alive:
-            with suppress(StartError, RuntimeError, OSError):
-                part.start()
-                self._after_start(name)
-                self.notes.note("parts", part=name, what="started")
-        done(name)
-
-    def _after_start(self, name: str) -> None:
+    def after_start(self, name: str) -> None:
         """The provider forgets its rule when it ends."""
         if name == "sandbox":
             wait_until(lambda: answers(f"{self.sandbox_url}/healthz"), "the provider answered")
@@ -261,18 +234,10 @@ class Stack:
         pages = (f"{self.shop_url}/", f"{self.sandbox_url}/healthz")
         return all(map(answers, pages)) and self.postgres.answers() and self.rabbitmq.answers()
 
-    def last_words(self) -> str:
-        """The end of the log of each part."""
-        programs = (part if isinstance(part, Program) else part.program for part in self.parts.values())
-        return "\n".join(f"--- {program.name}\n{program.last_lines(5)}" for program in programs)
-
     def _end_parts(self) -> None:
         for part in self.parts.values():
             part.kill()
         self.rabbitmq.close()
-
-
-WORKER = ("manage.py", "rundramatiq", "--processes", "1", "--threads", "8", "--skip-logging")
 
 
 @contextmanager
@@ -305,8 +270,3 @@ def answers(url: str) -> bool:
     with suppress(requests.RequestException), browser() as http:
         return http.get(url, timeout=5).ok
     return False
-
-
-def pause(seconds: float) -> None:
-    """A fault lasts."""
-    time.sleep(seconds)

@@ -37,6 +37,7 @@ def test_an_address_that_cannot_be_used_stops_every_command(tmp_path: Path, comm
     assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
     assert ended.stderr.startswith("The setting BROKER_URL ")
     assert "hushhush" not in ended.stderr
+    assert "argument of type" not in ended.stderr
 
 
 @pytest.mark.parametrize(

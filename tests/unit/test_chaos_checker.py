@@ -42,6 +42,7 @@ def honest() -> Evidence:
                 {"at": 1.0, "customer": 1, "did": "order", "order": PAID, "total": "9.00"},
                 {"at": 1.5, "customer": 1, "did": "saw", "order": PAID, "state": "paid"},
                 {"at": 2.0, "customer": 2, "did": "order", "order": EXPIRED, "total": "4.50"},
+                {"at": 2.5, "customer": 2, "did": "checked_out", "email": "two@example.com"},
             ],
             "operators": [{"at": 5.0, "did": "refund", "row": REFUND_PAGE, "order": PAID, "accepted": True}],
             "mails": [
@@ -192,6 +193,10 @@ CONTRADICTIONS: dict[str, tuple[str, Change]] = {
     "a refund of another sum": ("wrong", setting("billing_refund", amount_minor=200)),
     "more is refunded here than there": ("wrong", setting("commerce_order", refunded_minor=900)),
     "success was undone": ("wrong", adding(table("billing_paymentevent"), source="succeeded", target="failed")),
+    "a customer is told that there is no order": (
+        "wrong",
+        noting("customers", 2, did="refused"),
+    ),
     "the page went back": ("wrong", adding(notes("customers"), at=9.0, did="saw", state="canceled")),
     "a mail that nobody wrote": ("wrong", adding(notes("mails"), message_id="<stranger>")),
     "a piece too many": ("stock", setting("commerce_product", stock=49)),

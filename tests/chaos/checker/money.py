@@ -23,6 +23,17 @@ def orders_are_kept(found: Evidence) -> Iterator[Finding]:
             )
 
 
+def customers_know_their_orders(found: Evidence) -> Iterator[Finding]:
+    """Who was told at last that there is no order has none."""
+    placed = {order["email"]: order["public_id"] for order in found.orders().values()}
+    know = {note["customer"] for note in found.noted("customers", "order")}
+    emails = {note["customer"]: note["email"] for note in found.noted("customers", "checked_out")}
+    for note in found.noted("customers", "refused"):
+        order = placed.get(emails.get(note["customer"], ""))
+        if order and note["customer"] not in know:
+            yield Finding(WRONG, order, f"customer {note['customer']} was told that there is no order")
+
+
 def one_order_for_each_customer(found: Evidence) -> Iterator[Finding]:
     """Each customer wants one, and presses the button again only if nothing seems to have come of it."""
     for email, count in Counter(order["email"] for order in found.orders().values()).items():
@@ -135,6 +146,7 @@ def _seen_to(found: Evidence, order: Row, taken: list[Row]) -> bool:
 
 RULES = (
     orders_are_kept,
+    customers_know_their_orders,
     one_order_for_each_customer,
     totals_add_up,
     money_is_seen,
