@@ -93,7 +93,6 @@ class Browser:
     def _note_failure(self, method: str, address: str, answer: requests.Response | None, began: float) -> None:
         if not address.startswith(self.shop_url):
             return
-        text = "" if answer is None else answer.text
         self._notes.note(
             "requests",
             who=self.who,
@@ -101,5 +100,12 @@ class Browser:
             path=address.removeprefix(self.shop_url),
             status=0 if answer is None else answer.status_code,
             seconds=round(time.time() - began, 3),
-            clothes=bool(SHOPS_CLOTHES in text and TRY_AGAIN.search(text)),
+            clothes=answer is not None and says_try_again(answer),
         )
+
+
+def says_try_again(answer: requests.Response) -> bool:
+    """To a person in the shop's clothes, or to a program as JSON."""
+    if answer.headers.get("Content-Type") == "application/json":
+        return TRY_AGAIN.search(str(answer.json())) is not None
+    return SHOPS_CLOTHES in answer.text and TRY_AGAIN.search(answer.text) is not None

@@ -203,7 +203,7 @@ class Stack:
             del self.parts["worker-0"]
             worker.stop()
 
-    # --- while it runs -------------------------------------------------------------------------------------------------
+    # --- while it runs ------------------------------------------------------------------------------------------------
 
     def after_start(self, name: str) -> None:
         """The provider forgets its rule when it ends."""
