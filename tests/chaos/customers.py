@@ -21,7 +21,8 @@ PROVIDERS_AMOUNT = re.compile(r'class="amount">([\d.]+) EUR<')
 
 ORDER = re.compile(r"/orders/([\w-]{22})/")
 
-ENDS = ("paid", "canceled", "expired", "refunded", "delivered")
+ENDS = ("paid", "sent", "delivered", "refunded", "sent_back", "canceled", "expired")
+"""States of the page after which a customer no longer waits."""
 
 
 class Customer:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from commerce.order_state import State
 from tests.chaos import checker
-from tests.chaos.checker.evidence import WORDS, Evidence
+from tests.chaos.checker.evidence import PAGES_ONCE_PAID, WORDS, Evidence
 from tests.chaos.checker.verdict import FINE, NOT_FINE, NOT_FINISHED, judge
+from tests.chaos.customers import ENDS
 
 Change = Callable[[Evidence], object]
 
@@ -104,6 +106,19 @@ def test_honest_books_are_fine() -> None:
     assert [str(finding) for finding in verdict.findings] == []
     assert verdict.status == FINE
     assert all(f" {word}=0" in verdict.last_line() for word in WORDS)
+
+
+def test_a_page_goes_on_from_paid() -> None:
+    """Each state of the shop's pages is either before the end or judged as one that follows it."""
+    not_paid = {State.CANCELED, State.EXPIRED}
+    ends = {str(state) for state in State if state.look in ("good", "over") and state not in not_paid}
+
+    assert set(PAGES_ONCE_PAID) == ends
+    assert set(ENDS) == ends | {*not_paid}
+    went_on = honest()
+    for at, state in enumerate(PAGES_ONCE_PAID, 2):
+        adding(notes("customers"), at=float(at), did="saw", state=state)(went_on)
+    assert judge(went_on).status == FINE
 
 
 def setting(table: str, row: int = 0, **facts: object) -> Change:

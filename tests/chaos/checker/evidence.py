@@ -17,6 +17,10 @@ WORDS = (LOST, DOUBLED, WRONG, STOCK, MAILS_MISSING, MAILS_DOUBLED, UNFINISHED)
 """Kinds of findings. *Unfinished* is no fault: the machine was too slow to say more."""
 
 WAS_PAID = ("paid", "delivered", "refunded")
+"""What the shop's table says of an order that was paid once."""
+
+PAGES_ONCE_PAID = (*WAS_PAID, "sent", "sent_back")
+"""What the order's page may say then."""
 
 
 @dataclass(frozen=True)

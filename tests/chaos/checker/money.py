@@ -3,7 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.chaos.checker.evidence import DOUBLED, WAS_PAID, WRONG, Evidence, Finding, Row, grouped, minor
+from tests.chaos.checker.evidence import (
+    DOUBLED,
+    PAGES_ONCE_PAID,
+    WAS_PAID,
+    WRONG,
+    Evidence,
+    Finding,
+    Row,
+    grouped,
+    minor,
+)
 
 OPEN_AT_PROVIDER = ("pending", "authorized")
 ENDED_UNPAID = ("canceled", "expired")
@@ -133,7 +143,7 @@ def pages_do_not_go_back(found: Evidence) -> Iterator[Finding]:
     for order, notes in grouped(found.noted("customers", "saw"), lambda note: note["order"]).items():
         states = [note["state"] for note in sorted(notes, key=lambda note: float(note["at"]))]
         after = states[states.index("paid") :] if "paid" in states else []
-        back = [state for state in after if state not in WAS_PAID and not state.startswith("refund")]
+        back = [state for state in after if state not in PAGES_ONCE_PAID]
         if back:
             yield Finding(WRONG, order, f"its page said paid, and then {', '.join(back)}")
 
