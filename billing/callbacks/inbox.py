@@ -55,6 +55,8 @@ def receive(account: str, post: CallbackRequest) -> Callback:
     What a stranger may have sent is kept within bounds (`strangers`). Beyond them the returned row is not stored.
     """
     row = _row_of(account, post)  # judged before it is stored, so that no sweep takes a forged one for a genuine one
+    if row.outcome == Callback.Outcome.FORGED and strangers.was_full(account):
+        return _act_without_storing(row)
     known = Callback.objects.filter(account=account, digest=row.digest)
     if not row.is_proven and not known.exists() and not strangers.have_room(account, _payment_of(row)):
         return _act_without_storing(row)
@@ -143,13 +145,15 @@ def _delete(old: QuerySet[Callback]) -> int:
 def _row_of(account: str, post: CallbackRequest) -> Callback:
     """The row that would be stored. A forged one keeps the begin of its body; the digest is of the whole."""
     digest, sender = hashlib.sha256(post.body).hexdigest(), post.sender or None
-    row = Callback(account=account, digest=digest, body=post.body, sender=sender, **_waiting())
+    row = Callback(account=account, digest=digest, body=post.body, sender=sender)
     try:
         row.is_proven = provider_of(account).verify(post)
     except Forged as error:
         strangers.warn("callback.forged", account, sender=post.sender, error=str(error))
         row.body, row.is_proven = post.body[: strangers.KEPT_BYTES], False
-        row.outcome, row.process_after = Callback.Outcome.FORGED, None
+        row.outcome = Callback.Outcome.FORGED
+    else:
+        row.process_after = database_now()
     return row
 
 

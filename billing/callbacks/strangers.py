@@ -30,6 +30,9 @@ KEPT = timedelta(days=7)
 OF_STRANGERS = Q(is_proven=False) & ~Q(outcome=Callback.Outcome.LOOKED)
 """Forged, unreadable, about no payment, or still to be read. Has a partial index."""
 
+FULL_FOR_S = 10.0
+"""So long a process believes that an account has no room for forged ones: a flood of them costs no query."""
+
 LINE_EVERY_S = 60.0
 
 _lines: dict[tuple[str, str], tuple[float, int]] = {}
@@ -37,13 +40,24 @@ _lines: dict[tuple[str, str], tuple[float, int]] = {}
 
 _lines_lock = threading.Lock()
 
+_full_until: dict[str, float] = {}
+"""By account, on this process's clock."""
+
 
 def have_room(account: str, payment: Payment | None) -> bool:
     """May another unproven callback be stored? `payment` is the one that it names, if there is one."""
     if payment and _many(payment.callbacks.filter(is_proven=False), KEPT_PER_PAYMENT):
         return False
     since = Now() - timedelta(days=1)
-    return not _many(Callback.objects.filter(OF_STRANGERS, account=account, received_at__gt=since), KEPT_PER_DAY)
+    is_full = _many(Callback.objects.filter(OF_STRANGERS, account=account, received_at__gt=since), KEPT_PER_DAY)
+    if is_full:
+        _full_until[account] = time.monotonic() + FULL_FOR_S
+    return not is_full
+
+
+def was_full(account: str) -> bool:
+    """Had the account no room a moment ago?"""
+    return time.monotonic() < _full_until.get(account, 0.0)
 
 
 def old() -> QuerySet[Callback]:

@@ -9,7 +9,7 @@ import requests
 from django.db import connection
 from django.db.models import F
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.live_server_helper import LiveServer
 
 from billing.callbacks import inbox, strangers
@@ -46,9 +46,11 @@ def table_bytes() -> int:
 
 
 @pytest.fixture(autouse=True)
-def _no_lines_left() -> None:
-    """What one test wrote into the log is no reason to leave out a line of another."""
+def _nothing_remembered() -> Iterator[None]:
+    """What one test wrote into the log is no reason to leave out a line of another, nor is its account full."""
     strangers._lines.clear()
+    yield
+    strangers._full_until.clear()
 
 
 @pytest.fixture
@@ -98,6 +100,25 @@ def test_forged_callbacks_do_not_fill_the_disk(shop: Shop, live_server: LiveServ
     assert stored_bytes() <= strangers.KEPT_PER_DAY * strangers.KEPT_BYTES
     assert table_bytes() - before < 1_000_000
     assert counted("tillkeeper_callbacks_total", result="not_stored") == 20
+
+
+def test_a_flood_of_forged_ones_asks_the_database_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Once there is no room, for some seconds; a forged one that was stored is no exception. Then it asks again."""
+    monkeypatch.setattr(strangers, "KEPT_PER_DAY", 2)
+    _, payment = shop.order()
+    bodies = [padded(shop.callback(payment), number) for number in range(3)]
+    assert [post(body, secret="wrong") for body in bodies] == [400, 400, 400]
+
+    with django_assert_num_queries(0):
+        assert [post(body, secret="wrong") for body in bodies] == [400, 400, 400]
+    assert post(bodies[0]) == 200
+
+    Callback.objects.all().delete()
+    strangers._full_until["sandbox"] -= strangers.FULL_FOR_S
+    post(bodies[1], secret="wrong")
+    assert Callback.objects.get().outcome == Callback.Outcome.FORGED
 
 
 @pytest.mark.parametrize("are_many", [False, True])
