@@ -56,6 +56,10 @@ chaos: .venv/dev ## Let customers buy while parts break, and compare the books; 
 chaos-bugs: .venv/dev ## Plant ten known bugs in copies of the shop: does the chaos run find each of them?
 	$(BIN)/python -m tests.chaos.bugs
 
+.PHONY: surge
+surge: .venv/dev ## Ten times the expected load for SURGE_S=600: does the shop bend, and recover by itself?
+	$(BIN)/python -m tests.chaos.surge --seconds $(or $(SURGE_S),600) $(if $(SEED),--seed $(SEED))
+
 .PHONY: campaigns
 campaigns: test-postgres ## Run the long campaigns: kill, freeze, cut off, deploy, restore and fill parts of a running shop
 	$(ON_POSTGRES) -m 'campaign and not alone' tests/system tests/browser

@@ -15,5 +15,7 @@ server, each a process of its own. It does not know that this is a drill; settin
 - `rest.py`: has the shop come to rest?
 - `checker/`: compares the notes, the provider's books, the mailbox and the tables. It imports nothing of the shop
 - `picture.py`: draws the faults, the work that was late, and the outcomes along one axis of time
+- `drill.py`: one run, from the opening to the verdict
+- `surge.py`, `front.py`: `make surge`, many more customers than expected, behind nginx; nothing breaks
 - `bugs.py`: plants known bugs in a copy of the shop, to see that the checker finds them
 """

@@ -3,7 +3,7 @@
 import heapq
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from types import TracebackType
@@ -11,9 +11,10 @@ from typing import Any, Self
 
 import requests
 
-from tests.chaos.browser import GaveUp, Unknown
+from tests.chaos.browser import PATIENCE_S, GaveUp, Unknown, browser
 from tests.chaos.customers import Customer
 from tests.chaos.notes import Notes
+from tests.chaos.stack import Stack
 from tests.demo.pages import UnexpectedPage
 
 SANDBOX_KEY = "sandbox-key"
@@ -22,37 +23,33 @@ Deed = Callable[[], None]
 
 
 class Crowd:
-    """All customers, on a few threads, and what some of them do later; a context manager."""
+    """All customers, each on a thread, and what some of them do later; a context manager."""
 
     def __init__(
         self,
-        count_of_customers: int,
-        shop_url: str,
-        sandbox_url: str,
+        stack: Stack,
+        arrivals: Iterable[float],
         seed: int,
         notes: Notes,
         intents: Mapping[str, tuple[Callable[[Customer], None], int]],
         at_once: int = 16,
-        arrivals_per_s: float = 12.0,
+        turns_away: bool = False,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        self.shop_url, self.sandbox_url, self.seed, self.notes, self.intents = (
-            shop_url,
-            sandbox_url,
-            seed,
-            notes,
-            intents,
-        )
-        self.leaving = threading.Event()
-        self.arrived, self.placed = 0, 0
-        self._count, self._gap_s = count_of_customers, 1 / arrivals_per_s
+        """`arrivals` are the seconds before each customer. With `at_once` in the shop, the next one waits at the door,
+        and those behind come later; or is turned away, and the others come at their time.
+        """
+        self.stack, self.seed, self.notes, self.intents = stack, seed, notes, intents
+        self.patience_s, self.leaving = patience_s, threading.Event()
+        self.arrived, self.placed, self.turned_away = 0, 0, 0
+        self._arrivals, self._turns_away, self._is_closed = arrivals, turns_away, False
         self._later: list[tuple[float, int, Deed]] = []
         self._numbers, self._lock, self._busy = count(), threading.Lock(), 0
+        self._seats = threading.Semaphore(at_once)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="customer")
-        self._next_at = 0.0
 
     def __enter__(self) -> Self:
-        for number in range(1, self._count + 1):
-            self._threads.submit(self._arrive, number)
+        threading.Thread(target=self._let_in, name="door", daemon=True).start()
         threading.Thread(target=self._do_later, name="later", daemon=True).start()
         return self
 
@@ -63,7 +60,7 @@ class Crowd:
     def all_left(self) -> bool:
         """Has every customer come and gone?"""
         with self._lock:
-            return self.arrived == self._count and not self._busy and not self._later
+            return self._is_closed and not self._busy and not self._later
 
     def later(self, seconds: float, deed: Deed) -> None:
         """The customer, or a bank, does something when this time is over; a failed deed is tried again."""
@@ -73,9 +70,8 @@ class Crowd:
     def bank(self, path: str, **fields: object) -> bool:
         """What a bank or a person does at the provider, through its control API; False if the provider is away."""
         try:
-            with requests.Session() as http:
-                http.trust_env = False
-                answer = http.post(f"{self.sandbox_url}/control/{path}", json=fields, timeout=10)
+            with browser() as http:
+                answer = http.post(f"{self.stack.sandbox_url}/control/{path}", json=fields, timeout=10)
         except requests.RequestException:
             return False
         return answer.status_code < 500
@@ -83,10 +79,9 @@ class Crowd:
     def at_provider(self, payment: str) -> dict[str, Any] | None:
         """The payment in the provider's books; None if the provider is away."""
         try:
-            with requests.Session() as http:
-                http.trust_env = False
+            with browser() as http:
                 key = {"Authorization": f"Bearer {SANDBOX_KEY}"}
-                answer = http.get(f"{self.sandbox_url}/v1/payments/{payment}", headers=key, timeout=10)
+                answer = http.get(f"{self.stack.sandbox_url}/v1/payments/{payment}", headers=key, timeout=10)
         except requests.RequestException:
             return None
         found: dict[str, Any] | None = answer.json() if answer.ok else None
@@ -103,16 +98,29 @@ class Crowd:
 
         self.later(seconds, deed)
 
-    def _arrive(self, number: int) -> None:
-        with self._lock:
-            wait_s = max(0.0, self._next_at - time.monotonic())
-            self._next_at = time.monotonic() + wait_s + self._gap_s
-            self._busy += 1
-        if not self.leaving.wait(wait_s):
-            self.arrived = max(self.arrived, number)
-            Customer(number, self).visit()
+    def _let_in(self) -> None:
+        next_at = time.monotonic()
+        for number, gap_s in enumerate(self._arrivals, 1):
+            next_at += gap_s
+            if self.leaving.wait(max(0.0, next_at - time.monotonic())):
+                return
+            if not self._seats.acquire(blocking=False):
+                if self._turns_away:
+                    self.turned_away += 1
+                    continue
+                self._seats.acquire()
+                next_at = time.monotonic()
+            with self._lock:
+                self.arrived, self._busy = self.arrived + 1, self._busy + 1
+            if not self.leaving.is_set():
+                self._threads.submit(self._visit, number)
+        self._is_closed = True
+
+    def _visit(self, number: int) -> None:
+        Customer(number, self).visit()
         with self._lock:
             self._busy -= 1
+        self._seats.release()
 
     def _do_later(self) -> None:
         with ThreadPoolExecutor(4, thread_name_prefix="later") as threads:

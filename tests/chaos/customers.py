@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from tests.chaos.browser import PATIENCE_S, Browser, GaveUp, Unknown
+from tests.chaos.browser import Browser, GaveUp, Unknown
 from tests.demo.pages import Form, Page, UnexpectedPage
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Customer:
         self.order, self.payment = "", ""
         self._at_provider: Page | None = None
         self._seen = ""
-        self.browser = Browser(f"customer {number}", crowd.shop_url, crowd.notes, crowd.leaving, self.chance)
+        http, shop_url, who = crowd.stack.browser_of(number), crowd.stack.shop_url, f"customer {number}"
+        self.browser = Browser(who, shop_url, crowd.notes, crowd.leaving, self.chance, http, crowd.patience_s)
 
     @property
     def email(self) -> str:
@@ -71,7 +72,10 @@ class Customer:
 
     def _add_to_cart(self, form: Form) -> None:
         quantity, is_added = self.chance.choice((1, 1, 1, 2, 3)), False
+        give_up_at = time.monotonic() + self.browser.patience_s
         while not is_added:
+            if time.monotonic() > give_up_at:
+                raise GaveUp("nothing could be put into the cart")
             self.browser.think()
             with suppress(Unknown):
                 is_added = self.browser.send(form, quantity=str(quantity)).ok
@@ -130,7 +134,7 @@ class Customer:
         if self._at_provider:
             page, self._at_provider = self._at_provider, None
             return page
-        give_up_at = time.monotonic() + PATIENCE_S
+        give_up_at = time.monotonic() + self.browser.patience_s
         while time.monotonic() < give_up_at:
             page = self.page(f"/orders/{self.order}/")
             forms = [form for form in page.forms_to("/pay/") if form.can_be_sent]
@@ -146,7 +150,7 @@ class Customer:
             page = Page(self.browser.send(form))
         except Unknown:
             return None
-        return None if page.url.startswith(self.crowd.shop_url) or not page.forms else page
+        return None if page.url.startswith(self.crowd.stack.shop_url) or not page.forms else page
 
     def press(self, button: str, *, returns: bool) -> bool:
         """Press a button on the provider's page; False if the payment is not open any more."""
@@ -161,6 +165,8 @@ class Customer:
             self.browser.send(form, action=button, **stay)
         except Unknown:
             self.browser.get(page.url)  # the provider's own books say what came of it
+        except GaveUp:
+            pass  # the provider has taken it; what did not come is the shop's page, to which it leads
         self.note("pressed", order=self.order, payment=self.payment, button=button)
         return True
 

@@ -14,9 +14,10 @@ import pika
 import requests
 from pika.exceptions import AMQPError
 
+from tests.chaos.browser import browser
 from tests.chaos.notes import Notes
 from tests.chaos.plan import LOST_ANSWER, Fault
-from tests.chaos.stack import Stack, browser, thaw
+from tests.chaos.stack import Stack, thaw
 from tests.chaos.wires import WHOLE
 from tests.stack.processes import Program
 

@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import requests
 
 from tests.chaos import release
+from tests.chaos.browser import browser
 from tests.chaos.notes import Notes
 from tests.chaos.plan import CLOCKED, WIRES
 from tests.chaos.supervisor import Supervisor
@@ -53,17 +54,38 @@ APP, OWNER = "till", "till_owner"
 
 
 class Stack:
-    """A running shop. `parts` may be killed and frozen; `held` names those that shall stay down."""
+    """A running shop, a context manager. `parts` may be killed and frozen; `held` names those that shall stay down."""
 
-    def __init__(self, directory: Path, notes: Notes, code: Path) -> None:
-        """`code` is where the shop's code is: here, or a copy of it."""
-        self.directory, self.notes, self.code = directory, notes, code
-        self.shop_url, self.sandbox_url = (f"http://{LOOPBACK}:{free_port()}" for _ in range(2))
+    def __init__(
+        self,
+        directory: Path,
+        notes: Notes,
+        code: Path = ROOT,
+        lies: Mapping[str, Any] = LIES,
+        times: Mapping[str, str] = TIMES,
+    ) -> None:
+        """`code` is where the shop's code is: here, or a copy of it. `times` are settings."""
+        self.directory, self.notes, self.code, self._lies, self._times = directory, notes, code, lies, times
+        self.web_address = f"{LOOPBACK}:{free_port()}"
+        self.shop_url, self.sandbox_url = f"http://{self.web_address}", f"http://{LOOPBACK}:{free_port()}"
+        self.trusted: str | bool = True
+        """Whom a browser trusts, as `requests` takes it."""
         self.parts: dict[str, Program | Server] = {}
         self.held: set[str] = set()
         self.opened_at = time.time()
-        self.lies: Mapping[str, Any] = LIES
         self._exits, self.over = ExitStack(), Event()
+
+    def __enter__(self) -> Self:
+        """Raises StartError."""
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     # --- the start ---------------------------------------------------------------------------------------------------
 
@@ -124,7 +146,7 @@ class Stack:
             "LOG_STYLE": "json",
             "METRICS_PORT": "0",
             "SCHEDULER_METRICS_PORT": "0",
-            **TIMES,
+            **self._times,
         }
 
     def _port_to(self, part: str, service: str) -> int:
@@ -148,7 +170,7 @@ class Stack:
     def _add_programs(self) -> None:
         python, sandbox = sys.executable, ("-m", "billing.sandbox", "--port", str(self._port_of("sandbox")))
         threads = ("--worker-class", "gthread", "--threads", "8", "--no-control-socket")
-        bind = ("--bind", self.shop_url.removeprefix("http://"), "--worker-tmp-dir", str(self.directory))
+        bind = ("--bind", self.web_address, "--worker-tmp-dir", str(self.directory))
         database, mails = str(self.directory / "sandbox.sqlite3"), str(self.notes.file("mails"))
         self._add("sandbox", python, *sandbox, "--database", database)
         self._add("mail", python, "-m", "tests.chaos.mailbox", str(self.mail_port), mails)
@@ -203,13 +225,17 @@ class Stack:
             del self.parts["worker-0"]
             worker.stop()
 
+    def browser_of(self, _customer: int) -> requests.Session:
+        """What this customer uses."""
+        return browser()
+
     # --- while it runs ------------------------------------------------------------------------------------------------
 
     def after_start(self, name: str) -> None:
         """The provider forgets its rule when it ends."""
         if name == "sandbox":
-            wait_until(lambda: answers(f"{self.sandbox_url}/healthz"), "the provider answered")
-            self.control("callbacks", **self.lies)
+            wait_until(lambda: self._is_there(f"{self.sandbox_url}/healthz"), "the provider answered")
+            self.control("callbacks", **self._lies)
 
     def control(self, path: str, /, *, method: str = "POST", **fields: object) -> None:
         """One call of the provider's control API. Raises RequestException."""
@@ -232,7 +258,12 @@ class Stack:
     def answers(self) -> bool:
         """Do the shop, the provider, the database and the broker answer?"""
         pages = (f"{self.shop_url}/", f"{self.sandbox_url}/healthz")
-        return all(map(answers, pages)) and self.postgres.answers() and self.rabbitmq.answers()
+        return all(map(self._is_there, pages)) and self.postgres.answers() and self.rabbitmq.answers()
+
+    def _is_there(self, url: str) -> bool:
+        with suppress(requests.RequestException), browser(self.trusted) as http:
+            return http.get(url, timeout=5).ok
+        return False
 
     def _end_parts(self) -> None:
         for part in self.parts.values():
@@ -240,33 +271,7 @@ class Stack:
         self.rabbitmq.close()
 
 
-@contextmanager
-def opened(directory: Path, notes: Notes, code: Path = ROOT, lies: Mapping[str, Any] = LIES) -> Iterator[Stack]:
-    """The shop, running."""
-    stack = Stack(directory, notes, code)
-    stack.lies = lies
-    try:
-        stack.open()
-        yield stack
-    finally:
-        stack.close()
-
-
 def thaw(part: Program | Server) -> None:
     """Let it go on; it may end at this moment."""
     with suppress(ProcessLookupError):
         part.thaw()
-
-
-def browser() -> requests.Session:
-    """Without the proxies of this machine."""
-    session = requests.Session()
-    session.trust_env = False
-    return session
-
-
-def answers(url: str) -> bool:
-    """Does it answer well?"""
-    with suppress(requests.RequestException), browser() as http:
-        return http.get(url, timeout=5).ok
-    return False

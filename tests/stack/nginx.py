@@ -3,13 +3,18 @@
 import socket
 from pathlib import Path
 
-from tests.stack.ports import LOOPBACK, free_port
+import trustme
+
+from tests.stack.ports import LOOPBACK, LOOPBACK_IPV6, free_port
 from tests.stack.processes import Program
 from tests.stack.programs import find_nginx
 from tests.stack.server import Server
 from tests.stack.users import give, unprivileged
 
 USER = "nobody"
+
+OPERATORS = (Path(__file__).parents[2] / "deploy/nginx/operators.conf").read_bytes()
+"""As shipped. nginx runs as somebody who may not be allowed to read where the project lies."""
 
 # What a Debian machine has in /etc/nginx/nginx.conf, with every path in a directory of our own.
 MAIN = """\
@@ -49,6 +54,21 @@ class Nginx(Server):
         path.write_bytes(content)
         give(path, USER)
         return path
+
+    def words(self, web: str, authority: trustme.CA, operators: bytes) -> list[str]:
+        """Of `manage.py nginxconf`, for a shop at https://localhost:tls_port; `web` is where gunicorn listens."""
+        # RSA, as most certificates of shops are: the weakest suites need it.
+        certificate = authority.issue_cert("localhost", key_type=trustme.KeyType.RSA)
+        chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+        return [
+            "nginxconf", "--web", web,
+            "--http", *(f"{host}:{self.port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
+            "--https", *(f"{host}:{self.tls_port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
+            "--certificate", str(self.lend("the; chain {1}.pem", chain)),
+            "--key", str(self.lend("the key #1's.pem", certificate.private_key_pem.bytes())),
+            "--access-log", str(self.directory / "access.log"),
+            "--operators", str(self.lend("our operators;.conf", operators)),
+        ]  # fmt: skip
 
     def _program(self) -> Program:
         options = ["-e", "stderr", "-c", f"{self.directory}/nginx.conf", "-g", "daemon off;"]

@@ -13,15 +13,13 @@ import trustme
 
 from billing.sandbox.webhook_delivery import signature
 from tests.plugin import postgres
-from tests.stack.nginx import Nginx
-from tests.stack.ports import HANG_S, LOOPBACK, LOOPBACK_IPV6, free_port, wait_until
+from tests.stack.nginx import OPERATORS, Nginx
+from tests.stack.ports import HANG_S, LOOPBACK, free_port, wait_until
 from tests.stack.processes import Program
 from tests.system.house import ROOT, START_S, http
 
 KEY, SECRET = "a-key-of-our-own", "a-secret-of-our-own"
 CALLBACKS_PER_S = 10
-OPERATORS = (ROOT / "deploy/nginx/operators.conf").read_bytes()
-"""As shipped. nginx runs as somebody who may not be allowed to read where the project lies."""
 
 
 class Front:
@@ -30,8 +28,8 @@ class Front:
     def __init__(self, exits: ExitStack, database: str = "behind_nginx", **settings: str) -> None:
         """`settings` are changes of the shop's environment."""
         self._exits = exits
-        self.callbacks_per_s: int | None = CALLBACKS_PER_S
-        """None: as shipped."""
+        self.limits = {"callbacks_per_second": CALLBACKS_PER_S}
+        """Others than the shipped ones."""
         self.nginx = Nginx()
         exits.callback(self.nginx.close)
         self.authority = trustme.CA()
@@ -64,22 +62,11 @@ class Front:
         wait_until(lambda: self.get("/").ok, "a page came through", START_S)
         return self
 
-    def configure(self, operators: bytes = OPERATORS, callbacks_per_s: int | None = None) -> None:
-        """Write the site, with these rules about who may see the admin, and this limit or the usual one."""
-        limit = callbacks_per_s or self.callbacks_per_s
-        # RSA, as most certificates of shops are: the weakest suites need it.
-        certificate = self.authority.issue_cert("localhost", key_type=trustme.KeyType.RSA)
-        chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
-        site = self.manage(
-            "nginxconf", "--web", f"{LOOPBACK}:{self.web_port}",
-            "--http", *(f"{host}:{self.nginx.port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
-            "--https", *(f"{host}:{self.nginx.tls_port}" for host in (LOOPBACK, LOOPBACK_IPV6)),
-            "--certificate", str(self.nginx.lend("the; chain {1}.pem", chain)),
-            "--key", str(self.nginx.lend("the key #1's.pem", certificate.private_key_pem.bytes())),
-            *(("--callbacks-per-second", str(limit)) if limit else ()),
-            "--access-log", str(self.nginx.directory / "access.log"),
-            "--operators", str(self.nginx.lend("our operators;.conf", operators)),
-        )  # fmt: skip
+    def configure(self, operators: bytes = OPERATORS, **limits: int) -> None:
+        """Write the site, with these rules about who may see the admin, and these limits instead of the usual ones."""
+        limits = self.limits | limits
+        words = [f"--{name.replace('_', '-')}={limit}" for name, limit in limits.items()]
+        site = self.manage(*self.nginx.words(f"{LOOPBACK}:{self.web_port}", self.authority, operators), *words)
         self.nginx.configure(site)
 
     def manage(self, *words: str) -> str:
@@ -91,13 +78,19 @@ class Front:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        """One request from outside, over TLS; a redirect is not followed."""
+        with http() as client:
+            options = {"timeout": 30, "allow_redirects": False, "verify": str(self.trusted), **options}
+            return client.request(method, self.url + path, **options)
+
     def get(self, path: str, **options: Any) -> requests.Response:
         """From outside, over TLS."""
-        return self._ask("GET", path, **options)
+        return self.ask("GET", path, **options)
 
     def post(self, path: str, data: Any = None, **options: Any) -> requests.Response:
         """From outside, over TLS."""
-        return self._ask("POST", path, data=data, **options)
+        return self.ask("POST", path, data=data, **options)
 
     def callback(self, body: bytes, **headers: str) -> requests.Response:
         """As the sandbox provider signs it."""
@@ -120,11 +113,6 @@ class Front:
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
             rows = connection.execute("SELECT body, host(sender) FROM billing_callback").fetchall()
         return {bytes(body): sender for body, sender in rows}
-
-    def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        with http() as client:
-            options = {"timeout": 30, "allow_redirects": False, "verify": str(self.trusted), **options}
-            return client.request(method, self.url + path, **options)
 
     def _web(self) -> Program:
         bind = f"{LOOPBACK}:{self.web_port}"

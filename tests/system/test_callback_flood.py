@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from statistics import median
-from typing import Any
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
 
 from billing.sandbox import SandboxServer
 from config.management.commands.nginxconf import CALLBACKS_PER_S
+from tests.chaos.browser import browser
 from tests.stack.ports import HANG_S
 from tests.stopwatch import assert_quick
 from tests.system.front import KEY, SECRET, Front
@@ -34,24 +32,12 @@ TURNS, TURN_S = 4, 20.0
 _numbers = count(1)
 
 
-class From(HTTPAdapter):
-    """Connections from this address."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Of urllib3, which binds the address."""
-        super().init_poolmanager(*args, source_address=(self._address, 0), **options)
-
-
 @pytest.fixture(scope="module")
 def front() -> Iterator[Front]:
     """With the limit for callbacks as shipped, and a provider."""
     with SandboxServer(api_key=KEY, callback_secret=SECRET) as sandbox, ExitStack() as exits:
         front = Front(exits, "flooded", SANDBOX_URL=sandbox.url)
-        front.callbacks_per_s = None
+        front.limits = {}
         front.open()
         front.manage("demoshop", "--quiet", "--stock", "100000")
         yield front
@@ -99,24 +85,22 @@ def purchases(front: Front, seconds: float) -> list[float]:
 def buy(front: Front) -> float:
     """A customer from an address of their own: catalogue, cart, checkout, and on to the provider's page."""
     number = next(_numbers)
-    with requests.Session() as browser:
-        browser.trust_env, browser.verify = False, str(front.trusted)
-        browser.mount("https://", From(f"127.1.{number // 250}.{number % 250 + 1}"))
+    with browser(str(front.trusted), f"127.1.{number // 250}.{number % 250 + 1}") as http:
         started = time.perf_counter()
-        catalogue = browser.get(f"{front.url}/", timeout=HANG_S)
+        catalogue = http.get(f"{front.url}/", timeout=HANG_S)
         product = re.search(r'name="product"[^>]*value="(\d+)"', catalogue.text)
         assert product, catalogue.text[:500]
         form = {"csrfmiddlewaretoken": csrf_token(catalogue), "product": product[1]}
-        browser.headers["Referer"] = f"{front.url}/"
-        assert browser.post(f"{front.url}/cart/add/", data=form, timeout=HANG_S).ok
-        token = csrf_token(browser.get(f"{front.url}/checkout/", timeout=HANG_S))
+        http.headers["Referer"] = f"{front.url}/"
+        assert http.post(f"{front.url}/cart/add/", data=form, timeout=HANG_S).ok
+        token = csrf_token(http.get(f"{front.url}/checkout/", timeout=HANG_S))
         form = {
             "csrfmiddlewaretoken": token,
             "email": f"c{number}@example.com",
             "name": "Ann",
             "address": "1 Main Street",
         }
-        answer = browser.post(f"{front.url}/checkout/", data=form, timeout=HANG_S, allow_redirects=False)
+        answer = http.post(f"{front.url}/checkout/", data=form, timeout=HANG_S, allow_redirects=False)
         seconds = time.perf_counter() - started
     assert answer.status_code == 302, answer.text[:500]
     return seconds

@@ -187,7 +187,7 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
         | {"DRAMATIQ_BROKER", "NULL", "SERVICES", "DESTDIR", "RUNNING"}
         | {"WORKER_THREADS", "WEB_CONCURRENCY"}  # of units
         | {"TILLKEEPER", "ATOMIC_REQUESTS"}  # of another project
-        | {"TEST_DATABASE", "FUZZ_MINUTES", "HANG_S", "SEED", "REQUESTS", "ORDERS"}  # of the tests
+        | {"TEST_DATABASE", "FUZZ_MINUTES", "HANG_S", "SEED", "REQUESTS", "ORDERS", "SURGE_S"}  # of the tests
         | {"REFUND_QUEUE", "REFUNDS_TOTAL", "OPEN_STATES"}  # examples of names in the code
         | (REMOVED if document.name == "CHANGELOG.md" else set())
     )
