@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -49,7 +49,7 @@ def fresh(front: Front) -> Iterator[Front]:
 @pytest.fixture
 def narrow(front: Front) -> Iterator[Front]:
     """With a limit so low that no machine is too slow to exceed it."""
-    front.configure(callbacks_per_s=FEW_PER_S)
+    front.configure(callbacks_per_second=FEW_PER_S)
     front.nginx.restart()
     yield front
     front.configure()
@@ -443,6 +443,41 @@ def test_what_the_page_without_the_web_looks_like_needs_no_web(without_web: Fron
 def test_a_provider_is_told_to_send_again_while_the_web_is_away(without_web: Front) -> None:
     """Every provider repeats a callback after a 5xx."""
     assert without_web.callback(b"{}").status_code >= 500
+
+
+CART = {"Cookie": f"__Host-sessionid={'a' * 32}"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "at_once", "status"),
+    [("GET", "/", {}, 10, 200), ("GET", "/cart/", CART, 2, 200), ("POST", "/cart/add/", CART, 2, 403)],
+    ids=["newcomers", "pages", "forms"],
+)
+def test_the_front_says_try_again_when_too_many_wait_for_the_web(
+    front: Front, method: str, path: str, headers: dict[str, str], at_once: int, status: int
+) -> None:
+    """At once, to who comes when two wait already; the two get their answer. So does who works here, and who has a cart
+    while newcomers wait."""
+    front.configure(requests_at_once=at_once)
+    front.nginx.restart()
+    front.web.freeze()
+    try:
+        with ThreadPoolExecutor(5) as people:
+            came = [people.submit(front.ask, method, path, headers=headers, timeout=HANG_S) for _ in range(3)]
+            late = next(as_completed(came))
+            others = [people.submit(front.get, "/healthz", timeout=HANG_S)]
+            if not headers:
+                others.append(people.submit(front.get, "/cart/", headers=CART, timeout=HANG_S))
+            assert (late.result().status_code, late.result().headers["Retry-After"]) == (503, "10")
+            assert "Please try again in a moment" in late.result().text
+            assert [each for each in came if each.done()] == [late]
+            front.web.thaw()
+            assert [each.result().status_code for each in came if each is not late] == [status, status]
+            assert [each.result().status_code for each in others] == [200] * len(others)
+    finally:
+        front.web.thaw()
+        front.configure()
+        front.nginx.restart()
 
 
 @pytest.mark.campaign

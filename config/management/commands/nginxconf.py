@@ -1,5 +1,6 @@
 """nginx's configuration for this shop."""
 
+import math
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
@@ -23,6 +24,13 @@ provider has to repeat later, the sweep finds before.
 QUEUED_S = 5
 """Time that a callback may wait for its turn; providers wait at least 10 s for an answer."""
 
+REQUESTS_AT_ONCE = 40
+"""Forms that the web works on or that wait for it, and as many pages for those who have a cart or a log-in. One web
+process answers about 40 requests in a second, so nobody waits longer than about two seconds (`make surge`).
+"""
+
+NEWCOMERS_PERCENT = 20
+"""Pages for all others, of `REQUESTS_AT_ONCE`: about one page in ten that a customer opens comes before the cart."""
 
 SUITES = ":".join(
     f"ECDHE-{key}-{cipher}"
@@ -56,6 +64,10 @@ class Command(Base):
         parser.add_argument(
             "--callbacks-per-second", type=count, default=CALLBACKS_PER_S, help="from one address of a provider"
         )
+        parser.add_argument(
+            "--requests-at-once", type=count, default=REQUESTS_AT_ONCE,
+            help="forms, and as many pages, that may wait for the web; others are told to try again",
+        )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Needs a shop with TLS: without it browsers do not send its cookies."""
@@ -72,6 +84,8 @@ class Command(Base):
             "CALLBACK_MAX_BYTES": settings.CALLBACK_MAX_BYTES,
             "WEB_ADDRESS": options["web"],
             "SUITES": SUITES,
+            "SESSION_COOKIE": settings.SESSION_COOKIE_NAME,
+            "NEWCOMERS_AT_ONCE": math.ceil(options["requests_at_once"] * NEWCOMERS_PERCENT / 100),
             "CALLBACKS_QUEUED": options["callbacks_per_second"] * QUEUED_S,
         }
         values = {name: _for_nginx(value) if isinstance(value, Path) else value for name, value in values.items()}
