@@ -114,13 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     course, directory = Course(options.times, options.seconds), options.directory.resolve()
     print(f"surge: {options.times:g} times for {options.seconds:g} s, --seed {options.seed}; opening …", flush=True)
     try:
-        ensure("postgres", "rabbitmq", "faketime")
+        ensure("postgres", "rabbitmq", "faketime", "nginx")
         about = {"seed": options.seed, "orders": 0, "faults": 0}
-        build, act = (
-            partial(FrontedStack, times={"PAYMENT_WINDOW_S": f"{min(WINDOW_S, 3 * options.seconds):g}"}),
-            partial(surge, course, options.seed),
-        )
-        status = drill(directory, about, build, act)
+        times = {"PAYMENT_WINDOW_S": f"{min(WINDOW_S, 3 * options.seconds):g}"}
+        status = drill(directory, about, partial(FrontedStack, times=times), partial(surge, course, options.seed))
     except (MissingProgram, StartError) as problem:
         print(problem, file=sys.stderr)
         return NOT_RUN
