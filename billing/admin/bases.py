@@ -51,12 +51,15 @@ class NothingByHand:
 
 
 class Rows(ChangeList):
-    """A list that no address can break: PostgreSQL has no texts with a NUL in them."""
+    """A list that no address can break: PostgreSQL has no texts with a NUL in them, and dates no days of 20 digits."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
         if any("\0" in text for text in request.GET.values()):
             raise IncorrectLookupParameters
-        return super().get_queryset(request, *args, **options)
+        try:
+            return super().get_queryset(request, *args, **options)
+        except OverflowError as error:
+            raise IncorrectLookupParameters from error
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
         """Where no column sorts, neither does the address: sorting a large table by a column reads all of it."""
