@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
 from threading import Event, Thread
 
 import requests
@@ -155,7 +154,7 @@ class Report:
         self._looks, self._samples = self._lines("looks"), self._lines("samples")
         [self._surge] = self._lines("surge")
         self._restarts = len(self._lines("parts"))
-        self._usual_s = median(self._seconds("calm", "surge"))
+        self._usual_s = _share(self._seconds("calm", "surge"), 0.5)
         self._naked = len([look for look in self._looks if look["status"] != 200 and not look["clothes"]])
 
     @property
@@ -186,9 +185,9 @@ class Report:
             "turned_away": self._surge["turned_away"],
             "placed_per_min": self._placed_per_minute(),
             "page_before_ms": round(self._usual_s * 1000),
-            "page_during_ms": round(median(during) * 1000),
-            "page_p95_ms": round(quantiles(during, n=20)[-1] * 1000),
-            "page_worst_ms": round(max(during) * 1000),
+            "page_during_ms": round(_share(during, 0.5) * 1000),
+            "page_p95_ms": round(_share(during, 0.95) * 1000),
+            "page_worst_ms": round(_share(during, 1.0) * 1000),
             "refused": len([look for look in self._looks if look["status"] != 200]),
             "naked": self._naked,
             "lag_s": round(max(sample["lag_s"] for sample in self._samples)),
@@ -222,6 +221,11 @@ class Report:
         file = self._directory / f"{name}.jsonl"
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         return [json.loads(line) for line in text.splitlines()]
+
+
+def _share(seconds: list[float], share: float) -> float:
+    """This share of them is at most so long; 0 if there are none, as in a short surge that refused every look."""
+    return sorted(seconds)[round(share * (len(seconds) - 1))] if seconds else 0.0
 
 
 if __name__ == "__main__":

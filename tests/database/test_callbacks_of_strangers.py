@@ -20,6 +20,7 @@ from tests.callbacks import ADDRESS, post
 from tests.conformance.cases.yookassa import YooKassaCase
 from tests.metrics import Counted
 from tests.shop import Shop, signed
+from tests.stack.ports import HANG_S
 
 LONG = 65_000
 """Bytes, just below what a callback may have."""
@@ -107,6 +108,7 @@ def test_a_flood_of_forged_ones_asks_the_database_nothing(
 ) -> None:
     """Once there is no room, for some seconds; a forged one that was stored is no exception. Then it asks again."""
     monkeypatch.setattr(strangers, "KEPT_PER_DAY", 2)
+    monkeypatch.setattr(strangers, "FULL_FOR_S", HANG_S)
     _, payment = shop.order()
     bodies = [padded(shop.callback(payment), number) for number in range(3)]
     assert [post(body, secret="wrong") for body in bodies] == [400, 400, 400]

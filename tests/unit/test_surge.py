@@ -60,6 +60,13 @@ def test_the_last_line_has_the_pages_that_came(tmp_path: Path) -> None:
     assert line.endswith("recovered_s=1")
 
 
+def test_a_surge_that_refused_every_look_has_a_last_line(tmp_path: Path) -> None:
+    """A short one, on a slow machine."""
+    line = reported(tmp_path, [QUICK], during=[REFUSED]).last_line()
+
+    assert "page_during_ms=0 page_p95_ms=0 page_worst_ms=0 refused=10 naked=0" in line
+
+
 def test_customers_come_ten_times_as_often_in_the_surge() -> None:
     """Before it and after it as usual."""
     course = Course(times=10, seconds=20)
@@ -68,10 +75,14 @@ def test_customers_come_ten_times_as_often_in_the_surge() -> None:
     assert [*course.began] == ["calm", "surge", "after"]
 
 
-def reported(directory: Path, afterwards: Sequence[dict[str, Any]], lag_s: float = 0.0) -> Report:
-    """The surge refuses every other look; a look each second."""
-    during = [SLOW, REFUSED]
-    looks = [QUICK if at < SURGE else during[at % 2] for at in range(int(AFTER))]
+def reported(
+    directory: Path,
+    afterwards: Sequence[dict[str, Any]],
+    lag_s: float = 0.0,
+    during: Sequence[dict[str, Any]] = (SLOW, REFUSED),
+) -> Report:
+    """A look each second; the surge refuses every other one."""
+    looks = [QUICK if at < SURGE else during[at % len(during)] for at in range(int(AFTER))]
     looks += [afterwards[min(at, len(afterwards) - 1)] for at in range(int(OVER - AFTER))]
     write(directory, "looks", [{"at": float(at), **look} for at, look in enumerate(looks)])
     write(directory, "samples", [{"at": float(at), "placed": at, "lag_s": lag_s} for at in range(int(OVER))])

@@ -25,8 +25,8 @@ QUEUED_S = 5
 """Time that a callback may wait for its turn; providers wait at least 10 s for an answer."""
 
 REQUESTS_AT_ONCE = 40
-"""Forms that the web works on or that wait for it, and as many pages for those who have a cart or a log-in. One web
-process answers about 40 requests in a second, so nobody waits longer than about two seconds (`make surge`).
+"""Forms that the web works on or that wait for it, and as many pages for who has a cart or a log-in. With one web
+process, and every part of the shop on two processors, a page took at most five seconds so (`make surge`).
 """
 
 NEWCOMERS_PERCENT = 20
